@@ -1,0 +1,99 @@
+#!/usr/bin/env node
+/** The command line: arguments -> command -> exit status (0 done, 1 the run failed, 2 faulty input, 130 interrupted). */
+
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { generateCommand } from './commands/generate.js';
+import { pluginsCommand } from './commands/plugins.js';
+import { runCommand } from './commands/run.js';
+import { EvolveError, messageOf } from './errors.js';
+import { packageVersion } from './version.js';
+
+const program = new Command('evolve')
+  .description('Fine-tunes large language models on instruction data.')
+  .version(packageVersion())
+  .exitOverride()
+  .showHelpAfterError('(evolve --help lists the commands; evolve COMMAND --help, what a command takes)');
+
+program
+  .command('run')
+  .description('train an adapter as the configuration says')
+  .argument('<config>', 'a YAML file, such as configs/llama-alpaca-belle-cot.yaml')
+  .option('--set <key=value>', 'override a value of the configuration; may be repeated', collect, [])
+  .option('--output <dir>', 'where the run goes (default: runs/ and the name of the configuration)')
+  .option('--device <name>', 'what computes: auto, portable, tensorflow, …')
+  .option('--json', 'write JSON lines to standard output')
+  .action(runCommand);
+
+program
+  .command('generate')
+  .description('answer an instruction with a base model, with or without an adapter')
+  .option('--run <dir>', 'the folder of a run: its model with its adapter')
+  .option('--model <path>', 'a base model')
+  .option('--adapter <dir>', 'an adapter for --model')
+  .requiredOption('--instruction <text>', 'what to do')
+  .option('--input <text>', 'further context of the instruction', '')
+  .option('--max-new-tokens <n>', 'generate at most this many tokens', integer(1))
+  .option('--greedy', 'take the likeliest token each time (the default unless a sampling option is given)')
+  .option('--temperature <t>', 'sample; below 1 sharper, above 1 flatter', number(0))
+  .option('--top-p <p>', 'sample from the likeliest tokens that together have this probability', number(0, 1))
+  .option('--top-k <k>', 'sample from this many of the likeliest tokens', integer(0))
+  .option('--repetition-penalty <x>', 'above 1: avoid tokens that stand in the text already', number(0))
+  .option('--seed <n>', 'of the sampling', integer(0))
+  .option('--device <name>', 'what computes')
+  .option('--json', 'write one JSON line to standard output')
+  .action(generateCommand);
+
+program
+  .command('plugins')
+  .description('list the plugins and the hooks that each taps')
+  .argument('[config]', 'a configuration whose third-party plugins are listed too')
+  .option('--json', 'write JSON lines to standard output')
+  .action(pluginsCommand);
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+function number(low: number, high = Number.POSITIVE_INFINITY) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= low && value <= high) return value;
+    const range =
+      high === Number.POSITIVE_INFINITY ? `a number from ${low}` : `a number from ${low} to ${high}`;
+    throw new InvalidArgumentError(`Expected ${range}.`);
+  };
+}
+
+function integer(low: number) {
+  return (text: string): number => {
+    if (/^\d+$/.test(text) && Number(text) >= low) return Number(text);
+    throw new InvalidArgumentError(`Expected a whole number from ${low}.`);
+  };
+}
+
+/** Tells the person what went wrong; returns the exit status. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const known = error instanceof EvolveError;
+  if (process.argv.includes('--json')) {
+    const code = known ? error.code : 'UNEXPECTED';
+    const advice = known ? error.advice : '';
+    process.stdout.write(`${JSON.stringify({ type: 'error', code, message: messageOf(error), advice })}\n`);
+  }
+  if (known) {
+    process.stderr.write(`evolve: ${error.message}\n${error.advice ? `${error.advice}\n` : ''}`);
+    if (process.env.EVOLVE_DEBUG) console.error(error);
+    return error.exitStatus;
+  }
+  process.stderr.write(
+    `evolve: unexpected: ${messageOf(error)}\nThis is a fault of evolve; please report it with these lines:\n`,
+  );
+  console.error(error);
+  return 1;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}

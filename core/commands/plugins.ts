@@ -1,0 +1,27 @@
+import { loadConfig } from '../config.js';
+import { describePlugins } from '../list-plugins.js';
+import { type AppliedPlugin, builtInPlugins, loadPlugins } from '../load-plugins.js';
+
+/** `evolve plugins [CONFIG]`. */
+export async function pluginsCommand(file: string | undefined, options: { json?: true }): Promise<void> {
+  const builtIn = (await builtInPlugins()).map(
+    (plugin): AppliedPlugin => ({ plugin, options: plugin.schema?.parse({}) ?? {}, builtIn: true }),
+  );
+  const descriptions = describePlugins([...builtIn, ...(file ? await thirdPartyOf(file) : [])]);
+  if (options.json) {
+    for (const description of descriptions) process.stdout.write(`${JSON.stringify(description)}\n`);
+    return;
+  }
+  const width = Math.max(...descriptions.map(({ name }) => name.length));
+  let family = '';
+  for (const { name, family: own, builtIn, taps } of descriptions) {
+    if (own !== family) process.stdout.write(`${own}\n`);
+    family = own;
+    process.stdout.write(`  ${name.padEnd(width)}  ${taps.join(', ')}${builtIn ? '' : '  (third party)'}\n`);
+  }
+}
+
+async function thirdPartyOf(file: string): Promise<AppliedPlugin[]> {
+  const { config, locate } = await loadConfig(file);
+  return (await loadPlugins(config, locate, { trackers: [] })).filter((entry) => !entry.builtIn);
+}

@@ -1,0 +1,22 @@
+import { loadConfig } from '../config.js';
+import { composeRun } from '../container.js';
+import { loadPlugins } from '../load-plugins.js';
+
+interface RunOptions {
+  readonly set: string[];
+  readonly output?: string;
+  readonly device?: string;
+  readonly json?: true;
+}
+
+/** `evolve run CONFIG`. The first Ctrl-C ends the run after the micro-batch at hand and keeps what was learned. */
+export async function runCommand(file: string, options: RunOptions): Promise<void> {
+  const { config, locate } = await loadConfig(file, options);
+  const trackers = ['metrics', options.json ? 'json' : 'progress'];
+  const plugins = await loadPlugins(config, locate, { trackers });
+  const interruption = new AbortController();
+  process.once('SIGINT', () => interruption.abort());
+  process.once('SIGTERM', () => interruption.abort());
+  const { trainer } = composeRun(config, plugins, interruption.signal);
+  await trainer.run();
+}

@@ -1,0 +1,219 @@
+/**
+ * From a YAML file to a run's configuration: parsed with the place of every value, overridden by `--set`, held
+ * against the schema, its paths made absolute, frozen.
+ *
+ *     const config = await loadConfig('configs/llama-alpaca.yaml', { set: ['train.epochs=2'] });
+ */
+
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { cosmiconfig } from 'cosmiconfig';
+import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import { EvolveError, messageOf } from './errors.js';
+import { type ConfigValues, configSchema } from './schema.js';
+import { type Locate, validate } from './validate.js';
+
+/** A validated configuration: `output` is set and every path is absolute. */
+export type RunConfig = Omit<ConfigValues, 'output'> & { readonly output: string };
+
+export interface LoadedConfig {
+  readonly config: RunConfig;
+  /** Where a value stands, for faults that plugins find in their options. */
+  readonly locate: Locate;
+}
+
+export interface ConfigOverrides {
+  /** `a.b=value` assignments; the value is read as YAML. */
+  readonly set?: readonly string[];
+  readonly output?: string;
+  readonly device?: string;
+}
+
+/** Loads and checks a configuration; every fault is named in one error. */
+export async function loadConfig(file: string, overrides: ConfigOverrides = {}): Promise<LoadedConfig> {
+  const { values, locateInFiles } = await readFiles(file);
+  const assigned = new Set<string>();
+  for (const assignment of overrides.set ?? []) assigned.add(assign(values, assignment));
+  const locate: Locate = (keys) => {
+    const flag = keys.map((_, i) => keys.slice(0, i + 1).join('.')).find((prefix) => assigned.has(prefix));
+    return flag ? `--set ${flag}` : locateInFiles(keys);
+  };
+  const { data, faults } = validate(configSchema, values, locate);
+  if (!data) {
+    const advice = 'README.md, "Configuration", lists every key with its meaning.';
+    throw new EvolveError('CONFIG_INVALID', faults.join('\n'), advice);
+  }
+  return { config: resolve(data, file, overrides), locate };
+}
+
+/** Freezes a configuration made in code rather than read from a file; paths count from the working folder. */
+export function makeConfig(values: unknown): RunConfig {
+  const { data, faults } = validate(configSchema, values, () => 'configuration');
+  if (!data) throw new EvolveError('CONFIG_INVALID', faults.join('\n'));
+  return resolve(data, path.resolve('run.yaml'), {});
+}
+
+/** Reads the file and what it imports with cosmiconfig's `$import`, of which own keys take precedence. */
+async function readFiles(file: string) {
+  const documents: { file: string; document: Document; lines: LineCounter }[] = [];
+  const load = (filepath: string, content: string) => {
+    const lines = new LineCounter();
+    const document = parseDocument(content, { lineCounter: lines });
+    if (document.errors.length > 0) {
+      const faults = document.errors.map((error) => {
+        const { line, col } = lines.linePos(error.pos[0]);
+        return `${shown(filepath)}:${line}:${col}: ${error.message.split(' at line ')[0]}`;
+      });
+      throw new EvolveError('CONFIG_FILE', faults.join('\n'), 'Correct the YAML; indentation is by spaces.');
+    }
+    documents.push({ file: filepath, document, lines });
+    return document.toJS();
+  };
+  const explorer = cosmiconfig('evolve', {
+    loaders: { '.yaml': load, '.yml': load, '.json': load },
+    mergeImportArrays: false,
+    cache: false,
+  });
+  const result = await explorer.load(path.resolve(file)).catch((error: unknown) => {
+    if (error instanceof EvolveError) throw error;
+    throw unreadable(file, error);
+  });
+  const values: unknown = result?.config;
+  const advice = 'Start from one of the files in configs/.';
+  if (values === undefined || values === null) {
+    throw new EvolveError('CONFIG_FILE', `${file}: the configuration is empty`, advice);
+  }
+  if (typeof values !== 'object' || Array.isArray(values)) {
+    throw new EvolveError(
+      'CONFIG_FILE',
+      `${file}: expected a mapping of keys, but got ${JSON.stringify(values)}`,
+      advice,
+    );
+  }
+  const own = documents.sort(
+    (a, b) => Number(b.file === path.resolve(file)) - Number(a.file === path.resolve(file)),
+  );
+  const locateInFiles: Locate = (keys) => {
+    // The deepest part of the path that stands in a file; what is missing is looked for where it belongs.
+    for (let depth = keys.length; depth > 0; depth--) {
+      for (const { file: where, document, lines } of own) {
+        const offset = offsetOf(document, keys.slice(0, depth));
+        if (offset === undefined) continue;
+        const { line, col } = lines.linePos(offset);
+        return `${shown(where)}:${line}:${col}`;
+      }
+    }
+    return shown(file);
+  };
+  return { values: structuredClone(values) as Record<string, unknown>, locateInFiles };
+}
+
+function unreadable(file: string, error: unknown): EvolveError {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT') {
+    const missing = (error as NodeJS.ErrnoException).path ?? file;
+    return new EvolveError(
+      'CONFIG_FILE',
+      `${shown(missing)}: there is no such file`,
+      'Check the path; configs/ holds examples.',
+    );
+  }
+  if (code === 'EISDIR') {
+    return new EvolveError('CONFIG_FILE', `${file}: is a folder`, 'Name the YAML file in it.');
+  }
+  return new EvolveError(
+    'CONFIG_FILE',
+    `${file}: ${messageOf(error)}`,
+    'A configuration is a .yaml, .yml or .json file.',
+  );
+}
+
+/** The place of the key at `keys`, or of the item where it is in a list. */
+function offsetOf(document: Document, keys: readonly PropertyKey[]): number | undefined {
+  const parent = keys.length === 1 ? document.contents : document.getIn(keys.slice(0, -1), true);
+  const last = keys[keys.length - 1];
+  if (isMap(parent)) {
+    const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === last);
+    return isNode(pair?.key) ? pair.key.range?.[0] : undefined;
+  }
+  const node = document.getIn([...keys], true);
+  return isNode(node) ? node.range?.[0] : undefined;
+}
+
+/** Applies one `a.b=value`; returns its path. */
+function assign(values: Record<string, unknown>, assignment: string): string {
+  const at = assignment.indexOf('=');
+  const keys = assignment.slice(0, at).split('.');
+  if (at < 1 || keys.some((key) => key === '')) {
+    throw new EvolveError(
+      'COMMAND_LINE',
+      `--set ${assignment}: expected key.key=value`,
+      'For example --set train.epochs=2',
+    );
+  }
+  const parsed = parseDocument(assignment.slice(at + 1));
+  if (parsed.errors.length > 0) {
+    throw new EvolveError(
+      'COMMAND_LINE',
+      `--set ${assignment}: the value is no YAML`,
+      'Quote it where it holds : or [ or {.',
+    );
+  }
+  let parent: Record<string, unknown> = values;
+  for (const key of keys.slice(0, -1)) {
+    const child = parent[key];
+    parent[key] =
+      typeof child === 'object' && child !== null ? child : typeof child === 'string' ? { name: child } : {};
+    parent = parent[key] as Record<string, unknown>;
+  }
+  parent[keys[keys.length - 1]] = parsed.toJS();
+  return keys.join('.');
+}
+
+/** Paths in a file count from its folder; the default output and the command line's from the working folder. */
+function resolve(values: ConfigValues, file: string, overrides: ConfigOverrides): RunConfig {
+  const folder = path.dirname(path.resolve(file));
+  const name = path.basename(file).replace(/\.[^.]+$/, '');
+  const output =
+    overrides.output ?? (values.output ? path.resolve(folder, values.output) : path.join('runs', name));
+  const { init } = values.adapter;
+  return deepFreeze({
+    ...values,
+    model: { ...values.model, path: resolveModel(folder, values.model.path) },
+    adapter:
+      typeof init === 'string' ? { ...values.adapter, init: path.resolve(folder, init) } : values.adapter,
+    data: {
+      ...values.data,
+      sources: values.data.sources.map((source) =>
+        typeof source === 'string' ? source : { ...source, path: path.resolve(folder, source.path) },
+      ),
+    },
+    plugins: values.plugins.map(([plugin, options]): [string, Record<string, unknown>?] => {
+      const resolved = /^\.{0,2}[/\\]/.test(plugin) ? path.resolve(folder, plugin) : plugin;
+      return options ? [resolved, options] : [resolved];
+    }),
+    device: overrides.device ? { name: overrides.device } : values.device,
+    output: path.resolve(output),
+  });
+}
+
+/** `owner/name` is a hub id unless such a folder stands beside the configuration. */
+function resolveModel(folder: string, model: string): string {
+  const local = path.resolve(folder, model);
+  const looksLikeHubId = /^[\w-][\w.-]*\/[\w.-]+$/.test(model);
+  return looksLikeHubId && !existsSync(local) ? model : local;
+}
+
+/** A path as a person would write it: relative where it lies below the working folder. */
+export function shown(file: string): string {
+  const relative = path.relative('', file);
+  return relative.startsWith('..') ? file : relative || '.';
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    for (const child of Object.values(value)) deepFreeze(child);
+    Object.freeze(value);
+  }
+  return value;
+}

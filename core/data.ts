@@ -1,0 +1,116 @@
+/**
+ * From data sources to batches: examples are read through the `loadData` hook before the model is, so that a
+ * fault in the data costs seconds; then the model's backbone encodes them, and they are split and shuffled.
+ */
+
+import { inject, injectable } from 'tsyringe';
+import { readCatalogue, resolveSources } from './catalogue.js';
+import type { RunConfig } from './config.js';
+import { EvolveError } from './errors.js';
+import type { Hooks } from './hooks.js';
+import type { RandomStreams } from './random.js';
+import { suggest } from './suggest.js';
+import { HOOKS, RANDOM, RUN_CONFIG } from './tokens.js';
+import { type DataSource, type EncodedExample, type Example, IGNORED, type LanguageModel } from './types.js';
+
+/** The rows of a run, in tokens. */
+export interface SplitRows {
+  readonly train: readonly EncodedExample[];
+  readonly validation: readonly EncodedExample[];
+}
+
+@injectable()
+export class DataLoader {
+  constructor(
+    @inject(RUN_CONFIG) private readonly config: RunConfig,
+    @inject(HOOKS) private readonly hooks: Hooks,
+    @inject(RANDOM) private readonly random: RandomStreams,
+  ) {}
+
+  /** The examples of every source, in the order of the configuration. */
+  async read(): Promise<Example[]> {
+    const sources = resolveSources(this.config.data);
+    const streams = await Promise.all(sources.map((source) => this.#open(source)));
+    const examples: Example[] = [];
+    for (const [i, stream] of streams.entries()) {
+      const { limit = Number.POSITIVE_INFINITY } = sources[i];
+      let taken = 0;
+      for await (const example of stream) {
+        examples.push(example);
+        if (++taken >= limit) break;
+      }
+      if (taken === 0) {
+        const message = `the data source ${sources[i].name} has no record`;
+        throw new EvolveError('DATA_EMPTY', message, 'Check that the file is the right one.');
+      }
+    }
+    return examples;
+  }
+
+  async #open(source: DataSource): Promise<AsyncIterable<Example>> {
+    const stream = await this.hooks.loadData.promise(source);
+    if (stream) return stream;
+    const names = Object.keys(readCatalogue());
+    const formats = this.hooks.loadData.taps.map((tap) => tap.name);
+    const message = source.path
+      ? `${source.name}: unknown data format "${source.format}"${suggest(source.format, formats)}`
+      : `unknown data name "${source.name}"${suggest(source.name, names)}`;
+    const advice = `Names: ${names.join(', ')}. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
+    throw new EvolveError('DATA_UNKNOWN', message, advice);
+  }
+
+  /** Encodes the examples and holds some out. Rows that would train on nothing are left out, and counted. */
+  prepare(examples: readonly Example[], model: LanguageModel): SplitRows {
+    const { cutoffLength } = this.config.data;
+    if (cutoffLength > model.maxLength) {
+      const message = `data.cutoffLength is ${cutoffLength}, but the model was made for ${model.maxLength} positions`;
+      throw new EvolveError('MODEL_INVALID', message, `Set data.cutoffLength to ${model.maxLength} or less.`);
+    }
+    const answered = examples.filter((example) => example.output.trim() !== '');
+    const encoded = answered.map((example) => model.encode(example, cutoffLength));
+    const rows = encoded.filter((row) => row.labels.subarray(1).some((label) => label !== IGNORED));
+    this.#tellSkipped(examples.length - answered.length, 'their output is empty');
+    this.#tellSkipped(
+      encoded.length - rows.length,
+      `their prompt alone fills data.cutoffLength (${cutoffLength} tokens)`,
+    );
+    if (rows.length === 0) {
+      const message = `none of the ${examples.length} records is usable`;
+      throw new EvolveError(
+        'DATA_EMPTY',
+        message,
+        'Raise data.cutoffLength, or check the records\' "output".',
+      );
+    }
+    const held = this.#validationSize(rows.length);
+    const order = this.random.stream('split').permutation(rows.length);
+    const pick = (indices: Int32Array) => Array.from(indices.slice().sort(), (i) => rows[i]);
+    return { validation: pick(order.subarray(0, held)), train: pick(order.subarray(held)) };
+  }
+
+  #tellSkipped(count: number, reason: string): void {
+    if (count > 0)
+      this.hooks.log.call({ type: 'notice', message: `${count} records are left out: ${reason}` });
+  }
+
+  #validationSize(rows: number): number {
+    const { validationSize } = this.config.data;
+    if (validationSize === undefined) return Math.min(2000, Math.floor(rows / 10));
+    if (validationSize < rows) return validationSize;
+    const message = `data.validationSize is ${validationSize}, which leaves none of the ${rows} rows to train on`;
+    throw new EvolveError('CONFIG_INVALID', message, 'Set it lower, or to 0 to hold nothing out.');
+  }
+
+  /** The rows of one pass through the data, in the order of training. */
+  epochOrder(rows: readonly EncodedExample[]): EncodedExample[] {
+    if (!this.config.data.shuffle) return [...rows];
+    return Array.from(this.random.stream('shuffle').permutation(rows.length), (i) => rows[i]);
+  }
+}
+
+/** Consecutive pieces of `size`; the last may be smaller. */
+export function chunk<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+    items.slice(i * size, (i + 1) * size),
+  );
+}

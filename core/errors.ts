@@ -1,0 +1,54 @@
+/**
+ * Every error that a person can meet: a code, a message that says what is wrong and where, and advice that
+ * says what to do next. The code decides the exit status: 2 for faulty input, 1 for a run that failed.
+ *
+ *     throw new EvolveError('DATA_RECORD', `${file}, record 3: "output" is missing`, 'Add it, or remove the record.');
+ */
+
+/** Code -> exit status. README.md explains each; a test holds the two together. */
+export const ERROR_CODES = {
+  COMMAND_LINE: 2,
+  CONFIG_FILE: 2,
+  CONFIG_INVALID: 2,
+  PLUGIN_UNKNOWN: 2,
+  PLUGIN_INVALID: 2,
+  MODEL_UNKNOWN: 2,
+  MODEL_INVALID: 2,
+  CHECKPOINT_INVALID: 2,
+  TARGET_MODULES: 2,
+  ADAPTER_INVALID: 2,
+  DATA_UNKNOWN: 2,
+  DATA_RECORD: 2,
+  DATA_EMPTY: 2,
+  DEVICE_UNKNOWN: 2,
+  OUTPUT_FOLDER: 2,
+  PLUGIN_FAILED: 1,
+  NOT_FINITE: 1,
+  WRITE_FAILED: 1,
+  INTERRUPTED: 130,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** An error for the person at the terminal, printed without a stack trace. */
+export class EvolveError extends Error {
+  override readonly name = 'EvolveError';
+  readonly code: ErrorCode;
+  /** What to do next; may be empty where the message says it all. */
+  readonly advice: string;
+
+  constructor(code: ErrorCode, message: string, advice = '', options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.advice = advice;
+  }
+
+  get exitStatus(): number {
+    return ERROR_CODES[this.code];
+  }
+}
+
+/** The message of anything that was thrown, on one line's worth of text. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,122 @@
+/**
+ * Frozen weights: matrices that take no gradient. They are not tensors but bytes in their storage type, and
+ * travel to the ops as they are; what an op needs of them in fp32 it decodes for the moment of its use.
+ *
+ *     const weight = new DenseWeight([out, in], 'bf16', bytes);
+ *     weight.decode(0, out, target);      // rows 0 … out-1 as fp32
+ */
+
+/** A frozen matrix `[rows, columns]`, row-major; for a linear layer `[out, in]`. */
+export interface FrozenWeight {
+  readonly shape: readonly [rows: number, columns: number];
+  /** How the numbers are stored: f32, bf16, f16, int8, … What a device's kernels look at. */
+  readonly storage: string;
+  /** The stored bytes, scales included: what the weight costs in memory. */
+  readonly byteLength: number;
+  /** Writes rows `start` … `end` − 1 as fp32 to the front of `target`. */
+  decode(start: number, end: number, target: Float32Array): void;
+}
+
+/** The types in which checkpoints hold plain numbers. */
+export const DENSE_TYPES = { f32: 4, f16: 2, bf16: 2 } as const;
+export type DenseType = keyof typeof DENSE_TYPES;
+
+/** A weight in a plain floating-point type. */
+export class DenseWeight implements FrozenWeight {
+  readonly byteLength: number;
+
+  constructor(
+    readonly shape: readonly [number, number],
+    readonly storage: DenseType,
+    readonly bytes: Uint8Array,
+  ) {
+    const expected = shape[0] * shape[1] * DENSE_TYPES[storage];
+    if (bytes.byteLength !== expected) {
+      throw new RangeError(
+        `a ${storage} weight [${shape}] has ${expected} bytes, but got ${bytes.byteLength}`,
+      );
+    }
+    this.byteLength = bytes.byteLength;
+  }
+
+  decode(start: number, end: number, target: Float32Array): void {
+    const columns = this.shape[1];
+    const size = DENSE_TYPES[this.storage];
+    decodeFloats(this.storage, this.bytes.subarray(start * columns * size, end * columns * size), target);
+  }
+}
+
+/** All of `weight` in fp32. */
+export function toFloat32(weight: FrozenWeight): Float32Array {
+  const values = new Float32Array(weight.shape[0] * weight.shape[1]);
+  weight.decode(0, weight.shape[0], values);
+  return values;
+}
+
+/** Little-endian numbers of a plain type -> fp32, exactly. */
+export function decodeFloats(type: DenseType, bytes: Uint8Array, target: Float32Array): void {
+  const size = DENSE_TYPES[type];
+  // A typed array must begin at a multiple of its element size, which bytes within a file need not.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const count = bytes.byteLength / size;
+  if (type === 'f32') {
+    target.set(new Float32Array(aligned.buffer, aligned.byteOffset, count));
+    return;
+  }
+  const words = new Uint16Array(aligned.buffer, aligned.byteOffset, count);
+  const bits = new Uint32Array(target.buffer, target.byteOffset, count);
+  if (type === 'bf16') for (let i = 0; i < count; i++) bits[i] = words[i] << 16;
+  else for (let i = 0; i < count; i++) bits[i] = HALF_TO_FLOAT[words[i]];
+}
+
+/** fp32 -> little-endian numbers of a plain type, rounded to nearest, ties to even. */
+export function encodeFloats(type: DenseType, values: Float32Array): Uint8Array {
+  if (type === 'f32') return new Uint8Array(values.slice().buffer);
+  const words = new Uint16Array(values.length);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const encode = type === 'bf16' ? toBfloat16 : toHalf;
+  for (let i = 0; i < words.length; i++) words[i] = encode(bits[i]);
+  return new Uint8Array(words.buffer);
+}
+
+/** The bits of an fp32 -> the bits of a bf16. */
+function toBfloat16(bits: number): number {
+  const isNan = (bits & 0x7fffffff) >>> 0 > 0x7f800000;
+  if (isNan) return (bits >>> 16) | 0x40;
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
+
+/** The bits of an fp32 -> the bits of an IEEE half. */
+function toHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude < 0x38800000) {
+    // Subnormal: the significand is shifted right until the exponent is the smallest there is.
+    const shift = 126 - (magnitude >>> 23);
+    if (shift > 24) return sign;
+    const significand = (magnitude & 0x7fffff) | 0x800000;
+    return sign | roundShift(significand, shift);
+  }
+  return sign | roundShift(magnitude - 0x38000000, 13);
+}
+
+/** `value / 2^shift`, rounded to nearest, ties to even. */
+function roundShift(value: number, shift: number): number {
+  const half = 2 ** (shift - 1);
+  const quotient = Math.floor(value / 2 ** shift);
+  const remainder = value % 2 ** shift;
+  return remainder > half || (remainder === half && quotient % 2 === 1) ? quotient + 1 : quotient;
+}
+
+/** The fp32 bits of all 65,536 halves: 256 KiB that make decoding a look-up. */
+const HALF_TO_FLOAT = Uint32Array.from({ length: 65536 }, (_, half) => {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >>> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
+  if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+  const value = new Float32Array([(fraction / 1024) * 2 ** -14]);
+  return sign | new Uint32Array(value.buffer)[0];
+});

@@ -1,0 +1,54 @@
+/**
+ * What the author of a plugin imports: `import { definePlugin, tf, z } from 'evolving-alpaca'`. Helpers for one
+ * family stand in `evolving-alpaca/backbones` and `evolving-alpaca/datasets`.
+ */
+
+export * as tf from '@tensorflow/tfjs';
+export { z } from 'zod';
+export { type ErrorCode, EvolveError } from './errors.js';
+export {
+  DENSE_TYPES,
+  type DenseType,
+  DenseWeight,
+  decodeFloats,
+  encodeFloats,
+  type FrozenWeight,
+  toFloat32,
+} from './frozen-weight.js';
+export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
+export { type LinearAdapter, LinearSite } from './linear-site.js';
+export { type AttentionOptions, attention, type CausalMask } from './ops/attention.js';
+export { crossEntropy } from './ops/cross-entropy.js';
+export { dispatch } from './ops/dispatch.js';
+export { dropout } from './ops/dropout.js';
+export { embedding } from './ops/embedding.js';
+export { linear } from './ops/linear.js';
+export { type LoraBranch, loraLinear } from './ops/lora-linear.js';
+export { rmsNorm } from './ops/rms-norm.js';
+export { type RotaryAngles, rotary, rotaryAngles, rotaryFrequencies } from './ops/rotary.js';
+export { selectRows } from './ops/select-rows.js';
+export { swiglu } from './ops/swiglu.js';
+export { API_VERSION, definePlugin, type Family, type Plugin, type TrainerView } from './plugin.js';
+export { deriveSeed, Random, RandomStreams } from './random.js';
+export {
+  type Batch,
+  type Checkpoint,
+  type CheckpointFiles,
+  type CheckpointWrite,
+  type DataSource,
+  type Device,
+  type DeviceRequest,
+  type EncodedExample,
+  type EvalEvent,
+  type Example,
+  IGNORED,
+  type LanguageModel,
+  type LogEvent,
+  type ModelRequest,
+  type Pass,
+  type RunResult,
+  type SaveRequest,
+  type StepEvent,
+  type TensorInfo,
+  type Tokenizer,
+} from './types.js';

@@ -1,0 +1,31 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { FrozenWeight } from './frozen-weight.js';
+import { linear } from './ops/linear.js';
+import type { Pass } from './types.js';
+
+/** What an adapter puts in the place of a linear layer's product. */
+export interface LinearAdapter {
+  /** `x` is `[tokens, in]`; the result `[tokens, out]`. */
+  forward(x: tf.Tensor2D, site: LinearSite, pass: Pass): tf.Tensor2D;
+}
+
+/** A linear layer of a model: what quantizers and adapters find by its name. */
+export class LinearSite {
+  /** Set by an adapter plugin. */
+  adapter: LinearAdapter | undefined;
+
+  constructor(
+    /** The module's name as PEFT sees it: `model.layers.0.self_attn.q_proj`. */
+    readonly name: string,
+    /** `[out, in]`. A quantizer puts a smaller one in its place. */
+    public weight: FrozenWeight,
+    readonly bias: tf.Tensor1D | null = null,
+    /** The layer that yields the logits: quantizers leave its weight as it is, `all-linear` leaves it out. */
+    readonly isOutput = false,
+  ) {}
+
+  /** `x` `[tokens, in]` -> `[tokens, out]`, through the adapter where there is one. */
+  forward(x: tf.Tensor2D, pass: Pass): tf.Tensor2D {
+    return this.adapter ? this.adapter.forward(x, this, pass) : linear(x, this.weight, this.bias);
+  }
+}

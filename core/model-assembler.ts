@@ -1,0 +1,119 @@
+/** The first half of every run: a device is opened, a model loaded, its weights quantized, adapters injected. */
+
+import { existsSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { inject, injectable } from 'tsyringe';
+import { type RunConfig, shown } from './config.js';
+import { EvolveError, messageOf } from './errors.js';
+import type { Hooks } from './hooks.js';
+import { HOOKS, RUN_CONFIG } from './tokens.js';
+import type { Checkpoint, Device, DeviceRequest, LanguageModel, ModelRequest } from './types.js';
+
+@injectable()
+export class ModelAssembler {
+  constructor(
+    @inject(RUN_CONFIG) private readonly config: RunConfig,
+    @inject(HOOKS) private readonly hooks: Hooks,
+  ) {}
+
+  /** The device that is asked for; where it cannot be had, the next one, and one line that says why. */
+  async openDevice(): Promise<Device> {
+    const { name } = this.config.device;
+    const declined: string[] = [];
+    const ask = (wanted: string) => {
+      const request: DeviceRequest = {
+        name: wanted,
+        wants: (candidate) => wanted === 'auto' || wanted === candidate,
+        decline: (candidate, reason) => declined.push(`${candidate}: ${reason}`),
+      };
+      return this.hooks.openDevice.promise(request);
+    };
+    const device = (await ask(name)) ?? (name === 'auto' ? undefined : await ask('auto'));
+    if (!device) {
+      throw new EvolveError(
+        'DEVICE_UNKNOWN',
+        `no device can be opened: ${[...new Set(declined)].join('; ')}`,
+      );
+    }
+    const reasons = [...new Set(declined)];
+    const why = reasons.length > 0 ? ` (not ${reasons.join('; not ')})` : '';
+    this.hooks.log.call({ type: 'notice', message: `device ${device.name}: ${device.description}${why}` });
+    return device;
+  }
+
+  /** The model, its frozen weights as the quantizer stores them, with the adapter's trainable parameters. */
+  async assemble(): Promise<LanguageModel> {
+    const model = await this.hooks.quantize.promise(await this.#load());
+    return this.hooks.injectAdapters.promise(model, { open: (location) => this.#openCheckpoint(location) });
+  }
+
+  async #load(): Promise<LanguageModel> {
+    const { path: location, backbone } = this.config.model;
+    if (!existsSync(location)) {
+      const message = `model.path: there is no file or folder ${shown(location)}`;
+      const advice =
+        'Give a folder with config.json and weights. Checkpoints are not downloaded: get one from its hub first.';
+      throw new EvolveError('MODEL_UNKNOWN', message, advice);
+    }
+    const folder = statSync(location).isDirectory() ? location : path.dirname(location);
+    let opened: Promise<Checkpoint> | undefined;
+    const request: ModelRequest = {
+      path: location,
+      backbone,
+      readJson: (name) => readJsonFile(path.join(folder, name)),
+      openCheckpoint: () => {
+        opened ??= this.#openCheckpoint(location);
+        return opened;
+      },
+    };
+    try {
+      const model = await this.hooks.loadModel.promise(request);
+      if (model) return model;
+    } finally {
+      await (await opened)?.close();
+    }
+    const type = (await request.readJson('config.json'))?.model_type;
+    const known = this.hooks.loadModel.taps.map((tap) => tap.name).join(', ');
+    const asked = backbone === 'auto' ? 'no backbone knows' : `the backbone "${backbone}" does not know`;
+    const what =
+      type === undefined ? 'which has no config.json with a model_type' : `whose model_type is "${type}"`;
+    const message = `model.path: ${asked} ${shown(location)}, ${what}`;
+    throw new EvolveError(
+      'MODEL_UNKNOWN',
+      message,
+      `Backbones: ${known}. README.md, "Write a plugin", shows how to add one.`,
+    );
+  }
+
+  async #openCheckpoint(location: string): Promise<Checkpoint> {
+    const checkpoint = await this.hooks.openCheckpoint.promise(location);
+    if (checkpoint) return checkpoint;
+    const known = this.hooks.openCheckpoint.taps.map((tap) => tap.name).join(', ');
+    const message = `${shown(location)}: no weights in a known format are there`;
+    throw new EvolveError('CHECKPOINT_INVALID', message, `Formats: ${known}.`);
+  }
+}
+
+/** A JSON file, parsed; undefined where there is none. */
+export async function readJsonFile(file: string): Promise<Record<string, unknown> | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new EvolveError('MODEL_INVALID', `${shown(file)}: cannot be read: ${messageOf(error)}`);
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
+    throw new SyntaxError('expected an object');
+  } catch (error) {
+    throw new EvolveError(
+      'MODEL_INVALID',
+      `${shown(file)}: is no JSON object: ${messageOf(error)}`,
+      'Get the file again.',
+    );
+  }
+}

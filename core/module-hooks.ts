@@ -1,0 +1,17 @@
+/**
+ * Lets a third party's plugin be a single file anywhere: TypeScript is understood, and `evolving-alpaca` means
+ * the very core that loads the plugin, whether or not the plugin's folder has it installed.
+ */
+
+import { register } from 'node:module';
+
+let enabled = false;
+
+/** Call before importing a plugin; further calls do nothing. */
+export async function enableThirdPartyImports(): Promise<void> {
+  if (enabled) return;
+  enabled = true;
+  const typescript = await import('tsx/esm/api');
+  typescript.register();
+  register('./resolve-self.js', import.meta.url);
+}

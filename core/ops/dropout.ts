@@ -1,0 +1,25 @@
+import * as tf from '@tensorflow/tfjs';
+import { mix } from '../random.js';
+import { dispatch } from './dispatch.js';
+
+/**
+ * Dropout whose mask is a function of the seed and the element's index, so that it can be computed again instead
+ * of being stored: element i is dropped where `mix(seed ^ mix(i)) < rate · 2^32`; what stays is divided by
+ * 1 − rate. Kernel: `SeededDropout`.
+ */
+export function dropout<T extends tf.Tensor>(x: T, rate: number, seed: number): T {
+  if (rate === 0) return x;
+  if (rate < 0 || rate >= 1) throw new RangeError(`dropout: the rate must be in [0, 1), but got ${rate}`);
+  return dispatch('SeededDropout', { x }, { rate, seed }, () =>
+    tf.mul(x, tf.tensor(dropoutMask(x.size, rate, seed), x.shape)),
+  );
+}
+
+/** 0 where an element is dropped, else 1 / (1 − rate). */
+export function dropoutMask(size: number, rate: number, seed: number): Float32Array {
+  const threshold = rate * 2 ** 32;
+  const kept = 1 / (1 - rate);
+  const mask = new Float32Array(size);
+  for (let i = 0; i < size; i++) mask[i] = mix(seed ^ mix(i)) < threshold ? 0 : kept;
+  return mask;
+}

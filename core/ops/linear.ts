@@ -1,0 +1,30 @@
+import * as tf from '@tensorflow/tfjs';
+import { type FrozenWeight, toFloat32 } from '../frozen-weight.js';
+import { dispatch } from './dispatch.js';
+
+/**
+ * A linear layer on a frozen weight: `y = x Wᵀ + b`. The weight is stored once, `[out, in]`, and used for both
+ * directions (`dx = dy W`); it takes no gradient, nor does the bias. Kernel: `FrozenLinear`.
+ *
+ * @param x `[tokens, in]`
+ * @param weight `[out, in]`
+ * @param bias `[out]` or null
+ * @returns `[tokens, out]`
+ */
+export function linear(x: tf.Tensor2D, weight: FrozenWeight, bias: tf.Tensor1D | null = null): tf.Tensor2D {
+  if (x.shape[1] !== weight.shape[1]) {
+    throw new RangeError(`linear: x [${x.shape}] does not fit a weight [${weight.shape}]`);
+  }
+  return dispatch('FrozenLinear', { x }, { weight, bias }, () => {
+    const product = tf.customGrad((input) => ({
+      value: timesDense(input as tf.Tensor2D, weight, true),
+      gradFunc: (dy: tf.Tensor) => timesDense(dy as tf.Tensor2D, weight, false),
+    }))(x) as tf.Tensor2D;
+    return bias ? tf.add(product, bias) : product;
+  });
+}
+
+/** `x Wᵀ` or `x W`; the weight is fp32 only for the moment of the product. */
+function timesDense(x: tf.Tensor2D, weight: FrozenWeight, transpose: boolean): tf.Tensor2D {
+  return tf.tidy(() => tf.matMul(x, tf.tensor2d(toFloat32(weight), [...weight.shape]), false, transpose));
+}

@@ -1,0 +1,16 @@
+import * as tf from '@tensorflow/tfjs';
+import { dispatch } from './dispatch.js';
+
+/**
+ * Root-mean-square norm over the last dimension: `x / sqrt(mean(x²) + epsilon) · weight`. Kernel: `RmsNorm`.
+ * Source: arXiv 1910.07467.
+ *
+ * @param x `[tokens, hidden]`
+ * @param weight `[hidden]`
+ */
+export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, epsilon: number): tf.Tensor2D {
+  return dispatch('RmsNorm', { x, weight }, { epsilon }, () => {
+    const variance = tf.mean(tf.square(x), -1, true);
+    return tf.mul(tf.mul(x, tf.rsqrt(tf.add(variance, epsilon))), weight);
+  });
+}

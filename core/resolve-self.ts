@@ -1,0 +1,11 @@
+/** A module-resolution hook of Node (it runs in a thread of its own): see module-hooks.ts. */
+
+import type { ResolveHook } from 'node:module';
+
+const SELF = 'evolving-alpaca';
+
+export const resolve: ResolveHook = (specifier, context, next) => {
+  const isSelf = specifier === SELF || specifier.startsWith(`${SELF}/`);
+  // From a file of this package its own name resolves by the "exports" in package.json.
+  return next(specifier, isSelf ? { ...context, parentURL: import.meta.url } : context);
+};

@@ -1,0 +1,105 @@
+/**
+ * The output folder of a run: config.yaml, metrics.jsonl, adapter/, run.json. Nothing under a final name is ever
+ * half-written, and an earlier run's folder is moved aside, not overwritten.
+ */
+
+import { access, constants, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { inject, injectable } from 'tsyringe';
+import { stringify } from 'yaml';
+import { type RunConfig, shown } from './config.js';
+import { EvolveError, messageOf } from './errors.js';
+import type { Hooks } from './hooks.js';
+import { HOOKS, RESOLVED_CONFIG, RUN_CONFIG } from './tokens.js';
+import type { LanguageModel, RunResult } from './types.js';
+
+/** What marks a folder as a run's. */
+const MARK = 'config.yaml';
+
+@injectable()
+export class RunFolder {
+  readonly path: string;
+
+  constructor(
+    @inject(RUN_CONFIG) config: RunConfig,
+    @inject(RESOLVED_CONFIG) private readonly resolved: object,
+    @inject(HOOKS) private readonly hooks: Hooks,
+  ) {
+    this.path = config.output;
+  }
+
+  /** Before anything is loaded: can the folder be written, and is it free or a run's? */
+  async check(): Promise<void> {
+    const advice = 'Name another folder with --output.';
+    const entries = await readdir(this.path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw new EvolveError('OUTPUT_FOLDER', `output: ${shown(this.path)}: ${error.message}`, advice);
+    });
+    if (entries && entries.length > 0 && !entries.includes(MARK)) {
+      throw new EvolveError(
+        'OUTPUT_FOLDER',
+        `output: ${shown(this.path)} holds files that are not a run's`,
+        advice,
+      );
+    }
+    let parent = this.path;
+    while (!(await stat(parent).catch(() => undefined))) parent = path.dirname(parent);
+    await access(parent, constants.W_OK).catch(() => {
+      throw new EvolveError('OUTPUT_FOLDER', `output: ${shown(parent)} cannot be written`, advice);
+    });
+  }
+
+  /** Makes the folder this run's: an earlier run's is renamed to NAME.1, NAME.2, …. */
+  async claim(): Promise<void> {
+    if ((await readdir(this.path).catch(() => [])).length > 0) {
+      let number = 1;
+      while (await stat(`${this.path}.${number}`).catch(() => undefined)) number++;
+      await rename(this.path, `${this.path}.${number}`);
+      const message = `${shown(this.path)} held an earlier run, which is now ${shown(`${this.path}.${number}`)}`;
+      this.hooks.log.call({ type: 'notice', message });
+    }
+    await mkdir(this.path, { recursive: true });
+    const header = '# This run, as resolved. `evolve run` on this file does it again.\n';
+    await this.#write(MARK, header + stringify({ ...this.resolved, output: undefined }));
+  }
+
+  /** Has the `save` hook fill adapter/, which gets its name when it is whole. */
+  async saveAdapter(model: LanguageModel, step: number): Promise<void> {
+    const folder = path.join(this.path, 'adapter');
+    const partial = `${folder}.partial`;
+    const previous = `${folder}.previous`;
+    try {
+      await rm(partial, { recursive: true, force: true });
+      await mkdir(partial);
+      await this.hooks.save.promise({
+        folder: partial,
+        model,
+        step,
+        writeTensors: async (request) => {
+          if (await this.hooks.writeCheckpoint.promise(request)) return;
+          throw new Error(`no checkpoint format writes ${path.basename(request.path)}`);
+        },
+      });
+      await rename(folder, previous).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+      await rename(partial, folder);
+      await rm(previous, { recursive: true, force: true });
+    } catch (cause) {
+      if (cause instanceof EvolveError) throw cause;
+      const message = `the adapter cannot be written to ${shown(folder)}: ${messageOf(cause)}`;
+      throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
+    }
+    this.hooks.log.call({ type: 'save', step, path: folder });
+  }
+
+  async writeResult(result: RunResult): Promise<void> {
+    await this.#write('run.json', `${JSON.stringify(result, null, 2)}\n`);
+  }
+
+  async #write(name: string, text: string): Promise<void> {
+    const file = path.join(this.path, name);
+    await writeFile(`${file}.partial`, text);
+    await rename(`${file}.partial`, file);
+  }
+}

@@ -1,0 +1,11 @@
+/** The names under which the container holds the parts of a run. */
+
+export const RUN_CONFIG = Symbol('RunConfig');
+export const RESOLVED_CONFIG = Symbol('ResolvedConfig');
+export const HOOKS = Symbol('Hooks');
+export const RANDOM = Symbol('RandomStreams');
+export const SIGNAL = Symbol('AbortSignal');
+export const DATA_LOADER = Symbol('DataLoader');
+export const MODEL_ASSEMBLER = Symbol('ModelAssembler');
+export const RUN_FOLDER = Symbol('RunFolder');
+export const TRAINER = Symbol('Trainer');

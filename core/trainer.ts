@@ -1,0 +1,315 @@
+/**
+ * A run from top to bottom: read the data, assemble the model, train, evaluate, save. What each part does is
+ * elsewhere; the order, and what happens when something goes wrong, is here.
+ */
+
+import { setImmediate } from 'node:timers/promises';
+import * as tf from '@tensorflow/tfjs';
+import { inject, injectable } from 'tsyringe';
+import { type RunConfig, shown } from './config.js';
+import { chunk, type DataLoader, type SplitRows } from './data.js';
+import { EvolveError, messageOf } from './errors.js';
+import type { Gradients, Hooks, Metrics } from './hooks.js';
+import type { ModelAssembler } from './model-assembler.js';
+import { learningRateAt, Optimizer } from './optimizer.js';
+import { deriveSeed } from './random.js';
+import type { RunFolder } from './run-folder.js';
+import { DATA_LOADER, HOOKS, MODEL_ASSEMBLER, RUN_CONFIG, RUN_FOLDER, SIGNAL } from './tokens.js';
+import type { Batch, Device, EncodedExample, LanguageModel, RunResult, StepEvent } from './types.js';
+import { versions } from './version.js';
+
+/** What the steps since the last log event did. */
+interface Window {
+  lossSum: number;
+  targets: number;
+  tokens: number;
+  startedAt: number;
+}
+
+@injectable()
+export class Trainer {
+  #device: Device | null = null;
+  #parameters: RunResult['parameters'] = null;
+  #claimed = false;
+  #step = 0;
+  #savedAtStep = 0;
+  #firstLoss: number | null = null;
+  #lastLoss: number | null = null;
+  #evalLoss: number | null = null;
+
+  constructor(
+    @inject(RUN_CONFIG) private readonly config: RunConfig,
+    @inject(HOOKS) private readonly hooks: Hooks,
+    @inject(DATA_LOADER) private readonly data: DataLoader,
+    @inject(MODEL_ASSEMBLER) private readonly assembler: ModelAssembler,
+    @inject(RUN_FOLDER) private readonly folder: RunFolder,
+    @inject(SIGNAL) private readonly signal: AbortSignal,
+  ) {}
+
+  /** Runs to the end; on failure run.json says why, the `done` hook is called all the same, and the error is thrown. */
+  async run(): Promise<RunResult> {
+    const startedAt = performance.now();
+    let model: LanguageModel | undefined;
+    let failure: unknown;
+    try {
+      await this.folder.check();
+      // The data comes before the model: a fault in it is then found in seconds, whatever the model's size.
+      const examples = await this.data.read();
+      this.#device = await this.assembler.openDevice();
+      model = await this.assembler.assemble();
+      const rows = this.data.prepare(examples, model);
+      await this.#train(model, rows);
+    } catch (error) {
+      failure = error;
+    }
+    const result = this.#result(failure, (performance.now() - startedAt) / 1000);
+    try {
+      if (this.#claimed) await this.folder.writeResult(result);
+      await this.hooks.done.promise(result);
+    } finally {
+      model?.dispose();
+    }
+    if (failure) throw failure;
+    return result;
+  }
+
+  async #train(model: LanguageModel, rows: SplitRows): Promise<void> {
+    const { train } = this.config;
+    const rowsPerStep = train.perDeviceBatchSize * train.gradientAccumulationSteps;
+    const stepsPerEpoch = Math.ceil(rows.train.length / rowsPerStep);
+    const totalSteps = train.maxSteps ?? stepsPerEpoch * train.epochs;
+    this.#announce(model, rows, totalSteps);
+    await this.folder.claim();
+    this.#claimed = true;
+
+    const optimizer = new Optimizer(model.trainable, train);
+    try {
+      let window = newWindow();
+      for (let epoch = 0; this.#step < totalSteps; epoch++) {
+        const stepsOfEpoch = chunk(this.data.epochOrder(rows.train), rowsPerStep);
+        for (const [i, stepRows] of stepsOfEpoch.entries()) {
+          const learningRate = learningRateAt(this.#step, train.learningRate, train.warmupSteps, totalSteps);
+          const gradNorm = await this.#optimizerStep(model, optimizer, stepRows, learningRate, window);
+          this.#step++;
+
+          const event = stepEvent(
+            window,
+            this.#step,
+            epoch + (i + 1) / stepsPerEpoch,
+            learningRate,
+            gradNorm,
+          );
+          this.#firstLoss ??= event.loss;
+          this.#lastLoss = event.loss;
+          await this.hooks.step.promise(event, model);
+          const isLast = this.#step === totalSteps;
+          if (this.#step % train.logEvery === 0 || isLast) {
+            this.hooks.log.call(event);
+            window = newWindow();
+          }
+          if (this.#step % train.evalEvery === 0 || isLast) {
+            const pausedAt = performance.now();
+            await this.#evaluate(model, rows.validation);
+            window.startedAt += performance.now() - pausedAt;
+          }
+          if (this.#step % train.saveEvery === 0 || isLast) await this.#save(model);
+          if (isLast) break;
+        }
+      }
+    } catch (error) {
+      await this.#saveAfterFailure(model);
+      throw error;
+    } finally {
+      optimizer.dispose();
+    }
+  }
+
+  /** Gradients over all micro-batches, one update; returns the gradients' norm. */
+  async #optimizerStep(
+    model: LanguageModel,
+    optimizer: Optimizer,
+    rows: readonly EncodedExample[],
+    learningRate: number,
+    window: Window,
+  ): Promise<number> {
+    const batches = chunk(rows, this.config.train.perDeviceBatchSize).map((part) => model.collate(part));
+    // The loss is the mean over all target tokens of the step, so that a token counts the same in whichever
+    // micro-batch it is; the mean of the micro-batches' means would favour those with few.
+    const targets = sum(batches.map((batch) => batch.targets));
+    let gradients: Gradients = new Map();
+    try {
+      let loss = 0;
+      for (const [i, batch] of batches.entries()) {
+        await setImmediate();
+        this.#throwIfInterrupted();
+        const micro = this.#gradientsOf(model, batch, targets, i);
+        gradients = addInto(gradients, micro.gradients);
+        loss += await micro.loss();
+      }
+      this.#requireFinite('loss', loss, optimizer);
+      gradients = await this.hooks.gradients.promise(gradients);
+      const norm = await optimizer.norm(gradients);
+      this.#requireFinite('gradient norm', norm, optimizer);
+      optimizer.update(gradients, norm, learningRate);
+      window.lossSum += loss * targets;
+      window.targets += targets;
+      window.tokens += sum(batches.flatMap((batch) => [...batch.lengths]));
+      return norm;
+    } finally {
+      tf.dispose([...gradients.values()]);
+    }
+  }
+
+  #gradientsOf(model: LanguageModel, batch: Batch, targets: number, microBatch: number) {
+    const seed = deriveSeed(this.config.train.seed, 'pass', this.#step, microBatch);
+    const { value, grads } = tf.variableGrads(() => {
+      const loss = model.loss(batch, { training: true, seed });
+      return tf.div(this.hooks.loss.call(loss, batch, model), targets) as tf.Scalar;
+    }, [...model.trainable.values()]);
+    const gradients = new Map<string, tf.Tensor>();
+    for (const [name, variable] of model.trainable) {
+      const gradient = grads[variable.name];
+      if (!gradient) throw new Error(`no gradient reaches the trainable parameter ${name}`);
+      gradients.set(name, gradient);
+    }
+    const loss = async () => {
+      const [number] = await value.data();
+      value.dispose();
+      return number;
+    };
+    return { gradients, loss };
+  }
+
+  async #evaluate(model: LanguageModel, rows: readonly EncodedExample[]): Promise<void> {
+    if (rows.length === 0) return;
+    let lossSum = 0;
+    let targets = 0;
+    for (const part of chunk(rows, this.config.train.perDeviceBatchSize)) {
+      await setImmediate();
+      this.#throwIfInterrupted();
+      const batch = model.collate(part);
+      const loss = tf.tidy(() => model.loss(batch, { training: false, seed: 0 }));
+      lossSum += (await loss.data())[0];
+      loss.dispose();
+      targets += batch.targets;
+    }
+    const metrics: Metrics = await this.hooks.evaluate.promise({ evalLoss: lossSum / targets }, model);
+    this.#evalLoss = metrics.evalLoss;
+    this.hooks.log.call({ type: 'eval', step: this.#step, ...metrics });
+  }
+
+  async #save(model: LanguageModel): Promise<void> {
+    await this.folder.saveAdapter(model, this.#step);
+    this.#savedAtStep = this.#step;
+  }
+
+  /** What was learned until now is worth keeping, whatever ended the run. */
+  async #saveAfterFailure(model: LanguageModel): Promise<void> {
+    if (this.#step === this.#savedAtStep) return;
+    await this.#save(model).catch((error: unknown) => {
+      this.hooks.log.call({ type: 'notice', message: messageOf(error) });
+    });
+  }
+
+  #announce(model: LanguageModel, rows: SplitRows, steps: number): void {
+    const trainableParameters = sum([...model.trainable.values()].map((variable) => variable.size));
+    this.#parameters = { total: model.parameterCount + trainableParameters, trainable: trainableParameters };
+    this.hooks.log.call({
+      type: 'start',
+      output: this.folder.path,
+      device: this.#device?.name ?? '',
+      backbone: model.backbone,
+      parameters: this.#parameters.total,
+      trainableParameters,
+      trainRows: rows.train.length,
+      validationRows: rows.validation.length,
+      steps,
+    });
+    const { warmupSteps, learningRate } = this.config.train;
+    if (warmupSteps >= steps) {
+      const message = `the warm-up (${warmupSteps} steps) outlasts the run (${steps} steps): the learning rate never reaches ${learningRate}`;
+      this.hooks.log.call({ type: 'notice', message });
+    }
+  }
+
+  /** A loss or gradient that is no number ends the run with the variables as they were when all was well. */
+  #requireFinite(what: string, value: number, optimizer: Optimizer): void {
+    if (Number.isFinite(value)) return;
+    const failedStep = this.#step + 1;
+    const undone = optimizer.undo();
+    if (undone) this.#step--;
+    const kept =
+      this.#step > 0
+        ? `The adapter of step ${this.#step} is kept in ${shown(this.folder.path)}/adapter. `
+        : '';
+    const message = `the ${what} of step ${failedStep} is ${value}`;
+    throw new EvolveError(
+      'NOT_FINITE',
+      message,
+      `${kept}Lower train.learningRate, or lengthen train.warmupSteps.`,
+    );
+  }
+
+  #throwIfInterrupted(): void {
+    if (!this.signal.aborted) return;
+    const kept =
+      this.#step > 0 ? `The adapter of step ${this.#step} is in ${shown(this.folder.path)}/adapter.` : '';
+    throw new EvolveError('INTERRUPTED', `interrupted after ${this.#step} steps`, kept);
+  }
+
+  #result(failure: unknown, seconds: number): RunResult {
+    const code = failure instanceof EvolveError ? failure.code : 'UNEXPECTED';
+    const status = failure === undefined ? 'completed' : code === 'INTERRUPTED' ? 'interrupted' : 'failed';
+    return {
+      status,
+      output: this.folder.path,
+      steps: this.#step,
+      device: this.#device && { ...this.#device, requested: this.config.device.name },
+      parameters: this.#parameters,
+      firstLoss: this.#firstLoss,
+      lastLoss: this.#lastLoss,
+      evalLoss: this.#evalLoss,
+      seconds: Math.round(seconds * 1000) / 1000,
+      versions: versions(),
+      ...(failure === undefined ? {} : { error: { code, message: messageOf(failure) } }),
+    };
+  }
+}
+
+function newWindow(): Window {
+  return { lossSum: 0, targets: 0, tokens: 0, startedAt: performance.now() };
+}
+
+function stepEvent(
+  window: Window,
+  step: number,
+  epoch: number,
+  learningRate: number,
+  gradNorm: number,
+): StepEvent {
+  const { lossSum, targets, tokens, startedAt } = window;
+  const tokensPerSecond = Math.round((tokens * 1e4) / (performance.now() - startedAt)) / 10;
+  return {
+    type: 'step',
+    step,
+    epoch,
+    loss: lossSum / targets,
+    learningRate,
+    gradNorm,
+    tokens,
+    tokensPerSecond,
+  };
+}
+
+/** The sums by name; what was added up before is freed. */
+function addInto(sums: Gradients, gradients: ReadonlyMap<string, tf.Tensor>): Gradients {
+  if (sums.size === 0) return gradients;
+  const added = new Map<string, tf.Tensor>();
+  for (const [name, gradient] of gradients) added.set(name, tf.add(sums.get(name) as tf.Tensor, gradient));
+  tf.dispose([...sums.values(), ...gradients.values()]);
+  return added;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

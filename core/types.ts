@@ -1,0 +1,252 @@
+/**
+ * What passes between the parts of a run: examples from datasets, batches and models from backbones, tensors
+ * from checkpoint formats, devices, and the events that trackers listen to.
+ */
+
+import type * as tf from '@tensorflow/tfjs';
+import type { DenseType, FrozenWeight } from './frozen-weight.js';
+import type { LinearSite } from './linear-site.js';
+
+// --- data ---------------------------------------------------------------------------------------------------
+
+/** One instruction with its answer, as a dataset plugin makes it from a raw record. */
+export interface Example {
+  readonly instruction: string;
+  /** Further context of the instruction; often empty. */
+  readonly input: string;
+  readonly output: string;
+}
+
+/** What the configuration names under `data.sources`, resolved by the catalogue: one file in one format. */
+export interface DataSource {
+  /** The catalogue's name, or the path as the person wrote it. */
+  readonly name: string;
+  /** Absolute; absent where the data is the plugin's own. */
+  readonly path?: string;
+  readonly format: string;
+  /** Take at most this many records. */
+  readonly limit?: number;
+}
+
+/** An example in tokens. `labels[i]` is the token that position i must have been, or IGNORED. */
+export interface EncodedExample {
+  readonly inputIds: Int32Array;
+  readonly labels: Int32Array;
+}
+
+/** The label of a token that is not trained on (the prompt, padding), as in PyTorch's cross-entropy. */
+export const IGNORED = -100;
+
+/** Encoded examples side by side, each row padded to the longest. */
+export interface Batch {
+  /** `[rows, length]`, row-major. */
+  readonly inputIds: Int32Array;
+  readonly labels: Int32Array;
+  readonly rows: number;
+  readonly length: number;
+  /** Tokens of each row that are no padding. */
+  readonly lengths: Int32Array;
+  /** How many labels the loss counts. */
+  readonly targets: number;
+}
+
+// --- models -------------------------------------------------------------------------------------------------
+
+/** Text <-> token ids. Special tokens are never made from text. */
+export interface Tokenizer {
+  readonly vocabularySize: number;
+  readonly bosId: number | null;
+  readonly eosId: number;
+  readonly padId: number;
+  encode(text: string): number[];
+  decode(ids: readonly number[]): string;
+}
+
+/** What is particular to one pass through a model. */
+export interface Pass {
+  /** Dropout is active. */
+  readonly training: boolean;
+  /** From which every random choice of this pass derives; the same seed gives the same pass. */
+  readonly seed: number;
+}
+
+/**
+ * A language model as a backbone plugin loads it. The backbone owns everything about tokens: the prompt's
+ * template, special tokens, the label mask, positions, the shape of attention.
+ */
+export interface LanguageModel {
+  /** The backbone's name, as `model.backbone` takes it. */
+  readonly backbone: string;
+  /** The folder, file or hub id it was loaded from. */
+  readonly path: string;
+  readonly tokenizer: Tokenizer;
+  /** Parameters of the base model. */
+  readonly parameterCount: number;
+  /** Positions that the model was made for. */
+  readonly maxLength: number;
+  /** The linear layers that quantizers and adapters find by name. */
+  readonly linears: readonly LinearSite[];
+  /** What an optimizer step changes, by the name under which it is saved. Adapters add to it. */
+  readonly trainable: Map<string, tf.Variable>;
+
+  /** An example in tokens, cut at `cutoffLength`. */
+  encode(example: Example, cutoffLength: number): EncodedExample;
+  /** The tokens after which an answer is to be generated. */
+  encodePrompt(prompt: Pick<Example, 'instruction' | 'input'>): number[];
+  collate(examples: readonly EncodedExample[]): Batch;
+  /** The cross-entropy summed over the batch's target tokens, a scalar. Differentiable by the trainable variables. */
+  loss(batch: Batch, pass: Pass): tf.Scalar;
+  /** What follows each token: logits `[rows × length, vocabulary]`. */
+  logits(batch: Batch, pass: Pass): tf.Tensor2D;
+  /** What follows the last token of each row: logits `[rows, vocabulary]`. */
+  nextLogits(batch: Batch): tf.Tensor2D;
+  /** Frees the model's tensors. */
+  dispose(): void;
+}
+
+/** What a backbone is asked: do you know this checkpoint? It answers with the model, or with undefined. */
+export interface ModelRequest {
+  /** An absolute path of a folder or file. */
+  readonly path: string;
+  /** `auto`, or the one backbone that is to answer. */
+  readonly backbone: string;
+  /** A JSON file of the folder, parsed; undefined where there is none. */
+  readJson(name: string): Promise<Record<string, unknown> | undefined>;
+  /** The checkpoint's tensors, opened on the first call, in whatever format a plugin knows. */
+  openCheckpoint(): Promise<Checkpoint>;
+}
+
+// --- checkpoints --------------------------------------------------------------------------------------------
+
+export interface TensorInfo {
+  readonly type: DenseType;
+  readonly shape: readonly number[];
+}
+
+/** The named tensors of an open checkpoint; bytes are read when asked for. */
+export interface Checkpoint {
+  /** What to name in messages. */
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** The little-endian bytes of one tensor. */
+  read(name: string): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Opens checkpoints in whatever format a plugin knows. */
+export interface CheckpointFiles {
+  open(path: string): Promise<Checkpoint>;
+}
+
+/** Tensors to write. */
+export interface CheckpointWrite {
+  /** The file to write; the format's plugin knows its ending. */
+  readonly path: string;
+  /** Above this many bytes of tensors the file is split in several, with an index beside them. */
+  readonly maxShardBytes?: number;
+  readonly tensors: ReadonlyMap<string, { shape: readonly number[]; values: Float32Array }>;
+  /** The type to store; f32 where nothing is said. */
+  readonly type?: DenseType;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** What the `save` hook passes: a folder to fill. It gets its final name when every tap is done. */
+export interface SaveRequest {
+  readonly folder: string;
+  readonly model: LanguageModel;
+  /** Optimizer steps done. */
+  readonly step: number;
+  writeTensors(request: CheckpointWrite): Promise<void>;
+}
+
+// --- devices ------------------------------------------------------------------------------------------------
+
+/** Asks for a device. A plugin that is asked and cannot says why with `decline` and answers undefined. */
+export interface DeviceRequest {
+  /** The name asked for, or `auto`. */
+  readonly name: string;
+  /** True where `name` is asked for, or any device will do. */
+  wants(name: string): boolean;
+  decline(name: string, reason: string): void;
+}
+
+export interface Device {
+  readonly name: string;
+  /** The TensorFlow.js backend that is active once the device is open. */
+  readonly backend: string;
+  /** One line for the person: what computes. */
+  readonly description: string;
+}
+
+// --- events -------------------------------------------------------------------------------------------------
+
+/** What one optimizer step did. With `logEvery` above 1, what the steps since the last event did together. */
+export interface StepEvent {
+  readonly type: 'step';
+  readonly step: number;
+  /** Passes through the data so far, as a fraction. */
+  readonly epoch: number;
+  /** Mean cross-entropy of a target token, in nats. */
+  readonly loss: number;
+  readonly learningRate: number;
+  /** The global norm of the gradients before clipping. */
+  readonly gradNorm: number;
+  /** Tokens put through, padding not counted. */
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+}
+
+/** The mean cross-entropy of a target token of the held-out rows, and what plugins add to it. */
+export interface EvalEvent {
+  readonly type: 'eval';
+  readonly step: number;
+  readonly evalLoss: number;
+  readonly [metric: string]: number | string;
+}
+
+/** A line for the person. */
+export interface NoticeEvent {
+  readonly type: 'notice';
+  readonly message: string;
+}
+
+/** The run is assembled: what it will do. */
+export interface StartEvent {
+  readonly type: 'start';
+  readonly output: string;
+  readonly device: string;
+  readonly backbone: string;
+  readonly parameters: number;
+  readonly trainableParameters: number;
+  readonly trainRows: number;
+  readonly validationRows: number;
+  readonly steps: number;
+}
+
+/** The adapter was written. */
+export interface SaveEvent {
+  readonly type: 'save';
+  readonly step: number;
+  readonly path: string;
+}
+
+export type LogEvent = NoticeEvent | StartEvent | StepEvent | EvalEvent | SaveEvent;
+
+/** How a run ended, as `run.json` holds it and the `done` hook passes it. */
+export interface RunResult {
+  readonly status: 'completed' | 'failed' | 'interrupted';
+  readonly output: string;
+  /** Optimizer steps done. */
+  readonly steps: number;
+  readonly device: (Device & { requested: string }) | null;
+  readonly parameters: { total: number; trainable: number } | null;
+  readonly firstLoss: number | null;
+  readonly lastLoss: number | null;
+  readonly evalLoss: number | null;
+  readonly seconds: number;
+  readonly versions: Readonly<Record<string, string>>;
+  /** Why it failed. */
+  readonly error?: { code: string; message: string };
+}
+
+export type { FrozenWeight };

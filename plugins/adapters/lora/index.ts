@@ -1,0 +1,30 @@
+/** LoRA (arXiv 2106.09685) on the linear layers that `targetModules` names, kept as PEFT keeps it. */
+
+import { definePlugin } from '../../../core/index.js';
+import { LoraLayer } from './layer.js';
+import { loraSchema } from './options.js';
+import { peftNames, readAdapter, writeAdapter } from './peft.js';
+import { findTargets } from './targets.js';
+
+export default definePlugin({
+  name: 'lora',
+  apiVersion: 1,
+  family: 'adapters',
+  schema: loraSchema,
+  apply(trainer, options) {
+    trainer.hooks.injectAdapters.tap(async (model, files) => {
+      const layers = new Map<string, LoraLayer>();
+      for (const site of findTargets(model, options.targetModules)) {
+        const layer = new LoraLayer(site, options, trainer.random.stream(`lora ${site.name}`));
+        site.adapter = layer;
+        layers.set(site.name, layer);
+        const { a, b } = peftNames(site.name);
+        model.trainable.set(a, layer.a);
+        model.trainable.set(b, layer.b);
+      }
+      if (options.init) await readAdapter(options.init, layers, files);
+      return model;
+    });
+    trainer.hooks.save.tap((request) => writeAdapter(request, options));
+  },
+});

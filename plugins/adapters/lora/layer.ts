@@ -1,0 +1,47 @@
+import {
+  deriveSeed,
+  type LinearAdapter,
+  type LinearSite,
+  loraLinear,
+  type Pass,
+  type Random,
+  tf,
+} from '../../../core/index.js';
+import type { LoraOptions } from './options.js';
+
+/** The low-rank branch of one linear layer: `a` `[r, in]` and `b` `[out, r]`, both trainable. */
+export class LoraLayer implements LinearAdapter {
+  readonly a: tf.Variable<tf.Rank.R2>;
+  readonly b: tf.Variable<tf.Rank.R2>;
+
+  /** Starts as PEFT does: `a` Kaiming-uniform with a = √5, which is uniform within ±1/√in; `b` zero. */
+  constructor(
+    site: LinearSite,
+    private readonly options: LoraOptions,
+    random: Random,
+  ) {
+    const [out, columns] = site.weight.shape;
+    const bound = 1 / Math.sqrt(columns);
+    const { r } = options;
+    this.a = variable(random.uniform(r * columns, -bound, bound), [r, columns]);
+    this.b = variable(new Float32Array(out * r), [out, r]);
+  }
+
+  forward(x: tf.Tensor2D, site: LinearSite, pass: Pass): tf.Tensor2D {
+    const { alpha, r, dropout } = this.options;
+    return loraLinear(x, site.weight, site.bias, {
+      a: this.a as tf.Tensor2D,
+      b: this.b as tf.Tensor2D,
+      scaling: alpha / r,
+      dropout: pass.training ? dropout : 0,
+      seed: deriveSeed(pass.seed, site.name),
+    });
+  }
+}
+
+function variable(values: Float32Array, shape: [number, number]): tf.Variable<tf.Rank.R2> {
+  const initial = tf.tensor2d(values, shape);
+  const made = tf.variable(initial);
+  initial.dispose();
+  return made;
+}

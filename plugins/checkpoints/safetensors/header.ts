@@ -1,0 +1,100 @@
+/**
+ * The head of a safetensors file: eight bytes of length, then JSON that gives every tensor's type, shape and
+ * place. Nothing in it is believed before it is checked. Format: huggingface/safetensors, README.
+ */
+
+import type { FileHandle } from 'node:fs/promises';
+import { DENSE_TYPES, type DenseType, EvolveError, type TensorInfo, z } from '../../../core/index.js';
+
+/** A tensor and its bytes' place in the file. */
+export interface StoredTensor extends TensorInfo {
+  readonly start: number;
+  readonly end: number;
+}
+
+export const TYPE_NAMES = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const satisfies Record<
+  DenseType,
+  string
+>;
+
+/** As in the reference implementation: more cannot be meant. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+const entrySchema = z.strictObject({
+  dtype: z.string(),
+  shape: z.array(z.number().int().nonnegative()),
+  data_offsets: z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]),
+});
+
+/** @throws EvolveError where the header is cut off or contradicts itself or the file */
+export async function readHeader(file: FileHandle, path: string): Promise<Map<string, StoredTensor>> {
+  const fail = (message: string): never => {
+    throw new EvolveError('CHECKPOINT_INVALID', `${path}: ${message}`, 'Download or copy the file again.');
+  };
+  const { size } = await file.stat();
+  const head = Buffer.alloc(8);
+  if (size < 8) fail(`is cut off: it has ${size} bytes, not even the 8 of the header's length`);
+  await file.read(head, 0, 8, 0);
+  const declared = head.readBigUInt64LE();
+  if (declared > BigInt(Math.min(MAX_HEADER_BYTES, size - 8))) {
+    fail(
+      `the header says that it has ${declared} bytes, but the file has ${size} in all; it is cut off, or no safetensors file`,
+    );
+  }
+  const length = Number(declared);
+  const text = Buffer.alloc(length);
+  await file.read(text, 0, length, 8);
+
+  let json: unknown;
+  try {
+    json = JSON.parse(text.toString('utf8'));
+  } catch (error) {
+    fail(`the header is no JSON: ${(error as Error).message}`);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    fail('the header is no mapping of tensors');
+
+  const dataStart = 8 + length;
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, value] of Object.entries(json as object)) {
+    if (name === '__metadata__') continue;
+    const entry = entrySchema.safeParse(value);
+    if (!entry.success)
+      return fail(`the header's entry "${name}" is malformed: ${entry.error.issues[0].message}`);
+    const { dtype, shape, data_offsets: offsets } = entry.data;
+    const type = (Object.keys(TYPE_NAMES) as DenseType[]).find(
+      (candidate) => TYPE_NAMES[candidate] === dtype,
+    );
+    if (!type)
+      return fail(
+        `the tensor "${name}" is of type ${dtype}; known are ${Object.values(TYPE_NAMES).join(', ')}`,
+      );
+    const bytes = shape.reduce((product, extent) => product * extent, DENSE_TYPES[type]);
+    if (offsets[1] - offsets[0] !== bytes) {
+      fail(
+        `the tensor "${name}" of shape [${shape}] in ${dtype} has ${bytes} bytes, but its offsets [${offsets}] say ${offsets[1] - offsets[0]}`,
+      );
+    }
+    tensors.set(name, { type, shape, start: dataStart + offsets[0], end: dataStart + offsets[1] });
+  }
+  checkLayout(tensors, dataStart, size, fail);
+  return tensors;
+}
+
+/** The tensors must fill the rest of the file without gap or overlap. */
+function checkLayout(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  dataStart: number,
+  size: number,
+  fail: (message: string) => never,
+): void {
+  let end = dataStart;
+  for (const [name, tensor] of [...tensors].sort(([, a], [, b]) => a.start - b.start || a.end - b.end)) {
+    if (tensor.start < end) fail(`the tensor "${name}" overlaps the one before it`);
+    if (tensor.start > end)
+      fail(`there are ${tensor.start - end} bytes before the tensor "${name}" that belong to none`);
+    end = tensor.end;
+  }
+  if (end > size) fail(`is cut off: the tensors end at byte ${end}, the file at ${size}`);
+  if (end < size) fail(`has ${size - end} bytes after the last tensor that belong to none`);
+}

@@ -1,0 +1,73 @@
+import { open, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type CheckpointWrite, DENSE_TYPES, encodeFloats } from '../../../core/index.js';
+import { TYPE_NAMES } from './header.js';
+
+type NamedTensor = readonly [name: string, tensor: { shape: readonly number[]; values: Float32Array }];
+
+/**
+ * Writes the tensors, by name in order. Above `maxShardBytes` they go to NAME-00001-of-0000N.safetensors and on,
+ * with NAME.safetensors.index.json, as transformers names them. A file gets its name when it is whole.
+ */
+export async function writeSafetensors(request: CheckpointWrite): Promise<void> {
+  const { type = 'f32', maxShardBytes = Number.POSITIVE_INFINITY } = request;
+  const size = ([, { values }]: NamedTensor) => values.length * DENSE_TYPES[type];
+  const shards: NamedTensor[][] = [[]];
+  let bytes = 0;
+  for (const entry of [...request.tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (bytes > 0 && bytes + size(entry) > maxShardBytes) {
+      shards.push([]);
+      bytes = 0;
+    }
+    shards[shards.length - 1].push(entry);
+    bytes += size(entry);
+  }
+  if (shards.length === 1) {
+    await writeFileOf(shards[0], request.path, request);
+    return;
+  }
+  const stem = request.path.slice(0, -'.safetensors'.length);
+  const number = (i: number) => String(i).padStart(5, '0');
+  const files = shards.map((_, i) => `${stem}-${number(i + 1)}-of-${number(shards.length)}.safetensors`);
+  for (const [i, shard] of shards.entries()) await writeFileOf(shard, files[i], request);
+  const index = {
+    metadata: { total_size: shards.flat().reduce((total, entry) => total + size(entry), 0) },
+    weight_map: Object.fromEntries(
+      shards.flatMap((shard, i) => shard.map(([name]) => [name, path.basename(files[i])])),
+    ),
+  };
+  await writeFile(`${stem}.safetensors.index.json.partial`, JSON.stringify(index, null, 2));
+  await rename(`${stem}.safetensors.index.json.partial`, `${stem}.safetensors.index.json`);
+}
+
+async function writeFileOf(
+  tensors: readonly NamedTensor[],
+  file: string,
+  request: CheckpointWrite,
+): Promise<void> {
+  const { type = 'f32', metadata } = request;
+  const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
+  let offset = 0;
+  for (const [name, { shape, values }] of tensors) {
+    const end = offset + values.length * DENSE_TYPES[type];
+    header[name] = { dtype: TYPE_NAMES[type], shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  // Spaces at the end let the data begin at a multiple of eight.
+  const text = Buffer.from(JSON.stringify(header));
+  const padded = Buffer.alloc(Math.ceil(text.length / 8) * 8, ' ');
+  text.copy(padded);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(padded.length));
+
+  const handle = await open(`${file}.partial`, 'w');
+  try {
+    await handle.writeFile(length);
+    await handle.writeFile(padded);
+    for (const [, { values }] of tensors) await handle.writeFile(encodeFloats(type, values));
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(`${file}.partial`, file);
+}

@@ -1,0 +1,63 @@
+/**
+ * Chain-of-Thought data in two forms: TSV of question, answer and rationale (as the nine sets are published),
+ * phrased as instructions here; and JSON of `{ instruction, input, output }` that is phrased already (Alpaca-CoT's
+ * CoT_data.json). In both, `\n` written as two characters stands for a line break.
+ */
+
+import { definePlugin, deriveSeed, type Example } from '../../../core/index.js';
+import { FaultList } from '../faults.js';
+import { readJsonRecords, readLines } from '../records.js';
+import { toExample } from '../to-example.js';
+import { phrase } from './templates.js';
+
+export default definePlugin({
+  name: 'cot',
+  apiVersion: 1,
+  family: 'datasets',
+  apply(trainer) {
+    trainer.hooks.loadData.tap((source) => {
+      if (source.format !== 'cot' || !source.path) return undefined;
+      return source.path.endsWith('.tsv') ? readTable(source.path) : readPhrased(source.path);
+    });
+  },
+});
+
+async function* readTable(file: string): AsyncGenerator<Example> {
+  const faults = new FaultList();
+  for await (const { text, where } of readLines(file)) {
+    const cells = text.split('\t').map(unescapeLineBreaks);
+    const [question, answer, rationale] = cells;
+    if (cells.length !== 3 || cells.some((cell) => cell.trim() === '')) {
+      faults.add(
+        where,
+        `expected question, answer and rationale between tabs, but got ${cells.length} cells${cells.length === 3 ? ', one of them empty' : ''}`,
+      );
+      continue;
+    }
+    // The phrasing follows from the question alone: the same file always gives the same examples.
+    yield phrase({ question, answer, rationale }, deriveSeed(0, question));
+  }
+  faults.throwIfAny(file);
+}
+
+async function* readPhrased(file: string): AsyncGenerator<Example> {
+  const faults = new FaultList();
+  for await (const { value, where, fault } of readJsonRecords(file)) {
+    const example = fault ?? toExample(value);
+    if (typeof example === 'string') {
+      faults.add(where, example);
+      continue;
+    }
+    const { instruction, input, output } = example;
+    yield {
+      instruction: unescapeLineBreaks(instruction),
+      input: unescapeLineBreaks(input),
+      output: unescapeLineBreaks(output),
+    };
+  }
+  faults.throwIfAny(file);
+}
+
+function unescapeLineBreaks(text: string): string {
+  return text.replaceAll('\\n', '\n');
+}

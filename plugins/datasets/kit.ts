@@ -1,0 +1,5 @@
+/** What datasets share, and what a third party's dataset may build on: `evolving-alpaca/datasets`. */
+
+export { FaultList } from './faults.js';
+export { type RawRecord, readJsonRecords, readLines } from './records.js';
+export { toExample } from './to-example.js';

@@ -1,0 +1,43 @@
+/**
+ * What every machine can run: TensorFlow.js's wasm backend, or its plain JavaScript one (`backend: cpu`), the
+ * reference against which other devices are held.
+ */
+
+import { type Device, definePlugin, tf, z } from '../../../core/index.js';
+import { DEVICE_STAGES } from '../stages.js';
+import { registerPlainMatMul } from './mat-mul.js';
+
+export default definePlugin({
+  name: 'portable',
+  apiVersion: 1,
+  family: 'devices',
+  schema: z.strictObject({ backend: z.enum(['wasm', 'cpu']).default('wasm') }),
+  apply(trainer, { backend }) {
+    const open = async (request: { wants(name: string): boolean }): Promise<Device | undefined> => {
+      if (!request.wants('portable')) return undefined;
+      // Else tfjs advises to install tfjs-node; the line about the device says more.
+      tf.enableProdMode();
+      if (backend === 'wasm') {
+        await import('@tensorflow/tfjs-backend-wasm');
+        if (await tf.setBackend('wasm')) {
+          registerPlainMatMul();
+          return {
+            name: 'portable',
+            backend: 'wasm',
+            description: 'TensorFlow.js on WebAssembly, one thread',
+          };
+        }
+        trainer.notice(
+          'device portable: the wasm backend does not load here; taking plain JavaScript, which is far slower',
+        );
+      }
+      await tf.setBackend('cpu');
+      return {
+        name: 'portable',
+        backend: 'cpu',
+        description: 'TensorFlow.js in plain JavaScript, one thread',
+      };
+    };
+    trainer.hooks.openDevice.tap(open, { stage: DEVICE_STAGES.portable });
+  },
+});

@@ -1,0 +1,49 @@
+/**
+ * TensorFlow's own runtime through @tensorflow/tfjs-node-gpu, or @tensorflow/tfjs-node, whichever is installed and
+ * loads. Both are optional: they fetch TensorFlow's library when they are installed, which not every network allows.
+ */
+
+import { definePlugin, tf } from '../../../core/index.js';
+import { DEVICE_STAGES } from '../stages.js';
+
+const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
+
+/** What the binding of both packages tells of itself. */
+interface NodeBackend {
+  readonly isUsingGpuDevice?: boolean;
+}
+
+export default definePlugin({
+  name: 'tensorflow',
+  apiVersion: 1,
+  family: 'devices',
+  apply(trainer) {
+    trainer.hooks.openDevice.tap(
+      async (request) => {
+        if (!request.wants('tensorflow')) return undefined;
+        const reasons: string[] = [];
+        for (const name of PACKAGES) {
+          try {
+            await import(name);
+            if (!(await tf.setBackend('tensorflow'))) throw new Error('its backend does not start');
+            const onGpu = (tf.backend() as NodeBackend).isUsingGpuDevice === true;
+            const what = onGpu ? 'on the GPU' : 'on the CPU';
+            return { name: 'tensorflow', backend: 'tensorflow', description: `TensorFlow ${what} (${name})` };
+          } catch (error) {
+            reasons.push(`${name} ${explain(error)}`);
+          }
+        }
+        request.decline('tensorflow', reasons.join(', '));
+        return undefined;
+      },
+      { stage: DEVICE_STAGES.tensorflow },
+    );
+  },
+});
+
+/** One phrase for the two usual cases: never installed, and installed without its native part. */
+function explain(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return 'is not installed';
+  return `does not load: ${message.split('\n')[0]}`;
+}

@@ -1,0 +1,53 @@
+import type { FrozenWeight } from '../../../core/index.js';
+
+/**
+ * A frozen weight in one byte a number: row i is `scales[i] · values[i]`, with `scales[i]` the row's largest
+ * magnitude / 127. Source: the row-wise form of LLM.int8() (arXiv 2208.07339).
+ */
+export class Int8Weight implements FrozenWeight {
+  readonly storage = 'int8';
+
+  constructor(
+    readonly shape: readonly [number, number],
+    /** `[rows, columns]` in −127 … 127. */
+    readonly values: Int8Array,
+    /** `[rows]` */
+    readonly scales: Float32Array,
+  ) {}
+
+  get byteLength(): number {
+    return this.values.byteLength + this.scales.byteLength;
+  }
+
+  decode(start: number, end: number, target: Float32Array): void {
+    const columns = this.shape[1];
+    for (let row = start, at = 0; row < end; row++) {
+      const scale = this.scales[row];
+      for (let i = row * columns; i < (row + 1) * columns; i++) target[at++] = scale * this.values[i];
+    }
+  }
+}
+
+/**
+ * Quantizes row by row, rounding to nearest, so that no more than one row is held in fp32.
+ *
+ * @throws RangeError where a number is not finite
+ */
+export function quantizeInt8(weight: FrozenWeight): Int8Weight {
+  const [rows, columns] = weight.shape;
+  const values = new Int8Array(rows * columns);
+  const scales = new Float32Array(rows);
+  const numbers = new Float32Array(columns);
+  for (let row = 0; row < rows; row++) {
+    weight.decode(row, row + 1, numbers);
+    let largest = 0;
+    for (const number of numbers) {
+      if (!Number.isFinite(number)) throw new RangeError(`row ${row} holds ${number}`);
+      largest = Math.max(largest, Math.abs(number));
+    }
+    scales[row] = largest / 127;
+    const inverse = largest === 0 ? 0 : 127 / largest;
+    for (let i = 0; i < columns; i++) values[row * columns + i] = Math.round(numbers[i] * inverse);
+  }
+  return new Int8Weight(weight.shape, values, scales);
+}

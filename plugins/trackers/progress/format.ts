@@ -1,0 +1,59 @@
+import path from 'node:path';
+import type { EvalEvent, LogEvent, RunResult, StepEvent } from '../../../core/index.js';
+
+type StartEvent = Extract<LogEvent, { type: 'start' }>;
+
+/** A path below the working folder as it is typed, any other in full. */
+export function short(file: string): string {
+  const relative = path.relative('', file);
+  return relative.startsWith('..') ? file : relative;
+}
+
+export function describeStart(event: StartEvent): string {
+  const share = ((100 * event.trainableParameters) / event.parameters).toPrecision(2);
+  const held = event.validationRows > 0 ? `, ${count(event.validationRows)} held out` : '';
+  return (
+    `${event.backbone}: ${count(event.parameters)} parameters, ${count(event.trainableParameters)} (${share} %) trainable\n` +
+    `data: ${count(event.trainRows)} rows${held}; ${count(event.steps)} optimizer steps`
+  );
+}
+
+export function describeStep(event: StepEvent, steps: number, secondsLeft: number): string {
+  const { step, loss, learningRate, gradNorm, tokensPerSecond } = event;
+  return [
+    `step ${String(step).padStart(String(steps).length)}/${steps}`,
+    `loss ${loss.toFixed(4)}`,
+    `lr ${learningRate.toExponential(2)}`,
+    `grad norm ${gradNorm.toFixed(3)}`,
+    `${Math.round(tokensPerSecond)} tokens/s`,
+    `${duration(secondsLeft)} left`,
+  ].join('  ');
+}
+
+export function describeEval(event: EvalEvent): string {
+  return `step ${event.step}  held-out loss ${event.evalLoss.toFixed(4)}`;
+}
+
+export function describeEnd(result: RunResult): string {
+  const steps = `${count(result.steps)} steps in ${duration(result.seconds)}`;
+  if (result.status !== 'completed') return `${result.status} after ${steps}`;
+  const held = result.evalLoss === null ? '' : `, held-out loss ${result.evalLoss.toFixed(4)}`;
+  const losses = `loss ${result.firstLoss?.toFixed(4)} -> ${result.lastLoss?.toFixed(4)}${held}`;
+  const output = short(result.output);
+  return (
+    `${steps}: ${losses}\nadapter: ${path.join(output, 'adapter')}\n` +
+    `try it: npx evolve generate --run ${output} --instruction "…"`
+  );
+}
+
+/** `75` -> `1:15`, `3675` -> `1:01:15`. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const two = (number: number) => String(number).padStart(2, '0');
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+function count(number: number): string {
+  return number.toLocaleString('en-US');
+}
