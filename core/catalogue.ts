@@ -37,28 +37,28 @@ export function readCatalogue(): Record<string, CatalogueEntry> {
 export function resolveSources(data: RunConfig['data']): DataSource[] {
   const catalogue = readCatalogue();
   const faults: string[] = [];
-  const ofName = (name: string): DataSource[] => {
+  const ofName = (name: string, index: number): DataSource[] => {
     const entry = catalogue[name];
-    if (!entry) return [{ name, format: name }];
+    if (!entry) return [{ name, format: name, index }];
     const file = entry[data.edition];
-    if (Array.isArray(file)) return file.flatMap(ofName);
+    if (Array.isArray(file)) return file.flatMap((part) => ofName(part, index));
     const path = fileURLToPath(new URL(file, DATA_FOLDER));
     if (!existsSync(path)) {
       faults.push(
         `the ${data.edition} edition of "${name}" is not there: download ${file} from ${entry.published} to ${path}`,
       );
     }
-    return [{ name, path, format: entry.format }];
+    return [{ name, path, format: entry.format, index }];
   };
-  const sources = data.sources.flatMap((source): DataSource[] => {
-    if (typeof source === 'string') return ofName(source);
+  const sources = data.sources.flatMap((source, index): DataSource[] => {
+    if (typeof source === 'string') return ofName(source, index);
     if (!existsSync(source.path)) faults.push(`${shown(source.path)}: there is no such file`);
-    return [{ name: shown(source.path), ...source }];
+    return [{ name: shown(source.path), ...source, index }];
   });
   if (faults.length > 0) {
     const advice =
       'data.edition: sample takes the embedded samples; { path, format } takes a file of your own.';
-    throw new EvolveError('DATA_UNKNOWN', faults.join('\n'), advice);
+    throw new EvolveError('DATA_UNKNOWN', faults.join('\n'), advice, { at: ['data', 'sources'] });
   }
   return sources;
 }

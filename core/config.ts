@@ -41,7 +41,9 @@ export async function loadConfig(file: string, overrides: ConfigOverrides = {}):
   const { data, faults } = validate(configSchema, values, locate);
   if (!data) {
     const advice = 'README.md, "Configuration", lists every key with its meaning.';
-    throw new EvolveError('CONFIG_INVALID', faults.join('\n'), advice);
+    // In the order of the file, line 2 before line 12.
+    const inOrder = faults.sort(new Intl.Collator('en', { numeric: true }).compare);
+    throw new EvolveError('CONFIG_INVALID', inOrder.join('\n'), advice);
   }
   return { config: resolve(data, file, overrides), locate };
 }

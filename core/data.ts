@@ -27,24 +27,39 @@ export class DataLoader {
     @inject(RANDOM) private readonly random: RandomStreams,
   ) {}
 
-  /** The examples of every source, in the order of the configuration. */
+  /** The examples of every source, in the order of the configuration. The faults of all sources are told at once. */
   async read(): Promise<Example[]> {
-    const sources = resolveSources(this.config.data);
-    const streams = await Promise.all(sources.map((source) => this.#open(source)));
     const examples: Example[] = [];
-    for (const [i, stream] of streams.entries()) {
-      const { limit = Number.POSITIVE_INFINITY } = sources[i];
-      let taken = 0;
-      for await (const example of stream) {
-        examples.push(example);
-        if (++taken >= limit) break;
-      }
-      if (taken === 0) {
-        const message = `the data source ${sources[i].name} has no record`;
-        throw new EvolveError('DATA_EMPTY', message, 'Check that the file is the right one.');
+    const errors: EvolveError[] = [];
+    for (const source of resolveSources(this.config.data)) {
+      try {
+        for await (const example of this.#examplesOf(source)) examples.push(example);
+      } catch (error) {
+        if (!(error instanceof EvolveError) || !error.code.startsWith('DATA_')) throw error;
+        errors.push(error);
       }
     }
+    const [first, ...others] = errors;
+    if (others.length === 0 && first) throw first;
+    if (first) {
+      const message = errors.map((error) => error.message).join('\n');
+      const advice = [...new Set(errors.map((error) => error.advice))].join('\n');
+      throw new EvolveError(first.code, message, advice, { at: ['data', 'sources'] });
+    }
     return examples;
+  }
+
+  async *#examplesOf(source: DataSource): AsyncGenerator<Example> {
+    const { limit = Number.POSITIVE_INFINITY } = source;
+    let taken = 0;
+    for await (const example of await this.#open(source)) {
+      yield example;
+      if (++taken >= limit) return;
+    }
+    if (taken > 0) return;
+    const message = `the data source ${source.name} has no record`;
+    const advice = 'Check that the file is the right one.';
+    throw new EvolveError('DATA_EMPTY', message, advice, { at: ['data', 'sources', source.index] });
   }
 
   async #open(source: DataSource): Promise<AsyncIterable<Example>> {
@@ -56,7 +71,7 @@ export class DataLoader {
       ? `${source.name}: unknown data format "${source.format}"${suggest(source.format, formats)}`
       : `unknown data name "${source.name}"${suggest(source.name, names)}`;
     const advice = `Names: ${names.join(', ')}. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
-    throw new EvolveError('DATA_UNKNOWN', message, advice);
+    throw new EvolveError('DATA_UNKNOWN', message, advice, { at: ['data', 'sources', source.index] });
   }
 
   /** Encodes the examples and holds some out. Rows that would train on nothing are left out, and counted. */
@@ -64,7 +79,14 @@ export class DataLoader {
     const { cutoffLength } = this.config.data;
     if (cutoffLength > model.maxLength) {
       const message = `data.cutoffLength is ${cutoffLength}, but the model was made for ${model.maxLength} positions`;
-      throw new EvolveError('MODEL_INVALID', message, `Set data.cutoffLength to ${model.maxLength} or less.`);
+      throw new EvolveError(
+        'MODEL_INVALID',
+        message,
+        `Set data.cutoffLength to ${model.maxLength} or less.`,
+        {
+          at: ['data', 'cutoffLength'],
+        },
+      );
     }
     const answered = examples.filter((example) => example.output.trim() !== '');
     const encoded = answered.map((example) => model.encode(example, cutoffLength));
@@ -98,7 +120,9 @@ export class DataLoader {
     if (validationSize === undefined) return Math.min(2000, Math.floor(rows / 10));
     if (validationSize < rows) return validationSize;
     const message = `data.validationSize is ${validationSize}, which leaves none of the ${rows} rows to train on`;
-    throw new EvolveError('CONFIG_INVALID', message, 'Set it lower, or to 0 to hold nothing out.');
+    throw new EvolveError('CONFIG_INVALID', message, 'Set it lower, or to 0 to hold nothing out.', {
+      at: ['data', 'validationSize'],
+    });
   }
 
   /** The rows of one pass through the data, in the order of training. */

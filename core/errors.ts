@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   OUTPUT_FOLDER: 2,
   PLUGIN_FAILED: 1,
   NOT_FINITE: 1,
+  NO_GRADIENT: 1,
   WRITE_FAILED: 1,
   INTERRUPTED: 130,
 } as const;
@@ -36,11 +37,25 @@ export class EvolveError extends Error {
   readonly code: ErrorCode;
   /** What to do next; may be empty where the message says it all. */
   readonly advice: string;
+  /** The key of the configuration that is at fault, of which the command line tells file and line. */
+  readonly at: readonly PropertyKey[] | undefined;
 
-  constructor(code: ErrorCode, message: string, advice = '', options?: ErrorOptions) {
-    super(message, options);
+  constructor(
+    code: ErrorCode,
+    message: string,
+    advice = '',
+    options: { cause?: unknown; at?: readonly PropertyKey[] } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.advice = advice;
+    this.at = options.at;
+  }
+
+  /** The same error with the place of its key before the message. */
+  locatedBy(locate: (at: readonly PropertyKey[]) => string): EvolveError {
+    if (!this.at) return this;
+    return new EvolveError(this.code, `${locate(this.at)}: ${this.message}`, this.advice, { cause: this });
   }
 
   get exitStatus(): number {

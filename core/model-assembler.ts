@@ -51,10 +51,10 @@ export class ModelAssembler {
   async #load(): Promise<LanguageModel> {
     const { path: location, backbone } = this.config.model;
     if (!existsSync(location)) {
-      const message = `model.path: there is no file or folder ${shown(location)}`;
+      const message = `there is no file or folder ${shown(location)}`;
       const advice =
         'Give a folder with config.json and weights. Checkpoints are not downloaded: get one from its hub first.';
-      throw new EvolveError('MODEL_UNKNOWN', message, advice);
+      throw new EvolveError('MODEL_UNKNOWN', message, advice, { at: ['model', 'path'] });
     }
     const folder = statSync(location).isDirectory() ? location : path.dirname(location);
     let opened: Promise<Checkpoint> | undefined;
@@ -78,11 +78,12 @@ export class ModelAssembler {
     const asked = backbone === 'auto' ? 'no backbone knows' : `the backbone "${backbone}" does not know`;
     const what =
       type === undefined ? 'which has no config.json with a model_type' : `whose model_type is "${type}"`;
-    const message = `model.path: ${asked} ${shown(location)}, ${what}`;
+    const message = `${asked} ${shown(location)}, ${what}`;
     throw new EvolveError(
       'MODEL_UNKNOWN',
       message,
       `Backbones: ${known}. README.md, "Write a plugin", shows how to add one.`,
+      { at: ['model', 'path'] },
     );
   }
 

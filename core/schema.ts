@@ -33,7 +33,7 @@ export const configSchema = z.strictObject({
     backbone: z.string().min(1).default('auto'),
   }),
   quantizer: named.default({ name: 'none' }),
-  adapter: z.looseObject({ method: z.string().min(1) }).default({ method: 'lora' }),
+  adapter: z.looseObject({ method: z.string().min(1).default('lora') }).prefault({}),
   data: z.strictObject({
     sources: z.array(source).min(1),
     edition: z.enum(['sample', 'full']).default('sample'),

@@ -150,6 +150,7 @@ export class Trainer {
       gradients = await this.hooks.gradients.promise(gradients);
       const norm = await optimizer.norm(gradients);
       this.#requireFinite('gradient norm', norm, optimizer);
+      this.#requireGradient(norm, optimizer);
       optimizer.update(gradients, norm, learningRate);
       window.lossSum += loss * targets;
       window.targets += targets;
@@ -232,21 +233,28 @@ export class Trainer {
     }
   }
 
-  /** A loss or gradient that is no number ends the run with the variables as they were when all was well. */
-  #requireFinite(what: string, value: number, optimizer: Optimizer): void {
-    if (Number.isFinite(value)) return;
-    const failedStep = this.#step + 1;
-    const undone = optimizer.undo();
-    if (undone) this.#step--;
+  /** Ends the run with the variables as they were when all was well. */
+  #fail(code: 'NOT_FINITE' | 'NO_GRADIENT', message: string, optimizer: Optimizer): never {
+    if (optimizer.undo()) this.#step--;
     const kept =
       this.#step > 0
         ? `The adapter of step ${this.#step} is kept in ${shown(this.folder.path)}/adapter. `
         : '';
-    const message = `the ${what} of step ${failedStep} is ${value}`;
-    throw new EvolveError(
-      'NOT_FINITE',
-      message,
-      `${kept}Lower train.learningRate, or lengthen train.warmupSteps.`,
+    throw new EvolveError(code, message, `${kept}Lower train.learningRate, or lengthen train.warmupSteps.`);
+  }
+
+  #requireFinite(what: string, value: number, optimizer: Optimizer): void {
+    if (Number.isFinite(value)) return;
+    this.#fail('NOT_FINITE', `the ${what} of step ${this.#step + 1} is ${value}`, optimizer);
+  }
+
+  /** A gradient of exactly zero reaches nothing: the run would end well with an adapter that learns no more. */
+  #requireGradient(norm: number, optimizer: Optimizer): void {
+    if (norm > 0) return;
+    this.#fail(
+      'NO_GRADIENT',
+      `the gradient of step ${this.#step + 1} is zero: numbers have overflowed`,
+      optimizer,
     );
   }
 

@@ -24,6 +24,8 @@ export interface DataSource {
   /** Absolute; absent where the data is the plugin's own. */
   readonly path?: string;
   readonly format: string;
+  /** Which entry of `data.sources` it comes from. */
+  readonly index: number;
   /** Take at most this many records. */
   readonly limit?: number;
 }

@@ -1,5 +1,6 @@
 import { loadConfig } from '../config.js';
 import { composeRun } from '../container.js';
+import { EvolveError } from '../errors.js';
 import { loadPlugins } from '../load-plugins.js';
 
 interface RunOptions {
@@ -18,5 +19,7 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
   process.once('SIGINT', () => interruption.abort());
   process.once('SIGTERM', () => interruption.abort());
   const { trainer } = composeRun(config, plugins, interruption.signal);
-  await trainer.run();
+  await trainer.run().catch((error: unknown) => {
+    throw error instanceof EvolveError ? error.locatedBy(locate) : error;
+  });
 }

@@ -13,11 +13,12 @@ export function findTargets(model: LanguageModel, targets: LoraOptions['targetMo
   const missed = targets.filter((target) => !model.linears.some((site) => matches(site, target)));
   if (missed.length > 0) {
     const names = new Set(model.linears.map((site) => site.name.split('.').at(-1)));
-    const message = `adapter.targetModules: no module of this ${model.backbone} matches ${missed.join(', ')}`;
+    const message = `no module of this ${model.backbone} matches ${missed.join(', ')}`;
     throw new EvolveError(
       'TARGET_MODULES',
       message,
       `What could match: ${[...names].join(', ')}, or all-linear.`,
+      { at: ['adapter', 'targetModules'] },
     );
   }
   return model.linears.filter((site) => targets.some((target) => matches(site, target)));

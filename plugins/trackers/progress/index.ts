@@ -56,7 +56,8 @@ export default definePlugin({
     trainer.hooks.done.tap((result) => {
       bars?.stop();
       bars = undefined;
-      print(describeEnd(result));
+      // Where nothing was begun, the error alone says what there is to say.
+      if (startedAt > 0) print(describeEnd(result));
     });
   },
 });
