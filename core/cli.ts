@@ -2,12 +2,10 @@
 /** The command line: arguments -> command -> exit status (0 done, 1 the run failed, 2 faulty input, 130 interrupted). */
 
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { generateCommand } from './commands/generate.js';
-import { pluginsCommand } from './commands/plugins.js';
-import { runCommand } from './commands/run.js';
 import { EvolveError, messageOf } from './errors.js';
 import { packageVersion } from './version.js';
 
+// A command's module, with all of TensorFlow.js behind it, is loaded when the command is given.
 const program = new Command('evolve')
   .description('Fine-tunes large language models on instruction data.')
   .version(packageVersion())
@@ -22,7 +20,7 @@ program
   .option('--output <dir>', 'where the run goes (default: runs/ and the name of the configuration)')
   .option('--device <name>', 'what computes: auto, portable, tensorflow, …')
   .option('--json', 'write JSON lines to standard output')
-  .action(runCommand);
+  .action(async (file, options) => (await import('./commands/run.js')).runCommand(file, options));
 
 program
   .command('generate')
@@ -41,14 +39,14 @@ program
   .option('--seed <n>', 'of the sampling', integer(0))
   .option('--device <name>', 'what computes')
   .option('--json', 'write one JSON line to standard output')
-  .action(generateCommand);
+  .action(async (options) => (await import('./commands/generate.js')).generateCommand(options));
 
 program
   .command('plugins')
   .description('list the plugins and the hooks that each taps')
   .argument('[config]', 'a configuration whose third-party plugins are listed too')
   .option('--json', 'write JSON lines to standard output')
-  .action(pluginsCommand);
+  .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
 
 function collect(value: string, previous: string[]): string[] {
   return [...previous, value];

@@ -91,17 +91,19 @@ export class DataLoader {
     const answered = examples.filter((example) => example.output.trim() !== '');
     const encoded = answered.map((example) => model.encode(example, cutoffLength));
     const rows = encoded.filter((row) => row.labels.subarray(1).some((label) => label !== IGNORED));
-    this.#tellSkipped(examples.length - answered.length, 'their output is empty');
-    this.#tellSkipped(
-      encoded.length - rows.length,
-      `their prompt alone fills data.cutoffLength (${cutoffLength} tokens)`,
-    );
+    const total = examples.length;
+    this.#tellSkipped(total - answered.length, total, 'output is empty');
+    const reason = `prompt alone fills data.cutoffLength (${cutoffLength} tokens)`;
+    this.#tellSkipped(encoded.length - rows.length, total, reason);
     if (rows.length === 0) {
-      const message = `none of the ${examples.length} records is usable`;
+      const message = `there is no usable record among ${total}`;
       throw new EvolveError(
         'DATA_EMPTY',
         message,
         'Raise data.cutoffLength, or check the records\' "output".',
+        {
+          at: ['data', 'sources'],
+        },
       );
     }
     const held = this.#validationSize(rows.length);
@@ -110,9 +112,13 @@ export class DataLoader {
     return { validation: pick(order.subarray(0, held)), train: pick(order.subarray(held)) };
   }
 
-  #tellSkipped(count: number, reason: string): void {
-    if (count > 0)
-      this.hooks.log.call({ type: 'notice', message: `${count} records are left out: ${reason}` });
+  #tellSkipped(count: number, total: number, reason: string): void {
+    if (count === 0) return;
+    const [verb, whose] = count === 1 ? ['is', 'its'] : ['are', 'their'];
+    this.hooks.log.call({
+      type: 'notice',
+      message: `${count} of ${total} records ${verb} left out: ${whose} ${reason}`,
+    });
   }
 
   #validationSize(rows: number): number {

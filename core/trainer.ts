@@ -16,7 +16,7 @@ import { deriveSeed } from './random.js';
 import type { RunFolder } from './run-folder.js';
 import { DATA_LOADER, HOOKS, MODEL_ASSEMBLER, RUN_CONFIG, RUN_FOLDER, SIGNAL } from './tokens.js';
 import type { Batch, Device, EncodedExample, LanguageModel, RunResult, StepEvent } from './types.js';
-import { versions } from './version.js';
+import { packageVersion } from './version.js';
 
 /** What the steps since the last log event did. */
 interface Window {
@@ -278,7 +278,7 @@ export class Trainer {
       lastLoss: this.#lastLoss,
       evalLoss: this.#evalLoss,
       seconds: Math.round(seconds * 1000) / 1000,
-      versions: versions(),
+      versions: { evolve: packageVersion(), node: process.versions.node, tfjs: tf.version_core },
       ...(failure === undefined ? {} : { error: { code, message: messageOf(failure) } }),
     };
   }

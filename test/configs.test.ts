@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { resolveSources } from '../core/catalogue.js';
+import { loadConfig } from '../core/config.js';
+import { loadPlugins } from '../core/load-plugins.js';
+import { ROOT } from './support/files.js';
+
+const files = readdirSync(path.join(ROOT, 'configs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('.yaml'),
+);
+
+describe('configs/', () => {
+  for (const name of files) {
+    it(`${name} is valid, and its header says how to run it`, async () => {
+      const file = path.join(ROOT, 'configs', name);
+      const { config, locate } = await loadConfig(file);
+      await loadPlugins(config, locate, { trackers: [] });
+      expect(readFileSync(file, 'utf8')).to.match(new RegExp(`^# +npx evolve run configs/${name}`, 'm'));
+      if (config.data.edition === 'sample') expect(resolveSources(config.data)).to.not.be.empty;
+    });
+  }
+
+  it("full/llama-7b-alpaca-belle-cot.yaml has the settings of Alpaca-CoT's command", async () => {
+    const { config } = await loadConfig(path.join(ROOT, 'configs', 'full', 'llama-7b-alpaca-belle-cot.yaml'));
+    expect(config.model.path).to.equal('decapoda-research/llama-7b-hf');
+    expect(config.quantizer).to.deep.equal({ name: 'int8' });
+    const lora = { method: 'lora', r: 8, alpha: 16, dropout: 0.05, targetModules: ['q_proj', 'v_proj'] };
+    expect(config.adapter).to.deep.equal(lora);
+    expect(config.data).to.include({
+      edition: 'full',
+      cutoffLength: 512,
+      validationSize: 2000,
+      shuffle: true,
+    });
+    expect(config.data.sources).to.deep.equal(['alpaca-belle-cot']);
+    expect(config.train.perDeviceBatchSize * config.train.gradientAccumulationSteps).to.equal(128);
+    expect(config.train).to.include({
+      perDeviceBatchSize: 4,
+      epochs: 1,
+      learningRate: 3e-4,
+      warmupSteps: 100,
+    });
+    expect(config.train).to.include({
+      maxGradNorm: 1,
+      weightDecay: 0,
+      seed: 42,
+      evalEvery: 200,
+      saveEvery: 200,
+    });
+  });
+});

@@ -1,0 +1,261 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { evolve } from '../support/cli.js';
+import { fixture, ROOT, TemporaryFolder } from '../support/files.js';
+import { EIGHT_ROWS, readJson, readSteps } from '../support/runs.js';
+
+/** A configuration of a run on the fixture LLaMA; a given line takes the place of the one with the same key. */
+function configuration(...lines: string[]): string {
+  const keys: Record<string, string> = {
+    model: `model: { path: ${fixture('llama')} }`,
+    data: 'data: { sources: [{ path: rows.json, format: alpaca }], cutoffLength: 256, validationSize: 2 }',
+    train: 'train: { maxSteps: 3, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulationSteps: 1 }',
+  };
+  for (const line of lines) keys[line.split(':')[0]] = line;
+  return `${Object.values(keys).join('\n')}\n`;
+}
+
+describe('the command line', () => {
+  let folder: TemporaryFolder;
+
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+    folder.write('rows.json', EIGHT_ROWS);
+  });
+  afterEach(() => folder.remove());
+
+  const run = (yaml: string, ...args: string[]) => {
+    folder.write('my.yaml', yaml);
+    return evolve(['run', 'my.yaml', ...args], { cwd: folder.path });
+  };
+
+  describe('evolve run', () => {
+    it('trains, writes plain lines where output is piped, and ends with status 0', async () => {
+      const { status, stdout, stderr } = await run(configuration());
+      expect(stderr).to.equal('');
+      expect(status).to.equal(0);
+      expect(stdout).to.match(/^step 3\/3 {2}loss \d+\.\d+ .* tokens\/s {2}0:00 left$/m);
+      expect(stdout).to.include('adapter: runs/my/adapter');
+      expect(readJson(folder.path, 'runs', 'my', 'run.json')).to.include({ status: 'completed', steps: 3 });
+    });
+
+    it('writes JSON lines only with --json', async () => {
+      const { status, stdout } = await run(configuration(), '--json', '--output', 'elsewhere');
+      expect(status).to.equal(0);
+      const lines = stdout.trimEnd().split('\n');
+      const types = lines.map((line) => (JSON.parse(line) as { type: string }).type);
+      expect(types.filter((type) => type !== 'notice')).to.deep.equal([
+        'start',
+        'step',
+        'step',
+        'step',
+        'eval',
+        'save',
+        'done',
+      ]);
+      expect(existsSync(folder.join('elsewhere', 'run.json'))).to.equal(true);
+    });
+
+    it('tells errors as JSON too', async () => {
+      const { status, stdout } = await run(configuration('quantizer: int3'), '--json');
+      expect(status).to.equal(2);
+      expect(JSON.parse(stdout)).to.include({ type: 'error', code: 'PLUGIN_INVALID' });
+    });
+
+    it('replaces a device that does not open by the next, with one line that says why', async function () {
+      const { status, stdout } = await run(configuration(), '--device', 'tensorflow');
+      expect(status).to.equal(0);
+      if (/^device tensorflow:/m.test(stdout)) {
+        console.log('      skipped: the optional TensorFlow package is installed here');
+        this.skip();
+      }
+      expect(stdout).to.match(/^device portable: .*\(not tensorflow: @tensorflow\/tfjs-node-gpu .*\)$/m);
+      const { device } = readJson(folder.path, 'runs', 'my', 'run.json');
+      expect(device).to.include({ name: 'portable', requested: 'tensorflow' });
+    });
+
+    it('ends with status 130 on Ctrl-C, and keeps what was learned', async () => {
+      const train =
+        'train: { maxSteps: 5000, warmupSteps: 0, perDeviceBatchSize: 1, gradientAccumulationSteps: 1 }';
+      folder.write('my.yaml', configuration(train));
+      const cli = path.join(ROOT, '.build', 'core', 'cli.js');
+      const child = spawn(process.execPath, [cli, 'run', 'my.yaml'], { cwd: folder.path });
+      child.stdout.on('data', (chunk: Buffer) => {
+        if (String(chunk).includes('step    2/5000')) child.kill('SIGINT');
+      });
+      const status = await new Promise((resolve) => child.on('close', resolve));
+      expect(status).to.equal(130);
+      const output = folder.join('runs', 'my');
+      const steps = readSteps(output).length;
+      expect(readJson(output, 'run.json')).to.include({ status: 'interrupted', steps });
+      expect(readdirSync(path.join(output, 'adapter')).sort()).to.deep.equal([
+        'adapter_config.json',
+        'adapter_model.safetensors',
+      ]);
+    });
+  });
+
+  describe('bad input', () => {
+    /** Expects status 2, these texts on standard error, no stack trace, and that nothing was written. */
+    async function refused(yaml: string, ...texts: (string | RegExp)[]): Promise<void> {
+      const { status, stderr } = await run(yaml);
+      for (const text of texts) {
+        if (typeof text === 'string') expect(stderr).to.include(text);
+        else expect(stderr).to.match(text);
+      }
+      expect(stderr, 'no stack trace').to.not.match(/^ +at /m);
+      expect(status).to.equal(2);
+      expect(existsSync(folder.join('runs')), 'something was written').to.equal(false);
+    }
+
+    it('a missing configuration', async () => {
+      const { status, stderr } = await evolve(['run', 'no.yaml'], { cwd: folder.path });
+      expect(stderr).to.include('no.yaml: there is no such file');
+      expect(status).to.equal(2);
+    });
+
+    it('an empty configuration', () => refused('', 'my.yaml: the configuration is empty'));
+
+    it('unknown keys and wrong types, all at once, with their places', () =>
+      refused(
+        configuration(
+          'data: { sources: [1], cutofLength: 3 }',
+          'train: { epochs: three }',
+          'quantiser: int8',
+        ),
+        'my.yaml:2:19: data.sources.0: expected',
+        'my.yaml:2:23: unknown key "data.cutofLength" (did you mean "cutoffLength"?)',
+        'my.yaml:3:10: train.epochs: expected number, but got "three"',
+        'my.yaml:4:1: unknown key "quantiser" (did you mean "quantizer"?)',
+      ));
+
+    it('unknown plugins and options of plugins, all at once', () =>
+      refused(
+        configuration('quantizer: int3', 'adapter: { rank: 3 }', 'device: gpu'),
+        'my.yaml:4:1: unknown quantizer "int3" (did you mean "int8"?); there are: int8, none',
+        'my.yaml:5:12: unknown key "adapter.rank"',
+        'my.yaml:6:1: unknown device "gpu"; there are: portable, tensorflow',
+      ));
+
+    it('a third-party plugin that is not there', () =>
+      refused(
+        configuration('plugins: [./nope.ts]'),
+        /my\.yaml:4:11: unknown plugin ".*nope\.ts"/,
+        'Built in are: alpaca, belle',
+      ));
+
+    it('an unknown data name', () =>
+      refused(
+        configuration('data: { sources: [alpaka] }'),
+        'my.yaml:2:19: unknown data name "alpaka" (did you mean "alpaca"?)',
+        'Names: alpaca, belle, cot, belle1.5m, alpaca-belle, alpaca-cot, alpaca-belle-cot',
+      ));
+
+    it('a record without output', async () => {
+      folder.write('rows.json', '[{"instruction":"a","output":"b"},{"instruction":"c"},{"output":3}]');
+      await refused(
+        configuration(),
+        'rows.json: 2 faulty records',
+        'record 2: "output" is missing',
+        'record 3: "instruction" is missing, "output" is no text, but 3',
+      );
+    });
+
+    it('a data source without a row', async () => {
+      folder.write('rows.json', '[]');
+      await refused(configuration(), 'my.yaml:2:19', 'rows.json has no record');
+    });
+
+    it('a target module that matches nothing', () =>
+      refused(
+        configuration('adapter: { targetModules: [q_prj, v_proj] }'),
+        'my.yaml:4:12: no module of this llama matches q_prj',
+        'What could match: q_proj, k_proj, v_proj',
+      ));
+
+    it('a model that is not there', () =>
+      refused(configuration('model: { path: ./none }'), /my\.yaml:1:10: there is no file or folder .*none/));
+
+    it('a weights file that is cut off, or lies', async () => {
+      for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors']) {
+        folder.write(`model/${name}`, readFileSync(fixture('llama', name)));
+      }
+      const weights = folder.join('model', 'model.safetensors');
+      truncateSync(weights, 20000);
+      await refused(configuration('model: { path: ./model }'), /model\.safetensors: is cut off/);
+
+      const bytes = readFileSync(fixture('llama', 'model.safetensors'));
+      bytes.writeBigUInt64LE(2n ** 60n);
+      writeFileSync(weights, bytes);
+      const lie = `model.safetensors: the header says that it has ${2n ** 60n} bytes`;
+      await refused(configuration('model: { path: ./model }'), lie);
+    });
+
+    it('arguments that are missing, unknown or malformed', async () => {
+      folder.write('my.yaml', configuration());
+      const commands = [
+        ['run'],
+        ['frob'],
+        ['run', 'my.yaml', '--devise', 'x'],
+        ['run', 'my.yaml', '--set', 'x'],
+      ];
+      for (const args of [...commands, ['generate'], ['generate', '--instruction', 'x', '--top-p', '2']]) {
+        const { status, stderr } = await evolve(args, { cwd: folder.path });
+        expect(status, args.join(' ')).to.equal(2);
+        expect(stderr, args.join(' ')).to.not.equal('');
+      }
+    });
+  });
+
+  describe('evolve generate', () => {
+    const question = ['--instruction', 'Name color 1.', '--input', 'of the list', '--max-new-tokens', '12'];
+
+    it('answers with a base model, the same each time', async () => {
+      const args = ['generate', '--model', fixture('llama'), ...question, '--json'];
+      const { status, stdout } = await evolve(args);
+      expect(status).to.equal(0);
+      const answer = JSON.parse(stdout);
+      expect(answer).to.include({ instruction: 'Name color 1.', input: 'of the list' });
+      expect(answer.tokens).to.be.within(1, 12);
+      expect(JSON.parse((await evolve(args)).stdout)).to.deep.equal(answer);
+    });
+
+    it('answers with the adapter of a run, which makes a difference', async () => {
+      await run(
+        configuration(
+          'train: { maxSteps: 30, warmupSteps: 0, learningRate: 0.02, gradientAccumulationSteps: 1 }',
+        ),
+      );
+      const base = ['generate', '--model', fixture('llama')];
+      const trained = await evolve(['generate', '--run', 'runs/my', ...question], { cwd: folder.path });
+      const same = await evolve([...base, '--adapter', 'runs/my/adapter', ...question], { cwd: folder.path });
+      const bare = await evolve([...base, ...question], { cwd: folder.path });
+      expect(trained.status).to.equal(0);
+      expect(same.stdout).to.equal(trained.stdout);
+      expect(bare.stdout).to.not.equal(trained.stdout);
+    });
+
+    it('refuses contradictions', async () => {
+      const refused = async (args: string[], text: string) => {
+        const { status, stderr } = await evolve(['generate', '--instruction', 'x', ...args]);
+        expect(stderr).to.include(text);
+        expect(status).to.equal(2);
+      };
+      await refused(['--run', 'a', '--model', 'b'], 'either --run or --model, but got both');
+      await refused(['--model', 'b', '--greedy', '--top-k', '3'], '--greedy takes no');
+      await refused(['--model', 'b', '--adapter', folder.path], 'no adapter_config.json');
+    });
+  });
+
+  it('evolve plugins lists what there is and what taps what', async () => {
+    const { status, stdout } = await evolve(['plugins']);
+    expect(status).to.equal(0);
+    expect(stdout).to.match(/^backbones\n {2}llama +loadModel$/m);
+    expect(stdout).to.match(/^ {2}lora +injectAdapters, save$/m);
+    const lines = (await evolve(['plugins', '--json'])).stdout.trimEnd().split('\n');
+    const names = lines.map((line) => JSON.parse(line).name);
+    expect(names).to.include.members(['alpaca', 'belle', 'cot', 'int8', 'portable']);
+  });
+});

@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { expect } from 'chai';
+import { definePlugin } from '../../core/plugin.js';
+import type { LogEvent } from '../../core/types.js';
+import { expectError } from '../support/errors.js';
+import { TemporaryFolder } from '../support/files.js';
+import { composeTestRun, EIGHT_ROWS } from '../support/runs.js';
+
+describe('DataLoader', () => {
+  let folder: TemporaryFolder;
+
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  /** Runs one step over `rows` and returns what trackers were told. */
+  async function eventsOf(rows: unknown, values: { validationSize?: number } = {}): Promise<LogEvent[]> {
+    const events: LogEvent[] = [];
+    const listening = definePlugin({
+      name: 'listening',
+      apiVersion: 1,
+      apply({ hooks }) {
+        hooks.log.tap((event) => {
+          events.push(event);
+        });
+      },
+    });
+    const data = folder.write('rows.json', typeof rows === 'string' ? rows : JSON.stringify(rows));
+    const run = await composeTestRun(
+      { output: folder.join('run'), data, train: { maxSteps: 1 }, ...values },
+      [listening],
+    );
+    await run.trainer.run();
+    return events;
+  }
+
+  it('leaves rows out that would train on nothing, and says how many and why', async () => {
+    const events = await eventsOf([
+      { instruction: 'Say yes.', output: 'Yes.' },
+      { instruction: 'Say nothing.', output: ' ' },
+      { instruction: 'word '.repeat(400), output: 'Too long.' },
+    ]);
+    const notices = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+    expect(notices).to.include('1 of 3 records is left out: its output is empty');
+    expect(notices).to.include(
+      '1 of 3 records is left out: its prompt alone fills data.cutoffLength (256 tokens)',
+    );
+    expect(events.find((event) => event.type === 'start')).to.include({ trainRows: 1 });
+  });
+
+  it('holds rows out, and never all', async () => {
+    const start = (await eventsOf(EIGHT_ROWS, { validationSize: 3 })).find((event) => event.type === 'start');
+    expect(start).to.include({ trainRows: 5, validationRows: 3 });
+    await expectError(
+      () => eventsOf(EIGHT_ROWS, { validationSize: 8 }),
+      'CONFIG_INVALID',
+      'none of the 8 rows',
+    );
+  });
+
+  it('ends before the output folder is touched where no row is usable', async () => {
+    const data = folder.write('rows.json', JSON.stringify([{ instruction: 'a', output: '' }]));
+    const run = await composeTestRun({ output: folder.join('run'), data });
+    await expectError(() => run.trainer.run(), 'DATA_EMPTY', 'no usable record');
+    expect(existsSync(folder.join('run'))).to.equal(false);
+  });
+});
