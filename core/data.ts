@@ -74,8 +74,15 @@ export class DataLoader {
     throw new EvolveError('DATA_UNKNOWN', message, advice, { at: ['data', 'sources', source.index] });
   }
 
-  /** Encodes the examples and holds some out. Rows that would train on nothing are left out, and counted. */
-  prepare(examples: readonly Example[], model: LanguageModel): SplitRows {
+  /**
+   * Encodes the examples and holds some out. Rows that would train on nothing are left out, and counted. `breathe`
+   * is awaited now and then, so that a person can interrupt.
+   */
+  async prepare(
+    examples: readonly Example[],
+    model: LanguageModel,
+    breathe: () => Promise<void>,
+  ): Promise<SplitRows> {
     const { cutoffLength } = this.config.data;
     if (cutoffLength > model.maxLength) {
       const message = `data.cutoffLength is ${cutoffLength}, but the model was made for ${model.maxLength} positions`;
@@ -89,7 +96,11 @@ export class DataLoader {
       );
     }
     const answered = examples.filter((example) => example.output.trim() !== '');
-    const encoded = answered.map((example) => model.encode(example, cutoffLength));
+    const encoded: EncodedExample[] = [];
+    for (const [i, example] of answered.entries()) {
+      if (i % 256 === 0) await breathe();
+      encoded.push(model.encode(example, cutoffLength));
+    }
     const rows = encoded.filter((row) => row.labels.subarray(1).some((label) => label !== IGNORED));
     const total = examples.length;
     this.#tellSkipped(total - answered.length, total, 'output is empty');

@@ -57,7 +57,7 @@ export class Trainer {
       const examples = await this.data.read();
       this.#device = await this.assembler.openDevice();
       model = await this.assembler.assemble();
-      const rows = this.data.prepare(examples, model);
+      const rows = await this.data.prepare(examples, model, () => this.#breathe());
       await this.#train(model, rows);
     } catch (error) {
       failure = error;
@@ -140,8 +140,7 @@ export class Trainer {
     try {
       let loss = 0;
       for (const [i, batch] of batches.entries()) {
-        await setImmediate();
-        this.#throwIfInterrupted();
+        await this.#breathe();
         const micro = this.#gradientsOf(model, batch, targets, i);
         gradients = addInto(gradients, micro.gradients);
         loss += await micro.loss();
@@ -186,8 +185,7 @@ export class Trainer {
     let lossSum = 0;
     let targets = 0;
     for (const part of chunk(rows, this.config.train.perDeviceBatchSize)) {
-      await setImmediate();
-      this.#throwIfInterrupted();
+      await this.#breathe();
       const batch = model.collate(part);
       const loss = tf.tidy(() => model.loss(batch, { training: false, seed: 0 }));
       lossSum += (await loss.data())[0];
@@ -258,7 +256,9 @@ export class Trainer {
     );
   }
 
-  #throwIfInterrupted(): void {
+  /** Lets signals and timers through; ends the run where the person interrupted it. */
+  async #breathe(): Promise<void> {
+    await setImmediate();
     if (!this.signal.aborted) return;
     const kept =
       this.#step > 0 ? `The adapter of step ${this.#step} is in ${shown(this.folder.path)}/adapter.` : '';

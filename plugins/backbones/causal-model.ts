@@ -14,15 +14,12 @@ import {
 import { encodeExample, encodePrompt } from './encode.js';
 
 /** What a causal model is made of, apart from its layers. */
-export interface CausalModelParts {
-  readonly backbone: string;
-  readonly path: string;
-  readonly tokenizer: Tokenizer;
-  readonly parameterCount: number;
-  readonly maxLength: number;
-  /** Every linear layer, the output layer included. */
-  readonly linears: readonly LinearSite[];
-  /** From the last hidden state to the logits. */
+export interface CausalModelParts
+  extends Pick<
+    LanguageModel,
+    'backbone' | 'path' | 'tokenizer' | 'parameterCount' | 'maxLength' | 'linears'
+  > {
+  /** From the last hidden state to the logits; one of `linears`. */
   readonly output: LinearSite;
   /** What `dispose` frees, besides the trainable variables. */
   readonly tensors: readonly tf.Tensor[];

@@ -3,36 +3,23 @@
  * and its seed tasks in the form of self-instruct, `{ instruction, instances: [{ input, output }, …] }`.
  */
 
-import { definePlugin, type Example } from '../../../core/index.js';
-import { FaultList } from '../faults.js';
-import { readJsonRecords } from '../records.js';
-import { toExample } from '../to-example.js';
+import { definePlugin } from '../../../core/index.js';
+import { readJsonExamples } from '../json-examples.js';
 
 export default definePlugin({
   name: 'belle',
   apiVersion: 1,
   family: 'datasets',
   apply(trainer) {
-    trainer.hooks.loadData.tap((source) =>
-      source.format === 'belle' && source.path ? readBelle(source.path) : undefined,
+    trainer.hooks.loadData.tap(({ format, path }) =>
+      format === 'belle' && path ? readJsonExamples(path, instancesOf) : undefined,
     );
   },
 });
 
-async function* readBelle(file: string): AsyncGenerator<Example> {
-  const faults = new FaultList();
-  for await (const { value, where, fault } of readJsonRecords(file)) {
-    for (const example of fault ? [fault] : instancesOf(value).map(toExample)) {
-      if (typeof example === 'string') faults.add(where, example);
-      else yield example;
-    }
-  }
-  faults.throwIfAny(file);
-}
-
 /** A seed task becomes a record an instance; a plain record stays as it is. */
-function instancesOf(value: unknown): unknown[] {
-  const { instruction, instances } = (value ?? {}) as { instruction?: unknown; instances?: unknown };
-  if (!Array.isArray(instances)) return [value];
+function instancesOf(record: unknown): unknown[] {
+  const { instruction, instances } = (record ?? {}) as { instruction?: unknown; instances?: unknown };
+  if (!Array.isArray(instances)) return [record];
   return instances.map((instance: object) => ({ instruction, ...instance }));
 }

@@ -6,8 +6,8 @@
 
 import { definePlugin, deriveSeed, type Example } from '../../../core/index.js';
 import { FaultList } from '../faults.js';
-import { readJsonRecords, readLines } from '../records.js';
-import { toExample } from '../to-example.js';
+import { readJsonExamples } from '../json-examples.js';
+import { readLines } from '../records.js';
 import { phrase } from './templates.js';
 
 export default definePlugin({
@@ -15,9 +15,9 @@ export default definePlugin({
   apiVersion: 1,
   family: 'datasets',
   apply(trainer) {
-    trainer.hooks.loadData.tap((source) => {
-      if (source.format !== 'cot' || !source.path) return undefined;
-      return source.path.endsWith('.tsv') ? readTable(source.path) : readPhrased(source.path);
+    trainer.hooks.loadData.tap(({ format, path }) => {
+      if (format !== 'cot' || !path) return undefined;
+      return path.endsWith('.tsv') ? readTable(path) : readPhrased(path);
     });
   },
 });
@@ -41,21 +41,13 @@ async function* readTable(file: string): AsyncGenerator<Example> {
 }
 
 async function* readPhrased(file: string): AsyncGenerator<Example> {
-  const faults = new FaultList();
-  for await (const { value, where, fault } of readJsonRecords(file)) {
-    const example = fault ?? toExample(value);
-    if (typeof example === 'string') {
-      faults.add(where, example);
-      continue;
-    }
-    const { instruction, input, output } = example;
+  for await (const { instruction, input, output } of readJsonExamples(file)) {
     yield {
       instruction: unescapeLineBreaks(instruction),
       input: unescapeLineBreaks(input),
       output: unescapeLineBreaks(output),
     };
   }
-  faults.throwIfAny(file);
 }
 
 function unescapeLineBreaks(text: string): string {

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { makeConfig, type RunConfig } from '../../core/config.js';
+import { composeRun, type Run } from '../../core/container.js';
+import type { DataSource, Example, LanguageModel, LogEvent } from '../../core/index.js';
+import { loadPlugins } from '../../core/load-plugins.js';
+import { collect } from './errors.js';
+import { fixture } from './files.js';
+
+export interface ComposedRun extends Run {
+  readonly config: RunConfig;
+  /** Everything that was logged. */
+  readonly events: LogEvent[];
+}
+
+export interface ComposeOptions {
+  readonly trackers?: readonly string[];
+  /** False: a base model alone. */
+  readonly adapter?: boolean;
+}
+
+/** A run as the commands compose it, from configuration values; what is left out does not matter to the test. */
+export async function compose(
+  values: Record<string, unknown> = {},
+  options: ComposeOptions = {},
+): Promise<ComposedRun> {
+  const config = makeConfig({ model: { path: '.' }, data: { sources: ['none'] }, ...values });
+  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers: [], ...options });
+  const run = composeRun(config, plugins);
+  const events: LogEvent[] = [];
+  run.hooks.log.tap('test', (event) => {
+    events.push(event);
+  });
+  return { ...run, config, events };
+}
+
+/** Lets `use` work with the model of a configuration, and frees it; without `adapter` it is the base model. */
+export async function withModel<T>(
+  values: Record<string, unknown>,
+  use: (model: LanguageModel, run: ComposedRun) => Promise<T> | T,
+): Promise<T> {
+  const portable = { name: 'portable', backend: 'wasm' };
+  const run = await compose({ device: portable, ...values }, { adapter: values.adapter !== undefined });
+  await run.assembler.openDevice();
+  const model = await run.assembler.assemble();
+  try {
+    return await use(model, run);
+  } finally {
+    model.dispose();
+  }
+}
+
+/** What the dataset plugin of a format makes of a file. */
+export async function readData(format: string, path: string): Promise<Example[]> {
+  const { hooks } = await compose();
+  const source: DataSource = { name: path, path, format, index: 0 };
+  const examples = await hooks.loadData.promise(source);
+  if (!examples) throw new Error(`no plugin knows the format ${format}`);
+  return collect(examples);
+}
+
+/** A JSON file of test/fixtures. */
+export function readFixture<T>(...names: string[]): T {
+  return JSON.parse(readFileSync(fixture(...names), 'utf8')) as T;
+}
+
+/** An array as the fixtures keep it: base64 of little-endian float32. */
+export function floatsOf(base64: string): Float32Array {
+  return new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer);
+}
+
+/** Has the `save` hook write the model's adapter into a folder, as a run does. */
+export async function saveAdapter(run: ComposedRun, model: LanguageModel, folder: string): Promise<void> {
+  await run.hooks.save.promise({
+    folder,
+    model,
+    step: 0,
+    writeTensors: async (request) => {
+      if (!(await run.hooks.writeCheckpoint.promise(request))) throw new Error('no format writes this');
+    },
+  });
+}
