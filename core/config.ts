@@ -92,13 +92,10 @@ async function readFiles(file: string) {
       advice,
     );
   }
-  const own = documents.sort(
-    (a, b) => Number(b.file === path.resolve(file)) - Number(a.file === path.resolve(file)),
-  );
   const locateInFiles: Locate = (keys) => {
     // The deepest part of the path that stands in a file; what is missing is looked for where it belongs.
     for (let depth = keys.length; depth > 0; depth--) {
-      for (const { file: where, document, lines } of own) {
+      for (const { file: where, document, lines } of documents) {
         const offset = offsetOf(document, keys.slice(0, depth));
         if (offset === undefined) continue;
         const { line, col } = lines.linePos(offset);
@@ -146,7 +143,7 @@ function offsetOf(document: Document, keys: readonly PropertyKey[]): number | un
 function assign(values: Record<string, unknown>, assignment: string): string {
   const at = assignment.indexOf('=');
   const keys = assignment.slice(0, at).split('.');
-  if (at < 1 || keys.some((key) => key === '')) {
+  if (at < 1 || keys.some((key) => key === '' || key === '__proto__')) {
     throw new EvolveError(
       'COMMAND_LINE',
       `--set ${assignment}: expected key.key=value`,
@@ -168,7 +165,12 @@ function assign(values: Record<string, unknown>, assignment: string): string {
       typeof child === 'object' && child !== null ? child : typeof child === 'string' ? { name: child } : {};
     parent = parent[key] as Record<string, unknown>;
   }
-  parent[keys[keys.length - 1]] = parsed.toJS();
+  const last = keys[keys.length - 1];
+  if (Array.isArray(parent) && !/^\d+$/.test(last)) {
+    const message = `--set ${assignment}: ${keys.slice(0, -1).join('.')} is a list, which has no "${last}"`;
+    throw new EvolveError('COMMAND_LINE', message, 'Items are numbered from 0.');
+  }
+  parent[last] = parsed.toJS();
   return keys.join('.');
 }
 

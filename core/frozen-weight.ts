@@ -57,7 +57,8 @@ export function toFloat32(weight: FrozenWeight): Float32Array {
 export function decodeFloats(type: DenseType, bytes: Uint8Array, target: Float32Array): void {
   const size = DENSE_TYPES[type];
   // A typed array must begin at a multiple of its element size, which bytes within a file need not.
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  // Not slice(): a Buffer's makes no copy.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const count = bytes.byteLength / size;
   if (type === 'f32') {
     target.set(new Float32Array(aligned.buffer, aligned.byteOffset, count));

@@ -44,8 +44,15 @@ export class ModelAssembler {
 
   /** The model, its frozen weights as the quantizer stores them, with the adapter's trainable parameters. */
   async assemble(): Promise<LanguageModel> {
-    const model = await this.hooks.quantize.promise(await this.#load());
-    return this.hooks.injectAdapters.promise(model, { open: (location) => this.#openCheckpoint(location) });
+    const loaded = await this.#load();
+    try {
+      const model = await this.hooks.quantize.promise(loaded);
+      const files = { open: (location: string) => this.#openCheckpoint(location) };
+      return await this.hooks.injectAdapters.promise(model, files);
+    } catch (error) {
+      loaded.dispose();
+      throw error;
+    }
   }
 
   async #load(): Promise<LanguageModel> {

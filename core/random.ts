@@ -49,7 +49,7 @@ export class Random {
     return this.nextInteger() / 2 ** 32;
   }
 
-  /** Uniform in [low, high), `size` numbers of 32-bit precision. */
+  /** Uniform in low … high, `size` numbers; rounded to fp32 one may be `high` itself. */
   uniform(size: number, low: number, high: number): Float32Array {
     return Float32Array.from({ length: size }, () => low + (high - low) * this.next());
   }

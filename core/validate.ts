@@ -20,7 +20,7 @@ export function validate<T>(
 ): Validated<T> {
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return { data: result.data, faults: [] };
-  const faults = result.error.issues.flatMap((issue) => {
+  const faults = result.error.issues.flatMap(meantIssues).flatMap((issue) => {
     const path = [...prefix, ...issue.path];
     if (issue.code === 'unrecognized_keys') {
       const known = knownKeys(schema, issue.path);
@@ -32,6 +32,16 @@ export function validate<T>(
     return `${locate(path)}: ${path.join('.') || 'the configuration'}: ${explain(issue)}`;
   });
   return { data: undefined, faults };
+}
+
+/** Of a union, what is wrong with the alternative that the value was meant as: the one that has its type. */
+function meantIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const meant = issue.errors.find((alternative) =>
+    alternative.every(({ code, path }) => path.length > 0 || code !== 'invalid_type'),
+  );
+  if (!meant || meant.length === 0) return [issue];
+  return meant.flatMap((inner) => meantIssues({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 function explain(issue: z.core.$ZodIssue): string {
@@ -50,7 +60,8 @@ function expectedTypes(issues: readonly z.core.$ZodIssue[]): string[] {
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  // JSON has no infinity.
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 

@@ -24,7 +24,8 @@ export async function loadTokenizer(request: ModelRequest): Promise<Tokenizer> {
   const settings = (await request.readJson('tokenizer_config.json')) ?? {};
   const config = (await request.readJson('config.json')) ?? {};
 
-  const whole = new HuggingFaceTokenizer(json, settings);
+  // As in transformers, text is tidied (" ?" -> "?") only where the settings say so; the library's default differs.
+  const whole = new HuggingFaceTokenizer(json, { clean_up_tokenization_spaces: false, ...settings });
   const plainTokens = json.added_tokens?.filter((token) => !token.special) ?? [];
   const ofText = new HuggingFaceTokenizer(
     { ...json, added_tokens: plainTokens },
@@ -55,6 +56,10 @@ export async function loadTokenizer(request: ModelRequest): Promise<Tokenizer> {
     eosId,
     padId: idOf('pad') ?? 0,
     encode: (text) => ofText.encode(text, { add_special_tokens: false }).ids,
-    decode: (ids) => whole.decode(ids.filter((id) => !special.has(id))),
+    decode: (ids) => {
+      const plain = ids.filter((id) => !special.has(id));
+      // The library refuses an empty list; a model that ends at once yields one.
+      return plain.length === 0 ? '' : whole.decode(plain);
+    },
   };
 }

@@ -9,6 +9,7 @@ import { type Checkpoint, DenseWeight, decodeFloats, EvolveError, tf } from '../
  */
 export class WeightReader {
   readonly #faults: string[] = [];
+  readonly #vectors: tf.Tensor1D[] = [];
 
   constructor(private readonly checkpoint: Checkpoint) {}
 
@@ -28,12 +29,15 @@ export class WeightReader {
     const info = this.#expect(name, [size]);
     const values = new Float32Array(size);
     if (info) decodeFloats(info.type, await this.checkpoint.read(name), values);
-    return tf.tensor1d(values);
+    const vector = tf.tensor1d(values);
+    this.#vectors.push(vector);
+    return vector;
   }
 
-  /** @throws EvolveError that names every fault there was */
+  /** @throws EvolveError that names every fault there was; the vectors read are then freed */
   finish(): void {
     if (this.#faults.length === 0) return;
+    tf.dispose(this.#vectors);
     const more = this.#faults.length > 10 ? [`… and ${this.#faults.length - 10} more`] : [];
     const message = `${this.checkpoint.path}:\n${[...this.#faults.slice(0, 10), ...more].join('\n')}`;
     throw new EvolveError(

@@ -21,7 +21,7 @@ export async function* readJsonRecords(file: string): AsyncGenerator<RawRecord> 
 async function* readArray(file: string): AsyncGenerator<RawRecord> {
   let values: unknown;
   try {
-    values = JSON.parse(await readFile(file, 'utf8'));
+    values = JSON.parse((await readFile(file, 'utf8')).replace(/^\uFEFF/, ''));
   } catch (error) {
     throw new EvolveError(
       'DATA_RECORD',

@@ -47,12 +47,17 @@ export const loraSchema = given.transform((options, context): LoraOptions => {
     return z.NEVER;
   }
   for (const key of ['r', 'targetModules'] as const) {
-    if (options[key] === undefined || String(options[key]) === String(start[key])) continue;
+    if (options[key] === undefined || sameSet(options[key], start[key])) continue;
     const message = `the adapter in ${options.init} has ${JSON.stringify(start[key])}; leave ${key} out, or give the same`;
     context.addIssue({ code: 'custom', message, path: [key], input: options[key] });
   }
   return { ...start, ...options };
 }) as z.ZodType<LoraOptions>;
+
+/** Targets are a set: PEFT writes them in no particular order. */
+function sameSet(a: unknown, b: unknown): boolean {
+  return [a].flat().sort().join() === [b].flat().sort().join();
+}
 
 /** The options that an adapter was made with, or what is wrong with its folder. */
 function readAdapterConfig(folder: string): LoraOptions | string {

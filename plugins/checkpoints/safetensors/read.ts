@@ -36,8 +36,9 @@ async function openSharded(folder: string, index: string): Promise<Checkpoint> {
   const { data } = indexSchema.safeParse(json);
   if (!data) return fail('has no "weight_map" from tensor names to files');
   const files = [...new Set(Object.values(data.weight_map))].sort();
-  const outside = files.filter((file) => path.basename(file) !== file);
-  if (outside.length > 0) fail(`names files outside its folder: ${outside.join(', ')}`);
+  // '.' and '..' are base names too, and folders.
+  const outside = files.filter((file) => path.basename(file) !== file || !file.endsWith('.safetensors'));
+  if (outside.length > 0) fail(`names what is no .safetensors file of its folder: "${outside.join('", "')}"`);
   const missing = files.filter((file) => !existsSync(path.join(folder, file)));
   if (missing.length > 0) fail(`names files that are not there: ${missing.join(', ')}`);
 

@@ -30,7 +30,7 @@ export default definePlugin({
             const what = onGpu ? 'on the GPU' : 'on the CPU';
             return { name: 'tensorflow', backend: 'tensorflow', description: `TensorFlow ${what} (${name})` };
           } catch (error) {
-            reasons.push(`${name} ${explain(error)}`);
+            reasons.push(`${name} ${explain(name, error)}`);
           }
         }
         request.decline('tensorflow', reasons.join(', '));
@@ -42,8 +42,8 @@ export default definePlugin({
 });
 
 /** One phrase for the two usual cases: never installed, and installed without its native part. */
-function explain(error: unknown): string {
+function explain(name: string, error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return 'is not installed';
+  if (code === 'ERR_MODULE_NOT_FOUND' && message.includes(`'${name}'`)) return 'is not installed';
   return `does not load: ${message.split('\n')[0]}`;
 }

@@ -1,0 +1,279 @@
+import { cpSync, readFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import type { LanguageModel, StepEvent } from '../../../core/index.js';
+import {
+  type ComposedRun,
+  compose,
+  floatsOf,
+  readFixture,
+  saveAdapter,
+  withModel,
+} from '../../support/compose.js';
+import { expectError } from '../../support/errors.js';
+import { fixture, TemporaryFolder } from '../../support/files.js';
+import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
+import { expectClose } from '../../support/numbers.js';
+
+const expected = readFixture<ExpectedLlama>('llama', 'expected.json');
+const LORA = { method: 'lora' };
+
+/** The names and shapes in a safetensors file, by its header alone. */
+function headerOf(file: string): Record<string, { shape: number[]; dtype: string }> {
+  const bytes = readFileSync(file);
+  const length = Number(bytes.readBigUInt64LE(0));
+  const { __metadata__, ...tensors } = JSON.parse(bytes.toString('utf8', 8, 8 + length));
+  return tensors;
+}
+
+function valuesOf(model: LanguageModel): Map<string, Float32Array> {
+  return new Map([...model.trainable].map(([name, variable]) => [name, variable.dataSync() as Float32Array]));
+}
+
+const adapt = (
+  adapter: Record<string, unknown>,
+  use = (model: LanguageModel) => valuesOf(model),
+  seed = 42,
+) => withModel({ model: LLAMA, adapter: { ...LORA, ...adapter }, train: { seed } }, use);
+
+describe('the adapter lora, as PEFT makes it', () => {
+  it('names and shapes its parameters as PEFT does', () =>
+    adapt({ r: 4 }, (model) => {
+      const shapes = [...model.trainable].map(([name, { shape }]) => [name, shape]);
+      const saved = headerOf(fixture('peft-adapter', 'adapter_model.safetensors'));
+      const wanted = Object.entries(saved).map(([name, { shape }]) => [name, shape]);
+      expect(Object.fromEntries(shapes)).to.deep.equal(Object.fromEntries(wanted));
+      return new Map();
+    }));
+
+  it('starts with A uniform within 1/sqrt(in) and B zero', async () => {
+    const values = await adapt({ r: 16, targetModules: 'all-linear' });
+    const bound = (name: string) => 1 / Math.sqrt(name.includes('down_proj') ? 48 : 32);
+    const shares: number[] = [];
+    for (const [name, numbers] of values) {
+      if (name.endsWith('lora_B.weight')) expect(numbers.every((number) => number === 0)).to.equal(true);
+      else for (const number of numbers) shares.push(number / bound(name));
+    }
+    expect(shares.length).to.be.above(5000);
+    // Of a uniform distribution on −1 … 1: its ends, its mean and its variance.
+    expect(Math.max(...shares.map(Math.abs))).to.be.within(0.99, 1);
+    const mean = shares.reduce((a, b) => a + b, 0) / shares.length;
+    expect(mean).to.be.closeTo(0, 0.03);
+    expect(shares.reduce((a, b) => a + b * b, 0) / shares.length).to.be.closeTo(1 / 3, 0.02);
+  });
+
+  it('starts the same for the same seed, each layer differently, other seeds otherwise', async () => {
+    const [first, again, other] = [await adapt({}), await adapt({}), await adapt({}, undefined, 43)];
+    expect(again).to.deep.equal(first);
+    expect(other).to.not.deep.equal(first);
+    const branches = [...first].filter(([name]) => name.endsWith('lora_A.weight'));
+    const texts = new Set(branches.map(([, numbers]) => numbers.join()));
+    expect(texts.size).to.equal(branches.length).and.to.equal(4);
+  });
+
+  it('changes nothing before it is trained', () =>
+    withModel({ model: LLAMA, adapter: LORA }, (model) => {
+      const rows = expected.rows.map(({ inputIds, labels }) => ({
+        inputIds: Int32Array.from(inputIds),
+        labels: Int32Array.from(labels),
+      }));
+      const loss = tf.tidy(() => model.loss(model.collate(rows), { training: false, seed: 0 }).dataSync()[0]);
+      expect(loss).to.be.closeTo(expected.loss, 1e-4 * expected.loss);
+    }));
+
+  it('drops inputs of the branch in training alone, the same for the same seed', () =>
+    withModel({ model: LLAMA, adapter: { ...PEFT_ADAPTER, dropout: 0.5 } }, (model) => {
+      const ids = Int32Array.from(expected.prompt);
+      const batch = model.collate([{ inputIds: ids, labels: ids }]);
+      const lossAt = (training: boolean, seed: number) =>
+        tf.tidy(() => model.loss(batch, { training, seed }).dataSync()[0]);
+      expect(lossAt(false, 1)).to.equal(lossAt(false, 2));
+      expect(lossAt(true, 1)).to.equal(lossAt(true, 1));
+      expect(lossAt(true, 1)).to.not.equal(lossAt(true, 2));
+      expect(lossAt(true, 1)).to.not.equal(lossAt(false, 1));
+    }));
+});
+
+describe('targetModules', () => {
+  const sitesFor = (targetModules: unknown) =>
+    withModel({ model: LLAMA, adapter: { ...LORA, targetModules } }, (model) =>
+      model.linears.filter((site) => site.adapter).map((site) => site.name),
+    );
+
+  it('are whole names or ends of names after a dot', async () => {
+    expect(await sitesFor(['k_proj'])).to.deep.equal([
+      'model.layers.0.self_attn.k_proj',
+      'model.layers.1.self_attn.k_proj',
+    ]);
+    expect(await sitesFor(['model.layers.1.mlp.up_proj', '0.self_attn.q_proj'])).to.deep.equal([
+      'model.layers.0.self_attn.q_proj',
+      'model.layers.1.mlp.up_proj',
+    ]);
+  });
+
+  it('all-linear means all but the output', async () => {
+    const sites = await sitesFor('all-linear');
+    expect(sites).to.have.lengthOf(14).and.not.include('lm_head');
+    expect(await sitesFor(['lm_head', 'q_proj'])).to.include('lm_head');
+  });
+
+  it('that match nothing are all named, with what could match', () =>
+    expectError(
+      () => sitesFor(['query_key_value', 'q_proj', 'proj']),
+      'TARGET_MODULES',
+      /matches query_key_value, proj\n/,
+      'q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head',
+      'all-linear',
+    ));
+});
+
+describe("lora's options", () => {
+  const refused = (adapter: Record<string, unknown>, ...texts: (string | RegExp)[]) =>
+    expectError(() => compose({ adapter: { ...LORA, ...adapter } }), 'PLUGIN_INVALID', ...texts);
+
+  it('are checked, each fault with the key and the value', async () => {
+    await refused(
+      { r: 0, dropout: 1, alpha: -2 },
+      /adapter\.r\b.*0/,
+      /adapter\.dropout\b.*1/,
+      /adapter\.alpha\b.*-2/,
+    );
+    await refused({ targetModules: [] }, 'adapter.targetModules');
+    await refused({ r: '8' }, 'adapter.r: expected number, but got "8"');
+  });
+
+  it('that are unknown are refused with the nearest known one', () =>
+    refused({ targetModule: ['q_proj'] }, 'unknown key "adapter.targetModule"', 'targetModules'));
+
+  it('follow from the adapter to start from, and may not contradict it', async () => {
+    await refused({ init: PEFT_ADAPTER.init, r: 8 }, 'adapter.r', 'has 4');
+    await refused({ init: PEFT_ADAPTER.init, targetModules: ['k_proj'] }, 'adapter.targetModules', 'v_proj');
+    // PEFT keeps the targets as a set: their order says nothing.
+    await compose({ adapter: { ...PEFT_ADAPTER, r: 4, targetModules: ['v_proj', 'q_proj'] } });
+  });
+
+  it('take an init that is no adapter of this kind for what it is', async () => {
+    const folder = new TemporaryFolder();
+    try {
+      await refused({ init: folder.path }, 'adapter.init', 'adapter_config.json');
+      folder.write('adapter_config.json', '{');
+      await refused({ init: folder.path }, 'adapter_config.json', 'no JSON');
+      const config = readFixture<object>('peft-adapter', 'adapter_config.json');
+      const broken = { ...config, use_dora: true, rank_pattern: { q_proj: 8 } };
+      folder.write('adapter_config.json', JSON.stringify(broken));
+      await refused({ init: folder.path }, 'use_dora', 'rank_pattern');
+    } finally {
+      folder.remove();
+    }
+  });
+});
+
+describe('a saved adapter', () => {
+  let folder: TemporaryFolder;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  it('is what PEFT saved where nothing was trained: names, shapes, type, values, settings', () =>
+    withModel({ model: LLAMA, adapter: PEFT_ADAPTER }, async (model, run) => {
+      await saveAdapter(run, model, folder.path);
+      const file = 'adapter_model.safetensors';
+      const theirs = headerOf(fixture('peft-adapter', file));
+      const ours = headerOf(folder.join(file));
+      for (const [name, { shape, dtype }] of Object.entries(theirs)) {
+        expect(ours[name], name).to.include({ dtype }).and.to.deep.include({ shape });
+      }
+      expect(Object.keys(ours)).to.have.lengthOf(Object.keys(theirs).length);
+      const config = JSON.parse(readFileSync(folder.join('adapter_config.json'), 'utf8'));
+      const reference = readFixture<Record<string, unknown>>('peft-adapter', 'adapter_config.json');
+      expect(reference).to.include.keys(Object.keys(config));
+      // The base model's name is the one thing that differs: here it is a path.
+      expect(config.base_model_name_or_path).to.equal(LLAMA.path);
+      for (const key of Object.keys(config)) {
+        if (key !== 'base_model_name_or_path') expect(config[key], key).to.deep.equal(reference[key]);
+      }
+    }));
+
+  it('is read again to the bit', async () => {
+    const adapter = { ...LORA, r: 3, alpha: 5, dropout: 0.25, targetModules: ['up_proj', 'o_proj'] };
+    const saved = await withModel({ model: LLAMA, adapter }, async (model, run) => {
+      for (const [i, variable] of [...model.trainable.values()].entries()) {
+        const values = tf.randomNormal(variable.shape, 0, 1, 'float32', i);
+        variable.assign(values);
+        values.dispose();
+      }
+      await saveAdapter(run, model, folder.path);
+      return valuesOf(model);
+    });
+    expect(saved.size).to.equal(8);
+    expect(await adapt({ init: folder.path })).to.deep.equal(saved);
+  });
+
+  it('is refused where it lacks a tensor, holds a foreign one, or has another shape', async () => {
+    const start = { model: LLAMA, adapter: { ...LORA, init: folder.path } };
+    cpSync(fixture('peft-adapter'), folder.path, { recursive: true });
+    const config = readFixture<object>('peft-adapter', 'adapter_config.json');
+    const pretend = (values: object) =>
+      folder.write('adapter_config.json', JSON.stringify({ ...config, ...values }));
+    const use = () => withModel(start, () => {});
+
+    pretend({ target_modules: ['q_proj', 'v_proj', 'k_proj'] });
+    await expectError(use, 'ADAPTER_INVALID', 'adapter_model.safetensors', 'lacks 4 of 12', 'k_proj.lora_A');
+    pretend({ target_modules: ['q_proj'] });
+    await expectError(use, 'ADAPTER_INVALID', 'holds 4 tensors that fit nowhere', 'v_proj.lora_A');
+    pretend({ r: 8 });
+    await expectError(use, 'ADAPTER_INVALID', 'lora_A.weight is [4,32], expected [8,32]');
+  });
+
+  it('is not written where a parameter is no finite number', () =>
+    withModel({ model: LLAMA, adapter: LORA }, async (model, run) => {
+      const [[name, variable]] = model.trainable;
+      const broken = tf.fill(variable.shape, Number.NaN);
+      variable.assign(broken);
+      broken.dispose();
+      await expectError(() => saveAdapter(run, model, folder.path), 'PLUGIN_FAILED', 'lora', name);
+    }));
+});
+
+describe('ten optimizer steps on an adapter', () => {
+  it('are those of PyTorch: losses, norms, learning rates, and the adapter at the end', async () => {
+    const folder = new TemporaryFolder();
+    try {
+      const { options, steps, adapter } = expected.training;
+      const run: ComposedRun = await compose({
+        model: LLAMA,
+        adapter: PEFT_ADAPTER,
+        device: { name: 'portable' },
+        data: {
+          sources: [{ path: fixture('llama', 'train.json'), format: 'alpaca' }],
+          cutoffLength: 512,
+          shuffle: false,
+          validationSize: 0,
+        },
+        train: options,
+        output: folder.join('run'),
+      });
+      await run.trainer.run();
+
+      const done = run.events.filter((event): event is StepEvent => event.type === 'step');
+      expect(done).to.have.lengthOf(steps.length);
+      for (const [i, { loss, gradNorm, learningRate }] of steps.entries()) {
+        expect(done[i].learningRate, `rate of step ${i + 1}`).to.be.closeTo(learningRate, 1e-12);
+        expect(done[i].loss, `loss of step ${i + 1}`).to.be.closeTo(loss, 1e-5 * loss);
+        expect(done[i].gradNorm, `norm of step ${i + 1}`).to.be.closeTo(gradNorm, 1e-4 * gradNorm);
+      }
+      const init = folder.join('run', 'adapter');
+      const trained = await adapt({ init });
+      expect([...trained.keys()].sort()).to.deep.equal(Object.keys(adapter).sort());
+      const start = await adapt({ init: PEFT_ADAPTER.init });
+      for (const [name, numbers] of trained) {
+        expect(numbers, 'training moved it').to.not.deep.equal(start.get(name));
+        // Near enough that even the weight decay, which moves them by 2e-4 in all, cannot be left out.
+        expectClose(numbers, floatsOf(adapter[name]), 2e-5, name);
+      }
+    } finally {
+      folder.remove();
+    }
+  });
+});

@@ -1,0 +1,249 @@
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import { generate } from '../../../core/generate.js';
+import type { Batch, EncodedExample, LanguageModel } from '../../../core/index.js';
+import { floatsOf, readFixture, withModel } from '../../support/compose.js';
+import { expectError } from '../../support/errors.js';
+import { fixture, TemporaryFolder } from '../../support/files.js';
+import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
+import { expectClose } from '../../support/numbers.js';
+
+const expected = readFixture<ExpectedLlama>('llama', 'expected.json');
+const rows: EncodedExample[] = expected.rows.map(({ inputIds, labels }) => ({
+  inputIds: Int32Array.from(inputIds),
+  labels: Int32Array.from(labels),
+}));
+const PASS = { training: false, seed: 0 };
+
+/** The logits of all positions that are no padding, row by row. */
+function realLogits(model: LanguageModel, batch: Batch): Float32Array {
+  const logits = tf.tidy(() => model.logits(batch, PASS).dataSync()) as Float32Array;
+  const width = logits.length / (batch.rows * batch.length);
+  const parts = Array.from(batch.lengths, (length, row) =>
+    logits.subarray(row * batch.length * width, (row * batch.length + length) * width),
+  );
+  return Float32Array.from(parts.flatMap((part) => [...part]));
+}
+
+function lossOf(model: LanguageModel, batch: Batch): number {
+  return tf.tidy(() => model.loss(batch, PASS).dataSync()[0]);
+}
+
+/** ‖actual − expected‖ / ‖expected‖: unlike a bound on each element it is as strict for small gradients. */
+function relativeDistance(actual: Float32Array, wanted: Float32Array): number {
+  expect(actual.length).to.equal(wanted.length);
+  let difference = 0;
+  let size = 0;
+  for (let i = 0; i < wanted.length; i++) {
+    difference += (actual[i] - wanted[i]) ** 2;
+    size += wanted[i] ** 2;
+  }
+  return Math.sqrt(difference / size);
+}
+
+async function greedy(model: LanguageModel): Promise<void> {
+  const wanted = model.trainable.size > 0 ? expected.adapted.greedy : expected.greedy;
+  const prompt = { instruction: 'Name a color.', input: '' };
+  const options = { maxNewTokens: wanted.length, temperature: 0, topP: 1, topK: 0, seed: 0 };
+  const answer = await generate(model, prompt, { ...options, repetitionPenalty: 1 });
+  expect(answer.text).to.equal(model.tokenizer.decode(wanted).trim());
+  expect(answer.tokens).to.equal(wanted.length);
+}
+
+describe('the backbone llama, held to transformers', () => {
+  for (const backend of ['wasm', 'cpu']) {
+    describe(`on portable, ${backend}`, () => {
+      const device = { name: 'portable', backend };
+
+      it('yields the logits and the loss of a padded batch', () =>
+        withModel({ model: LLAMA, device }, (model) => {
+          expect(tf.getBackend()).to.equal(backend);
+          const batch = model.collate(rows);
+          expectClose(realLogits(model, batch), floatsOf(expected.logits), 1e-4, 'logits');
+          expect(lossOf(model, batch)).to.be.closeTo(expected.loss, 1e-4 * expected.loss);
+        }));
+
+      it('yields the logits, the loss and the gradients of an adapter that PEFT saved', () =>
+        withModel({ model: LLAMA, adapter: PEFT_ADAPTER, device }, (model) => {
+          const batch = model.collate(rows);
+          const { logits, loss, gradients } = expected.adapted;
+          expectClose(realLogits(model, batch), floatsOf(logits), 1e-4, 'logits');
+          expect(Math.abs(expected.loss - loss), 'the adapter does something').to.be.above(0.1);
+          const { value, grads } = tf.variableGrads(
+            () => model.loss(batch, PASS),
+            [...model.trainable.values()],
+          );
+          expect(value.dataSync()[0]).to.be.closeTo(loss, 1e-4 * loss);
+          expect([...model.trainable.keys()].sort()).to.deep.equal(Object.keys(gradients).sort());
+          for (const [name, variable] of model.trainable) {
+            const gradient = grads[variable.name].dataSync() as Float32Array;
+            expect(relativeDistance(gradient, floatsOf(gradients[name])), name).to.be.below(1e-3);
+          }
+          tf.dispose([value, grads]);
+        }));
+    });
+  }
+
+  it('yields for each row alone what it yields for it in a padded batch', () =>
+    withModel({ model: LLAMA }, (model) => {
+      const all = rows.flatMap((row) => [...realLogits(model, model.collate([row]))]);
+      expectClose(all, floatsOf(expected.logits), 1e-4, 'logits');
+    }));
+
+  it('yields the next logits of each row at its own end', () =>
+    withModel({ model: LLAMA }, (model) => {
+      const next = tf.tidy(() => model.nextLogits(model.collate(rows)).dataSync());
+      const logits = floatsOf(expected.logits);
+      const { vocabulary } = expected;
+      let end = 0;
+      for (const [i, { inputIds }] of rows.entries()) {
+        end += inputIds.length;
+        expectClose(
+          next.slice(i * vocabulary, (i + 1) * vocabulary),
+          logits.slice((end - 1) * vocabulary, end * vocabulary),
+          1e-4,
+          `row ${i}`,
+        );
+      }
+    }));
+
+  it('reads halves in two shards, tied output, wide heads and another rope_theta', () => {
+    interface Tied {
+      readonly parameters: number;
+      readonly lastLogits: string;
+      readonly loss: number;
+    }
+    const tied = readFixture<Tied>('llama-tied', 'expected.json');
+    return withModel({ model: { path: fixture('llama-tied') } }, (model) => {
+      const batch = model.collate(rows);
+      const last = tf.tidy(() => model.nextLogits(batch).dataSync());
+      expectClose(last as Float32Array, floatsOf(tied.lastLogits), 1e-4, 'logits');
+      expect(lossOf(model, batch)).to.be.closeTo(tied.loss, 1e-4 * tied.loss);
+      expect(model.parameterCount).to.equal(tied.parameters);
+    });
+  });
+
+  it('continues greedily as transformers does, with the adapter and without', async () => {
+    expect(expected.greedy, 'two different continuations').to.not.deep.equal(expected.adapted.greedy);
+    await withModel({ model: LLAMA }, greedy);
+    await withModel({ model: LLAMA, adapter: PEFT_ADAPTER }, greedy);
+  });
+
+  it('tells its size, its positions and its linear layers under the names that PEFT uses', () =>
+    withModel({ model: LLAMA }, (model) => {
+      expect(model.backbone).to.equal('llama');
+      expect(model.parameterCount).to.equal(expected.parameters);
+      expect(model.maxLength).to.equal(512);
+      const names = model.linears.map((site) => site.name);
+      expect(names).to.have.lengthOf(15).and.include.members(['model.layers.1.mlp.down_proj', 'lm_head']);
+      expect(model.linears.filter((site) => site.isOutput).map((site) => site.name)).to.deep.equal([
+        'lm_head',
+      ]);
+    }));
+});
+
+describe('the tokenizer of a Hugging Face folder, held to tokenizers', () => {
+  it('yields the ids of every text, special tokens within it taken as characters', () =>
+    withModel({ model: LLAMA }, ({ tokenizer }) => {
+      for (const { text, ids } of expected.texts) {
+        expect(tokenizer.encode(text), JSON.stringify(text)).to.deep.equal(ids);
+      }
+    }));
+
+  it('turns ids into text, special tokens left out', () =>
+    withModel({ model: LLAMA }, ({ tokenizer }) => {
+      for (const { text, ids, decoded } of expected.texts) {
+        expect(tokenizer.decode(ids), JSON.stringify(text)).to.equal(decoded);
+      }
+      const { ids, decoded } = expected.texts[2];
+      expect(tokenizer.decode([1, ...ids, 2])).to.equal(decoded);
+    }));
+
+  it('knows the special tokens; a LLaMA without pad token pads with 0', () =>
+    withModel({ model: LLAMA }, ({ tokenizer }) => {
+      const { bosId, eosId, padId, vocabularySize } = tokenizer;
+      expect([bosId, eosId, padId, vocabularySize]).to.deep.equal([1, 2, 0, expected.vocabulary]);
+    }));
+
+  it('encodes whole records as the reference does', () =>
+    withModel({ model: LLAMA }, (model) => {
+      const records = readFixture<{ instruction: string; input: string; output: string }[]>(
+        'llama',
+        'train.json',
+      );
+      for (const [i, { inputIds, labels }] of expected.encoded.entries()) {
+        const encoded = model.encode(records[i], 512);
+        expect([...encoded.inputIds]).to.deep.equal(inputIds);
+        expect([...encoded.labels]).to.deep.equal(labels);
+      }
+      expect(model.encodePrompt({ instruction: 'Name a color.', input: '' })).to.deep.equal(expected.prompt);
+    }));
+});
+
+describe('the backbone llama refuses', () => {
+  let folder: TemporaryFolder;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+    cpSync(fixture('llama'), folder.path, { recursive: true });
+  });
+  afterEach(() => folder.remove());
+
+  function change(name: string, values: Record<string, unknown>): void {
+    const json = JSON.parse(readFileSync(folder.join(name), 'utf8')) as Record<string, unknown>;
+    writeFileSync(folder.join(name), JSON.stringify({ ...json, ...values }));
+  }
+  const load = () => withModel({ model: { path: folder.path } }, () => {});
+
+  it('what config.json says and it cannot do, all of it in one error', async () => {
+    change('config.json', {
+      rope_parameters: { rope_theta: 10000, rope_type: 'llama3', factor: 8 },
+      attention_bias: true,
+      hidden_act: 'gelu',
+    });
+    await expectError(load, 'MODEL_INVALID', 'config.json', 'rope_type', 'llama3', 'attention_bias', 'gelu');
+  });
+
+  it('rotary scaling as older files write it', async () => {
+    change('config.json', { rope_parameters: undefined, rope_scaling: { type: 'linear', factor: 2 } });
+    await expectError(load, 'MODEL_INVALID', 'rope_scaling', 'linear');
+  });
+
+  it('tensors that are missing and tensors of another shape, in one error', async () => {
+    // The weights stay as they are: config.json asks for a third layer and for wider feed-forwards.
+    change('config.json', { num_hidden_layers: 3, intermediate_size: 64 });
+    await expectError(
+      load,
+      'MODEL_INVALID',
+      folder.path,
+      'model.layers.0.mlp.gate_proj.weight is [48,32], but config.json makes it [64,32]',
+      'model.layers.2.self_attn.q_proj.weight [32,32] is missing',
+      // Two layers of three matrices of another shape, and nine tensors of the third: ten are named.
+      '… and 5 more',
+    );
+  });
+
+  it('heads that do not divide', async () => {
+    change('config.json', { num_key_value_heads: 3 });
+    await expectError(load, 'MODEL_INVALID', 'config.json', '4 heads, 3 key-value heads');
+  });
+
+  it('a tokenizer that is missing, or has more tokens than the embedding rows', async () => {
+    change('config.json', { vocab_size: 300 });
+    await expectError(load, 'MODEL_INVALID', '340 tokens', '300 rows');
+    rmSync(folder.join('tokenizer.json'));
+    await expectError(load, 'MODEL_INVALID', folder.path, 'tokenizer.json');
+  });
+
+  it('a model_type that no backbone knows, told with the type and the backbones that there are', async () => {
+    change('config.json', { model_type: 'hyena' });
+    await expectError(load, 'MODEL_UNKNOWN', 'hyena', 'llama');
+    rmSync(folder.join('config.json'));
+    await expectError(load, 'MODEL_UNKNOWN', 'no config.json');
+  });
+
+  it('a configuration file that is no JSON object', async () => {
+    folder.write('config.json', '[1, 2]');
+    await expectError(load, 'MODEL_INVALID', 'config.json', 'no JSON object');
+  });
+});

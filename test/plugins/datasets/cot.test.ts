@@ -1,0 +1,89 @@
+import { expect } from 'chai';
+import { readData } from '../../support/compose.js';
+import { expectError } from '../../support/errors.js';
+import { TemporaryFolder } from '../../support/files.js';
+
+describe('the dataset format cot', () => {
+  let folder: TemporaryFolder;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+  });
+  afterEach(() => folder.remove());
+  const readTable = (content: string, name = 'set.tsv') => readData('cot', folder.write(name, content));
+  const readPhrased = (values: unknown) =>
+    readData('cot', folder.write('CoT_data.json', JSON.stringify(values)));
+
+  it('phrases a row as an instruction that holds the question, and reasons that end in the answer', async () => {
+    const [example] = await readTable('How many legs has a dog?\tfour\tDogs are quadrupeds.\n');
+    expect(example.instruction).to.include('How many legs has a dog?');
+    expect(example.instruction).to.not.equal('How many legs has a dog?');
+    expect(example.input).to.equal('');
+    expect(example.output).to.match(/^Dogs are quadrupeds\. .*\bfour\.$/s);
+  });
+
+  it('turns \\n of two characters into line breaks, in every cell', async () => {
+    const [example] = await readTable('Which one?\\n(a) x\\n(b) y\t(a)\\n\tFirst.\\nSecond\n');
+    expect(example.instruction).to.include('Which one?\n(a) x\n(b) y');
+    expect(example.output).to.match(/^First\.\nSecond\. .*\(a\)\.$/s);
+    expect(example.instruction + example.output).to.not.include('\\n');
+  });
+
+  it('ends reasons and answer with one full stop each', async () => {
+    const outputs = await readTable('q1\tyes.\tBecause\nq2\tno\tBecause!\n');
+    expect(outputs[0].output).to.match(/^Because\. .*[^.]\byes\.$/);
+    expect(outputs[1].output).to.match(/^Because! .*\bno\.$/);
+  });
+
+  it('phrases the same row the same each time and wherever it stands, and rows in many ways', async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => `Question ${i}?\tAnswer\tReason ${i}.`);
+    const first = await readTable(rows.join('\n'));
+    expect(await readTable(rows.join('\n'))).to.deep.equal(first);
+    const reversed = await readTable([...rows].reverse().join('\n'), 'other.tsv');
+    expect(reversed.reverse()).to.deep.equal(first);
+    const phrasings = new Set(first.map(({ instruction }, i) => instruction.replace(`Question ${i}?`, '…')));
+    expect(phrasings.size).to.be.at.least(5);
+    const endings = new Set(first.map(({ output }, i) => output.replace(`Reason ${i}.`, '')));
+    expect(endings.size).to.be.at.least(5);
+  });
+
+  it('reads a byte order mark, CRLF and empty lines over', async () => {
+    const rows = ['q1\ta1\tr1.', 'q2\ta2\tr2.'];
+    const wanted = await readTable(rows.join('\n'));
+    expect(await readTable(`\uFEFF${rows.join('\r\n\r\n')}\r\n`)).to.deep.equal(wanted);
+  });
+
+  it('names rows with too few, too many or empty cells by line, all in one error', async () => {
+    const table = 'q\ta\tr\nonly one\n\nq\ta\tr\textra\nq\t\tr\nq\ta\tr\n';
+    await expectError(
+      () => readTable(table),
+      'DATA_RECORD',
+      'set.tsv: 3 faulty records',
+      /line 2: .* 1 cells\n/,
+      /line 4: .* 4 cells\n/,
+      /line 5: .* 3 cells, one of them empty/,
+    );
+  });
+
+  it('reads records that are phrased already, with \\n of two characters in each text', async () => {
+    const values = [
+      { instruction: 'Think.\\nWhy?', input: 'a\\nb', output: 'c\\nd' },
+      { instruction: 'Plain', output: 'text\nas it is' },
+    ];
+    const wanted = [
+      { instruction: 'Think.\nWhy?', input: 'a\nb', output: 'c\nd' },
+      { instruction: 'Plain', input: '', output: 'text\nas it is' },
+    ];
+    expect(await readPhrased(values)).to.deep.equal(wanted);
+    const lines = values.map((value) => JSON.stringify(value)).join('\n');
+    expect(await readData('cot', folder.write('cot.jsonl', lines))).to.deep.equal(wanted);
+  });
+
+  it('names faulty phrased records by number', () =>
+    expectError(
+      () => readPhrased([{ instruction: 'a', output: 'b' }, { instruction: 'a' }, {}]),
+      'DATA_RECORD',
+      'CoT_data.json: 2 faulty records',
+      'record 2: "output" is missing',
+      'record 3: "instruction" is missing, "output" is missing',
+    ));
+});
