@@ -5,6 +5,7 @@
 
 import { type Device, definePlugin, tf, z } from '../../../core/index.js';
 import { DEVICE_STAGES } from '../stages.js';
+import { registerSharingIdentity } from './identity.js';
 import { registerPlainMatMul } from './mat-mul.js';
 
 export default definePlugin({
@@ -21,6 +22,7 @@ export default definePlugin({
         await import('@tensorflow/tfjs-backend-wasm');
         if (await tf.setBackend('wasm')) {
           registerPlainMatMul();
+          registerSharingIdentity();
           return {
             name: 'portable',
             backend: 'wasm',

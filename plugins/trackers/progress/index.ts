@@ -31,7 +31,7 @@ export default definePlugin({
           startedAt = performance.now();
           if (process.stdout.isTTY) {
             bars = new MultiBar(
-              { format: FORMAT, hideCursor: true, stream: process.stdout },
+              { format: FORMAT, hideCursor: true, gracefulExit: false, stream: process.stdout },
               Presets.shades_classic,
             );
             bar = bars.create(steps, 0, { loss: '–', speed: '–', left: '–' });

@@ -1,0 +1,48 @@
+/**
+ * The pretraining corpus: one document a line, each a JSON string. Run as a script it writes the corpus:
+ *
+ *     npx tsx data/make/corpus.ts corpus.txt
+ */
+import { createWriteStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { documentEn } from './corpus-en.js';
+import { documentZh } from './corpus-zh.js';
+import { Random } from './random.js';
+import { makeSamples } from './samples.js';
+
+/** Size in bytes of UTF-8, and how much of it is English. */
+const BYTES = 9_000_000;
+const ENGLISH = 0.55;
+
+/** The questions of the reasoning sample; they are kept out, so that the sample stays unseen. */
+function heldOut(): Set<string> {
+  const lines = makeSamples().cot.trimEnd().split('\n');
+  return new Set(lines.map((line) => line.split('\t')[0].replaceAll('\\n', '\n')));
+}
+
+/** Documents until the wanted size is reached. */
+export function* makeCorpus(bytes = BYTES): Generator<string> {
+  const r = new Random(4);
+  const unseen = [...heldOut()];
+  let english = 0;
+  let chinese = 0;
+  while (english + chinese < bytes) {
+    const isEnglish = english <= ENGLISH * (english + chinese);
+    const text = isEnglish ? documentEn(r) : documentZh(r);
+    if (isEnglish && /\d|Options|\?/.test(text) && unseen.some((question) => text.includes(question)))
+      continue;
+    const size = Buffer.byteLength(text);
+    if (isEnglish) english += size;
+    else chinese += size;
+    yield text;
+  }
+}
+
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const path = process.argv[2];
+  if (path === undefined) throw new Error('usage: corpus.ts OUTPUT');
+  const out = createWriteStream(path);
+  for (const text of makeCorpus()) out.write(`${JSON.stringify(text)}\n`);
+  out.end();
+}
