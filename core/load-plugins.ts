@@ -1,18 +1,16 @@
 /**
- * From names to plugins. A bare name is a built-in one, plugins/FAMILY/NAME; a path (./x.ts, /x.js, a folder) or
- * the name of an npm package is a third party's. Whatever it is, it is checked before anything else happens: its
- * shape, the API version it was written for, its options against its schema.
+ * From a configuration to the plugins that it calls for. A bare name is a built-in one, plugins/FAMILY/NAME; others
+ * are a third party's (third-party.ts). The options of each are held against its schema before anything else happens.
  */
 
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { RunConfig } from './config.js';
-import { EvolveError, messageOf } from './errors.js';
-import { enableThirdPartyImports } from './module-hooks.js';
-import { API_VERSION, FAMILIES, type Family, type Plugin } from './plugin.js';
+import { EvolveError } from './errors.js';
+import { FAMILIES, type Family, type Plugin } from './plugin.js';
 import { suggest } from './suggest.js';
+import { loadThirdParty } from './third-party.js';
 import { type Locate, validate } from './validate.js';
 
 /** A plugin with its options, checked. */
@@ -62,7 +60,7 @@ export async function loadPlugins(
   for (const [i, [name, options]] of config.plugins.entries()) {
     const plugin =
       builtIn.find((candidate) => candidate.name === name) ??
-      (await loadThirdParty(name, locate(['plugins', i])));
+      (await loadThirdParty(name, locate(['plugins', i]), builtIn));
     if (!builtIn.includes(plugin)) thirdParty.push(plugin);
     take(plugin, options ?? {}, ['plugins', i, 1]);
   }
@@ -129,73 +127,4 @@ function checkOptions(plugin: Plugin, options: unknown, locate: Locate, prefix: 
     data: undefined,
     faults: [`${locate(prefix)}: unknown key ${keys}: the plugin "${plugin.name}" takes no options`],
   };
-}
-
-/** Imports a plugin by path or package name; `where` is the place that named it. */
-async function loadThirdParty(name: string, where: string): Promise<Plugin> {
-  const file = path.isAbsolute(name) ? entryOf(name) : packageEntry(name);
-  if (!file) {
-    const builtIn = (await builtInPlugins()).map((plugin) => plugin.name);
-    const message = `${where}: unknown plugin "${name}"${suggest(name, builtIn)}`;
-    const advice = `Built in are: ${builtIn.sort().join(', ')}. Others go by path (./my-plugin.ts) or by the name of an installed npm package.`;
-    throw new EvolveError('PLUGIN_UNKNOWN', message, advice);
-  }
-  await enableThirdPartyImports();
-  const module = (await import(pathToFileURL(file).href).catch((cause: unknown) => {
-    const advice = 'Run again with EVOLVE_DEBUG=1 for the stack trace.';
-    throw new EvolveError(
-      'PLUGIN_INVALID',
-      `${where}: the plugin ${name} cannot be loaded: ${messageOf(cause)}`,
-      advice,
-      { cause },
-    );
-  })) as { default?: unknown };
-  return checkShape(module.default, `${where}: ${name}`);
-}
-
-/** A file, or the entry file of a folder. */
-function entryOf(file: string): string | undefined {
-  if (!existsSync(file)) return undefined;
-  if (statSync(file).isFile()) return file;
-  const candidates = ['index.ts', 'index.js', 'index.mjs'].map((entry) => path.join(file, entry));
-  const byManifest = existsSync(path.join(file, 'package.json')) ? packageEntry(file) : undefined;
-  return byManifest ?? candidates.find((candidate) => existsSync(candidate));
-}
-
-/** What `name` resolves to from the working folder, or from where `evolve` is installed. */
-function packageEntry(name: string): string | undefined {
-  for (const from of [path.resolve('package.json'), import.meta.url]) {
-    try {
-      return createRequire(from).resolve(name);
-    } catch {
-      // Not to be found from there.
-    }
-  }
-  return undefined;
-}
-
-function checkShape(plugin: unknown, where: string): Plugin {
-  const fail = (message: string, advice: string): never => {
-    throw new EvolveError('PLUGIN_INVALID', `${where}: ${message}`, advice);
-  };
-  if (typeof plugin !== 'object' || plugin === null) {
-    return fail(
-      'has no plugin as its default export',
-      'Write `export default definePlugin({ name, apiVersion, apply })`.',
-    );
-  }
-  const { name, apiVersion, family, apply } = plugin as Partial<Plugin>;
-  if (typeof name !== 'string' || name === '') return fail('the plugin has no name', 'Add name: "…" to it.');
-  if (apiVersion !== API_VERSION) {
-    return fail(
-      `the plugin was written for API version ${apiVersion}, and this is version ${API_VERSION}`,
-      `Set apiVersion: ${API_VERSION} after reading README.md, "Write a plugin".`,
-    );
-  }
-  if (family !== undefined && !(family in FAMILIES)) {
-    return fail(`there is no family "${family}"`, `The families are: ${Object.keys(FAMILIES).join(', ')}.`);
-  }
-  if (typeof apply !== 'function')
-    return fail('the plugin has no function apply', 'Add apply(trainer, options) { … }.');
-  return plugin as Plugin;
 }

@@ -1,6 +1,7 @@
 /**
- * Lets a third party's plugin be a single file anywhere: TypeScript is understood, and `evolving-alpaca` means
- * the very core that loads the plugin, whether or not the plugin's folder has it installed.
+ * Lets a third party's plugin be a single file anywhere: TypeScript is understood, `evolving-alpaca` means the very
+ * core that loads the plugin, whether or not the plugin's folder has it installed, and `plugin:NAME` the package NAME
+ * as found from the working folder.
  */
 
 import { register } from 'node:module';

@@ -1,13 +1,30 @@
 /** A module-resolution hook of Node (it runs in a thread of its own): see module-hooks.ts. */
 
 import type { ResolveHook } from 'node:module';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const SELF = 'evolving-alpaca';
+const PLUGIN = 'plugin:';
 
 export const resolve: ResolveHook = async (specifier, context, next) => {
-  const isSelf = specifier === SELF || specifier.startsWith(`${SELF}/`);
-  // From a file of this package its own name resolves by the "exports" in package.json.
-  const resolved = await next(specifier, isSelf ? { ...context, parentURL: import.meta.url } : context);
+  const resolved = await next(...lookUp(specifier, context));
   // A lone .ts file, without a package.json that says otherwise, is an ES module: plugins are.
   return resolved.url.endsWith('.ts') ? { ...resolved, format: 'module' } : resolved;
 };
+
+/** What to resolve, and from where. */
+function lookUp(
+  specifier: string,
+  context: Parameters<ResolveHook>[1],
+): Parameters<Parameters<ResolveHook>[2]> {
+  if (specifier === SELF || specifier.startsWith(`${SELF}/`)) {
+    // From a file of this package its own name resolves by the "exports" in package.json.
+    return [specifier, { ...context, parentURL: import.meta.url }];
+  }
+  if (specifier.startsWith(PLUGIN)) {
+    const workingFolder = pathToFileURL(path.resolve('package.json')).href;
+    return [specifier.slice(PLUGIN.length), { ...context, parentURL: workingFolder }];
+  }
+  return [specifier, context];
+}

@@ -69,7 +69,7 @@ export class Trainer {
     } finally {
       model?.dispose();
     }
-    if (failure) throw failure;
+    if (failure !== undefined) throw failure;
     return result;
   }
 
@@ -109,7 +109,7 @@ export class Trainer {
           }
           if (this.#step % train.evalEvery === 0 || isLast) {
             const pausedAt = performance.now();
-            await this.#evaluate(model, rows.validation);
+            await this.#evaluate(model, rows.validation, optimizer);
             window.startedAt += performance.now() - pausedAt;
           }
           if (this.#step % train.saveEvery === 0 || isLast) await this.#save(model);
@@ -145,12 +145,12 @@ export class Trainer {
         await this.#breathe();
         const micro = this.#gradientsOf(model, batch, targets, i);
         gradients = addInto(gradients, micro.gradients);
-        loss += await micro.loss();
+        loss += await takeNumber(micro.loss);
       }
-      this.#requireFinite('loss', loss, optimizer);
+      this.#requireFinite('loss', loss, this.#step + 1, optimizer);
       gradients = await this.hooks.gradients.promise(gradients);
       const norm = await optimizer.norm(gradients);
-      this.#requireFinite('gradient norm', norm, optimizer);
+      this.#requireFinite('gradient norm', norm, this.#step + 1, optimizer);
       this.#requireGradient(norm, optimizer);
       optimizer.update(gradients, norm, learningRate);
       window.lossSum += loss * targets;
@@ -164,9 +164,9 @@ export class Trainer {
 
   #gradientsOf(model: LanguageModel, batch: Batch, targets: number, microBatch: number) {
     const seed = deriveSeed(this.config.train.seed, 'pass', this.#step, microBatch);
-    const { value, grads } = tf.variableGrads(() => {
-      const loss = model.loss(batch, { training: true, seed });
-      return tf.div(this.hooks.loss.call(loss, batch, model), targets) as tf.Scalar;
+    const { value: loss, grads } = tf.variableGrads(() => {
+      const summed = this.hooks.loss.call(model.loss(batch, { training: true, seed }), batch, model);
+      return tf.div(summed, targets) as tf.Scalar;
     }, [...model.trainable.values()]);
     const gradients = new Map<string, tf.Tensor>();
     for (const [name, variable] of model.trainable) {
@@ -174,26 +174,24 @@ export class Trainer {
       if (!gradient) throw new Error(`no gradient reaches the trainable parameter ${name}`);
       gradients.set(name, gradient);
     }
-    const loss = async () => {
-      const [number] = await value.data();
-      value.dispose();
-      return number;
-    };
     return { gradients, loss };
   }
 
-  async #evaluate(model: LanguageModel, rows: readonly EncodedExample[]): Promise<void> {
+  async #evaluate(
+    model: LanguageModel,
+    rows: readonly EncodedExample[],
+    optimizer: Optimizer,
+  ): Promise<void> {
     if (rows.length === 0) return;
     let lossSum = 0;
     let targets = 0;
     for (const part of groupByLength(rows, this.config.train.perDeviceBatchSize)) {
       await this.#breathe();
       const batch = model.collate(part);
-      const loss = tf.tidy(() => model.loss(batch, { training: false, seed: 0 }));
-      lossSum += (await loss.data())[0];
-      loss.dispose();
+      lossSum += await takeNumber(tf.tidy(() => model.loss(batch, { training: false, seed: 0 })));
       targets += batch.targets;
     }
+    this.#requireFinite('held-out loss', lossSum / targets, this.#step, optimizer);
     const metrics: Metrics = await this.hooks.evaluate.promise({ evalLoss: lossSum / targets }, model);
     this.#evalLoss = metrics.evalLoss;
     this.hooks.log.call({ type: 'eval', step: this.#step, ...metrics });
@@ -243,19 +241,16 @@ export class Trainer {
     throw new EvolveError(code, message, `${kept}Lower train.learningRate, or lengthen train.warmupSteps.`);
   }
 
-  #requireFinite(what: string, value: number, optimizer: Optimizer): void {
+  #requireFinite(what: string, value: number, step: number, optimizer: Optimizer): void {
     if (Number.isFinite(value)) return;
-    this.#fail('NOT_FINITE', `the ${what} of step ${this.#step + 1} is ${value}`, optimizer);
+    this.#fail('NOT_FINITE', `the ${what} of step ${step} is ${value}`, optimizer);
   }
 
   /** A gradient of exactly zero reaches nothing: the run would end well with an adapter that learns no more. */
   #requireGradient(norm: number, optimizer: Optimizer): void {
     if (norm > 0) return;
-    this.#fail(
-      'NO_GRADIENT',
-      `the gradient of step ${this.#step + 1} is zero: numbers have overflowed`,
-      optimizer,
-    );
+    const message = `the gradient of step ${this.#step + 1} is zero, so that the step would change nothing`;
+    this.#fail('NO_GRADIENT', message, optimizer);
   }
 
   /** Lets signals and timers through; ends the run where the person interrupted it. */
@@ -284,6 +279,13 @@ export class Trainer {
       ...(failure === undefined ? {} : { error: { code, message: messageOf(failure) } }),
     };
   }
+}
+
+/** The number that a scalar holds; the scalar is freed. */
+async function takeNumber(scalar: tf.Scalar): Promise<number> {
+  const [number] = await scalar.data();
+  scalar.dispose();
+  return number;
 }
 
 function newWindow(): Window {

@@ -68,6 +68,64 @@ describe("a third party's plugin, the one in README.md, in a folder outside the 
     expect(status).to.equal(0);
   });
 
+  it('goes by the name of an npm package, and takes options that its schema checks', async () => {
+    const manifest = { name: 'evolve-plugin-shout', type: 'module', exports: { import: './main.js' } };
+    folder.write('node_modules/evolve-plugin-shout/package.json', JSON.stringify(manifest));
+    folder.write(
+      'node_modules/evolve-plugin-shout/main.js',
+      `import { definePlugin, z } from 'evolving-alpaca';
+       export default definePlugin({
+         name: 'shout',
+         apiVersion: 1,
+         schema: z.strictObject({ word: z.string() }),
+         apply(trainer, { word }) {
+           trainer.hooks.done.tap(() => trainer.notice(word.toUpperCase()));
+         },
+       });`,
+    );
+    const shout = (options: string) =>
+      evolve(
+        [
+          'run',
+          'my.yaml',
+          '--output',
+          'shouted',
+          '--set',
+          `plugins=[./my-plugin.ts, [evolve-plugin-shout, ${options}]]`,
+        ],
+        {
+          cwd: folder.path,
+        },
+      );
+    const done = await shout('{ word: hey }');
+    expect(done.stderr).to.equal('');
+    expect(done.stdout).to.match(/^HEY$/m);
+    const refused = await shout('{ wrd: hey }');
+    expect(refused.status).to.equal(2);
+    expect(refused.stderr).to.include('unknown key "plugins.1.1.wrd" (did you mean "word"?)');
+  });
+
+  it('is refused where it is not one, each with what to do', async () => {
+    const refused = async (code: string, text: string) => {
+      folder.write('other.ts', code);
+      const args = ['run', 'my.yaml', '--output', 'no', '--set', 'plugins=[./other.ts]'];
+      const { status, stderr } = await evolve(args, { cwd: folder.path });
+      expect(stderr).to.include(text);
+      expect(status).to.equal(2);
+    };
+    await refused('export const nothing = 1;', 'has no plugin as its default export');
+    await refused(
+      'export default { name: "x", apiVersion: 2, apply() {} };',
+      'written for API version 2, and this is version 1',
+    );
+    await refused('export default { name: "x", apiVersion: 1 };', 'has no function apply');
+    await refused('import "no-such-package"; export default {};', 'cannot be loaded');
+    await refused(
+      'export default { name: "x", apiVersion: 1, apply() { throw new Error("oh"); } };',
+      'failed in apply(): oh',
+    );
+  });
+
   it('tells faults of its data as the built-in formats do', async () => {
     folder.write('faq.txt', 'What is 1? | It is 1.\nno bar here\n');
     const { status, stderr } = await evolve(['run', 'my.yaml', '--output', 'other'], { cwd: folder.path });

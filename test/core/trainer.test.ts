@@ -201,6 +201,32 @@ describe('Trainer', () => {
     expect(good[1]).to.not.deep.equal(good[2]);
   });
 
+  it('stops at a held-out loss that is no number, and keeps the adapter of the step before', async () => {
+    const poisoning = definePlugin({
+      name: 'poisoning',
+      apiVersion: 1,
+      apply({ hooks }) {
+        hooks.step.tap((event, model) => {
+          if (event.step < 3) return;
+          const [variable] = model.trainable.values();
+          const poison = tf.fill(variable.shape, Number.NaN);
+          variable.assign(poison);
+          poison.dispose();
+        });
+      },
+    });
+    const run = await composeTestRun({ output, data, validationSize: 2, train: { maxSteps: 3 } }, [
+      poisoning,
+    ]);
+    await expectError(
+      () => run.trainer.run(),
+      'NOT_FINITE',
+      'the held-out loss of step 3 is NaN',
+      'step 2 is kept',
+    );
+    expect(readJson(output, 'run.json')).to.include({ status: 'failed', steps: 2 });
+  });
+
   it('stops at a gradient of zero, which would end in an adapter that changes nothing', async () => {
     const zeroing = definePlugin({
       name: 'zeroing',
