@@ -40,6 +40,12 @@ export interface PluginSelection {
   readonly adapter?: boolean;
 }
 
+/** A plugin's options, and where in the configuration they stand. */
+interface Given {
+  readonly options: object;
+  readonly at: readonly PropertyKey[];
+}
+
 /** The plugins that `config` calls for, with their options; all faults are named in one error. */
 export async function loadPlugins(
   config: RunConfig,
@@ -47,75 +53,60 @@ export async function loadPlugins(
   { trackers, adapter = true }: PluginSelection,
 ): Promise<AppliedPlugin[]> {
   const builtIn = await builtInPlugins();
-  const thirdParty: Plugin[] = [];
+  const listed = new Map<Plugin, Given>();
+  for (const [i, [name, options = {}]] of config.plugins.entries()) {
+    const plugin = builtIn.find((candidate) => candidate.name === name);
+    const at = ['plugins', i, 1];
+    listed.set(plugin ?? (await loadThirdParty(name, locate(['plugins', i]), builtIn)), { options, at });
+  }
+
+  const known = [...listed.keys(), ...builtIn];
+  const find = (family: Family, name: unknown) =>
+    known.find((plugin) => plugin.family === family && plugin.name === name);
+  const isChosen = ({ family }: Plugin) => family !== undefined && FAMILIES[family] === 'chosen';
+  const taken = new Map([...listed].filter(([plugin]) => !isChosen(plugin)));
   const faults: string[] = [];
-  const applied: AppliedPlugin[] = [];
 
-  const take = (plugin: Plugin, options: unknown, prefix: readonly PropertyKey[]) => {
-    const checked = checkOptions(plugin, options, locate, prefix);
-    faults.push(...checked.faults);
-    applied.push({ plugin, options: checked.data, builtIn: builtIn.includes(plugin) });
-  };
-
-  for (const [i, [name, options]] of config.plugins.entries()) {
-    const plugin =
-      builtIn.find((candidate) => candidate.name === name) ??
-      (await loadThirdParty(name, locate(['plugins', i]), builtIn));
-    if (!builtIn.includes(plugin)) thirdParty.push(plugin);
-    take(plugin, options ?? {}, ['plugins', i, 1]);
-  }
-
-  const all = [...thirdParty, ...builtIn];
-  const chooseFrom = (
-    family: Family,
-    slot: string,
-    key: string,
-    value: { readonly [key: string]: unknown },
-  ) => {
+  /** Takes the plugin that a slot of the configuration names, with the slot's other keys as its options. */
+  const takeNamed = (family: Family, slot: string, key: string, value: Record<string, unknown>) => {
     const { [key]: name, ...options } = value;
-    const plugin = all.find((candidate) => candidate.family === family && candidate.name === name);
-    if (!plugin) {
-      faults.push(`${locate([slot, key])}: ${unknownName(`${slot}`, String(name), all, family)}`);
-      return;
-    }
-    const given = applied.findIndex((entry) => entry.plugin === plugin);
-    if (given >= 0) applied.splice(given, 1);
-    take(plugin, options, [slot]);
+    const plugin = find(family, name);
+    if (plugin) taken.set(plugin, { options, at: [slot] });
+    else faults.push(`${locate([slot, key])}: ${unknownName(slot, String(name), family, known)}`);
   };
-  chooseFrom('quantizers', 'quantizer', 'name', config.quantizer);
-  if (adapter) chooseFrom('adapters', 'adapter', 'method', config.adapter);
-  if (config.device.name === 'auto') {
-    if (Object.keys(config.device).length > 1) {
-      faults.push(
-        `${locate(['device'])}: device: "auto" takes no options; name the device that they are for`,
-      );
-    }
-  } else chooseFrom('devices', 'device', 'name', config.device);
-  for (const name of trackers) chooseFrom('trackers', 'tracker', 'name', { name });
-  if (config.model.backbone !== 'auto') {
-    const known = all.some(
-      (p) => p.name === config.model.backbone && (!p.family || p.family === 'backbones'),
-    );
-    if (!known) {
-      faults.push(
-        `${locate(['model', 'backbone'])}: ${unknownName('backbone', config.model.backbone, all, 'backbones')}`,
-      );
-    }
+  takeNamed('quantizers', 'quantizer', 'name', config.quantizer);
+  if (adapter) takeNamed('adapters', 'adapter', 'method', config.adapter);
+  if (config.device.name !== 'auto') takeNamed('devices', 'device', 'name', config.device);
+  else if (Object.keys(config.device).length > 1) {
+    faults.push(`${locate(['device'])}: device: "auto" takes no options; name the device that they are for`);
   }
-
+  const { backbone } = config.model;
+  const isBackbone = ({ name, family = 'backbones' }: Plugin) => family === 'backbones' && name === backbone;
+  if (backbone !== 'auto' && !known.some(isBackbone)) {
+    const message = unknownName('backbone', backbone, 'backbones', known);
+    faults.push(`${locate(['model', 'backbone'])}: ${message}`);
+  }
   for (const plugin of builtIn) {
     const isAsked = plugin.family && FAMILIES[plugin.family] === 'asked';
-    if (isAsked && !applied.some((entry) => entry.plugin === plugin)) take(plugin, {}, []);
+    const listens = plugin.family === 'trackers' && trackers.includes(plugin.name);
+    if ((isAsked || listens) && !taken.has(plugin)) taken.set(plugin, { options: {}, at: [] });
   }
+
+  const applied = [...taken].map(([plugin, { options, at }]): AppliedPlugin => {
+    const checked = checkOptions(plugin, options, locate, at);
+    faults.push(...checked.faults);
+    return { plugin, options: checked.data, builtIn: builtIn.includes(plugin) };
+  });
   if (faults.length > 0) {
-    throw new EvolveError('PLUGIN_INVALID', faults.join('\n'), '`evolve plugins` lists what there is.');
+    const inOrder = faults.sort(new Intl.Collator('en', { numeric: true }).compare);
+    throw new EvolveError('PLUGIN_INVALID', inOrder.join('\n'), '`evolve plugins` lists what there is.');
   }
   return applied;
 }
 
-function unknownName(what: string, name: string, all: readonly Plugin[], family: Family): string {
-  const known = all.filter((plugin) => plugin.family === family).map((plugin) => plugin.name);
-  return `unknown ${what} "${name}"${suggest(name, known)}; there are: ${known.sort().join(', ')}`;
+function unknownName(what: string, name: string, family: Family, known: readonly Plugin[]): string {
+  const names = known.filter((plugin) => plugin.family === family).map((plugin) => plugin.name);
+  return `unknown ${what} "${name}"${suggest(name, names)}; there are: ${names.sort().join(', ')}`;
 }
 
 function checkOptions(plugin: Plugin, options: unknown, locate: Locate, prefix: readonly PropertyKey[]) {

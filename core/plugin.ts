@@ -19,8 +19,8 @@ import type { RandomStreams } from './random.js';
 export const API_VERSION = 1;
 
 /**
- * The folders below plugins/. From some families a run takes the one that its configuration names (devices,
- * quantizers, adapters); the plugins of the others are all asked, and the one that recognises its work answers.
+ * The folders below plugins/, and when a run takes a plugin of theirs: `asked` always, the one that recognises its
+ * work answers; `chosen` when the configuration names it; `listening` when the command has use for it.
  */
 export const FAMILIES = {
   backbones: 'asked',
@@ -29,7 +29,7 @@ export const FAMILIES = {
   devices: 'asked',
   quantizers: 'chosen',
   adapters: 'chosen',
-  trackers: 'chosen',
+  trackers: 'listening',
 } as const;
 
 export type Family = keyof typeof FAMILIES;
