@@ -3,6 +3,7 @@
  * loads. Both are optional: they fetch TensorFlow's library when they are installed, which not every network allows.
  */
 
+import util from 'node:util';
 import { definePlugin, tf } from '../../../core/index.js';
 import { DEVICE_STAGES } from '../stages.js';
 
@@ -21,6 +22,7 @@ export default definePlugin({
     trainer.hooks.openDevice.tap(
       async (request) => {
         if (!request.wants('tensorflow')) return undefined;
+        restoreUtil();
         const reasons: string[] = [];
         for (const name of PACKAGES) {
           try {
@@ -40,6 +42,12 @@ export default definePlugin({
     );
   },
 });
+
+/** tfjs-node 4.22 calls a function that Node 23 and later no longer have. */
+function restoreUtil(): void {
+  const legacy = util as { isNullOrUndefined?: (value: unknown) => boolean };
+  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
+}
 
 /** One phrase for the two usual cases: never installed, and installed without its native part. */
 function explain(name: string, error: unknown): string {
