@@ -3,12 +3,8 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { resolveSources } from '../core/catalogue.js';
-import { makeConfig } from '../core/config.js';
-import { composeRun } from '../core/container.js';
-import { loadPlugins } from '../core/load-plugins.js';
-import type { Example } from '../core/types.js';
 import { makeSamples } from '../data/make/samples.js';
-import { collect } from './support/errors.js';
+import { compose, readData, withModel } from './support/compose.js';
 import { ROOT } from './support/files.js';
 
 const data = (...names: string[]) => path.join(ROOT, 'data', ...names);
@@ -23,14 +19,13 @@ describe('data/', () => {
   });
 
   it('has at least 120 examples in each of the three formats, in their languages, none twice', async () => {
-    const config = makeConfig({ model: { path: MODEL }, data: { sources: ['alpaca', 'belle', 'cot'] } });
-    const { hooks } = composeRun(config, await loadPlugins(config, String, { trackers: [] }));
-    for (const source of resolveSources(config.data)) {
-      const examples = await collect((await hooks.loadData.promise(source)) as AsyncIterable<Example>);
-      expect(examples.length, source.name).to.be.at.least(120);
+    const { config } = await compose({ data: { sources: ['alpaca', 'belle', 'cot'] } });
+    for (const { name, format, path: file } of resolveSources(config.data)) {
+      const examples = await readData(format, file as string);
+      expect(examples.length, name).to.be.at.least(120);
       expect(new Set(examples.map((example) => JSON.stringify(example))).size).to.equal(examples.length);
       const chinese = examples.filter(({ instruction }) => /\p{Script=Han}/u.test(instruction)).length;
-      if (source.name === 'belle') expect(chinese).to.equal(examples.length);
+      if (name === 'belle') expect(chinese).to.equal(examples.length);
       else expect(chinese).to.be.below(examples.length / 4);
     }
   });
@@ -40,13 +35,8 @@ describe('data/', () => {
     expect(sizes.reduce((total, size) => total + size)).to.be.at.most(6_000_000);
   });
 
-  it('has a model that knows both languages: far from a guess on text of its world', async () => {
-    const config = makeConfig({ model: { path: MODEL }, data: { sources: ['alpaca'] }, device: 'portable' });
-    const plugins = await loadPlugins(config, String, { trackers: [], adapter: false });
-    const { assembler } = composeRun(config, plugins);
-    await assembler.openDevice();
-    const model = await assembler.assemble();
-    try {
+  it('has a model that knows both languages: far from a guess on text of its world', () =>
+    withModel({ model: { path: MODEL } }, (model) => {
       const guess = Math.log(model.tokenizer.vocabularySize);
       for (const text of ['The capital of France is Paris.', '法国的首都是巴黎。']) {
         const ids = Int32Array.from([1, ...model.tokenizer.encode(text), model.tokenizer.eosId]);
@@ -54,8 +44,5 @@ describe('data/', () => {
         const loss = tf.tidy(() => model.loss(batch, { training: false, seed: 0 }).dataSync()[0]);
         expect(loss / batch.targets, text).to.be.below(guess / 4);
       }
-    } finally {
-      model.dispose();
-    }
-  });
+    }));
 });

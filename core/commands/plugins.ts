@@ -17,7 +17,8 @@ export async function pluginsCommand(file: string | undefined, options: { json?:
   for (const { name, family: own, builtIn, taps } of descriptions) {
     if (own !== family) process.stdout.write(`${own}\n`);
     family = own;
-    process.stdout.write(`  ${name.padEnd(width)}  ${taps.join(', ')}${builtIn ? '' : '  (third party)'}\n`);
+    const line = `  ${name.padEnd(width)}  ${taps.join(', ')}${builtIn ? '' : '  (third party)'}`;
+    process.stdout.write(`${line.trimEnd()}\n`);
   }
 }
 

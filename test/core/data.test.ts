@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
-import { definePlugin } from '../../core/plugin.js';
 import type { LogEvent } from '../../core/types.js';
 import { expectError } from '../support/errors.js';
 import { TemporaryFolder } from '../support/files.js';
@@ -15,32 +14,24 @@ describe('DataLoader', () => {
   afterEach(() => folder.remove());
 
   /** Runs one step over `rows` and returns what trackers were told. */
-  async function eventsOf(rows: unknown, values: { validationSize?: number } = {}): Promise<LogEvent[]> {
-    const events: LogEvent[] = [];
-    const listening = definePlugin({
-      name: 'listening',
-      apiVersion: 1,
-      apply({ hooks }) {
-        hooks.log.tap((event) => {
-          events.push(event);
-        });
-      },
-    });
-    const data = folder.write('rows.json', typeof rows === 'string' ? rows : JSON.stringify(rows));
-    const run = await composeTestRun(
-      { output: folder.join('run'), data, train: { maxSteps: 1 }, ...values },
-      [listening],
-    );
+  async function eventsOf(
+    rows: string,
+    values: { validationSize?: number } = {},
+  ): Promise<readonly LogEvent[]> {
+    const data = folder.write('rows.json', rows);
+    const run = await composeTestRun({ output: folder.join('run'), data, train: { maxSteps: 1 }, ...values });
     await run.trainer.run();
-    return events;
+    return run.events;
   }
 
   it('leaves rows out that would train on nothing, and says how many and why', async () => {
-    const events = await eventsOf([
-      { instruction: 'Say yes.', output: 'Yes.' },
-      { instruction: 'Say nothing.', output: ' ' },
-      { instruction: 'word '.repeat(400), output: 'Too long.' },
-    ]);
+    const events = await eventsOf(
+      JSON.stringify([
+        { instruction: 'Say yes.', output: 'Yes.' },
+        { instruction: 'Say nothing.', output: ' ' },
+        { instruction: 'word '.repeat(400), output: 'Too long.' },
+      ]),
+    );
     const notices = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
     expect(notices).to.include('1 of 3 records is left out: its output is empty');
     expect(notices).to.include(

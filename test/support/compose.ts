@@ -3,6 +3,7 @@ import { makeConfig, type RunConfig } from '../../core/config.js';
 import { composeRun, type Run } from '../../core/container.js';
 import type { DataSource, Example, LanguageModel, LogEvent } from '../../core/index.js';
 import { loadPlugins } from '../../core/load-plugins.js';
+import type { Plugin } from '../../core/plugin.js';
 import { collect } from './errors.js';
 import { fixture } from './files.js';
 
@@ -16,16 +17,20 @@ export interface ComposeOptions {
   readonly trackers?: readonly string[];
   /** False: a base model alone. */
   readonly adapter?: boolean;
+  /** Applied after those that the configuration calls for. */
+  readonly further?: readonly Plugin[];
+  readonly signal?: AbortSignal;
 }
 
 /** A run as the commands compose it, from configuration values; what is left out does not matter to the test. */
 export async function compose(
   values: Record<string, unknown> = {},
-  options: ComposeOptions = {},
+  { trackers = [], adapter = true, further = [], signal }: ComposeOptions = {},
 ): Promise<ComposedRun> {
   const config = makeConfig({ model: { path: '.' }, data: { sources: ['none'] }, ...values });
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers: [], ...options });
-  const run = composeRun(config, plugins);
+  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, adapter });
+  const applied = further.map((plugin) => ({ plugin, options: {}, builtIn: false }));
+  const run = composeRun(config, [...plugins, ...applied], signal);
   const events: LogEvent[] = [];
   run.hooks.log.tap('test', (event) => {
     events.push(event);

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { makeConfig } from '../../core/config.js';
-import { composeRun, type Run } from '../../core/container.js';
-import { loadPlugins } from '../../core/load-plugins.js';
 import type { Plugin } from '../../core/plugin.js';
 import type { StepEvent } from '../../core/types.js';
+import { type ComposedRun, compose } from './compose.js';
 import { fixture } from './files.js';
 
 /** Eight short questions and answers, as JSON in Alpaca's form. */
@@ -27,13 +25,13 @@ export interface RunValues {
   readonly quantizer?: string;
 }
 
-/** A run on the fixture LLaMA, composed as the command line composes it, with further plugins applied. */
-export async function composeTestRun(
+/** A run on the fixture LLaMA with metrics.jsonl, and with further plugins applied. */
+export function composeTestRun(
   values: RunValues,
   further: readonly Plugin[] = [],
   signal?: AbortSignal,
-): Promise<Run> {
-  const config = makeConfig({
+): Promise<ComposedRun> {
+  const config = {
     model: { path: fixture('llama') },
     quantizer: values.quantizer ?? 'none',
     adapter: { r: 4, ...values.adapter },
@@ -51,10 +49,8 @@ export async function composeTestRun(
     },
     device: 'portable',
     output: values.output,
-  });
-  const plugins = await loadPlugins(config, String, { trackers: ['metrics'] });
-  const applied = further.map((plugin) => ({ plugin, options: {}, builtIn: false }));
-  return composeRun(config, [...plugins, ...applied], signal);
+  };
+  return compose(config, { trackers: ['metrics'], further, signal });
 }
 
 /** The events of metrics.jsonl. */
