@@ -29,8 +29,15 @@ export interface ConfigOverrides {
   readonly device?: string;
 }
 
-/** Loads and checks a configuration; every fault is named in one error. */
-export async function loadConfig(file: string, overrides: ConfigOverrides = {}): Promise<LoadedConfig> {
+/** What else is wrong with a configuration, as plugins see it. */
+export type FurtherFaults = (config: RunConfig, locate: Locate) => Promise<readonly string[]>;
+
+/** Loads and checks a configuration; every fault is named in one error, those that `furtherFaults` finds included. */
+export async function loadConfig(
+  file: string,
+  overrides: ConfigOverrides = {},
+  furtherFaults: FurtherFaults = async () => [],
+): Promise<LoadedConfig> {
   const { values, locateInFiles } = await readFiles(file);
   const assigned = new Set<string>();
   for (const assignment of overrides.set ?? []) assigned.add(assign(values, assignment));
@@ -40,12 +47,26 @@ export async function loadConfig(file: string, overrides: ConfigOverrides = {}):
   };
   const { data, faults } = validate(configSchema, values, locate);
   if (!data) {
+    const further = await furtherFaults(resolve(withoutFaults(values), file, overrides), locate);
     const advice = 'README.md, "Configuration", lists every key with its meaning.';
-    // In the order of the file, line 2 before line 12.
-    const inOrder = faults.sort(new Intl.Collator('en', { numeric: true }).compare);
-    throw new EvolveError('CONFIG_INVALID', inOrder.join('\n'), advice);
+    throw new EvolveError('CONFIG_INVALID', inOrder([...faults, ...further]).join('\n'), advice);
   }
   return { config: resolve(data, file, overrides), locate };
+}
+
+/** In the order of the file: line 2 before line 12. */
+export function inOrder(faults: readonly string[]): string[] {
+  return [...faults].sort(new Intl.Collator('en', { numeric: true }).compare);
+}
+
+/** The values with every faulty section replaced by one that is valid, so that the others can be looked into. */
+function withoutFaults(values: Record<string, unknown>): ConfigValues {
+  const required: Record<string, unknown> = { model: { path: '.' }, data: { sources: ['none'] } };
+  const sections = Object.entries(configSchema.shape).map(([key, schema]) => {
+    const isValid = values[key] !== undefined && schema.safeParse(values[key]).success;
+    return [key, isValid ? values[key] : required[key]];
+  });
+  return configSchema.parse(Object.fromEntries(sections));
 }
 
 /** Freezes a configuration made in code rather than read from a file; paths count from the working folder. */

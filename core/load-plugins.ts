@@ -6,7 +6,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { RunConfig } from './config.js';
+import { inOrder, type RunConfig } from './config.js';
 import { EvolveError } from './errors.js';
 import { FAMILIES, type Family, type Plugin } from './plugin.js';
 import { suggest } from './suggest.js';
@@ -98,10 +98,24 @@ export async function loadPlugins(
     return { plugin, options: checked.data, builtIn: builtIn.includes(plugin) };
   });
   if (faults.length > 0) {
-    const inOrder = faults.sort(new Intl.Collator('en', { numeric: true }).compare);
-    throw new EvolveError('PLUGIN_INVALID', inOrder.join('\n'), '`evolve plugins` lists what there is.');
+    throw new EvolveError(
+      'PLUGIN_INVALID',
+      inOrder(faults).join('\n'),
+      '`evolve plugins` lists what there is.',
+    );
   }
   return applied;
+}
+
+/** What plugins find wrong with `config`, for a configuration that is faulty otherwise. */
+export async function pluginFaults(config: RunConfig, locate: Locate): Promise<readonly string[]> {
+  try {
+    await loadPlugins(config, locate, { trackers: [] });
+    return [];
+  } catch (error) {
+    if (error instanceof EvolveError) return error.message.split('\n');
+    throw error;
+  }
 }
 
 function unknownName(what: string, name: string, family: Family, known: readonly Plugin[]): string {

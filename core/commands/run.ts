@@ -1,7 +1,7 @@
 import { loadConfig } from '../config.js';
 import { composeRun } from '../container.js';
 import { EvolveError } from '../errors.js';
-import { loadPlugins } from '../load-plugins.js';
+import { loadPlugins, pluginFaults } from '../load-plugins.js';
 
 interface RunOptions {
   readonly set: string[];
@@ -12,7 +12,7 @@ interface RunOptions {
 
 /** `evolve run CONFIG`. The first Ctrl-C ends the run after the micro-batch at hand and keeps what was learned. */
 export async function runCommand(file: string, options: RunOptions): Promise<void> {
-  const { config, locate } = await loadConfig(file, options);
+  const { config, locate } = await loadConfig(file, options, pluginFaults);
   const trackers = ['metrics', options.json ? 'json' : 'progress'];
   const plugins = await loadPlugins(config, locate, { trackers });
   const interruption = new AbortController();
