@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { RunConfig } from './config.js';
-import { shown } from './config.js';
 import { EvolveError } from './errors.js';
+import { shown } from './paths.js';
 import type { DataSource } from './types.js';
 
 const DATA_FOLDER = new URL('../../data/', import.meta.url);

@@ -1,15 +1,15 @@
 /**
- * From a YAML file to a run's configuration: parsed with the place of every value, overridden by `--set`, held
- * against the schema, its paths made absolute, frozen.
+ * From a file to a run's configuration: overridden by `--set`, held against the schema, its paths made absolute,
+ * frozen.
  *
  *     const config = await loadConfig('configs/llama-alpaca.yaml', { set: ['train.epochs=2'] });
  */
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { cosmiconfig } from 'cosmiconfig';
-import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
-import { EvolveError, messageOf } from './errors.js';
+import { parseDocument } from 'yaml';
+import { readConfigFile } from './config-file.js';
+import { EvolveError } from './errors.js';
 import { type ConfigValues, configSchema } from './schema.js';
 import { type Locate, validate } from './validate.js';
 
@@ -38,7 +38,7 @@ export async function loadConfig(
   overrides: ConfigOverrides = {},
   furtherFaults: FurtherFaults = async () => [],
 ): Promise<LoadedConfig> {
-  const { values, locateInFiles } = await readFiles(file);
+  const { values, locate: locateInFiles } = await readConfigFile(file);
   const assigned = new Set<string>();
   for (const assignment of overrides.set ?? []) assigned.add(assign(values, assignment));
   const locate: Locate = (keys) => {
@@ -74,90 +74,6 @@ export function makeConfig(values: unknown): RunConfig {
   const { data, faults } = validate(configSchema, values, () => 'configuration');
   if (!data) throw new EvolveError('CONFIG_INVALID', faults.join('\n'));
   return resolve(data, path.resolve('run.yaml'), {});
-}
-
-/** Reads the file and what it imports with cosmiconfig's `$import`, of which own keys take precedence. */
-async function readFiles(file: string) {
-  const documents: { file: string; document: Document; lines: LineCounter }[] = [];
-  const load = (filepath: string, content: string) => {
-    const lines = new LineCounter();
-    const document = parseDocument(content, { lineCounter: lines });
-    if (document.errors.length > 0) {
-      const faults = document.errors.map((error) => {
-        const { line, col } = lines.linePos(error.pos[0]);
-        return `${shown(filepath)}:${line}:${col}: ${error.message.split(' at line ')[0]}`;
-      });
-      throw new EvolveError('CONFIG_FILE', faults.join('\n'), 'Correct the YAML; indentation is by spaces.');
-    }
-    documents.push({ file: filepath, document, lines });
-    return document.toJS();
-  };
-  const explorer = cosmiconfig('evolve', {
-    loaders: { '.yaml': load, '.yml': load, '.json': load },
-    mergeImportArrays: false,
-    cache: false,
-  });
-  const result = await explorer.load(path.resolve(file)).catch((error: unknown) => {
-    if (error instanceof EvolveError) throw error;
-    throw unreadable(file, error);
-  });
-  const values: unknown = result?.config;
-  const advice = 'Start from one of the files in configs/.';
-  if (values === undefined || values === null) {
-    throw new EvolveError('CONFIG_FILE', `${file}: the configuration is empty`, advice);
-  }
-  if (typeof values !== 'object' || Array.isArray(values)) {
-    throw new EvolveError(
-      'CONFIG_FILE',
-      `${file}: expected a mapping of keys, but got ${JSON.stringify(values)}`,
-      advice,
-    );
-  }
-  const locateInFiles: Locate = (keys) => {
-    // The deepest part of the path that stands in a file; what is missing is looked for where it belongs.
-    for (let depth = keys.length; depth > 0; depth--) {
-      for (const { file: where, document, lines } of documents) {
-        const offset = offsetOf(document, keys.slice(0, depth));
-        if (offset === undefined) continue;
-        const { line, col } = lines.linePos(offset);
-        return `${shown(where)}:${line}:${col}`;
-      }
-    }
-    return shown(file);
-  };
-  return { values: structuredClone(values) as Record<string, unknown>, locateInFiles };
-}
-
-function unreadable(file: string, error: unknown): EvolveError {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') {
-    const missing = (error as NodeJS.ErrnoException).path ?? file;
-    return new EvolveError(
-      'CONFIG_FILE',
-      `${shown(missing)}: there is no such file`,
-      'Check the path; configs/ holds examples.',
-    );
-  }
-  if (code === 'EISDIR') {
-    return new EvolveError('CONFIG_FILE', `${file}: is a folder`, 'Name the YAML file in it.');
-  }
-  return new EvolveError(
-    'CONFIG_FILE',
-    `${file}: ${messageOf(error)}`,
-    'A configuration is a .yaml, .yml or .json file.',
-  );
-}
-
-/** The place of the key at `keys`, or of the item where it is in a list. */
-function offsetOf(document: Document, keys: readonly PropertyKey[]): number | undefined {
-  const parent = keys.length === 1 ? document.contents : document.getIn(keys.slice(0, -1), true);
-  const last = keys[keys.length - 1];
-  if (isMap(parent)) {
-    const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === last);
-    return isNode(pair?.key) ? pair.key.range?.[0] : undefined;
-  }
-  const node = document.getIn([...keys], true);
-  return isNode(node) ? node.range?.[0] : undefined;
 }
 
 /** Applies one `a.b=value`; returns its path. */
@@ -227,12 +143,6 @@ function resolveModel(folder: string, model: string): string {
   const local = path.resolve(folder, model);
   const looksLikeHubId = /^[\w-][\w.-]*\/[\w.-]+$/.test(model);
   return looksLikeHubId && !existsSync(local) ? model : local;
-}
-
-/** A path as a person would write it: relative where it lies below the working folder. */
-export function shown(file: string): string {
-  const relative = path.relative('', file);
-  return relative.startsWith('..') ? file : relative || '.';
 }
 
 function deepFreeze<T>(value: T): T {

@@ -86,14 +86,8 @@ export class DataLoader {
     const { cutoffLength } = this.config.data;
     if (cutoffLength > model.maxLength) {
       const message = `data.cutoffLength is ${cutoffLength}, but the model was made for ${model.maxLength} positions`;
-      throw new EvolveError(
-        'MODEL_INVALID',
-        message,
-        `Set data.cutoffLength to ${model.maxLength} or less.`,
-        {
-          at: ['data', 'cutoffLength'],
-        },
-      );
+      const advice = `Set data.cutoffLength to ${model.maxLength} or less.`;
+      throw new EvolveError('MODEL_INVALID', message, advice, { at: ['data', 'cutoffLength'] });
     }
     const answered = examples.filter((example) => example.output.trim() !== '');
     const encoded: EncodedExample[] = [];
@@ -108,14 +102,8 @@ export class DataLoader {
     this.#tellSkipped(encoded.length - rows.length, total, reason);
     if (rows.length === 0) {
       const message = `there is no usable record among ${total}`;
-      throw new EvolveError(
-        'DATA_EMPTY',
-        message,
-        'Raise data.cutoffLength, or check the records\' "output".',
-        {
-          at: ['data', 'sources'],
-        },
-      );
+      const advice = 'Raise data.cutoffLength, or check "output" in the records.';
+      throw new EvolveError('DATA_EMPTY', message, advice, { at: ['data', 'sources'] });
     }
     const held = this.#validationSize(rows.length);
     const order = this.random.stream('split').permutation(rows.length);
@@ -137,9 +125,8 @@ export class DataLoader {
     if (validationSize === undefined) return Math.min(2000, Math.floor(rows / 10));
     if (validationSize < rows) return validationSize;
     const message = `data.validationSize is ${validationSize}, which leaves none of the ${rows} rows to train on`;
-    throw new EvolveError('CONFIG_INVALID', message, 'Set it lower, or to 0 to hold nothing out.', {
-      at: ['data', 'validationSize'],
-    });
+    const advice = 'Set it lower, or to 0 to hold nothing out.';
+    throw new EvolveError('CONFIG_INVALID', message, advice, { at: ['data', 'validationSize'] });
   }
 
   /** The rows of one pass through the data, in the order of training. */

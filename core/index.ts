@@ -28,6 +28,7 @@ export { rmsNorm } from './ops/rms-norm.js';
 export { type RotaryAngles, rotary, rotaryAngles, rotaryFrequencies } from './ops/rotary.js';
 export { selectRows } from './ops/select-rows.js';
 export { swiglu } from './ops/swiglu.js';
+export { shown } from './paths.js';
 export { API_VERSION, definePlugin, type Family, type Plugin, type TrainerView } from './plugin.js';
 export { deriveSeed, Random, RandomStreams } from './random.js';
 export {

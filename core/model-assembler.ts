@@ -4,9 +4,10 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { inject, injectable } from 'tsyringe';
-import { type RunConfig, shown } from './config.js';
+import type { RunConfig } from './config.js';
 import { EvolveError, messageOf } from './errors.js';
 import type { Hooks } from './hooks.js';
+import { shown } from './paths.js';
 import { HOOKS, RUN_CONFIG } from './tokens.js';
 import type { Checkpoint, Device, DeviceRequest, LanguageModel, ModelRequest } from './types.js';
 
@@ -30,13 +31,10 @@ export class ModelAssembler {
       return this.hooks.openDevice.promise(request);
     };
     const device = (await ask(name)) ?? (name === 'auto' ? undefined : await ask('auto'));
-    if (!device) {
-      throw new EvolveError(
-        'DEVICE_UNKNOWN',
-        `no device can be opened: ${[...new Set(declined)].join('; ')}`,
-      );
-    }
     const reasons = [...new Set(declined)];
+    if (!device) {
+      throw new EvolveError('DEVICE_UNKNOWN', `no device can be opened: ${reasons.join('; ')}`);
+    }
     const why = reasons.length > 0 ? ` (not ${reasons.join('; not ')})` : '';
     this.hooks.log.call({ type: 'notice', message: `device ${device.name}: ${device.description}${why}` });
     return device;

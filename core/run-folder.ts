@@ -7,9 +7,10 @@ import { access, constants, mkdir, readdir, rename, rm, stat, writeFile } from '
 import path from 'node:path';
 import { inject, injectable } from 'tsyringe';
 import { stringify } from 'yaml';
-import { type RunConfig, shown } from './config.js';
+import type { RunConfig } from './config.js';
 import { EvolveError, messageOf } from './errors.js';
 import type { Hooks } from './hooks.js';
+import { shown } from './paths.js';
 import { HOOKS, RESOLVED_CONFIG, RUN_CONFIG } from './tokens.js';
 import type { LanguageModel, RunResult } from './types.js';
 

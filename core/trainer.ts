@@ -6,12 +6,13 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { inject, injectable } from 'tsyringe';
-import { type RunConfig, shown } from './config.js';
+import type { RunConfig } from './config.js';
 import { chunk, type DataLoader, groupByLength, type SplitRows } from './data.js';
 import { EvolveError, messageOf } from './errors.js';
 import type { Gradients, Hooks, Metrics } from './hooks.js';
 import type { ModelAssembler } from './model-assembler.js';
 import { learningRateAt, Optimizer } from './optimizer.js';
+import { shown } from './paths.js';
 import { deriveSeed } from './random.js';
 import type { RunFolder } from './run-folder.js';
 import { DATA_LOADER, HOOKS, MODEL_ASSEMBLER, RUN_CONFIG, RUN_FOLDER, SIGNAL } from './tokens.js';

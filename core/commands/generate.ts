@@ -1,10 +1,11 @@
 import path from 'node:path';
-import { loadConfig, makeConfig, shown } from '../config.js';
+import { loadConfig, makeConfig } from '../config.js';
 import { composeRun } from '../container.js';
 import { EvolveError } from '../errors.js';
 import { GENERATE_DEFAULTS, type GenerateOptions, generate } from '../generate.js';
 import { loadPlugins } from '../load-plugins.js';
 import { readJsonFile } from '../model-assembler.js';
+import { shown } from '../paths.js';
 
 interface GenerateCommandOptions extends Partial<GenerateOptions> {
   readonly run?: string;

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { type ConfigOverrides, loadConfig, makeConfig, type RunConfig, shown } from '../../core/config.js';
+import { type ConfigOverrides, loadConfig, makeConfig, type RunConfig } from '../../core/config.js';
 import { expectError } from '../support/errors.js';
 import { TemporaryFolder } from '../support/files.js';
 
@@ -301,13 +301,5 @@ describe('makeConfig', () => {
 
   it('refuses what the schema refuses', async () => {
     await expectError(() => makeConfig({ model: { path: 'm' } }), 'CONFIG_INVALID', 'data: required');
-  });
-});
-
-describe('shown', () => {
-  it('is relative below the working folder, absolute elsewhere', () => {
-    expect(shown(path.resolve('a', 'b.yaml'))).to.equal(path.join('a', 'b.yaml'));
-    expect(shown(path.resolve('.'))).to.equal('.');
-    expect(shown(path.resolve('..', 'b.yaml'))).to.equal(path.resolve('..', 'b.yaml'));
   });
 });

@@ -1,13 +1,7 @@
 import path from 'node:path';
-import type { EvalEvent, LogEvent, RunResult, StepEvent } from '../../../core/index.js';
+import { type EvalEvent, type LogEvent, type RunResult, type StepEvent, shown } from '../../../core/index.js';
 
 type StartEvent = Extract<LogEvent, { type: 'start' }>;
-
-/** A path below the working folder as it is typed, any other in full. */
-export function short(file: string): string {
-  const relative = path.relative('', file);
-  return relative.startsWith('..') ? file : relative;
-}
 
 export function describeStart(event: StartEvent): string {
   const share = ((100 * event.trainableParameters) / event.parameters).toPrecision(2);
@@ -39,7 +33,7 @@ export function describeEnd(result: RunResult): string {
   if (result.status !== 'completed') return `${result.status} after ${steps}`;
   const held = result.evalLoss === null ? '' : `, held-out loss ${result.evalLoss.toFixed(4)}`;
   const losses = `loss ${result.firstLoss?.toFixed(4)} -> ${result.lastLoss?.toFixed(4)}${held}`;
-  const output = short(result.output);
+  const output = shown(result.output);
   return (
     `${steps}: ${losses}\nadapter: ${path.join(output, 'adapter')}\n` +
     `try it: npx evolve generate --run ${output} --instruction "…"`

@@ -6,7 +6,6 @@ import {
   describeStart,
   describeStep,
   duration,
-  short,
 } from '../../../plugins/trackers/progress/format.js';
 import { compose } from '../../support/compose.js';
 import { EVAL, NOTICE, RESULT, SAVE, START, STEP } from '../../support/sample-events.js';
@@ -17,12 +16,6 @@ describe('what progress prints of', () => {
     const shown = [0, 0.4, 59.6, 75, 3599, 3600, 3675, 360000, -5].map(duration);
     const wanted = ['0:00', '0:00', '1:00', '1:15', '59:59', '1:00:00', '1:01:15', '100:00:00', '0:00'];
     expect(shown).to.deep.equal(wanted);
-  });
-
-  it('a path: relative below the working folder, else in full', () => {
-    expect(short(path.resolve('runs', 'x'))).to.equal(path.join('runs', 'x'));
-    const outside = path.resolve('..', 'elsewhere');
-    expect(short(outside)).to.equal(outside);
   });
 
   it('the start', () => {

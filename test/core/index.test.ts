@@ -1,0 +1,55 @@
+import { expect } from 'chai';
+import * as core from '../../core/index.js';
+import * as backbones from '../../plugins/backbones/kit.js';
+import * as datasets from '../../plugins/datasets/kit.js';
+
+/** What plugins are written against: a name that goes or changes breaks them, and asks for a new API_VERSION. */
+describe('the public face', () => {
+  it('of the core', () => {
+    expect(Object.keys(core).sort()).to.deep.equal(
+      [
+        ...['API_VERSION', 'DENSE_TYPES', 'DenseWeight', 'EvolveError', 'IGNORED', 'LinearSite', 'Random'],
+        ...[
+          'RandomStreams',
+          'attention',
+          'crossEntropy',
+          'decodeFloats',
+          'definePlugin',
+          'deriveSeed',
+          'dispatch',
+        ],
+        ...[
+          'dropout',
+          'embedding',
+          'encodeFloats',
+          'linear',
+          'loraLinear',
+          'rmsNorm',
+          'rotary',
+          'rotaryAngles',
+        ],
+        ...['rotaryFrequencies', 'selectRows', 'shown', 'swiglu', 'tf', 'toFloat32', 'z'],
+      ].sort(),
+    );
+  });
+
+  it('of what backbones share', () => {
+    expect(Object.keys(backbones).sort()).to.deep.equal(
+      [
+        'CausalModel',
+        'WeightReader',
+        'alpacaPrompt',
+        'encodeExample',
+        'encodePrompt',
+        'loadTokenizer',
+        'padRight',
+      ].sort(),
+    );
+  });
+
+  it('of what datasets share', () => {
+    expect(Object.keys(datasets).sort()).to.deep.equal(
+      ['FaultList', 'readJsonExamples', 'readJsonRecords', 'readLines', 'toExample'].sort(),
+    );
+  });
+});
