@@ -1,6 +1,7 @@
 /** Text from a model, token by token. */
 
 import * as tf from '@tensorflow/tfjs';
+import { EvolveError } from './errors.js';
 import { Random } from './random.js';
 import type { Example, LanguageModel } from './types.js';
 
@@ -33,7 +34,11 @@ export interface Generated {
   readonly stopped: 'end' | 'length';
 }
 
-/** Answers an instruction in the backbone's own prompt format. */
+/**
+ * Answers an instruction in the backbone's own prompt format.
+ *
+ * @throws EvolveError where the prompt leaves no position for an answer
+ */
 export async function generate(
   model: LanguageModel,
   prompt: Pick<Example, 'instruction' | 'input'>,
@@ -43,6 +48,10 @@ export async function generate(
   const random = new Random(options.seed);
   const ids = model.encodePrompt(prompt);
   const promptLength = ids.length;
+  if (promptLength >= model.maxLength) {
+    const message = `the prompt has ${promptLength} tokens, but the model was made for ${model.maxLength} positions`;
+    throw new EvolveError('COMMAND_LINE', message, 'Shorten the instruction or its input.');
+  }
   const limit = Math.min(promptLength + options.maxNewTokens, model.maxLength);
   let stopped: Generated['stopped'] = 'length';
   while (ids.length < limit) {

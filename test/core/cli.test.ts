@@ -248,6 +248,8 @@ describe('the command line', () => {
       await refused(['--run', 'a', '--model', 'b'], 'either --run or --model, but got both');
       await refused(['--model', 'b', '--greedy', '--top-k', '3'], '--greedy takes no');
       await refused(['--model', 'b', '--adapter', folder.path], 'no adapter_config.json');
+      const long = ['--model', fixture('llama'), '--input', 'word '.repeat(600)];
+      await refused(long, 'tokens, but the model was made for 512 positions');
     });
   });
 
