@@ -30,8 +30,10 @@ PROMPTS = [
     'Write a response that appropriately completes the request.\n\n### Instruction:\n\n\n### Response:',
 ]
 
-# Newlines, single digits, words with the space before them, and runs of Chinese characters.
-PIECES = r'\n+|\d|▁?[A-Za-z]+|[一-鿿]+'
+# Newlines, single digits, and words, runs of Chinese characters and of signs, each with the space before it. A space
+# is never merged with what stands before it (as in LLaMA), so that a prompt's tokens are the same with and without
+# the answer behind it.
+PIECES = r'\n+|\d|▁?[A-Za-z]+|▁?[一-鿿]+|▁?[^\n\dA-Za-z一-鿿▁]+|▁+'
 
 
 def train_tokenizer(documents: list[str]) -> Tokenizer:

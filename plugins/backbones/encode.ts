@@ -3,23 +3,37 @@ import { alpacaPrompt } from './prompt.js';
 
 /** The beginning-of-text token, where the model has one, and the prompt. */
 export function encodePrompt(tokenizer: Tokenizer, prompt: Pick<Example, 'instruction' | 'input'>): number[] {
-  const start = tokenizer.bosId === null ? [] : [tokenizer.bosId];
-  return [...start, ...tokenizer.encode(alpacaPrompt(prompt))];
+  return [...startOf(tokenizer), ...tokenizer.encode(alpacaPrompt(prompt))];
 }
 
 /**
  * Prompt, a space, the output, a space and the end token, as Alpaca-CoT trains it; cut at `cutoffLength` tokens.
- * Only what follows the prompt has labels. Prompt and output are tokenized as one text; should a tokenizer merge
- * across the border between them, they are tokenized apart, so that the mask is never off by one.
+ * Only what follows the prompt has labels. The row begins with exactly the tokens after which the model will later
+ * be asked to generate, also where the tokenizer would merge across the border between prompt and output.
  */
 export function encodeExample(tokenizer: Tokenizer, example: Example, cutoffLength: number): EncodedExample {
   const promptIds = encodePrompt(tokenizer, example);
-  const start = tokenizer.bosId === null ? [] : [tokenizer.bosId];
-  const answer = ` ${example.output} `;
-  const joint = [...start, ...tokenizer.encode(alpacaPrompt(example) + answer)];
-  const mergesAcross = promptIds.some((id, i) => joint[i] !== id);
-  const ids = mergesAcross ? [...promptIds, ...tokenizer.encode(answer)] : joint;
-  const inputIds = Int32Array.from([...ids, tokenizer.eosId].slice(0, cutoffLength));
+  const answerIds = encodeAnswer(tokenizer, promptIds, alpacaPrompt(example), ` ${example.output} `);
+  const inputIds = Int32Array.from([...promptIds, ...answerIds, tokenizer.eosId].slice(0, cutoffLength));
   const labels = inputIds.slice().fill(IGNORED, 0, promptIds.length);
   return { inputIds, labels };
+}
+
+/** The tokens of `answer` behind the prompt: those of both as one text, unless a token spans the border. */
+function encodeAnswer(
+  tokenizer: Tokenizer,
+  promptIds: readonly number[],
+  prompt: string,
+  answer: string,
+): number[] {
+  const joint = [...startOf(tokenizer), ...tokenizer.encode(prompt + answer)];
+  if (promptIds.every((id, i) => joint[i] === id)) return joint.slice(promptIds.length);
+  // Tokenized apart. Tokenizers of SentencePiece's kind begin every text with a space of their own, which then is the
+  // answer's: of the two ways the one that reads as it should is right.
+  const ways = [answer, answer.trimStart()].map((text) => tokenizer.encode(text));
+  return ways.find((ids) => tokenizer.decode([...promptIds, ...ids]) === prompt + answer) ?? ways[0];
+}
+
+function startOf(tokenizer: Tokenizer): number[] {
+  return tokenizer.bosId === null ? [] : [tokenizer.bosId];
 }

@@ -5,9 +5,17 @@ import { alpacaPrompt, encodeExample, encodePrompt, padRight } from '../../../pl
 const BOS = 1;
 const EOS = 2;
 
-/** One token a character, except for the pairs in `merges`, each of which is a token of its own. */
-function tokenizerOf({ bosId = BOS as number | null, merges = [] as string[] } = {}): Tokenizer {
-  const encode = (text: string): number[] => {
+/**
+ * One token a character, except for the pairs in `merges`, each of which is a token of its own. With `addsSpace` every
+ * text begins with a space of the tokenizer's own, as with SentencePiece.
+ */
+function tokenizerOf({
+  bosId = BOS as number | null,
+  merges = [] as string[],
+  addsSpace = false,
+} = {}): Tokenizer {
+  const encode = (plain: string): number[] => {
+    const text = addsSpace ? ` ${plain}` : plain;
     const ids: number[] = [];
     for (let at = 0; at < text.length; at++) {
       const merge = merges.indexOf(text.slice(at, at + 2));
@@ -16,7 +24,12 @@ function tokenizerOf({ bosId = BOS as number | null, merges = [] as string[] } =
     }
     return ids;
   };
-  const decode = (ids: readonly number[]) => String.fromCharCode(...ids);
+  const decode = (ids: readonly number[]) => {
+    const pieces = ids
+      .filter((id) => id !== BOS && id !== EOS)
+      .map((id) => merges[id - 0x20000] ?? String.fromCharCode(id));
+    return addsSpace ? pieces.join('').slice(1) : pieces.join('');
+  };
   return { vocabularySize: 0x20000 + merges.length, bosId, eosId: EOS, padId: 0, encode, decode };
 }
 
@@ -92,6 +105,15 @@ describe('encodeExample', () => {
     expect([...labels]).to.deep.equal([...prompt.map(() => IGNORED), ...answer]);
     // Training must show the model the very tokens after which it is to generate.
     expect([...inputIds].slice(0, prompt.length)).to.deep.equal(encodePrompt(tokenizer, PLAIN));
+  });
+
+  it('then takes a space that the tokenizer adds of its own for the one before the output', () => {
+    const tokenizer = tokenizerOf({ merges: [': '], addsSpace: true });
+    const { inputIds, labels } = encodeExample(tokenizer, PLAIN, 1000);
+    const prompt = encodePrompt(tokenizer, PLAIN);
+    const answer = [...codes(' Hello '), EOS];
+    expect([...inputIds]).to.deep.equal([...prompt, ...answer]);
+    expect([...labels]).to.deep.equal([...prompt.map(() => IGNORED), ...answer]);
   });
 
   it('lets a tokenizer merge elsewhere', () => {
