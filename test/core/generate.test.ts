@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { GENERATE_DEFAULTS, type GenerateOptions, generate, pickToken } from '../../core/generate.js';
 import { Random } from '../../core/random.js';
 import type { LanguageModel } from '../../core/types.js';
+import { expectError } from '../support/errors.js';
 
 const options = (given: Partial<GenerateOptions>): GenerateOptions => ({ ...GENERATE_DEFAULTS, ...given });
 
@@ -145,11 +146,12 @@ describe('generate', () => {
 
   it('stops where the positions of the model run out', async () => {
     expect(await generate(countingModel(5), prompt)).to.include({ tokens: 3, stopped: 'length' });
-    expect(await generate(countingModel(1), prompt)).to.deep.equal({
-      text: '',
-      tokens: 0,
-      stopped: 'length',
-    });
+    expect(await generate(countingModel(3), prompt)).to.include({ text: '3', tokens: 1, stopped: 'length' });
+  });
+
+  it('refuses a prompt that leaves no position for an answer', async () => {
+    const ask = () => generate(countingModel(2), prompt);
+    await expectError(ask, 'COMMAND_LINE', 'the prompt has 2 tokens, but the model was made for 2 positions');
   });
 
   it('repeats by seed', async () => {
