@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { Random } from '../core/random.js';
 import { writeSafetensors } from '../plugins/checkpoints/safetensors/write.js';
-import { evolve } from './support/cli.js';
+import { type CliResult, evolve } from './support/cli.js';
 import { fixture, ROOT, TemporaryFolder } from './support/files.js';
 import { readJson, readSteps } from './support/runs.js';
 
@@ -16,6 +16,7 @@ function readmeBlock(language: string): string {
 
 describe("a third party's plugin, the one in README.md, in a folder outside the project", () => {
   let folder: TemporaryFolder;
+  let ran: CliResult;
 
   before(async () => {
     folder = new TemporaryFolder();
@@ -43,13 +44,13 @@ describe("a third party's plugin, the one in README.md, in a folder outside the 
         ['output.weight', tensor(vocabulary)],
       ]),
     });
+    ran = await evolve(['run', 'my.yaml'], { cwd: folder.path });
   });
   after(() => folder.remove());
 
-  it('adds a dataset format and a backbone', async () => {
-    const { status, stderr } = await evolve(['run', 'my.yaml'], { cwd: folder.path });
-    expect(stderr).to.equal('');
-    expect(status).to.equal(0);
+  it('adds a dataset format and a backbone', () => {
+    expect(ran.stderr).to.equal('');
+    expect(ran.status).to.equal(0);
     const output = folder.join('runs', 'my');
     const steps = readSteps(output);
     expect(steps).to.have.length(5);
