@@ -30,6 +30,16 @@ describe('data/', () => {
     }
   });
 
+  it('makes the names that combine others of their files', async () => {
+    const filesOf = async (name: string) => {
+      const { config } = await compose({ data: { sources: [name] } });
+      return resolveSources(config.data).map((source) => path.basename(source.path as string));
+    };
+    expect(await filesOf('alpaca-belle-cot')).to.deep.equal(['alpaca.json', 'belle.jsonl', 'cot.tsv']);
+    expect(await filesOf('alpaca-cot')).to.deep.equal(['alpaca.json', 'cot.tsv']);
+    expect(await filesOf('belle1.5m')).to.deep.equal(['belle.jsonl']);
+  });
+
   it('has a model of at most 6 MB', () => {
     const sizes = readdirSync(MODEL).map((name) => statSync(path.join(MODEL, name)).size);
     expect(sizes.reduce((total, size) => total + size)).to.be.at.most(6_000_000);

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import type { LogEvent } from '../../core/types.js';
+import { compose } from '../support/compose.js';
 import { expectError } from '../support/errors.js';
-import { TemporaryFolder } from '../support/files.js';
+import { fixture, TemporaryFolder } from '../support/files.js';
 import { composeTestRun, EIGHT_ROWS } from '../support/runs.js';
 
 describe('DataLoader', () => {
@@ -38,6 +39,21 @@ describe('DataLoader', () => {
       '1 of 3 records is left out: its prompt alone fills data.cutoffLength (256 tokens)',
     );
     expect(events.find((event) => event.type === 'start')).to.include({ trainRows: 1 });
+  });
+
+  it('mixes sources, of each no more than its limit', async () => {
+    const path = folder.write('rows.json', EIGHT_ROWS);
+    const source = { path, format: 'alpaca' };
+    const run = await compose({
+      model: { path: fixture('llama') },
+      data: { sources: [{ ...source, limit: 3 }, source], cutoffLength: 256, validationSize: 0 },
+      train: { maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 1, gradientAccumulationSteps: 1 },
+      adapter: {},
+      device: 'portable',
+      output: folder.join('run'),
+    });
+    await run.trainer.run();
+    expect(run.events.find((event) => event.type === 'start')).to.include({ trainRows: 11 });
   });
 
   it('holds rows out, and never all', async () => {
