@@ -87,8 +87,11 @@ export class RunFolder {
       await rename(partial, folder);
       await rm(previous, { recursive: true, force: true });
     } catch (cause) {
-      if (cause instanceof EvolveError) throw cause;
-      const message = `the adapter cannot be written to ${shown(folder)}: ${messageOf(cause)}`;
+      // A format's plugin does the writing; that the system refused it is no fault of the plugin.
+      const root = cause instanceof EvolveError ? (cause.cause ?? cause) : cause;
+      const isOfSystem = root instanceof Error && 'errno' in root;
+      if (cause instanceof EvolveError && !isOfSystem) throw cause;
+      const message = `the adapter cannot be written to ${shown(folder)}: ${messageOf(root)}`;
       throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
     }
     this.hooks.log.call({ type: 'save', step, path: folder });

@@ -67,6 +67,9 @@ export class Trainer {
     try {
       if (this.#claimed) await this.folder.writeResult(result);
       await this.hooks.done.promise(result);
+    } catch (error) {
+      // What failed first is what the person must hear of.
+      failure ??= error;
     } finally {
       model?.dispose();
     }

@@ -4,7 +4,7 @@
  */
 
 import type * as tf from '@tensorflow/tfjs';
-import type { DenseType, FrozenWeight } from './frozen-weight.js';
+import type { DenseType } from './frozen-weight.js';
 import type { LinearSite } from './linear-site.js';
 
 // --- data ---------------------------------------------------------------------------------------------------
@@ -250,5 +250,3 @@ export interface RunResult {
   /** Why it failed. */
   readonly error?: { code: string; message: string };
 }
-
-export type { FrozenWeight };

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { loadConfig } from '../../core/config.js';
@@ -293,6 +294,27 @@ describe('Trainer', () => {
     );
     expect(weights().equals(before as Buffer)).to.equal(true);
     expect(readJson(output, 'adapter', 'adapter_config.json')).to.include({ peft_type: 'LORA' });
+  });
+
+  it('tells a full disk from a faulty plugin, and a failing clean-up hides neither', async () => {
+    const full = definePlugin({
+      name: 'full',
+      apiVersion: 1,
+      apply({ hooks }) {
+        const write = async () => {
+          // A device of the system's that is always full.
+          await writeFile('/dev/full', 'x');
+        };
+        hooks.writeCheckpoint.tap(write as () => Promise<undefined>, { stage: -1 });
+        hooks.done.tap(() => {
+          throw new Error('clean-up failed');
+        });
+      },
+    });
+    const run = await composeTestRun({ output, data, train: { maxSteps: 1 } }, [full]);
+    await expectError(() => run.trainer.run(), 'WRITE_FAILED', 'no space left on device', 'another --output');
+    expect(readJson(output, 'run.json')).to.include({ status: 'failed' });
+    expect(existsSync(`${output}/adapter`)).to.equal(false);
   });
 
   it('moves an earlier run aside, and refuses a folder that holds something else', async () => {
