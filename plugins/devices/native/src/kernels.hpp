@@ -1,0 +1,145 @@
+// What the kernels of one instruction set offer. kernels.cpp is compiled once for each set and fills one table;
+// isa.cpp picks the table that this CPU can run. Matrices are row-major, activations fp32.
+#pragma once
+#include <cstdint>
+
+namespace evolve {
+
+/** How the numbers of a frozen weight are stored; the order is that of weight.ts. */
+enum class Storage : int { f32, bf16, f16, int8, nf4 };
+
+/** In which arithmetic products are computed. Where an instruction set lacks bf16, fp32 takes its place. */
+enum class Compute : int { fp32, bf16, int8 };
+
+/** A frozen matrix [rows, columns]. */
+struct Weight {
+  Storage storage;
+  int64_t rows, columns;
+  const uint8_t* data;
+  /** int8: [rows]. nf4 without double quantisation: the blocks' absmax. */
+  const float* scales;
+  /** nf4 with double quantisation: absmax of block b is codebook[scaleCodes[b]] · nestedScales[b / 256] + offset. */
+  const uint8_t* scaleCodes;
+  const float* nestedScales;
+  const float* codebook;
+  float offset;
+};
+
+/** Any matrix that is read through strides: element (i, j) is data[i · rowStride + j · columnStride]. */
+struct Strided {
+  const float* data;
+  int64_t rowStride, columnStride;
+};
+
+/** The low-rank branch of a linear layer: scaling · (dropout(x) Aᵀ) Bᵀ. */
+struct Branch {
+  /** [rank, in] */
+  const float* a;
+  /** [out, rank] */
+  const float* b;
+  int64_t rank;
+  float scaling, dropout;
+  uint32_t seed;
+};
+
+struct AttentionShape {
+  int64_t tokens, heads, kvHeads, headDim;
+  float scale;
+  /** [sequences + 1] */
+  const int32_t* offsets;
+  int64_t sequences;
+  /** [sequences] or null */
+  const int32_t* prefixes;
+  /** [heads] or null */
+  const float* slopes;
+  Compute compute;
+};
+
+struct AdamW {
+  float learningRate, beta1, beta2, epsilon, weightDecay, gradientScale;
+  /** 1 − beta^step */
+  double correction1, correction2;
+};
+
+struct Kernels {
+  const char* name;
+  /** Whether bf16 products are computed as such. */
+  bool hasBf16;
+  /**
+   * Measures whether bf16 products are faster than fp32 ones: on some CPUs that have the instruction it takes more
+   * than twice the time. Null where there is no choice. Takes less than a millisecond.
+   */
+  bool (*bf16Pays)();
+
+  // ---- products
+
+  /**
+   * y [tokens, out] = x [tokens, in] wᵀ + bias (or null) + branch (or null). Calls in a row with the same `id` other
+   * than 0 have the same x, which is then packed once.
+   */
+  void (*linear)(const float* x, uint64_t id, int64_t tokens, const Weight& w, Compute compute, float outlier,
+                 const float* bias, const Branch* branch, float* y);
+  /** dx [tokens, in] = dy [tokens, out] w + the branch's part. */
+  void (*linearInputGradient)(const float* dy, int64_t tokens, const Weight& w, Compute compute, float outlier,
+                              const Branch* branch, float* dx);
+  /** The gradients of the branch: da [rank, in], db [out, rank]. */
+  void (*branchGradient)(const float* x, const float* dy, int64_t tokens, int64_t in, int64_t out,
+                         const Branch& branch, float* da, float* db);
+  /** c [m, n] = a [m, k] b [k, n], both through strides of which one is 1; added to what c holds where `adding`. */
+  void (*product)(const Strided& a, const Strided& b, int64_t m, int64_t n, int64_t k, bool adding, float* c);
+  /** y [tokens, heads, headDim]; logSums [heads, tokens] is kept for the gradient. */
+  void (*attention)(const float* q, const float* k, const float* v, const AttentionShape& shape, float* y,
+                    float* logSums);
+  void (*attentionGradient)(const float* q, const float* k, const float* v, const float* y, const float* dy,
+                            const float* logSums, const AttentionShape& shape, float* dq, float* dk, float* dv);
+  /** Returns Σ logsumexp − logit[label]; writes the gradients dx [tokens, hidden] and dw, where they are not null. */
+  double (*linearCrossEntropy)(const float* x, int64_t tokens, const Weight& w, Compute compute, const float* bias,
+                               const int32_t* labels, float* dx, float* dw);
+
+  // ---- norms and gates
+
+  void (*rmsNorm)(const float* x, const float* weight, int64_t rows, int64_t columns, float epsilon, float* y);
+  /** dweight may be null. */
+  void (*rmsNormGradient)(const float* x, const float* weight, const float* dy, int64_t rows, int64_t columns,
+                          float epsilon, float* dx, float* dweight);
+  void (*layerNorm)(const float* x, const float* weight, const float* bias, int64_t rows, int64_t columns,
+                    float epsilon, float* y);
+  /** dweight and dbias may be null, both or none. */
+  void (*layerNormGradient)(const float* x, const float* weight, const float* dy, int64_t rows, int64_t columns,
+                            float epsilon, float* dx, float* dweight, float* dbias);
+  void (*swiglu)(const float* gate, const float* up, int64_t size, float* y);
+  void (*swigluGradient)(const float* gate, const float* up, const float* dy, int64_t size, float* dgate, float* dup);
+  void (*gelu)(const float* x, int64_t size, float* y);
+  void (*geluGradient)(const float* x, const float* dy, int64_t size, float* dx);
+  /** x [tokens, heads, headDim]; each of `parts` equal parts of a head is turned in half form; `sign` −1 turns back. */
+  void (*rotary)(const float* x, const float* cos, const float* sin, int64_t tokens, int64_t heads, int64_t headDim,
+                 int64_t parts, float sign, float* y);
+  void (*dropout)(const float* x, int64_t size, float rate, uint32_t seed, float* y);
+
+  // ---- rows and elements
+
+  void (*embedding)(const int32_t* ids, int64_t count, const Weight& w, float* y);
+  void (*add)(const float* a, const float* b, int64_t size, float* y);
+  void (*scale)(const float* x, int64_t size, float factor, float* y);
+  /** The sum of squares, in double. */
+  double (*sumOfSquares)(const float* x, int64_t size);
+  void (*adamw)(const float* value, const float* gradient, const float* mean, const float* square, int64_t size,
+                const AdamW& options, float* newValue, float* newMean, float* newSquare);
+
+  // ---- storage
+
+  /** Rows of `w` as fp32. */
+  void (*decode)(const Weight& w, int64_t start, int64_t end, float* target);
+  /** Row by row: values [rows, columns], scales [rows]. Returns the first row that holds what is not finite, or −1. */
+  int64_t (*quantizeInt8)(const Weight& w, int8_t* values, float* scales);
+};
+
+extern const Kernels kernelsPlain, kernelsAvx2, kernelsAvx512, kernelsAvx512Vnni, kernelsAvx512Bf16;
+
+/** The sets that this CPU can run, each including those before it. */
+int supportedIsas(const Kernels* (&list)[5]);
+
+/** The last of them, or the one before where bf16 does not pay. */
+const Kernels& preferredIsa();
+
+}  // namespace evolve

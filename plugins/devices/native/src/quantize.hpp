@@ -1,0 +1,157 @@
+// Numbers -> int8, row by row: frozen weights once, activations and their gradients on the fly.
+#pragma once
+#include <atomic>
+
+#include "gemm.hpp"
+
+namespace evolve {
+namespace {
+
+/** A left operand in int8: row i is scales[i] · codes[i], but for the outlier columns, whose codes are 0. */
+struct QuantizedLeft {
+  int8_t* codes;
+  /** [rows, to a multiple of kRows] */
+  float* scales;
+  /** [rows, blocks of the reduction]: the sums of codes, for Int8Lane::bias. */
+  int32_t* sums;
+  const int32_t* outliers;
+  int64_t outlierCount;
+};
+
+constexpr int64_t kRowsATask = 16;
+
+/** The largest magnitude, and the sum of squares, of `count` numbers times `factors` (or null). */
+inline void measure(const float* x, const float* factors, int64_t count, float& largest, float& squares) {
+  vf most{}, total{};
+  int64_t i = 0;
+  for (; i + W <= count; i += W) {
+    const vf v = factors ? load(x + i) * load(factors + i) : load(x + i);
+    most = maximum(absolute(v), most);
+    total += v * v;
+  }
+  largest = maximumOf(most);
+  squares = sum(total);
+  for (; i < count; i++) {
+    const float v = factors ? x[i] * factors[i] : x[i];
+    largest = std::max(largest, std::fabs(v));
+    squares += v * v;
+  }
+}
+
+inline int32_t quantize(const float* x, const float* factors, int64_t count, float inverse, int8_t* codes) {
+  int32_t total = 0;
+  int64_t i = 0;
+  vi sums{};
+  for (; i + W <= count; i += W) {
+    const vf v = factors ? load(x + i) * load(factors + i) : load(x + i);
+    const vi q = toInt(nearest(v * inverse));
+    sums += q;
+    typedef int8_t bytes __attribute__((vector_size(W)));
+    const bytes packed = __builtin_convertvector(q, bytes);
+    std::memcpy(codes + i, &packed, W);
+  }
+  for (int j = 0; j < W; j++) total += sums[j];
+  for (; i < count; i++) {
+    const auto q = static_cast<int32_t>(std::nearbyint((factors ? x[i] * factors[i] : x[i]) * inverse));
+    total += q;
+    codes[i] = static_cast<int8_t>(q);
+  }
+  return total;
+}
+
+/**
+ * Quantizes x [rows, columns], its columns multiplied with `factors` (or null), to 127 steps of each row's largest
+ * magnitude. A column in which a number exceeds `threshold` times its row's root mean square is set apart, as
+ * LLM.int8() (arXiv 2208.07339) does: one such number would cost the rest of its row most of the steps. 0: none.
+ */
+inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns, const float* factors,
+                                  float threshold) {
+  const int64_t padded = ceilDiv(rows, kRows) * kRows;
+  const int64_t blockElements = kBlock * Int8Lane::width;
+  const int64_t blocks = std::max<int64_t>(1, ceilDiv(columns, blockElements));
+  QuantizedLeft result{};
+  result.codes = static_cast<int8_t*>(scratch(0, slot::codes, rows * columns));
+  result.scales = static_cast<float*>(scratch(0, slot::scales, padded * 4));
+  result.sums = static_cast<int32_t*>(scratch(0, slot::sums, padded * blocks * 4));
+  std::fill(result.scales + rows, result.scales + padded, 0.0f);
+  std::fill(result.sums + rows * blocks, result.sums + padded * blocks, 0);
+  auto* outliers = static_cast<int32_t*>(scratch(0, slot::outliers, columns * 8));
+  auto* flags = outliers + columns;
+  result.outliers = outliers;
+
+  std::fill(flags, flags + columns, 0);
+  parallelFor(ceilDiv(rows, kRowsATask), [&](int64_t task, int) {
+    for (int64_t row = task * kRowsATask; row < std::min(rows, (task + 1) * kRowsATask); row++) {
+      const float* values = x + row * columns;
+      float largest, squares;
+      measure(values, factors, columns, largest, squares);
+      // What is no number must not become one.
+      result.scales[row] = std::isfinite(squares) ? largest / 127 : NAN;
+      const float limit = threshold * std::sqrt(squares / static_cast<float>(columns));
+      if (threshold == 0 || !(largest > limit)) continue;
+      for (int64_t i = 0; i < columns; i++)
+        if (std::fabs(factors ? values[i] * factors[i] : values[i]) > limit)
+          std::atomic_ref(flags[i]).store(1, std::memory_order_relaxed);
+    }
+  });
+  for (int64_t i = 0; i < columns; i++)
+    if (flags[i]) outliers[result.outlierCount++] = static_cast<int32_t>(i);
+
+  const float* kept = factors;
+  if (result.outlierCount > 0) {
+    auto* masked = static_cast<float*>(scratch(0, slot::factors, columns * 4));
+    for (int64_t i = 0; i < columns; i++) masked[i] = flags[i] ? 0.0f : factors ? factors[i] : 1.0f;
+    kept = masked;
+  }
+  parallelFor(ceilDiv(rows, kRowsATask), [&](int64_t task, int) {
+    for (int64_t row = task * kRowsATask; row < std::min(rows, (task + 1) * kRowsATask); row++) {
+      const float* values = x + row * columns;
+      float& scale = result.scales[row];
+      if (result.outlierCount > 0 && !std::isnan(scale)) {
+        float largest, squares;
+        measure(values, kept, columns, largest, squares);
+        scale = largest / 127;
+      }
+      const float inverse = scale > 0 ? 1 / scale : 0.0f;
+      for (int64_t block = 0; block < blocks; block++) {
+        const int64_t start = block * blockElements;
+        const int64_t count = std::min(blockElements, columns - start);
+        result.sums[row * blocks + block] = quantize(values + start, kept ? kept + start : nullptr, count, inverse,
+                                                     result.codes + row * columns + start);
+      }
+    }
+  });
+  return result;
+}
+
+/** As kernels.hpp says; the same numbers as plugins/quantizers/int8. */
+inline int64_t quantizeWeight(const Weight& w, int8_t* values, float* scales) {
+  std::atomic<int64_t> faulty{w.rows};
+  parallelFor(ceilDiv(w.rows, kRowsATask), [&](int64_t task, int thread) {
+    auto* row = static_cast<float*>(scratch(thread, slot::rows, w.columns * 4));
+    for (int64_t i = task * kRowsATask; i < std::min(w.rows, (task + 1) * kRowsATask); i++) {
+      WeightSource{w}.read(i, 0, w.columns, row);
+      if (w.storage == Storage::int8)
+        for (int64_t j = 0; j < w.columns; j++) row[j] *= w.scales[i];
+      float largest, squares;
+      measure(row, nullptr, w.columns, largest, squares);
+      bool finite = std::isfinite(largest);
+      for (int64_t j = 0; j < w.columns && finite && !std::isfinite(squares); j++) finite = std::isfinite(row[j]);
+      if (!finite) {
+        for (int64_t seen = faulty; i < seen && !faulty.compare_exchange_weak(seen, i);) {
+        }
+        return;
+      }
+      scales[i] = largest / 127;
+      const double inverse = largest == 0 ? 0 : 127.0 / largest;
+      // Halves up and in double, as Math.round of JavaScript's numbers.
+      for (int64_t j = 0; j < w.columns; j++)
+        values[i * w.columns + j] = static_cast<int8_t>(std::floor(row[j] * inverse + 0.5));
+    }
+  });
+  const int64_t first = faulty;
+  return first == w.rows ? -1 : first;
+}
+
+}  // namespace
+}  // namespace evolve

@@ -1,0 +1,42 @@
+// The device's threads: one loop at a time, its indices handed out one by one.
+#pragma once
+#include <cstdint>
+
+namespace evolve {
+
+/** Sets how many threads work, the caller's included; at least 1. */
+void setThreads(int count);
+int threadCount();
+
+/**
+ * Calls body(context, index, thread) for every index below `count`, each once, on all threads; returns when all are
+ * done. Which thread takes which index depends on timing: results must not. Not to be called from within a body.
+ */
+void parallelFor(int64_t count, void (*body)(void* context, int64_t index, int thread), void* context);
+
+/** The same for a lambda `void(int64_t index, int thread)`. */
+template <class Body>
+void parallelFor(int64_t count, Body&& body) {
+  parallelFor(
+      count, [](void* context, int64_t index, int thread) { (*static_cast<Body*>(context))(index, thread); },
+      const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+/**
+ * Memory that a thread needs for the moment, at least `bytes`, aligned to 64. One area a thread and slot, kept and
+ * reused: what was in it is lost with the next call for the same slot.
+ *
+ * @throws std::bad_alloc
+ */
+void* scratch(int thread, int slot, int64_t bytes);
+
+/** What all areas together hold, in bytes. */
+int64_t scratchBytes();
+
+/** Who needs scratch memory; slots below `perThread` are used within loops, the others by the caller alone. */
+namespace slot {
+enum : int { weights, rank, queries, keys, values, scores, products, keyGradient, valueGradient, dots, rows, perThread,
+  left = perThread, shared, codes, scales, sums, branch, factors, outliers, logits, losses, gradient, count };
+}
+
+}  // namespace evolve
