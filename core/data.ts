@@ -136,17 +136,6 @@ export class DataLoader {
   }
 }
 
-/**
- * Rows in groups of at most `size`, those of similar length together, so that little is padding. To be used where
- * the order of the rows makes no difference, as within an optimizer step, whose loss is a mean over all its tokens.
- */
-export function groupByLength(rows: readonly EncodedExample[], size: number): EncodedExample[][] {
-  return chunk(
-    [...rows].sort((a, b) => a.inputIds.length - b.inputIds.length),
-    size,
-  );
-}
-
 /** Consecutive pieces of `size`; the last may be smaller. */
 export function chunk<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>

@@ -17,7 +17,7 @@ export {
 } from './frozen-weight.js';
 export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
 export { type LinearAdapter, LinearSite } from './linear-site.js';
-export { type AttentionOptions, attention, type CausalMask } from './ops/attention.js';
+export { type AttentionOptions, attention } from './ops/attention.js';
 export { crossEntropy } from './ops/cross-entropy.js';
 export { dispatch } from './ops/dispatch.js';
 export { dropout } from './ops/dropout.js';

@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { inject, injectable } from 'tsyringe';
 import type { RunConfig } from './config.js';
-import { chunk, type DataLoader, groupByLength, type SplitRows } from './data.js';
+import { chunk, type DataLoader, type SplitRows } from './data.js';
 import { EvolveError, messageOf } from './errors.js';
 import type { Gradients, Hooks, Metrics } from './hooks.js';
 import type { ModelAssembler } from './model-assembler.js';
@@ -136,9 +136,7 @@ export class Trainer {
     learningRate: number,
     window: Window,
   ): Promise<number> {
-    const batches = groupByLength(rows, this.config.train.perDeviceBatchSize).map((part) =>
-      model.collate(part),
-    );
+    const batches = chunk(rows, this.config.train.perDeviceBatchSize).map((part) => model.collate(part));
     // The loss is the mean over all target tokens of the step, so that a token counts the same in whichever
     // micro-batch it is; the mean of the micro-batches' means would favour those with few.
     const targets = sum(batches.map((batch) => batch.targets));
@@ -159,7 +157,7 @@ export class Trainer {
       optimizer.update(gradients, norm, learningRate);
       window.lossSum += loss * targets;
       window.targets += targets;
-      window.tokens += sum(batches.flatMap((batch) => [...batch.lengths]));
+      window.tokens += sum(batches.map((batch) => batch.inputIds.length));
       return norm;
     } finally {
       tf.dispose([...gradients.values()]);
@@ -189,7 +187,7 @@ export class Trainer {
     if (rows.length === 0) return;
     let lossSum = 0;
     let targets = 0;
-    for (const part of groupByLength(rows, this.config.train.perDeviceBatchSize)) {
+    for (const part of chunk(rows, this.config.train.perDeviceBatchSize)) {
       await this.#breathe();
       const batch = model.collate(part);
       lossSum += await takeNumber(tf.tidy(() => model.loss(batch, { training: false, seed: 0 })));

@@ -36,19 +36,20 @@ export interface EncodedExample {
   readonly labels: Int32Array;
 }
 
-/** The label of a token that is not trained on (the prompt, padding), as in PyTorch's cross-entropy. */
+/** The label of a token that is not trained on, such as the prompt's, as in PyTorch's cross-entropy. */
 export const IGNORED = -100;
 
-/** Encoded examples side by side, each row padded to the longest. */
+/** Sequences one after another, without padding: each example is one. */
 export interface Batch {
-  /** `[rows, length]`, row-major. */
+  /** `[tokens]` */
   readonly inputIds: Int32Array;
+  /** `[tokens]`; that of each sequence's first token, which nothing predicts, is IGNORED. */
   readonly labels: Int32Array;
-  readonly rows: number;
-  readonly length: number;
-  /** Tokens of each row that are no padding. */
-  readonly lengths: Int32Array;
-  /** How many labels the loss counts. */
+  /** `[tokens]`: the position of each token within its sequence. */
+  readonly positions: Int32Array;
+  /** `[sequences + 1]`: sequence s is the tokens offsets[s] … offsets[s + 1] − 1. */
+  readonly offsets: Int32Array;
+  /** How many labels are not IGNORED: what the loss counts. */
   readonly targets: number;
 }
 
@@ -59,7 +60,6 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   readonly bosId: number | null;
   readonly eosId: number;
-  readonly padId: number;
   encode(text: string): number[];
   decode(ids: readonly number[]): string;
 }
@@ -98,9 +98,9 @@ export interface LanguageModel {
   collate(examples: readonly EncodedExample[]): Batch;
   /** The cross-entropy summed over the batch's target tokens, a scalar. Differentiable by the trainable variables. */
   loss(batch: Batch, pass: Pass): tf.Scalar;
-  /** What follows each token: logits `[rows × length, vocabulary]`. */
+  /** What follows each token: logits `[tokens, vocabulary]`. */
   logits(batch: Batch, pass: Pass): tf.Tensor2D;
-  /** What follows the last token of each row: logits `[rows, vocabulary]`. */
+  /** What follows the last token of each sequence: logits `[sequences, vocabulary]`. */
   nextLogits(batch: Batch): tf.Tensor2D;
   /** Frees the model's tensors. */
   dispose(): void;
@@ -193,7 +193,7 @@ export interface StepEvent {
   readonly learningRate: number;
   /** The global norm of the gradients before clipping. */
   readonly gradNorm: number;
-  /** Tokens put through, padding not counted. */
+  /** Tokens put through. */
   readonly tokens: number;
   readonly tokensPerSecond: number;
 }

@@ -26,8 +26,8 @@ export interface CausalModelParts
 }
 
 /**
- * A language model that predicts each token from those before it, prompted in Alpaca's format, padded on the
- * right. A backbone extends it with the way from tokens to hidden states; it overrides what it does otherwise.
+ * A language model that predicts each token from those before it, prompted in Alpaca's format. A
+ * backbone extends it with the way from tokens to hidden states; it overrides what it does otherwise.
  */
 export abstract class CausalModel implements LanguageModel {
   readonly backbone: string;
@@ -49,7 +49,7 @@ export abstract class CausalModel implements LanguageModel {
     } = parts);
   }
 
-  /** The last hidden states, normalized, `[rows × length, hidden]`. */
+  /** The last hidden states, normalized, `[tokens, hidden]`. */
   protected abstract hidden(batch: Batch, pass: Pass): tf.Tensor2D;
 
   encode(example: Example, cutoffLength: number): EncodedExample {
@@ -61,7 +61,7 @@ export abstract class CausalModel implements LanguageModel {
   }
 
   collate(examples: readonly EncodedExample[]): Batch {
-    return padRight(examples, this.tokenizer.padId);
+    return concatenate(examples);
   }
 
   /** The output layer, by far the widest, sees only the positions that predict a label. */
@@ -70,7 +70,7 @@ export abstract class CausalModel implements LanguageModel {
     const labels = new Int32Array(batch.targets);
     let count = 0;
     for (let at = 0; at < batch.labels.length; at++) {
-      if (at % batch.length === 0 || batch.labels[at] === IGNORED) continue;
+      if (batch.labels[at] === IGNORED) continue;
       positions[count] = at - 1;
       labels[count++] = batch.labels[at];
     }
@@ -84,7 +84,7 @@ export abstract class CausalModel implements LanguageModel {
 
   nextLogits(batch: Batch): tf.Tensor2D {
     const pass: Pass = { training: false, seed: 0 };
-    const last = batch.lengths.map((length, row) => row * batch.length + length - 1);
+    const last = batch.offsets.subarray(1).map((end) => end - 1);
     return this.parts.output.forward(selectRows(this.hidden(batch, pass), last), pass);
   }
 
@@ -93,19 +93,22 @@ export abstract class CausalModel implements LanguageModel {
   }
 }
 
-/** Rows under each other, padded on the right to the longest with `padId`, which no label and no length counts. */
-export function padRight(examples: readonly EncodedExample[], padId: number): Batch {
-  const lengths = Int32Array.from(examples, ({ inputIds }) => inputIds.length);
-  const length = Math.max(...lengths);
-  const rows = examples.length;
-  const inputIds = new Int32Array(rows * length).fill(padId);
-  const labels = new Int32Array(rows * length).fill(IGNORED);
-  let targets = 0;
-  for (const [row, example] of examples.entries()) {
-    inputIds.set(example.inputIds, row * length);
-    labels.set(example.labels, row * length);
+/** Sequences one after another. */
+export function concatenate(examples: readonly EncodedExample[]): Batch {
+  const offsets = new Int32Array(examples.length + 1);
+  for (const [s, { inputIds }] of examples.entries()) offsets[s + 1] = offsets[s] + inputIds.length;
+  const tokens = offsets[examples.length];
+  const inputIds = new Int32Array(tokens);
+  const labels = new Int32Array(tokens);
+  const positions = new Int32Array(tokens);
+  for (const [s, example] of examples.entries()) {
+    const [start, end] = offsets.subarray(s, s + 2);
+    inputIds.set(example.inputIds, start);
+    labels.set(example.labels, start);
     // The first token has nothing before it that could predict it.
-    targets += example.labels.subarray(1).reduce((count, label) => count + Number(label !== IGNORED), 0);
+    labels[start] = IGNORED;
+    for (let at = start; at < end; at++) positions[at] = at - start;
   }
-  return { inputIds, labels, rows, length, lengths, targets };
+  const targets = labels.reduce((count, label) => count + Number(label !== IGNORED), 0);
+  return { inputIds, labels, positions, offsets, targets };
 }

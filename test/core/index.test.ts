@@ -39,10 +39,10 @@ describe('the public face', () => {
         'CausalModel',
         'WeightReader',
         'alpacaPrompt',
+        'concatenate',
         'encodeExample',
         'encodePrompt',
         'loadTokenizer',
-        'padRight',
       ].sort(),
     );
   });

@@ -33,17 +33,17 @@ function registerFake(kernelName: string, backendName: string): Call[] {
 }
 
 const ones2 = (rows: number, columns: number) => tf.ones<tf.Rank.R2>([rows, columns]);
-const ones4 = () => tf.ones<tf.Rank.R4>([1, 2, 2, 2]);
+const ones3 = () => tf.ones<tf.Rank.R3>([2, 2, 2]);
 const WEIGHT = new DenseWeight([3, 2], 'bf16', new Uint8Array(12));
 const LABELS = Int32Array.of(0, 1);
-const MASK = { kind: 'causal', lengths: Int32Array.of(2) } as const;
+const ATTENTION = { scale: 2, offsets: Int32Array.of(0, 1, 2), prefixes: Int32Array.of(1, 0) };
 
 /** Kernel -> what a device's kernel is given for a call of the op: the contract with device plugins. */
 const OPS: Record<string, { call(): tf.Tensor; inputs: string[]; attrs: Record<string, unknown> }> = {
   Attention: {
-    call: () => attention(ones4(), ones4(), ones4(), { scale: 2, mask: MASK }),
+    call: () => attention(ones3(), ones3(), ones3(), ATTENTION),
     inputs: ['q', 'k', 'v'],
-    attrs: { scale: 2, mask: MASK },
+    attrs: ATTENTION,
   },
   CrossEntropy: {
     call: () => crossEntropy(ones2(2, 3), LABELS),
