@@ -15,6 +15,7 @@ export {
   type FrozenWeight,
   toFloat32,
 } from './frozen-weight.js';
+export { checkpoint } from './gradients.js';
 export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
 export { type LinearAdapter, LinearSite } from './linear-site.js';
 export { type AttentionOptions, attention } from './ops/attention.js';

@@ -46,6 +46,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       perDeviceBatchSize: count.default(4),
       gradientAccumulationSteps: count.default(32),
+      gradientCheckpointing: z.boolean().default(false),
       epochs: count.default(1),
       /** Optimizer steps; takes precedence over epochs. */
       maxSteps: count.optional(),

@@ -9,6 +9,7 @@ import { inject, injectable } from 'tsyringe';
 import type { RunConfig } from './config.js';
 import { chunk, type DataLoader, type SplitRows } from './data.js';
 import { EvolveError, messageOf } from './errors.js';
+import { variableGradients } from './gradients.js';
 import type { Gradients, Hooks, Metrics } from './hooks.js';
 import type { ModelAssembler } from './model-assembler.js';
 import { learningRateAt, Optimizer } from './optimizer.js';
@@ -16,8 +17,10 @@ import { shown } from './paths.js';
 import { deriveSeed } from './random.js';
 import type { RunFolder } from './run-folder.js';
 import { DATA_LOADER, HOOKS, MODEL_ASSEMBLER, RUN_CONFIG, RUN_FOLDER, SIGNAL } from './tokens.js';
-import type { Batch, Device, EncodedExample, LanguageModel, RunResult, StepEvent } from './types.js';
+import type { Batch, Device, EncodedExample, LanguageModel, Pass, RunResult, StepEvent } from './types.js';
 import { packageVersion } from './version.js';
+
+const EVALUATION: Pass = { training: false, seed: 0, checkpointing: false };
 
 /** What the steps since the last log event did. */
 interface Window {
@@ -165,18 +168,16 @@ export class Trainer {
   }
 
   #gradientsOf(model: LanguageModel, batch: Batch, targets: number, microBatch: number) {
-    const seed = deriveSeed(this.config.train.seed, 'pass', this.#step, microBatch);
-    const { value: loss, grads } = tf.variableGrads(() => {
-      const summed = this.hooks.loss.call(model.loss(batch, { training: true, seed }), batch, model);
+    const { seed, gradientCheckpointing } = this.config.train;
+    const pass: Pass = {
+      training: true,
+      seed: deriveSeed(seed, 'pass', this.#step, microBatch),
+      checkpointing: gradientCheckpointing,
+    };
+    return variableGradients(() => {
+      const summed = this.hooks.loss.call(model.loss(batch, pass), batch, model);
       return tf.div(summed, targets) as tf.Scalar;
-    }, [...model.trainable.values()]);
-    const gradients = new Map<string, tf.Tensor>();
-    for (const [name, variable] of model.trainable) {
-      const gradient = grads[variable.name];
-      if (!gradient) throw new Error(`no gradient reaches the trainable parameter ${name}`);
-      gradients.set(name, gradient);
-    }
-    return { gradients, loss };
+    }, model.trainable);
   }
 
   async #evaluate(
@@ -190,7 +191,7 @@ export class Trainer {
     for (const part of chunk(rows, this.config.train.perDeviceBatchSize)) {
       await this.#breathe();
       const batch = model.collate(part);
-      lossSum += await takeNumber(tf.tidy(() => model.loss(batch, { training: false, seed: 0 })));
+      lossSum += await takeNumber(tf.tidy(() => model.loss(batch, EVALUATION)));
       targets += batch.targets;
     }
     this.#requireFinite('held-out loss', lossSum / targets, this.#step, optimizer);

@@ -70,6 +70,8 @@ export interface Pass {
   readonly training: boolean;
   /** From which every random choice of this pass derives; the same seed gives the same pass. */
   readonly seed: number;
+  /** Each layer's gradient computes the layer again, so that only its input is kept until then. */
+  readonly checkpointing: boolean;
 }
 
 /**

@@ -1,5 +1,6 @@
 import {
   type Batch,
+  checkpoint,
   crossEntropy,
   type EncodedExample,
   type Example,
@@ -9,7 +10,7 @@ import {
   type Pass,
   selectRows,
   type Tokenizer,
-  type tf,
+  tf,
 } from '../../core/index.js';
 import { encodeExample, encodePrompt } from './encode.js';
 
@@ -52,6 +53,30 @@ export abstract class CausalModel implements LanguageModel {
   /** The last hidden states, normalized, `[tokens, hidden]`. */
   protected abstract hidden(batch: Batch, pass: Pass): tf.Tensor2D;
 
+  /**
+   * Runs `x` through the layers, each in a scope of its own, so that of a layer only what gradients need outlives it;
+   * with checkpointing that is its input alone. `x` is freed.
+   *
+   * @param x `[tokens, hidden]`
+   * @param run one layer: `x` -> the same shape. What it takes besides is made before.
+   */
+  protected throughLayers<L>(
+    x: tf.Tensor2D,
+    layers: readonly L[],
+    run: (x: tf.Tensor2D, layer: L) => tf.Tensor2D,
+    pass: Pass,
+  ): tf.Tensor2D {
+    let hidden = x;
+    for (const layer of layers) {
+      const input = hidden;
+      hidden = pass.checkpointing
+        ? checkpoint((again) => run(again, layer), input)
+        : tf.tidy(() => run(input, layer));
+      if (hidden !== input) input.dispose();
+    }
+    return hidden;
+  }
+
   encode(example: Example, cutoffLength: number): EncodedExample {
     return encodeExample(this.tokenizer, example, cutoffLength);
   }
@@ -74,8 +99,12 @@ export abstract class CausalModel implements LanguageModel {
       positions[count] = at - 1;
       labels[count++] = batch.labels[at];
     }
-    const predicting = selectRows(this.hidden(batch, pass), positions);
-    return crossEntropy(this.parts.output.forward(predicting, pass), labels);
+    const hidden = this.hidden(batch, pass);
+    // A scope of its own: the logits are freed as soon as the loss is there.
+    return tf.tidy(() => {
+      const predicting = selectRows(hidden, positions);
+      return crossEntropy(this.parts.output.forward(predicting, pass), labels);
+    });
   }
 
   logits(batch: Batch, pass: Pass): tf.Tensor2D {
@@ -83,7 +112,7 @@ export abstract class CausalModel implements LanguageModel {
   }
 
   nextLogits(batch: Batch): tf.Tensor2D {
-    const pass: Pass = { training: false, seed: 0 };
+    const pass: Pass = { training: false, seed: 0, checkpointing: false };
     const last = batch.offsets.subarray(1).map((end) => end - 1);
     return this.parts.output.forward(selectRows(this.hidden(batch, pass), last), pass);
   }

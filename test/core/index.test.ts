@@ -12,6 +12,7 @@ describe('the public face', () => {
         ...[
           'RandomStreams',
           'attention',
+          'checkpoint',
           'crossEntropy',
           'decodeFloats',
           'definePlugin',

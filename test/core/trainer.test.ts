@@ -73,6 +73,14 @@ describe('Trainer', () => {
     expect(config.train).to.include(train);
   });
 
+  it('computes the same with gradient checkpointing', async () => {
+    await (await composeTestRun({ output, data, train: { maxSteps: 3 } })).trainer.run();
+    const other = folder.join('checkpointed');
+    const train = { maxSteps: 3, gradientCheckpointing: true };
+    await (await composeTestRun({ output: other, data, train })).trainer.run();
+    expect(readSteps(other).map((event) => event.loss)).to.deep.equal(losses());
+  });
+
   it('averages the loss per target token of the whole step, however it is cut into micro-batches', async () => {
     // Without dropout the three runs differ in nothing but the cut.
     const cuts = [

@@ -59,17 +59,16 @@ export class LlamaModel extends CausalModel {
   }
 
   protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
+    const { embedding: table, layers, norm } = this.weights;
     const { normEpsilon } = this.config;
     const angles = rotaryAngles(batch.positions, this.#frequencies);
-    let x = embedding(batch.inputIds, this.weights.embedding);
-    for (const layer of this.weights.layers) {
-      const input = rmsNorm(x, layer.inputNorm, normEpsilon);
-      x = tf.add(x, this.#attend(layer, input, angles, batch.offsets, pass));
-      const normed = rmsNorm(x, layer.postAttentionNorm, normEpsilon);
-      const gated = swiglu(layer.gate.forward(normed, pass), layer.up.forward(normed, pass));
-      x = tf.add(x, layer.down.forward(gated, pass));
-    }
-    return rmsNorm(x, this.weights.norm, normEpsilon);
+    const run = (input: tf.Tensor2D, layer: LlamaLayer): tf.Tensor2D => {
+      const normed = rmsNorm(input, layer.inputNorm, normEpsilon);
+      const x = tf.add(input, this.#attend(layer, normed, angles, batch.offsets, pass)) as tf.Tensor2D;
+      return tf.add(x, this.#feedForward(layer, rmsNorm(x, layer.postAttentionNorm, normEpsilon), pass));
+    };
+    const x = this.throughLayers(embedding(batch.inputIds, table), layers, run, pass);
+    return tf.tidy(() => rmsNorm(x, norm, normEpsilon));
   }
 
   /** `x` `[tokens, hidden]` -> the same shape. */
@@ -91,5 +90,8 @@ export class LlamaModel extends CausalModel {
       { scale: 1 / Math.sqrt(headDim), offsets },
     );
     return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, heads * headDim]), pass);
+  }
+  #feedForward(layer: LlamaLayer, x: tf.Tensor2D, pass: Pass): tf.Tensor2D {
+    return layer.down.forward(swiglu(layer.gate.forward(x, pass), layer.up.forward(x, pass)), pass);
   }
 }

@@ -14,7 +14,7 @@ const rows: EncodedExample[] = expected.rows.map(({ inputIds, labels }) => ({
   inputIds: Int32Array.from(inputIds),
   labels: Int32Array.from(labels),
 }));
-const PASS = { training: false, seed: 0 };
+const PASS = { training: false, seed: 0, checkpointing: false };
 
 /** The logits of all tokens, sequence by sequence. */
 function logitsOf(model: LanguageModel, batch: Batch): Float32Array {
