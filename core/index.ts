@@ -24,6 +24,7 @@ export { dispatch } from './ops/dispatch.js';
 export { dropout } from './ops/dropout.js';
 export { embedding } from './ops/embedding.js';
 export { linear } from './ops/linear.js';
+export { linearCrossEntropy } from './ops/linear-cross-entropy.js';
 export { type LoraBranch, loraLinear } from './ops/lora-linear.js';
 export { rmsNorm } from './ops/rms-norm.js';
 export { type RotaryAngles, rotary, rotaryAngles, rotaryFrequencies } from './ops/rotary.js';

@@ -7,6 +7,7 @@ import {
   IGNORED,
   type LanguageModel,
   type LinearSite,
+  linearCrossEntropy,
   type Pass,
   selectRows,
   type Tokenizer,
@@ -89,7 +90,7 @@ export abstract class CausalModel implements LanguageModel {
     return concatenate(examples);
   }
 
-  /** The output layer, by far the widest, sees only the positions that predict a label. */
+  /** The output layer, by far the widest, sees only the positions that predict a label, and is one with the loss. */
   loss(batch: Batch, pass: Pass): tf.Scalar {
     const positions = new Int32Array(batch.targets);
     const labels = new Int32Array(batch.targets);
@@ -103,7 +104,10 @@ export abstract class CausalModel implements LanguageModel {
     // A scope of its own: the logits are freed as soon as the loss is there.
     return tf.tidy(() => {
       const predicting = selectRows(hidden, positions);
-      return crossEntropy(this.parts.output.forward(predicting, pass), labels);
+      const { output } = this.parts;
+      return output.adapter
+        ? crossEntropy(output.forward(predicting, pass), labels)
+        : linearCrossEntropy(predicting, output.weight, output.bias, labels, pass.training);
     });
   }
 

@@ -24,6 +24,7 @@ describe('the public face', () => {
           'embedding',
           'encodeFloats',
           'linear',
+          'linearCrossEntropy',
           'loraLinear',
           'rmsNorm',
           'rotary',
