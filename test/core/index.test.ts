@@ -23,6 +23,8 @@ describe('the public face', () => {
           'dropout',
           'embedding',
           'encodeFloats',
+          'gelu',
+          'layerNorm',
           'linear',
           'linearCrossEntropy',
           'loraLinear',
@@ -30,7 +32,16 @@ describe('the public face', () => {
           'rotary',
           'rotaryAngles',
         ],
-        ...['rotaryFrequencies', 'selectRows', 'shown', 'swiglu', 'tf', 'toFloat32', 'z'],
+        ...[
+          'rotaryFrequencies',
+          'selectRows',
+          'shown',
+          'swiglu',
+          'tf',
+          'toFloat32',
+          'twoDimensionalRotaryAngles',
+          'z',
+        ],
       ].sort(),
     );
   });

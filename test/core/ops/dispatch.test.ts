@@ -7,7 +7,9 @@ import { crossEntropy } from '../../../core/ops/cross-entropy.js';
 import { dispatch, dispatchAll } from '../../../core/ops/dispatch.js';
 import { dropout } from '../../../core/ops/dropout.js';
 import { embedding } from '../../../core/ops/embedding.js';
+import { gelu } from '../../../core/ops/gelu.js';
 import { globalNorm } from '../../../core/ops/global-norm.js';
+import { layerNorm } from '../../../core/ops/layer-norm.js';
 import { linear } from '../../../core/ops/linear.js';
 import { linearCrossEntropy } from '../../../core/ops/linear-cross-entropy.js';
 import { loraLinear } from '../../../core/ops/lora-linear.js';
@@ -65,7 +67,13 @@ const OPS: Record<string, { call(): tf.Tensor; inputs: string[]; attrs: Record<s
     inputs: ['x'],
     attrs: { weight: WEIGHT, bias: null },
   },
+  Gelu: { call: () => gelu(ones2(4, 2)), inputs: ['x'], attrs: {} },
   GlobalNorm: { call: () => globalNorm([ones2(1, 2), ones2(2, 2)]), inputs: ['x0', 'x1'], attrs: {} },
+  LayerNorm: {
+    call: () => layerNorm(ones2(4, 2), tf.ones<tf.Rank.R1>([2]), tf.ones<tf.Rank.R1>([2]), 0.5),
+    inputs: ['x', 'weight', 'bias'],
+    attrs: { epsilon: 0.5 },
+  },
   LinearCrossEntropy: {
     call: () => linearCrossEntropy(ones2(2, 2), WEIGHT, null, LABELS, true),
     inputs: ['x'],
@@ -91,7 +99,7 @@ const OPS: Record<string, { call(): tf.Tensor; inputs: string[]; attrs: Record<s
   Rotary: {
     call: () => rotary(tf.ones<tf.Rank.R3>([2, 1, 4]), { cos: ones2(2, 2), sin: ones2(2, 2) }),
     inputs: ['x', 'cos', 'sin'],
-    attrs: {},
+    attrs: { form: 'half' },
   },
   SeededDropout: {
     call: () => dropout(ones2(4, 2), 0.5, 8),
