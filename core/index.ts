@@ -58,6 +58,7 @@ export {
   type LogEvent,
   type ModelRequest,
   type Pass,
+  type RowCounts,
   type RunResult,
   type SaveRequest,
   type StepEvent,

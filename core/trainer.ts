@@ -13,11 +13,12 @@ import { variableGradients } from './gradients.js';
 import type { Gradients, Hooks, Metrics } from './hooks.js';
 import type { ModelAssembler } from './model-assembler.js';
 import { learningRateAt, Optimizer } from './optimizer.js';
+import type { Row } from './packing.js';
 import { shown } from './paths.js';
 import { deriveSeed } from './random.js';
 import type { RunFolder } from './run-folder.js';
 import { DATA_LOADER, HOOKS, MODEL_ASSEMBLER, RUN_CONFIG, RUN_FOLDER, SIGNAL } from './tokens.js';
-import type { Batch, Device, EncodedExample, LanguageModel, Pass, RunResult, StepEvent } from './types.js';
+import type { Batch, Device, LanguageModel, Pass, RunResult, StepEvent } from './types.js';
 import { packageVersion } from './version.js';
 
 const EVALUATION: Pass = { training: false, seed: 0, checkpointing: false };
@@ -34,6 +35,7 @@ interface Window {
 export class Trainer {
   #device: Device | null = null;
   #parameters: RunResult['parameters'] = null;
+  #rows: RunResult['rows'] = null;
   #claimed = false;
   #step = 0;
   #savedAtStep = 0;
@@ -135,11 +137,13 @@ export class Trainer {
   async #optimizerStep(
     model: LanguageModel,
     optimizer: Optimizer,
-    rows: readonly EncodedExample[],
+    rows: readonly Row[],
     learningRate: number,
     window: Window,
   ): Promise<number> {
-    const batches = chunk(rows, this.config.train.perDeviceBatchSize).map((part) => model.collate(part));
+    const batches = chunk(rows, this.config.train.perDeviceBatchSize).map((part) =>
+      model.collate(part.flat()),
+    );
     // The loss is the mean over all target tokens of the step, so that a token counts the same in whichever
     // micro-batch it is; the mean of the micro-batches' means would favour those with few.
     const targets = sum(batches.map((batch) => batch.targets));
@@ -180,17 +184,13 @@ export class Trainer {
     }, model.trainable);
   }
 
-  async #evaluate(
-    model: LanguageModel,
-    rows: readonly EncodedExample[],
-    optimizer: Optimizer,
-  ): Promise<void> {
+  async #evaluate(model: LanguageModel, rows: readonly Row[], optimizer: Optimizer): Promise<void> {
     if (rows.length === 0) return;
     let lossSum = 0;
     let targets = 0;
     for (const part of chunk(rows, this.config.train.perDeviceBatchSize)) {
       await this.#breathe();
-      const batch = model.collate(part);
+      const batch = model.collate(part.flat());
       lossSum += await takeNumber(tf.tidy(() => model.loss(batch, EVALUATION)));
       targets += batch.targets;
     }
@@ -216,6 +216,11 @@ export class Trainer {
   #announce(model: LanguageModel, rows: SplitRows, steps: number): void {
     const trainableParameters = sum([...model.trainable.values()].map((variable) => variable.size));
     this.#parameters = { total: model.parameterCount + trainableParameters, trainable: trainableParameters };
+    this.#rows = {
+      trainRows: rows.train.flat().length,
+      ...(this.config.data.packing && { packedRows: rows.train.length }),
+      validationRows: rows.validation.flat().length,
+    };
     this.hooks.log.call({
       type: 'start',
       output: this.folder.path,
@@ -223,8 +228,7 @@ export class Trainer {
       backbone: model.backbone,
       parameters: this.#parameters.total,
       trainableParameters,
-      trainRows: rows.train.length,
-      validationRows: rows.validation.length,
+      ...this.#rows,
       steps,
     });
     const { warmupSteps, learningRate } = this.config.train;
@@ -274,6 +278,7 @@ export class Trainer {
       steps: this.#step,
       device: this.#device && { ...this.#device, requested: this.config.device.name },
       parameters: this.#parameters,
+      rows: this.#rows,
       firstLoss: this.#firstLoss,
       lastLoss: this.#lastLoss,
       evalLoss: this.#evalLoss,

@@ -214,16 +214,22 @@ export interface NoticeEvent {
   readonly message: string;
 }
 
+/** How many rows a run has, each an example. */
+export interface RowCounts {
+  readonly trainRows: number;
+  /** With packing: into how many rows those of training are packed. */
+  readonly packedRows?: number;
+  readonly validationRows: number;
+}
+
 /** The run is assembled: what it will do. */
-export interface StartEvent {
+export interface StartEvent extends RowCounts {
   readonly type: 'start';
   readonly output: string;
   readonly device: string;
   readonly backbone: string;
   readonly parameters: number;
   readonly trainableParameters: number;
-  readonly trainRows: number;
-  readonly validationRows: number;
   readonly steps: number;
 }
 
@@ -244,6 +250,7 @@ export interface RunResult {
   readonly steps: number;
   readonly device: (Device & { requested: string }) | null;
   readonly parameters: { total: number; trainable: number } | null;
+  readonly rows: RowCounts | null;
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
   readonly evalLoss: number | null;
