@@ -8,6 +8,7 @@ import { readCatalogue, resolveSources } from './catalogue.js';
 import type { RunConfig } from './config.js';
 import { EvolveError } from './errors.js';
 import type { Hooks } from './hooks.js';
+import { pack, type Row } from './packing.js';
 import type { RandomStreams } from './random.js';
 import { suggest } from './suggest.js';
 import { HOOKS, RANDOM, RUN_CONFIG } from './tokens.js';
@@ -15,8 +16,8 @@ import { type DataSource, type EncodedExample, type Example, IGNORED, type Langu
 
 /** The rows of a run, in tokens. */
 export interface SplitRows {
-  readonly train: readonly EncodedExample[];
-  readonly validation: readonly EncodedExample[];
+  readonly train: readonly Row[];
+  readonly validation: readonly Row[];
 }
 
 @injectable()
@@ -95,20 +96,28 @@ export class DataLoader {
       if (i % 256 === 0) await breathe();
       encoded.push(model.encode(example, cutoffLength));
     }
-    const rows = encoded.filter((row) => row.labels.subarray(1).some((label) => label !== IGNORED));
+    const usable = encoded.filter(({ labels }) => labels.subarray(1).some((label) => label !== IGNORED));
     const total = examples.length;
     this.#tellSkipped(total - answered.length, total, 'output is empty');
     const reason = `prompt alone fills data.cutoffLength (${cutoffLength} tokens)`;
-    this.#tellSkipped(encoded.length - rows.length, total, reason);
-    if (rows.length === 0) {
+    this.#tellSkipped(encoded.length - usable.length, total, reason);
+    if (usable.length === 0) {
       const message = `there is no usable record among ${total}`;
       const advice = 'Raise data.cutoffLength, or check "output" in the records.';
       throw new EvolveError('DATA_EMPTY', message, advice, { at: ['data', 'sources'] });
     }
-    const held = this.#validationSize(rows.length);
-    const order = this.random.stream('split').permutation(rows.length);
-    const pick = (indices: Int32Array) => Array.from(indices.slice().sort(), (i) => rows[i]);
-    return { validation: pick(order.subarray(0, held)), train: pick(order.subarray(held)) };
+    const held = this.#validationSize(usable.length);
+    const order = this.random.stream('split').permutation(usable.length);
+    const rowsOf = (indices: Int32Array) =>
+      this.#rowsOf(Array.from(indices.slice().sort(), (i) => usable[i]));
+    return { validation: rowsOf(order.subarray(0, held)), train: rowsOf(order.subarray(held)) };
+  }
+
+  /** Each example in a row of its own, or several packed into one: which ones is settled once for all epochs. */
+  #rowsOf(examples: readonly EncodedExample[]): Row[] {
+    const { packing, cutoffLength } = this.config.data;
+    if (!packing) return examples.map((example) => [example]);
+    return pack(this.#shuffled(examples, 'packing'), cutoffLength);
   }
 
   #tellSkipped(count: number, total: number, reason: string): void {
@@ -130,21 +139,14 @@ export class DataLoader {
   }
 
   /** The rows of one pass through the data, in the order of training. */
-  epochOrder(rows: readonly EncodedExample[]): EncodedExample[] {
-    if (!this.config.data.shuffle) return [...rows];
-    return Array.from(this.random.stream('shuffle').permutation(rows.length), (i) => rows[i]);
+  epochOrder(rows: readonly Row[]): Row[] {
+    return this.#shuffled(rows, 'shuffle');
   }
-}
 
-/**
- * Rows in groups of at most `size`, those of similar length together, so that little is padding. To be used where
- * the order of the rows makes no difference, as within an optimizer step, whose loss is a mean over all its tokens.
- */
-export function groupByLength(rows: readonly EncodedExample[], size: number): EncodedExample[][] {
-  return chunk(
-    [...rows].sort((a, b) => a.inputIds.length - b.inputIds.length),
-    size,
-  );
+  #shuffled<T>(items: readonly T[], stream: string): T[] {
+    if (!this.config.data.shuffle) return [...items];
+    return Array.from(this.random.stream(stream).permutation(items.length), (i) => items[i]);
+  }
 }
 
 /** Consecutive pieces of `size`; the last may be smaller. */

@@ -15,17 +15,28 @@ export {
   type FrozenWeight,
   toFloat32,
 } from './frozen-weight.js';
+export { checkpoint } from './gradients.js';
 export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
 export { type LinearAdapter, LinearSite } from './linear-site.js';
-export { type AttentionOptions, attention, type CausalMask } from './ops/attention.js';
+export { type AttentionOptions, attention } from './ops/attention.js';
 export { crossEntropy } from './ops/cross-entropy.js';
 export { dispatch } from './ops/dispatch.js';
 export { dropout } from './ops/dropout.js';
 export { embedding } from './ops/embedding.js';
+export { gelu } from './ops/gelu.js';
+export { layerNorm } from './ops/layer-norm.js';
 export { linear } from './ops/linear.js';
+export { linearCrossEntropy } from './ops/linear-cross-entropy.js';
 export { type LoraBranch, loraLinear } from './ops/lora-linear.js';
 export { rmsNorm } from './ops/rms-norm.js';
-export { type RotaryAngles, rotary, rotaryAngles, rotaryFrequencies } from './ops/rotary.js';
+export {
+  type RotaryAngles,
+  type RotaryForm,
+  rotary,
+  rotaryAngles,
+  rotaryFrequencies,
+  twoDimensionalRotaryAngles,
+} from './ops/rotary.js';
 export { selectRows } from './ops/select-rows.js';
 export { swiglu } from './ops/swiglu.js';
 export { shown } from './paths.js';
@@ -47,6 +58,7 @@ export {
   type LogEvent,
   type ModelRequest,
   type Pass,
+  type RowCounts,
   type RunResult,
   type SaveRequest,
   type StepEvent,

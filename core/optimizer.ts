@@ -51,26 +51,30 @@ export class Optimizer {
   /** One update. Gradients of a norm above maxGradNorm are scaled down to it, as torch's clip_grad_norm_ does. */
   update(gradients: Gradients, norm: number, learningRate: number): void {
     const { weightDecay, maxGradNorm } = this.options;
-    const gradientScale = Math.min(1, maxGradNorm / (norm + 1e-6));
-    this.#step++;
-    this.#forgetPrevious();
-    for (const [name, variable] of this.variables) {
-      const before = this.#stateOf(name);
-      const { value, state } = adamw(variable, gradients.get(name) as tf.Tensor, before, {
+    const names = [...this.variables.keys()];
+    const states = names.map((name) => this.#stateOf(name));
+    const updated = adamw(
+      [...this.variables.values()],
+      names.map((name) => gradients.get(name) as tf.Tensor),
+      states,
+      {
         learningRate,
         beta1: BETA1,
         beta2: BETA2,
         epsilon: EPSILON,
         weightDecay,
-        step: this.#step,
-        gradientScale,
-      });
-      tf.dispose([before.mean, before.square]);
-      this.#states.set(name, state);
+        step: ++this.#step,
+        gradientScale: Math.min(1, maxGradNorm / (norm + 1e-6)),
+      },
+    );
+    this.#forgetPrevious();
+    for (const [i, name] of names.entries()) {
+      const variable = this.variables.get(name) as tf.Variable;
       this.#previous.set(name, variable.clone());
-      variable.assign(value);
-      value.dispose();
+      variable.assign(updated.values[i]);
+      this.#states.set(name, updated.states[i]);
     }
+    tf.dispose([...updated.values, ...states.flatMap(({ mean, square }) => [mean, square])]);
   }
 
   /** Takes the last update's change of the variables back; false where there was none. */

@@ -41,11 +41,13 @@ export const configSchema = z.strictObject({
     /** Rows held out; where nothing is said, 2,000 or a tenth of the rows, whichever is less. */
     validationSize: z.number().int().nonnegative().optional(),
     shuffle: z.boolean().default(true),
+    packing: z.boolean().default(false),
   }),
   train: z
     .strictObject({
       perDeviceBatchSize: count.default(4),
       gradientAccumulationSteps: count.default(32),
+      gradientCheckpointing: z.boolean().default(false),
       epochs: count.default(1),
       /** Optimizer steps; takes precedence over epochs. */
       maxSteps: count.optional(),

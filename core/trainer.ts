@@ -7,17 +7,21 @@ import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { inject, injectable } from 'tsyringe';
 import type { RunConfig } from './config.js';
-import { chunk, type DataLoader, groupByLength, type SplitRows } from './data.js';
+import { chunk, type DataLoader, type SplitRows } from './data.js';
 import { EvolveError, messageOf } from './errors.js';
+import { variableGradients } from './gradients.js';
 import type { Gradients, Hooks, Metrics } from './hooks.js';
 import type { ModelAssembler } from './model-assembler.js';
 import { learningRateAt, Optimizer } from './optimizer.js';
+import type { Row } from './packing.js';
 import { shown } from './paths.js';
 import { deriveSeed } from './random.js';
 import type { RunFolder } from './run-folder.js';
 import { DATA_LOADER, HOOKS, MODEL_ASSEMBLER, RUN_CONFIG, RUN_FOLDER, SIGNAL } from './tokens.js';
-import type { Batch, Device, EncodedExample, LanguageModel, RunResult, StepEvent } from './types.js';
+import type { Batch, Device, LanguageModel, Pass, RunResult, StepEvent } from './types.js';
 import { packageVersion } from './version.js';
+
+const EVALUATION: Pass = { training: false, seed: 0, checkpointing: false };
 
 /** What the steps since the last log event did. */
 interface Window {
@@ -31,6 +35,7 @@ interface Window {
 export class Trainer {
   #device: Device | null = null;
   #parameters: RunResult['parameters'] = null;
+  #rows: RunResult['rows'] = null;
   #claimed = false;
   #step = 0;
   #savedAtStep = 0;
@@ -132,12 +137,12 @@ export class Trainer {
   async #optimizerStep(
     model: LanguageModel,
     optimizer: Optimizer,
-    rows: readonly EncodedExample[],
+    rows: readonly Row[],
     learningRate: number,
     window: Window,
   ): Promise<number> {
-    const batches = groupByLength(rows, this.config.train.perDeviceBatchSize).map((part) =>
-      model.collate(part),
+    const batches = chunk(rows, this.config.train.perDeviceBatchSize).map((part) =>
+      model.collate(part.flat()),
     );
     // The loss is the mean over all target tokens of the step, so that a token counts the same in whichever
     // micro-batch it is; the mean of the micro-batches' means would favour those with few.
@@ -159,7 +164,7 @@ export class Trainer {
       optimizer.update(gradients, norm, learningRate);
       window.lossSum += loss * targets;
       window.targets += targets;
-      window.tokens += sum(batches.flatMap((batch) => [...batch.lengths]));
+      window.tokens += sum(batches.map((batch) => batch.inputIds.length));
       return norm;
     } finally {
       tf.dispose([...gradients.values()]);
@@ -167,32 +172,26 @@ export class Trainer {
   }
 
   #gradientsOf(model: LanguageModel, batch: Batch, targets: number, microBatch: number) {
-    const seed = deriveSeed(this.config.train.seed, 'pass', this.#step, microBatch);
-    const { value: loss, grads } = tf.variableGrads(() => {
-      const summed = this.hooks.loss.call(model.loss(batch, { training: true, seed }), batch, model);
+    const { seed, gradientCheckpointing } = this.config.train;
+    const pass: Pass = {
+      training: true,
+      seed: deriveSeed(seed, 'pass', this.#step, microBatch),
+      checkpointing: gradientCheckpointing,
+    };
+    return variableGradients(() => {
+      const summed = this.hooks.loss.call(model.loss(batch, pass), batch, model);
       return tf.div(summed, targets) as tf.Scalar;
-    }, [...model.trainable.values()]);
-    const gradients = new Map<string, tf.Tensor>();
-    for (const [name, variable] of model.trainable) {
-      const gradient = grads[variable.name];
-      if (!gradient) throw new Error(`no gradient reaches the trainable parameter ${name}`);
-      gradients.set(name, gradient);
-    }
-    return { gradients, loss };
+    }, model.trainable);
   }
 
-  async #evaluate(
-    model: LanguageModel,
-    rows: readonly EncodedExample[],
-    optimizer: Optimizer,
-  ): Promise<void> {
+  async #evaluate(model: LanguageModel, rows: readonly Row[], optimizer: Optimizer): Promise<void> {
     if (rows.length === 0) return;
     let lossSum = 0;
     let targets = 0;
-    for (const part of groupByLength(rows, this.config.train.perDeviceBatchSize)) {
+    for (const part of chunk(rows, this.config.train.perDeviceBatchSize)) {
       await this.#breathe();
-      const batch = model.collate(part);
-      lossSum += await takeNumber(tf.tidy(() => model.loss(batch, { training: false, seed: 0 })));
+      const batch = model.collate(part.flat());
+      lossSum += await takeNumber(tf.tidy(() => model.loss(batch, EVALUATION)));
       targets += batch.targets;
     }
     this.#requireFinite('held-out loss', lossSum / targets, this.#step, optimizer);
@@ -217,6 +216,11 @@ export class Trainer {
   #announce(model: LanguageModel, rows: SplitRows, steps: number): void {
     const trainableParameters = sum([...model.trainable.values()].map((variable) => variable.size));
     this.#parameters = { total: model.parameterCount + trainableParameters, trainable: trainableParameters };
+    this.#rows = {
+      trainRows: rows.train.flat().length,
+      ...(this.config.data.packing && { packedRows: rows.train.length }),
+      validationRows: rows.validation.flat().length,
+    };
     this.hooks.log.call({
       type: 'start',
       output: this.folder.path,
@@ -224,8 +228,7 @@ export class Trainer {
       backbone: model.backbone,
       parameters: this.#parameters.total,
       trainableParameters,
-      trainRows: rows.train.length,
-      validationRows: rows.validation.length,
+      ...this.#rows,
       steps,
     });
     const { warmupSteps, learningRate } = this.config.train;
@@ -275,6 +278,7 @@ export class Trainer {
       steps: this.#step,
       device: this.#device && { ...this.#device, requested: this.config.device.name },
       parameters: this.#parameters,
+      rows: this.#rows,
       firstLoss: this.#firstLoss,
       lastLoss: this.#lastLoss,
       evalLoss: this.#evalLoss,

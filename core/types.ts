@@ -36,19 +36,20 @@ export interface EncodedExample {
   readonly labels: Int32Array;
 }
 
-/** The label of a token that is not trained on (the prompt, padding), as in PyTorch's cross-entropy. */
+/** The label of a token that is not trained on, such as the prompt's, as in PyTorch's cross-entropy. */
 export const IGNORED = -100;
 
-/** Encoded examples side by side, each row padded to the longest. */
+/** Sequences one after another, without padding: each example is one. */
 export interface Batch {
-  /** `[rows, length]`, row-major. */
+  /** `[tokens]` */
   readonly inputIds: Int32Array;
+  /** `[tokens]`; that of each sequence's first token, which nothing predicts, is IGNORED. */
   readonly labels: Int32Array;
-  readonly rows: number;
-  readonly length: number;
-  /** Tokens of each row that are no padding. */
-  readonly lengths: Int32Array;
-  /** How many labels the loss counts. */
+  /** `[tokens]`: the position of each token within its sequence. */
+  readonly positions: Int32Array;
+  /** `[sequences + 1]`: sequence s is the tokens offsets[s] … offsets[s + 1] − 1. */
+  readonly offsets: Int32Array;
+  /** How many labels are not IGNORED: what the loss counts. */
   readonly targets: number;
 }
 
@@ -59,7 +60,6 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   readonly bosId: number | null;
   readonly eosId: number;
-  readonly padId: number;
   encode(text: string): number[];
   decode(ids: readonly number[]): string;
 }
@@ -70,6 +70,8 @@ export interface Pass {
   readonly training: boolean;
   /** From which every random choice of this pass derives; the same seed gives the same pass. */
   readonly seed: number;
+  /** Each layer's gradient computes the layer again, so that only its input is kept until then. */
+  readonly checkpointing: boolean;
 }
 
 /**
@@ -98,9 +100,9 @@ export interface LanguageModel {
   collate(examples: readonly EncodedExample[]): Batch;
   /** The cross-entropy summed over the batch's target tokens, a scalar. Differentiable by the trainable variables. */
   loss(batch: Batch, pass: Pass): tf.Scalar;
-  /** What follows each token: logits `[rows × length, vocabulary]`. */
+  /** What follows each token: logits `[tokens, vocabulary]`. */
   logits(batch: Batch, pass: Pass): tf.Tensor2D;
-  /** What follows the last token of each row: logits `[rows, vocabulary]`. */
+  /** What follows the last token of each sequence: logits `[sequences, vocabulary]`. */
   nextLogits(batch: Batch): tf.Tensor2D;
   /** Frees the model's tensors. */
   dispose(): void;
@@ -193,7 +195,7 @@ export interface StepEvent {
   readonly learningRate: number;
   /** The global norm of the gradients before clipping. */
   readonly gradNorm: number;
-  /** Tokens put through, padding not counted. */
+  /** Tokens put through. */
   readonly tokens: number;
   readonly tokensPerSecond: number;
 }
@@ -212,16 +214,22 @@ export interface NoticeEvent {
   readonly message: string;
 }
 
+/** How many rows a run has, each an example. */
+export interface RowCounts {
+  readonly trainRows: number;
+  /** With packing: into how many rows those of training are packed. */
+  readonly packedRows?: number;
+  readonly validationRows: number;
+}
+
 /** The run is assembled: what it will do. */
-export interface StartEvent {
+export interface StartEvent extends RowCounts {
   readonly type: 'start';
   readonly output: string;
   readonly device: string;
   readonly backbone: string;
   readonly parameters: number;
   readonly trainableParameters: number;
-  readonly trainRows: number;
-  readonly validationRows: number;
   readonly steps: number;
 }
 
@@ -242,6 +250,7 @@ export interface RunResult {
   readonly steps: number;
   readonly device: (Device & { requested: string }) | null;
   readonly parameters: { total: number; trainable: number } | null;
+  readonly rows: RowCounts | null;
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
   readonly evalLoss: number | null;

@@ -11,10 +11,7 @@ import { dispatch } from './dispatch.js';
  */
 export function crossEntropy(logits: tf.Tensor2D, labels: Int32Array): tf.Scalar {
   const vocabulary = logits.shape[1];
-  const outside = labels.find((label) => label < 0 || label >= vocabulary);
-  if (outside !== undefined) {
-    throw new RangeError(`crossEntropy: label ${outside} is outside the vocabulary of ${vocabulary}`);
-  }
+  checkLabels('crossEntropy', labels, vocabulary);
   return dispatch('CrossEntropy', { logits }, { labels }, () => {
     const oneHot = () => tf.oneHot(tf.tensor1d(labels, 'int32'), vocabulary).toFloat();
     return tf.customGrad((input, save) => {
@@ -26,4 +23,11 @@ export function crossEntropy(logits: tf.Tensor2D, labels: Int32Array): tf.Scalar
       };
     })(logits) as tf.Scalar;
   });
+}
+
+/** @throws RangeError, in the name of an op, where a label is outside the vocabulary */
+export function checkLabels(op: string, labels: Int32Array, vocabulary: number): void {
+  const outside = labels.find((label) => label < 0 || label >= vocabulary);
+  if (outside === undefined) return;
+  throw new RangeError(`${op}: label ${outside} is outside the vocabulary of ${vocabulary}`);
 }

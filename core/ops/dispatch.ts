@@ -1,16 +1,35 @@
 import * as tf from '@tensorflow/tfjs';
 
+type Attrs = Readonly<Record<string, unknown>>;
+
 /**
  * Runs the active backend's kernel `name` where a device plugin registered one, else the composed form. A kernel
  * registered with `tf.registerKernel` has its gradient registered with `tf.registerGradient` under the same name.
- * `attrs` may hold anything a kernel needs that takes no gradient: numbers, typed arrays, frozen weights.
+ * `attrs` may hold anything a kernel needs that takes no gradient: numbers, typed arrays, frozen weights. Of several
+ * outputs the first is the op's; the others are for its gradient to save.
  */
 export function dispatch<T extends tf.Tensor>(
   name: string,
   inputs: tf.NamedTensorMap,
-  attrs: Readonly<Record<string, unknown>>,
+  attrs: Attrs,
   composed: () => T,
 ): T {
+  return dispatchAll(name, inputs, attrs, () => [composed()])[0] as T;
+}
+
+/** As `dispatch`, for kernels of several outputs. */
+export function dispatchAll(
+  name: string,
+  inputs: tf.NamedTensorMap,
+  attrs: Attrs,
+  composed: () => tf.Tensor[],
+): tf.Tensor[] {
   if (!tf.getKernel(name, tf.getBackend())) return composed();
-  return tf.engine().runKernel(name, inputs, attrs as unknown as tf.NamedAttrMap);
+  const outputs = tf.engine().runKernel(name, inputs, attrs as unknown as tf.NamedAttrMap);
+  return ([] as tf.Tensor[]).concat(outputs);
+}
+
+/** Tensors as the inputs of a kernel that takes any number: `x0`, `x1`, … */
+export function numbered(prefix: string, tensors: readonly tf.Tensor[]): tf.NamedTensorMap {
+  return Object.fromEntries(tensors.map((tensor, i) => [`${prefix}${i}`, tensor]));
 }

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { FrozenWeight } from '../frozen-weight.js';
+import { dispatch } from './dispatch.js';
 
 /**
- * The rows of a frozen embedding. Only the rows asked for are decoded; there is no gradient.
+ * The rows of a frozen embedding. Only the rows asked for are decoded; there is no gradient. Kernel: `Embedding`.
  *
  * @param ids `[tokens]`
  * @param weight `[vocabulary, hidden]`
@@ -11,13 +12,15 @@ import type { FrozenWeight } from '../frozen-weight.js';
  */
 export function embedding(ids: Int32Array, weight: FrozenWeight): tf.Tensor2D {
   const [vocabulary, hidden] = weight.shape;
-  const values = new Float32Array(ids.length * hidden);
-  for (let i = 0; i < ids.length; i++) {
-    const id = ids[i];
-    if (id < 0 || id >= vocabulary) {
-      throw new RangeError(`embedding: token id ${id} is outside the vocabulary of ${vocabulary}`);
-    }
-    weight.decode(id, id + 1, values.subarray(i * hidden, (i + 1) * hidden));
+  const outside = ids.find((id) => id < 0 || id >= vocabulary);
+  if (outside !== undefined) {
+    throw new RangeError(`embedding: token id ${outside} is outside the vocabulary of ${vocabulary}`);
   }
-  return tf.tensor2d(values, [ids.length, hidden]);
+  return dispatch('Embedding', {}, { ids, weight }, () => {
+    const values = new Float32Array(ids.length * hidden);
+    for (const [i, id] of ids.entries()) {
+      weight.decode(id, id + 1, values.subarray(i * hidden, (i + 1) * hidden));
+    }
+    return tf.tensor2d(values, [ids.length, hidden]);
+  });
 }

@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
+import { dispatch, numbered } from './dispatch.js';
 
-/** The Euclidean norm of all the tensors' elements together. */
+/**
+ * The Euclidean norm of all the tensors' elements together, a scalar. Kernel: `GlobalNorm`, with the inputs `x0`,
+ * `x1`, ….
+ */
 export function globalNorm(tensors: readonly tf.Tensor[]): tf.Scalar {
-  return tf.tidy(() => tf.sqrt(tf.addN(tensors.map((tensor) => tf.sum(tf.square(tensor))))) as tf.Scalar);
+  if (tensors.length === 0) throw new RangeError('globalNorm: there is no tensor');
+  return dispatch('GlobalNorm', numbered('x', tensors), {}, () =>
+    tf.tidy(() => tf.sqrt(tf.addN(tensors.map((tensor) => tf.sum(tf.square(tensor))))) as tf.Scalar),
+  );
 }

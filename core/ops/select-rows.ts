@@ -1,16 +1,24 @@
 import * as tf from '@tensorflow/tfjs';
+import { dispatch } from './dispatch.js';
 
 /**
  * Rows of a matrix by index. The gradient scatters back; indices must not repeat. (tfjs's own gradient of gather
- * needs a kernel that the wasm backend lacks.)
+ * needs a kernel that the wasm backend lacks.) Kernel: `SelectRows`.
  *
  * @param x `[rows, columns]`
  * @returns `[indices, columns]`
+ * @throws RangeError where there is no such row
  */
 export function selectRows(x: tf.Tensor2D, indices: Int32Array): tf.Tensor2D {
-  const at = () => tf.tensor1d(indices, 'int32');
-  return tf.customGrad((input) => ({
-    value: tf.gather(input as tf.Tensor2D, at()),
-    gradFunc: (dy: tf.Tensor) => tf.scatterND(tf.expandDims(at(), 1), dy, x.shape),
-  }))(x) as tf.Tensor2D;
+  const [rows, columns] = x.shape;
+  const outside = indices.find((index) => index < 0 || index >= rows);
+  if (outside !== undefined)
+    throw new RangeError(`selectRows: the row ${outside} is not in a matrix of ${rows}`);
+  return dispatch('SelectRows', { x }, { indices }, () => {
+    const at = () => tf.tensor1d(indices, 'int32');
+    return tf.customGrad((input) => ({
+      value: tf.gather(input as tf.Tensor2D, at()),
+      gradFunc: (dy: tf.Tensor) => tf.scatterND(tf.expandDims(at(), 1), dy, [rows, columns]),
+    }))(x) as tf.Tensor2D;
+  });
 }

@@ -1,15 +1,17 @@
 import {
   type Batch,
+  checkpoint,
   crossEntropy,
   type EncodedExample,
   type Example,
   IGNORED,
   type LanguageModel,
   type LinearSite,
+  linearCrossEntropy,
   type Pass,
   selectRows,
   type Tokenizer,
-  type tf,
+  tf,
 } from '../../core/index.js';
 import { encodeExample, encodePrompt } from './encode.js';
 
@@ -26,8 +28,8 @@ export interface CausalModelParts
 }
 
 /**
- * A language model that predicts each token from those before it, prompted in Alpaca's format, padded on the
- * right. A backbone extends it with the way from tokens to hidden states; it overrides what it does otherwise.
+ * A language model that predicts each token from those before it, prompted in Alpaca's format. A
+ * backbone extends it with the way from tokens to hidden states; it overrides what it does otherwise.
  */
 export abstract class CausalModel implements LanguageModel {
   readonly backbone: string;
@@ -49,8 +51,32 @@ export abstract class CausalModel implements LanguageModel {
     } = parts);
   }
 
-  /** The last hidden states, normalized, `[rows × length, hidden]`. */
+  /** The last hidden states, normalized, `[tokens, hidden]`. */
   protected abstract hidden(batch: Batch, pass: Pass): tf.Tensor2D;
+
+  /**
+   * Runs `x` through the layers, each in a scope of its own, so that of a layer only what gradients need outlives it;
+   * with checkpointing that is its input alone. `x` is freed.
+   *
+   * @param x `[tokens, hidden]`
+   * @param run one layer: `x` -> the same shape. What it takes besides is made before.
+   */
+  protected throughLayers<L>(
+    x: tf.Tensor2D,
+    layers: readonly L[],
+    run: (x: tf.Tensor2D, layer: L) => tf.Tensor2D,
+    pass: Pass,
+  ): tf.Tensor2D {
+    let hidden = x;
+    for (const layer of layers) {
+      const input = hidden;
+      hidden = pass.checkpointing
+        ? checkpoint((again) => run(again, layer), input)
+        : tf.tidy(() => run(input, layer));
+      if (hidden !== input) input.dispose();
+    }
+    return hidden;
+  }
 
   encode(example: Example, cutoffLength: number): EncodedExample {
     return encodeExample(this.tokenizer, example, cutoffLength);
@@ -61,21 +87,28 @@ export abstract class CausalModel implements LanguageModel {
   }
 
   collate(examples: readonly EncodedExample[]): Batch {
-    return padRight(examples, this.tokenizer.padId);
+    return concatenate(examples);
   }
 
-  /** The output layer, by far the widest, sees only the positions that predict a label. */
+  /** The output layer, by far the widest, sees only the positions that predict a label, and is one with the loss. */
   loss(batch: Batch, pass: Pass): tf.Scalar {
     const positions = new Int32Array(batch.targets);
     const labels = new Int32Array(batch.targets);
     let count = 0;
     for (let at = 0; at < batch.labels.length; at++) {
-      if (at % batch.length === 0 || batch.labels[at] === IGNORED) continue;
+      if (batch.labels[at] === IGNORED) continue;
       positions[count] = at - 1;
       labels[count++] = batch.labels[at];
     }
-    const predicting = selectRows(this.hidden(batch, pass), positions);
-    return crossEntropy(this.parts.output.forward(predicting, pass), labels);
+    const hidden = this.hidden(batch, pass);
+    // A scope of its own: the logits are freed as soon as the loss is there.
+    return tf.tidy(() => {
+      const predicting = selectRows(hidden, positions);
+      const { output } = this.parts;
+      return output.adapter
+        ? crossEntropy(output.forward(predicting, pass), labels)
+        : linearCrossEntropy(predicting, output.weight, output.bias, labels, pass.training);
+    });
   }
 
   logits(batch: Batch, pass: Pass): tf.Tensor2D {
@@ -83,8 +116,8 @@ export abstract class CausalModel implements LanguageModel {
   }
 
   nextLogits(batch: Batch): tf.Tensor2D {
-    const pass: Pass = { training: false, seed: 0 };
-    const last = batch.lengths.map((length, row) => row * batch.length + length - 1);
+    const pass: Pass = { training: false, seed: 0, checkpointing: false };
+    const last = batch.offsets.subarray(1).map((end) => end - 1);
     return this.parts.output.forward(selectRows(this.hidden(batch, pass), last), pass);
   }
 
@@ -93,19 +126,22 @@ export abstract class CausalModel implements LanguageModel {
   }
 }
 
-/** Rows under each other, padded on the right to the longest with `padId`, which no label and no length counts. */
-export function padRight(examples: readonly EncodedExample[], padId: number): Batch {
-  const lengths = Int32Array.from(examples, ({ inputIds }) => inputIds.length);
-  const length = Math.max(...lengths);
-  const rows = examples.length;
-  const inputIds = new Int32Array(rows * length).fill(padId);
-  const labels = new Int32Array(rows * length).fill(IGNORED);
-  let targets = 0;
-  for (const [row, example] of examples.entries()) {
-    inputIds.set(example.inputIds, row * length);
-    labels.set(example.labels, row * length);
+/** Sequences one after another. */
+export function concatenate(examples: readonly EncodedExample[]): Batch {
+  const offsets = new Int32Array(examples.length + 1);
+  for (const [s, { inputIds }] of examples.entries()) offsets[s + 1] = offsets[s] + inputIds.length;
+  const tokens = offsets[examples.length];
+  const inputIds = new Int32Array(tokens);
+  const labels = new Int32Array(tokens);
+  const positions = new Int32Array(tokens);
+  for (const [s, example] of examples.entries()) {
+    const [start, end] = offsets.subarray(s, s + 2);
+    inputIds.set(example.inputIds, start);
+    labels.set(example.labels, start);
     // The first token has nothing before it that could predict it.
-    targets += example.labels.subarray(1).reduce((count, label) => count + Number(label !== IGNORED), 0);
+    labels[start] = IGNORED;
+    for (let at = start; at < end; at++) positions[at] = at - start;
   }
-  return { inputIds, labels, rows, length, lengths, targets };
+  const targets = labels.reduce((count, label) => count + Number(label !== IGNORED), 0);
+  return { inputIds, labels, positions, offsets, targets };
 }

@@ -1,6 +1,6 @@
 /** What backbones share, and what a third party's backbone may build on: `evolving-alpaca/backbones`. */
 
-export { CausalModel, type CausalModelParts, padRight } from './causal-model.js';
+export { CausalModel, type CausalModelParts, concatenate } from './causal-model.js';
 export { encodeExample, encodePrompt } from './encode.js';
 export { alpacaPrompt } from './prompt.js';
 export { loadTokenizer } from './tokenizer.js';

@@ -33,7 +33,7 @@ export async function loadTokenizer(request: ModelRequest): Promise<Tokenizer> {
   );
   const special = new Set(json.added_tokens?.filter((token) => token.special).map((token) => token.id));
 
-  const idOf = (name: 'bos' | 'eos' | 'pad'): number | undefined => {
+  const idOf = (name: 'bos' | 'eos'): number | undefined => {
     const token = settings[`${name}_token`] as string | { content: string } | null | undefined;
     const content = typeof token === 'string' ? token : token?.content;
     const id = content === undefined ? undefined : whole.token_to_id(content);
@@ -54,7 +54,6 @@ export async function loadTokenizer(request: ModelRequest): Promise<Tokenizer> {
     vocabularySize: whole.get_vocab().size,
     bosId: bosId !== undefined && first === bosId ? bosId : null,
     eosId,
-    padId: idOf('pad') ?? 0,
     encode: (text) => ofText.encode(text, { add_special_tokens: false }).ids,
     decode: (ids) => {
       const plain = ids.filter((id) => !special.has(id));

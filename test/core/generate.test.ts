@@ -114,7 +114,6 @@ function countingModel(maxLength = 100): LanguageModel {
     vocabularySize: 10,
     bosId: null,
     eosId: 9,
-    padId: 0,
     encode: () => [],
     decode: (ids: readonly number[]) => ` ${ids.join(' ')} `,
   };

@@ -12,6 +12,7 @@ describe('the public face', () => {
         ...[
           'RandomStreams',
           'attention',
+          'checkpoint',
           'crossEntropy',
           'decodeFloats',
           'definePlugin',
@@ -22,13 +23,25 @@ describe('the public face', () => {
           'dropout',
           'embedding',
           'encodeFloats',
+          'gelu',
+          'layerNorm',
           'linear',
+          'linearCrossEntropy',
           'loraLinear',
           'rmsNorm',
           'rotary',
           'rotaryAngles',
         ],
-        ...['rotaryFrequencies', 'selectRows', 'shown', 'swiglu', 'tf', 'toFloat32', 'z'],
+        ...[
+          'rotaryFrequencies',
+          'selectRows',
+          'shown',
+          'swiglu',
+          'tf',
+          'toFloat32',
+          'twoDimensionalRotaryAngles',
+          'z',
+        ],
       ].sort(),
     );
   });
@@ -39,10 +52,10 @@ describe('the public face', () => {
         'CausalModel',
         'WeightReader',
         'alpacaPrompt',
+        'concatenate',
         'encodeExample',
         'encodePrompt',
         'loadTokenizer',
-        'padRight',
       ].sort(),
     );
   });

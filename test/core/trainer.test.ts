@@ -73,6 +73,44 @@ describe('Trainer', () => {
     expect(config.train).to.include(train);
   });
 
+  it('loses the same over the same examples, packed or not', async () => {
+    const all: { losses: number[]; norms: number[]; held: number }[] = [];
+    for (const packing of [false, true]) {
+      const to = folder.join(`packing-${packing}`);
+      const train = { perDeviceBatchSize: 8, gradientAccumulationSteps: 1, maxSteps: 3 };
+      const values = { output: to, data, validationSize: 3, packing, train, adapter: { dropout: 0 } };
+      const result = await (await composeTestRun(values)).trainer.run();
+      const steps = readSteps(to);
+      const [losses, norms] = [steps.map((event) => event.loss), steps.map((event) => event.gradNorm)];
+      all.push({ losses, norms, held: result.evalLoss as number });
+    }
+    expectClose(all[1].losses, all[0].losses, 1e-5, 'loss');
+    expectClose(all[1].norms, all[0].norms, 1e-4, 'gradient norm');
+    expect(all[1].held).to.be.closeTo(all[0].held, 1e-4);
+  });
+
+  it('counts packed rows as rows of a batch, and tells how many rows were packed into how many', async () => {
+    const train = { perDeviceBatchSize: 1, gradientAccumulationSteps: 1, epochs: 2 };
+    const run = await composeTestRun({ output, data, packing: true, train });
+    const { rows, steps } = await run.trainer.run();
+    expect(rows).to.include({ trainRows: 8, validationRows: 0 });
+    const packedRows = rows?.packedRows as number;
+    expect(packedRows).to.be.within(3, 6);
+    expect(steps).to.equal(2 * packedRows);
+    expect(run.events.find((event) => event.type === 'start')).to.include({ ...rows, steps });
+    const events = readSteps(output);
+    expect(Math.max(...events.map((event) => event.tokens))).to.be.at.most(256);
+    expect(events.map((event) => event.epoch).at(-1)).to.equal(2);
+  });
+
+  it('computes the same with gradient checkpointing', async () => {
+    await (await composeTestRun({ output, data, train: { maxSteps: 3 } })).trainer.run();
+    const other = folder.join('checkpointed');
+    const train = { maxSteps: 3, gradientCheckpointing: true };
+    await (await composeTestRun({ output: other, data, train })).trainer.run();
+    expect(readSteps(other).map((event) => event.loss)).to.deep.equal(losses());
+  });
+
   it('averages the loss per target token of the whole step, however it is cut into micro-batches', async () => {
     // Without dropout the three runs differ in nothing but the cut.
     const cuts = [

@@ -5,7 +5,7 @@ export interface ExpectedLlama {
   readonly rows: readonly { inputIds: number[]; labels: number[] }[];
   readonly vocabulary: number;
   readonly parameters: number;
-  /** Of the positions that are no padding, row by row. */
+  /** Row by row. */
   readonly logits: string;
   /** Summed over the labels. */
   readonly loss: number;

@@ -22,6 +22,7 @@ export interface RunValues {
   readonly train?: object;
   readonly adapter?: object;
   readonly validationSize?: number;
+  readonly packing?: boolean;
   readonly quantizer?: string;
 }
 
@@ -39,6 +40,7 @@ export function composeTestRun(
       sources: [{ path: values.data, format: 'alpaca' }],
       cutoffLength: 256,
       validationSize: values.validationSize ?? 0,
+      packing: values.packing ?? false,
     },
     train: {
       perDeviceBatchSize: 2,

@@ -32,6 +32,7 @@ export const RESULT: RunResult = {
   steps: 1200,
   device: null,
   parameters: { total: 3_012_345, trainable: 12_345 },
+  rows: { trainRows: 1234, validationRows: 60 },
   firstLoss: 2.5,
   lastLoss: 1.25,
   evalLoss: 1.5,

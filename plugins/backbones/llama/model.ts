@@ -1,7 +1,6 @@
 import {
   attention,
   type Batch,
-  type CausalMask,
   embedding,
   type Pass,
   type RotaryAngles,
@@ -16,12 +15,6 @@ import {
 import { CausalModel } from '../causal-model.js';
 import type { LlamaConfig } from './config.js';
 import type { LlamaLayer, LlamaWeights } from './weights.js';
-
-/** What every layer of one pass uses. */
-interface Shared {
-  readonly angles: RotaryAngles;
-  readonly mask: CausalMask;
-}
 
 /**
  * LLaMA: pre-norm layers of rotary attention and a SwiGLU feed-forward, without biases. Source: arXiv 2302.13971
@@ -66,42 +59,39 @@ export class LlamaModel extends CausalModel {
   }
 
   protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
+    const { embedding: table, layers, norm } = this.weights;
     const { normEpsilon } = this.config;
-    const positions = Int32Array.from(batch.inputIds, (_, at) => at % batch.length);
-    const angles = rotaryAngles(positions, this.#frequencies);
-    const mask: CausalMask = { kind: 'causal', lengths: batch.lengths };
-    let x = embedding(batch.inputIds, this.weights.embedding);
-    for (const layer of this.weights.layers) {
-      const attended = this.#attend(
-        layer,
-        rmsNorm(x, layer.inputNorm, normEpsilon),
-        batch,
-        { angles, mask },
-        pass,
-      );
-      x = tf.add(x, attended);
-      const normed = rmsNorm(x, layer.postAttentionNorm, normEpsilon);
-      const gated = swiglu(layer.gate.forward(normed, pass), layer.up.forward(normed, pass));
-      x = tf.add(x, layer.down.forward(gated, pass));
-    }
-    return rmsNorm(x, this.weights.norm, normEpsilon);
+    const angles = rotaryAngles(batch.positions, this.#frequencies);
+    const run = (input: tf.Tensor2D, layer: LlamaLayer): tf.Tensor2D => {
+      const normed = rmsNorm(input, layer.inputNorm, normEpsilon);
+      const x = tf.add(input, this.#attend(layer, normed, angles, batch.offsets, pass)) as tf.Tensor2D;
+      return tf.add(x, this.#feedForward(layer, rmsNorm(x, layer.postAttentionNorm, normEpsilon), pass));
+    };
+    const x = this.throughLayers(embedding(batch.inputIds, table), layers, run, pass);
+    return tf.tidy(() => rmsNorm(x, norm, normEpsilon));
   }
 
-  /** `x` `[rows × length, hidden]` -> the same shape. */
-  #attend(layer: LlamaLayer, x: tf.Tensor2D, batch: Batch, shared: Shared, pass: Pass): tf.Tensor2D {
-    const { angles, mask } = shared;
+  /** `x` `[tokens, hidden]` -> the same shape. */
+  #attend(
+    layer: LlamaLayer,
+    x: tf.Tensor2D,
+    angles: RotaryAngles,
+    offsets: Int32Array,
+    pass: Pass,
+  ): tf.Tensor2D {
     const { heads, kvHeads, headDim } = this.config;
-    const { rows, length } = batch;
-    const split = (flat: tf.Tensor, count: number) =>
-      tf.reshape(flat, [rows, length, count, headDim]) as tf.Tensor4D;
-    const turned = (flat: tf.Tensor2D, count: number) =>
-      split(rotary(tf.reshape(flat, [rows * length, count, headDim]), angles), count);
+    const tokens = x.shape[0];
+    const split = (flat: tf.Tensor2D, count: number) =>
+      tf.reshape(flat, [tokens, count, headDim]) as tf.Tensor3D;
     const mixed = attention(
-      turned(layer.query.forward(x, pass), heads),
-      turned(layer.key.forward(x, pass), kvHeads),
+      rotary(split(layer.query.forward(x, pass), heads), angles),
+      rotary(split(layer.key.forward(x, pass), kvHeads), angles),
       split(layer.value.forward(x, pass), kvHeads),
-      { scale: 1 / Math.sqrt(headDim), mask },
+      { scale: 1 / Math.sqrt(headDim), offsets },
     );
-    return layer.attentionOutput.forward(tf.reshape(mixed, [rows * length, heads * headDim]), pass);
+    return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, heads * headDim]), pass);
+  }
+  #feedForward(layer: LlamaLayer, x: tf.Tensor2D, pass: Pass): tf.Tensor2D {
+    return layer.down.forward(swiglu(layer.gate.forward(x, pass), layer.up.forward(x, pass)), pass);
   }
 }

@@ -5,10 +5,11 @@ type StartEvent = Extract<LogEvent, { type: 'start' }>;
 
 export function describeStart(event: StartEvent): string {
   const share = ((100 * event.trainableParameters) / event.parameters).toPrecision(2);
+  const packed = event.packedRows === undefined ? '' : ` packed into ${count(event.packedRows)}`;
   const held = event.validationRows > 0 ? `, ${count(event.validationRows)} held out` : '';
   return (
     `${event.backbone}: ${count(event.parameters)} parameters, ${count(event.trainableParameters)} (${share} %) trainable\n` +
-    `data: ${count(event.trainRows)} rows${held}; ${count(event.steps)} optimizer steps`
+    `data: ${count(event.trainRows)} rows${packed}${held}; ${count(event.steps)} optimizer steps`
   );
 }
 

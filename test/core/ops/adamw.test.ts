@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { type AdamWOptions, adamw } from '../../../core/ops/adamw.js';
+import { type AdamWOptions, type AdamWState, adamw } from '../../../core/ops/adamw.js';
 import { Random } from '../../../core/random.js';
 import { forEachBackend } from '../../support/backends.js';
 import { expectClose, randomTensor } from '../../support/numbers.js';
@@ -37,13 +37,13 @@ function reference(parameter: ArrayLike<number>, gradients: readonly Float32Arra
 /** Plain numbers after one update by each gradient. */
 function descend(parameter: tf.Tensor, gradients: readonly Float32Array[], settings: Settings): Float32Array {
   return tf.tidy(() => {
-    let value = parameter;
-    let state = { mean: tf.zerosLike(parameter), square: tf.zerosLike(parameter) };
+    let values = [parameter];
+    let states: AdamWState[] = [{ mean: tf.zerosLike(parameter), square: tf.zerosLike(parameter) }];
     for (const [at, gradient] of gradients.entries()) {
       const options = { ...settings, step: at + 1 };
-      ({ value, state } = adamw(value, tf.tensor(gradient, parameter.shape), state, options));
+      ({ values, states } = adamw(values, [tf.tensor(gradient, parameter.shape)], states, options));
     }
-    return value.dataSync() as Float32Array;
+    return values[0].dataSync() as Float32Array;
   });
 }
 
@@ -74,24 +74,52 @@ describe('adamw', () => {
       });
     });
 
-    it('makes three tensors, and changes or disposes none', () => {
+    const stateOf = (shape: [number, number], seed: number): AdamWState => ({
+      mean: randomTensor(shape, seed),
+      square: tf.square(randomTensor(shape, seed + 1)),
+    });
+    const OPTIONS = { ...SETTINGS, weightDecay: 0.1, step: 3 };
+
+    it('updates every parameter as it would alone', () => {
       tf.tidy(() => {
-        const parameter = randomTensor([2, 3], 1);
-        const gradient = randomTensor([2, 3], 2);
-        const state = { mean: randomTensor([2, 3], 3), square: tf.square(randomTensor([2, 3], 4)) };
+        const shapes: [number, number][] = [
+          [2, 3],
+          [1, 4],
+          [2, 2],
+        ];
+        const [parameters, gradients] = [1, 20].map((seed) =>
+          shapes.map((shape, i) => randomTensor(shape, seed + i)),
+        );
+        const states = shapes.map((shape, i) => stateOf(shape, 40 + 2 * i));
+        const together = adamw(parameters, gradients, states, OPTIONS);
+        for (const i of shapes.keys()) {
+          const alone = adamw([parameters[i]], [gradients[i]], [states[i]], OPTIONS);
+          expect(together.values[i].arraySync()).to.deep.equal(alone.values[0].arraySync());
+          expect(together.states[i].mean.arraySync()).to.deep.equal(alone.states[0].mean.arraySync());
+          expect(together.states[i].square.arraySync()).to.deep.equal(alone.states[0].square.arraySync());
+        }
+      });
+    });
+
+    it('makes three tensors a parameter, and changes or disposes none', () => {
+      tf.tidy(() => {
+        const [parameter, gradient] = [randomTensor([2, 3], 1), randomTensor([2, 3], 2)];
+        const state = stateOf([2, 3], 3);
         const given = [parameter, gradient, state.mean, state.square];
         const before = given.map((tensor) => [...tensor.dataSync()]);
         const count = tf.memory().numTensors;
-        adamw(parameter, gradient, state, { ...SETTINGS, weightDecay: 0.1, step: 3 });
+        adamw([parameter], [gradient], [state], OPTIONS);
         expect(tf.memory().numTensors - count).to.equal(3);
         expect(given.map((tensor) => [...tensor.dataSync()])).to.deep.equal(before);
       });
     });
 
-    it('refuses a gradient of another shape', () => {
+    it('refuses gradients of another shape or number', () => {
       tf.tidy(() => {
         const state = { mean: tf.zeros([3]), square: tf.zeros([3]) };
-        expect(() => adamw(tf.ones([3]), tf.ones([2]), state, { ...SETTINGS, step: 1 })).to.throw();
+        const call = (gradients: tf.Tensor[]) => () => adamw([tf.ones([3])], gradients, [state], OPTIONS);
+        expect(call([tf.ones([2])])).to.throw(RangeError, 'gradients [2] do not fit parameters [3]');
+        expect(call([])).to.throw(RangeError, 'gradients  do not fit');
       });
     });
   });

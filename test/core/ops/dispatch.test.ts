@@ -1,14 +1,21 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { DenseWeight } from '../../../core/frozen-weight.js';
+import { adamw } from '../../../core/ops/adamw.js';
 import { attention } from '../../../core/ops/attention.js';
 import { crossEntropy } from '../../../core/ops/cross-entropy.js';
-import { dispatch } from '../../../core/ops/dispatch.js';
+import { dispatch, dispatchAll } from '../../../core/ops/dispatch.js';
 import { dropout } from '../../../core/ops/dropout.js';
+import { embedding } from '../../../core/ops/embedding.js';
+import { gelu } from '../../../core/ops/gelu.js';
+import { globalNorm } from '../../../core/ops/global-norm.js';
+import { layerNorm } from '../../../core/ops/layer-norm.js';
 import { linear } from '../../../core/ops/linear.js';
+import { linearCrossEntropy } from '../../../core/ops/linear-cross-entropy.js';
 import { loraLinear } from '../../../core/ops/lora-linear.js';
 import { rmsNorm } from '../../../core/ops/rms-norm.js';
 import { rotary } from '../../../core/ops/rotary.js';
+import { selectRows } from '../../../core/ops/select-rows.js';
 import { swiglu } from '../../../core/ops/swiglu.js';
 import { forEachBackend } from '../../support/backends.js';
 
@@ -18,7 +25,7 @@ interface Call {
   readonly attrs: Record<string, unknown>;
 }
 
-/** A kernel that answers with ones of its first input's shape. */
+/** A kernel that answers with ones of its first input's shape, or of [2, 2]. */
 function registerFake(kernelName: string, backendName: string): Call[] {
   const calls: Call[] = [];
   tf.registerKernel({
@@ -26,34 +33,51 @@ function registerFake(kernelName: string, backendName: string): Call[] {
     backendName,
     kernelFunc: ({ inputs, attrs }) => {
       calls.push({ inputs: Object.keys(inputs), attrs: attrs as Record<string, unknown> });
-      return tf.onesLike(Object.values(inputs)[0] as tf.Tensor);
+      return tf.ones(Object.values(inputs)[0]?.shape ?? [2, 2]);
     },
   });
   return calls;
 }
 
 const ones2 = (rows: number, columns: number) => tf.ones<tf.Rank.R2>([rows, columns]);
-const ones4 = () => tf.ones<tf.Rank.R4>([1, 2, 2, 2]);
+const ones3 = () => tf.ones<tf.Rank.R3>([2, 2, 2]);
 const WEIGHT = new DenseWeight([3, 2], 'bf16', new Uint8Array(12));
 const LABELS = Int32Array.of(0, 1);
-const MASK = { kind: 'causal', lengths: Int32Array.of(2) } as const;
+const ATTENTION = { scale: 2, offsets: Int32Array.of(0, 1, 2), prefixes: Int32Array.of(1, 0) };
 
 /** Kernel -> what a device's kernel is given for a call of the op: the contract with device plugins. */
 const OPS: Record<string, { call(): tf.Tensor; inputs: string[]; attrs: Record<string, unknown> }> = {
   Attention: {
-    call: () => attention(ones4(), ones4(), ones4(), { scale: 2, mask: MASK }),
+    call: () => attention(ones3(), ones3(), ones3(), ATTENTION),
     inputs: ['q', 'k', 'v'],
-    attrs: { scale: 2, mask: MASK },
+    attrs: ATTENTION,
   },
   CrossEntropy: {
     call: () => crossEntropy(ones2(2, 3), LABELS),
     inputs: ['logits'],
     attrs: { labels: LABELS },
   },
+  Embedding: {
+    call: () => embedding(LABELS, WEIGHT),
+    inputs: [],
+    attrs: { ids: LABELS, weight: WEIGHT },
+  },
   FrozenLinear: {
     call: () => linear(ones2(4, 2), WEIGHT),
     inputs: ['x'],
     attrs: { weight: WEIGHT, bias: null },
+  },
+  Gelu: { call: () => gelu(ones2(4, 2)), inputs: ['x'], attrs: {} },
+  GlobalNorm: { call: () => globalNorm([ones2(1, 2), ones2(2, 2)]), inputs: ['x0', 'x1'], attrs: {} },
+  LayerNorm: {
+    call: () => layerNorm(ones2(4, 2), tf.ones<tf.Rank.R1>([2]), tf.ones<tf.Rank.R1>([2]), 0.5),
+    inputs: ['x', 'weight', 'bias'],
+    attrs: { epsilon: 0.5 },
+  },
+  LinearCrossEntropy: {
+    call: () => linearCrossEntropy(ones2(2, 2), WEIGHT, null, LABELS, true),
+    inputs: ['x'],
+    attrs: { weight: WEIGHT, bias: null, labels: LABELS, training: true },
   },
   LoraLinear: {
     call: () =>
@@ -75,12 +99,17 @@ const OPS: Record<string, { call(): tf.Tensor; inputs: string[]; attrs: Record<s
   Rotary: {
     call: () => rotary(tf.ones<tf.Rank.R3>([2, 1, 4]), { cos: ones2(2, 2), sin: ones2(2, 2) }),
     inputs: ['x', 'cos', 'sin'],
-    attrs: {},
+    attrs: { form: 'half' },
   },
   SeededDropout: {
     call: () => dropout(ones2(4, 2), 0.5, 8),
     inputs: ['x'],
     attrs: { rate: 0.5, seed: 8 },
+  },
+  SelectRows: {
+    call: () => selectRows(ones2(4, 2), LABELS),
+    inputs: ['x'],
+    attrs: { indices: LABELS },
   },
   SwiGlu: { call: () => swiglu(ones2(4, 2), ones2(4, 2)), inputs: ['gate', 'up'], attrs: {} },
 };
@@ -130,6 +159,55 @@ describe('dispatch', () => {
       expect(calls).to.have.length(1);
       expect(calls[0].attrs.weight, 'the weight itself, not a copy').to.equal(WEIGHT);
       expect(gradientAttrs).to.deep.equal([attrs]);
+    });
+
+    it('takes the first output of several; dispatchAll all of them', () => {
+      tf.registerKernel({
+        kernelName: 'Probe',
+        backendName: backend,
+        kernelFunc: ({ inputs }) => [tf.scalar(1), tf.onesLike(inputs.x as tf.Tensor)],
+      });
+      undo.push(() => tf.unregisterKernel('Probe', backend));
+      tf.tidy(() => {
+        const inputs = { x: tf.zeros([3]) };
+        expect(dispatch('Probe', inputs, {}, () => tf.zeros([1])).shape).to.deep.equal([]);
+        const shapes = dispatchAll('Probe', inputs, {}, () => []).map((output) => output.shape);
+        expect(shapes).to.deep.equal([[], [3]]);
+        const composed = dispatchAll('Other', inputs, {}, () => [tf.zeros([1]), tf.zeros([2])]);
+        expect(composed).to.have.length(2);
+      });
+    });
+
+    it('lets a device compute AdamW: all parameters in one call', () => {
+      const calls: Call[] = [];
+      tf.registerKernel({
+        kernelName: 'AdamW',
+        backendName: backend,
+        kernelFunc: ({ inputs, attrs }) => {
+          calls.push({ inputs: Object.keys(inputs), attrs: attrs as Record<string, unknown> });
+          return Array.from({ length: 6 }, (_, i) => tf.scalar(i));
+        },
+      });
+      undo.push(() => tf.unregisterKernel('AdamW', backend));
+      const options = {
+        learningRate: 1,
+        beta1: 2,
+        beta2: 3,
+        epsilon: 4,
+        weightDecay: 5,
+        step: 6,
+        gradientScale: 7,
+      };
+      tf.tidy(() => {
+        const two = [tf.ones([2]), tf.ones([3])];
+        const states = two.map((tensor) => ({ mean: tensor, square: tensor }));
+        const made = adamw(two, two, states, options);
+        const numbers = [...made.values, ...made.states.flatMap(({ mean, square }) => [mean, square])];
+        expect(numbers.map((tensor) => tensor.dataSync()[0])).to.deep.equal([0, 3, 1, 2, 4, 5]);
+      });
+      expect(calls).to.deep.equal([
+        { inputs: ['p0', 'p1', 'g0', 'g1', 'm0', 'm1', 'v0', 'v1'], attrs: options },
+      ]);
     });
 
     for (const [name, { call, inputs, attrs }] of Object.entries(OPS)) {

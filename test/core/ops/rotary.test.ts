@@ -1,6 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { rotary, rotaryAngles, rotaryFrequencies } from '../../../core/ops/rotary.js';
+import {
+  rotary,
+  rotaryAngles,
+  rotaryFrequencies,
+  twoDimensionalRotaryAngles,
+} from '../../../core/ops/rotary.js';
 import { forEachBackend } from '../../support/backends.js';
 import { checkGradient, expectClose, randomTensor } from '../../support/numbers.js';
 
@@ -70,9 +75,52 @@ describe('rotary', () => {
       });
     });
 
-    it('refuses angles of another number of tokens', () => {
+    it('refuses angles of another number of tokens, or for heads of another size', () => {
       tf.tidy(() => {
-        expect(() => turn(randomTensor([3, 2, 6], 1), [0, 1])).to.throw();
+        expect(() => turn(randomTensor([3, 2, 6], 1), [0, 1])).to.throw(
+          RangeError,
+          'angles [2,3] do not fit',
+        );
+        const angles = rotaryAngles(Int32Array.of(0, 1), rotaryFrequencies(4, THETA));
+        expect(() => rotary(randomTensor([2, 2, 6], 1), angles)).to.throw(
+          RangeError,
+          'angles [2,2] do not fit',
+        );
+      });
+    });
+
+    describe('in two dimensions', () => {
+      const turn2 = (x: tf.Tensor, first: number[], second: number[]) => {
+        const frequencies = rotaryFrequencies((x.shape[2] as number) / 2, THETA);
+        const positions = [first, second].map((list) => Int32Array.from(list));
+        const angles = twoDimensionalRotaryAngles(positions[0], positions[1], frequencies);
+        return rotary(x as tf.Tensor3D, angles, 'twoDimensional');
+      };
+      const FIRST = [5, 0, 3];
+      const SECOND = [0, 7, 2];
+
+      it('turns each half of a head as a head of its own, by positions of its own', () => {
+        tf.tidy(() => {
+          const x = randomTensor<tf.Rank.R3>([3, 2, 12], 1);
+          const y = turn2(x, FIRST, SECOND);
+          for (const [i, positions] of [FIRST, SECOND].entries()) {
+            const half = (tensor: tf.Tensor3D) => tf.slice(tensor, [0, 0, 6 * i], [3, 2, 6]).dataSync();
+            expectClose(half(y), reference(half(x), positions, 2, 6), 1e-5);
+          }
+        });
+      });
+
+      it('has the gradient of x', () => {
+        tf.tidy(() => checkGradient((x) => turn2(x, FIRST, SECOND), [randomTensor([3, 2, 8], 1)]));
+      });
+
+      it('refuses heads that do not divide by four, and positions of unlike number', () => {
+        tf.tidy(() => {
+          const angles = rotaryAngles(Int32Array.of(0, 1), rotaryFrequencies(6, THETA));
+          const x = randomTensor<tf.Rank.R3>([2, 1, 6], 1);
+          expect(() => rotary(x, angles, 'twoDimensional')).to.throw(RangeError, 'a head of 6');
+          expect(() => turn2(x, [0, 1], [0])).to.throw(RangeError, '2 first positions do not fit 1');
+        });
       });
     });
   });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { IGNORED, type Tokenizer } from '../../../core/index.js';
-import { alpacaPrompt, encodeExample, encodePrompt, padRight } from '../../../plugins/backbones/kit.js';
+import { alpacaPrompt, concatenate, encodeExample, encodePrompt } from '../../../plugins/backbones/kit.js';
 
 const BOS = 1;
 const EOS = 2;
@@ -30,7 +30,7 @@ function tokenizerOf({
       .map((id) => merges[id - 0x20000] ?? String.fromCharCode(id));
     return addsSpace ? pieces.join('').slice(1) : pieces.join('');
   };
-  return { vocabularySize: 0x20000 + merges.length, bosId, eosId: EOS, padId: 0, encode, decode };
+  return { vocabularySize: 0x20000 + merges.length, bosId, eosId: EOS, encode, decode };
 }
 
 const codes = (text: string) => Array.from(text, (character) => character.charCodeAt(0));
@@ -71,12 +71,10 @@ describe('encodeExample', () => {
     expect([...labels]).to.deep.equal([...prompt.map(() => IGNORED), ...answer]);
   });
 
-  it('labels the end token even where it is the padding token too', () => {
-    const tokenizer = { ...tokenizerOf(), padId: EOS };
-    const { labels } = encodeExample(tokenizer, PLAIN, 1000);
+  it('labels the end token', () => {
+    const { labels } = encodeExample(tokenizerOf(), PLAIN, 1000);
     expect(labels.at(-1)).to.equal(EOS);
-    const batch = padRight([{ inputIds: labels, labels }], tokenizer.padId);
-    expect(batch.labels.at(-1)).to.equal(EOS);
+    expect(concatenate([{ inputIds: labels, labels }]).labels.at(-1)).to.equal(EOS);
   });
 
   it('cuts at the cutoff, the end token included, the labels as the tokens', () => {
@@ -124,22 +122,25 @@ describe('encodeExample', () => {
   });
 });
 
-describe('padRight', () => {
+describe('concatenate', () => {
   const row = (inputIds: number[], labels: number[]) => ({
     inputIds: Int32Array.from(inputIds),
     labels: Int32Array.from(labels),
   });
 
-  it('lays rows under each other, padded on the right to the longest', () => {
-    const batch = padRight([row([5, 6], [IGNORED, 6]), row([7, 8, 9], [IGNORED, 8, 9])], 3);
-    expect([batch.rows, batch.length]).to.deep.equal([2, 3]);
-    expect([...batch.lengths]).to.deep.equal([2, 3]);
-    expect([...batch.inputIds]).to.deep.equal([5, 6, 3, 7, 8, 9]);
-    expect([...batch.labels]).to.deep.equal([IGNORED, 6, IGNORED, IGNORED, 8, 9]);
+  it('lays sequences one after another, each with positions of its own', () => {
+    const batch = concatenate([row([5, 6], [IGNORED, 6]), row([7, 8, 9], [IGNORED, 8, 9])]);
+    expect([...batch.offsets]).to.deep.equal([0, 2, 5]);
+    expect([...batch.inputIds]).to.deep.equal([5, 6, 7, 8, 9]);
+    expect([...batch.labels]).to.deep.equal([IGNORED, 6, IGNORED, 8, 9]);
+    expect([...batch.positions]).to.deep.equal([0, 1, 0, 1, 2]);
+    expect(batch.targets).to.equal(3);
   });
 
   it('counts the labels that a loss can count: not those of a first token', () => {
-    expect(padRight([row([5, 6], [5, 6])], 0).targets).to.equal(1);
-    expect(padRight([row([5, 6, 7], [5, IGNORED, 7]), row([5], [5])], 0).targets).to.equal(1);
+    expect(concatenate([row([5, 6], [5, 6])]).targets).to.equal(1);
+    const batch = concatenate([row([5, 6, 7], [5, IGNORED, 7]), row([5], [5])]);
+    expect(batch.targets).to.equal(1);
+    expect([...batch.labels]).to.deep.equal([IGNORED, IGNORED, 7, IGNORED]);
   });
 });

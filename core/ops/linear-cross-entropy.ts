@@ -1,0 +1,36 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { FrozenWeight } from '../frozen-weight.js';
+import { checkLabels, crossEntropy } from './cross-entropy.js';
+import { dispatch } from './dispatch.js';
+import { linear } from './linear.js';
+
+/**
+ * The output layer and the loss in one: the summed cross-entropy of `x Wᵀ + b`. A kernel need never hold the logits of
+ * all tokens, `[tokens, vocabulary]`, and where `training` says that the gradient will be asked for, it can compute it
+ * in the same go. Kernel: `LinearCrossEntropy`.
+ *
+ * @param x `[tokens, hidden]`
+ * @param weight `[vocabulary, hidden]`
+ * @param bias `[vocabulary]` or null
+ * @param labels `[tokens]`, each within the vocabulary
+ * @returns a scalar, in nats
+ * @throws RangeError where a label is outside the vocabulary, or shapes do not fit
+ */
+export function linearCrossEntropy(
+  x: tf.Tensor2D,
+  weight: FrozenWeight,
+  bias: tf.Tensor1D | null,
+  labels: Int32Array,
+  training: boolean,
+): tf.Scalar {
+  const [vocabulary, hidden] = weight.shape;
+  if (x.shape[0] !== labels.length || x.shape[1] !== hidden) {
+    throw new RangeError(
+      `linearCrossEntropy: x [${x.shape}] does not fit ${labels.length} labels and a weight [${weight.shape}]`,
+    );
+  }
+  checkLabels('linearCrossEntropy', labels, vocabulary);
+  return dispatch('LinearCrossEntropy', { x }, { weight, bias, labels, training }, () =>
+    crossEntropy(linear(x, weight, bias), labels),
+  );
+}
