@@ -1,0 +1,85 @@
+/**
+ * The CPU at the speed of the machine: kernels in C++ for the ops of core/ops, on threads of their own. The addon is
+ * built when the project is installed (build.ts); src/kernels.hpp says what it offers.
+ */
+
+import os from 'node:os';
+import { definePlugin, EvolveError, tf, z } from '../../../core/index.js';
+import { DEVICE_STAGES } from '../stages.js';
+import { type Addon, loadAddon } from './addon.js';
+import { NativeBackend } from './backend.js';
+import { registerAttention } from './kernels/attention.js';
+import { registerElements } from './kernels/elements.js';
+import { registerGates } from './kernels/gates.js';
+import { BACKEND, type Native } from './kernels/kit.js';
+import { registerLinear } from './kernels/linear.js';
+import { registerLoss } from './kernels/loss.js';
+import { registerMatMul } from './kernels/mat-mul.js';
+import { registerNorms } from './kernels/norms.js';
+import { registerOptimizer } from './kernels/optimizer.js';
+import { registerRotary } from './kernels/rotary.js';
+import { registerRows } from './kernels/rows.js';
+import { WeightHandles } from './weights.js';
+
+export default definePlugin({
+  name: 'native',
+  apiVersion: 1,
+  family: 'devices',
+  schema: z.strictObject({
+    /** How many threads compute; all cores where it is not said. */
+    threads: z.number().int().min(1).max(1024).optional(),
+  }),
+  apply(trainer, options) {
+    trainer.hooks.openDevice.tap(
+      async (request) => {
+        if (!request.wants('native')) return undefined;
+        const addon = loadAddon();
+        if ('reason' in addon) {
+          request.decline('native', addon.reason);
+          return undefined;
+        }
+        const threads = options.threads ?? os.availableParallelism();
+        const isa = openAddon(addon, threads);
+        await openBackend(addon);
+        const each = threads === 1 ? 'one thread' : `${threads} threads`;
+        return { name: 'native', backend: BACKEND, description: `C++ kernels for ${isa}, ${each}` };
+      },
+      { stage: DEVICE_STAGES.native },
+    );
+  },
+});
+
+/** Starts the threads and takes the instruction set that EVOLVE_ISA names, or the best one. */
+function openAddon(addon: Addon, threads: number): string {
+  const wanted = process.env.EVOLVE_ISA || null;
+  const isas = addon.isas();
+  if (wanted !== null && !isas.includes(wanted)) {
+    const message = `EVOLVE_ISA is "${wanted}", which this CPU cannot run or evolve does not know`;
+    throw new EvolveError('DEVICE_UNKNOWN', message, `Set it to one of ${isas.join(', ')}, or not at all.`);
+  }
+  return addon.open(wanted, threads);
+}
+
+async function openBackend(addon: Addon): Promise<void> {
+  if (!tf.findBackend(BACKEND)) {
+    const backend = new NativeBackend(addon);
+    tf.registerBackend(BACKEND, () => backend);
+    tf.copyRegisteredKernels('cpu', BACKEND);
+    const native: Native = { backend, weights: new WeightHandles(addon), outlierThreshold: 0 };
+    for (const register of [
+      registerLinear,
+      registerMatMul,
+      registerAttention,
+      registerLoss,
+      registerNorms,
+      registerGates,
+      registerRotary,
+      registerRows,
+      registerElements,
+      registerOptimizer,
+    ]) {
+      register(native);
+    }
+  }
+  await tf.setBackend(BACKEND);
+}

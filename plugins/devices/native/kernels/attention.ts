@@ -1,0 +1,52 @@
+import type { AttentionOptions, tf } from '../../../../core/index.js';
+import type { AttentionShape } from '../addon.js';
+import { computeOf } from '../weights.js';
+import { gradient, kernel, type Native, once, tensorOf } from './kit.js';
+
+export function registerAttention({ backend }: Native): void {
+  const { addon } = backend;
+
+  const shapeOf = (q: tf.TensorInfo, k: tf.TensorInfo, options: AttentionOptions): AttentionShape => {
+    const [tokens, heads, headDim] = q.shape;
+    const { scale, offsets, prefixes = null, slopes = null, precisionOf } = options;
+    const compute = precisionOf ? computeOf(precisionOf) : 0;
+    return [tokens, heads, k.shape[1], headDim, scale, compute, offsets, prefixes, slopes];
+  };
+
+  kernel<AttentionOptions>('Attention', ({ q, k, v }, options) => {
+    const y = backend.output(q.shape);
+    const logSums = backend.output([q.shape[1], q.shape[0]]);
+    const [queries, keys, values] = [q, k, v].map((x) => backend.floats(x));
+    const sequences = options.offsets.length - 1;
+    addon.attention(queries, keys, values, y.values, logSums.values, sequences, ...shapeOf(q, k, options));
+    return [y.info, logSums.info];
+  });
+  gradient<AttentionOptions>(
+    'Attention',
+    { inputs: ['q', 'k', 'v'], outputs: [true, true] },
+    ([dy], saved, options) => {
+      const [q, k, v] = saved;
+      const all = once(() => {
+        const gradients = [q, k, v].map((x) => backend.output(x.shape));
+        const [dq, dk, dv] = gradients.map(({ values }) => values);
+        const [queries, keys, values, y, logSums] = saved.map((x) => backend.floats(x));
+        const sequences = options.offsets.length - 1;
+        addon.attentionGradient(
+          queries,
+          keys,
+          values,
+          y,
+          backend.floats(dy),
+          logSums,
+          dq,
+          dk,
+          dv,
+          sequences,
+          ...shapeOf(q, k, options),
+        );
+        return gradients.map(({ info }) => tensorOf(info));
+      });
+      return { q: () => all()[0], k: () => all()[1], v: () => all()[2] };
+    },
+  );
+}

@@ -1,0 +1,35 @@
+import type { tf } from '../../../../core/index.js';
+import { fasterKernel, kernel, type Native } from './kit.js';
+
+/** What TensorFlow.js itself calls between the ops: sums of like tensors, multiples, other shapes of the same data. */
+export function registerElements({ backend }: Native): void {
+  const isFloat = (info: tf.TensorInfo) => info.dtype === 'float32';
+  const isScalar = (info: tf.TensorInfo) => info.shape.length === 0;
+
+  fasterKernel('Add', ({ a, b }) => {
+    if (!isFloat(a) || !isFloat(b) || a.shape.join() !== b.shape.join()) return undefined;
+    const y = backend.output(a.shape);
+    backend.addon.add(backend.floats(a), backend.floats(b), y.values.length, y.values);
+    return y.info;
+  });
+
+  fasterKernel('Multiply', ({ a, b }) => {
+    if (!isFloat(a) || !isFloat(b) || isScalar(a) || !isScalar(b)) return undefined;
+    const y = backend.output(a.shape);
+    backend.addon.scale(backend.floats(a), y.values.length, backend.floats(b)[0], y.values);
+    return y.info;
+  });
+
+  kernel('Identity', ({ x }) => backend.alias(x, x.shape));
+  kernel<{ shape: number[] }>('Reshape', ({ x }, { shape }) => backend.alias(x, resolved(shape, x.shape)));
+}
+
+/** A shape in which one extent may be −1: what is left. */
+function resolved(shape: readonly number[], from: readonly number[]): number[] {
+  const product = (extents: readonly number[]) => extents.reduce((total, extent) => total * extent, 1);
+  const size = product(from);
+  const known = product(shape.filter((extent) => extent !== -1));
+  const result = shape.map((extent) => (extent === -1 ? size / known : extent));
+  if (product(result) !== size) throw new RangeError(`a tensor [${from}] cannot be reshaped to [${shape}]`);
+  return result;
+}

@@ -1,0 +1,92 @@
+/** Products: linear layers on frozen weights, with and without a low-rank branch, and those of two tensors. */
+
+import type { FrozenWeight, tf } from '../../../../core/index.js';
+import type { Branch } from '../addon.js';
+import { computeOf } from '../weights.js';
+import { gradient, kernel, type Native, once, tensorOf } from './kit.js';
+
+interface LinearAttrs {
+  readonly weight: FrozenWeight;
+  readonly bias: tf.Tensor | null;
+}
+
+interface LoraAttrs extends LinearAttrs {
+  readonly scaling: number;
+  readonly dropout: number;
+  readonly seed: number;
+}
+
+export function registerLinear({ backend, weights, outlierThreshold }: Native): void {
+  const { addon } = backend;
+
+  const forward = (x: tf.TensorInfo, { weight, bias }: LinearAttrs, branch: Branch | []): tf.TensorInfo => {
+    const tokens = x.shape[0];
+    const y = backend.output([tokens, weight.shape[0]]);
+    const { id } = x.dataId as { id: number };
+    addon.linear(
+      backend.floats(x),
+      id + 1,
+      tokens,
+      weights.of(weight),
+      computeOf(weight),
+      outlierThreshold,
+      bias && backend.floats(bias),
+      y.values,
+      ...branch,
+    );
+    return y.info;
+  };
+
+  const backward = (dy: tf.TensorInfo, weight: FrozenWeight, branch: Branch | []): tf.Tensor => {
+    const tokens = dy.shape[0];
+    const dx = backend.output([tokens, weight.shape[1]]);
+    addon.linearInputGradient(
+      backend.floats(dy),
+      tokens,
+      weights.of(weight),
+      computeOf(weight),
+      outlierThreshold,
+      dx.values,
+      ...branch,
+    );
+    return tensorOf(dx.info);
+  };
+
+  const branchOf = (a: tf.TensorInfo, b: tf.TensorInfo, attrs: LoraAttrs): Branch => [
+    backend.floats(a),
+    backend.floats(b),
+    a.shape[0],
+    attrs.scaling,
+    attrs.dropout,
+    attrs.seed,
+  ];
+
+  kernel<LinearAttrs>('FrozenLinear', ({ x }, attrs) => forward(x, attrs, []));
+  gradient<LinearAttrs>('FrozenLinear', {}, ([dy], _, { weight }) => ({ x: () => backward(dy, weight, []) }));
+
+  kernel<LoraAttrs>('LoraLinear', ({ x, a, b }, attrs) => forward(x, attrs, branchOf(a, b, attrs)));
+  gradient<LoraAttrs>('LoraLinear', { inputs: ['x', 'a', 'b'] }, ([dy], [x, a, b], attrs) => {
+    const branch = branchOf(a, b, attrs);
+    const ofBranch = once(() => {
+      const da = backend.output(a.shape);
+      const db = backend.output(b.shape);
+      const [tokens, inputs] = x.shape;
+      addon.branchGradient(
+        backend.floats(x),
+        backend.floats(dy),
+        tokens,
+        inputs,
+        b.shape[0],
+        da.values,
+        db.values,
+        ...branch,
+      );
+      return [tensorOf(da.info), tensorOf(db.info)];
+    });
+    return {
+      x: () => backward(dy, attrs.weight, branch),
+      a: () => ofBranch()[0],
+      b: () => ofBranch()[1],
+    };
+  });
+}

@@ -1,0 +1,50 @@
+import type { tf } from '../../../../core/index.js';
+import { gradient, kernel, type Native, once, tensorOf } from './kit.js';
+
+interface NormAttrs {
+  readonly epsilon: number;
+}
+
+/** A weight's gradient is computed with that of the input where either is asked for: it takes the same reading. */
+export function registerNorms({ backend }: Native): void {
+  const { addon } = backend;
+  const floats = (x: tf.TensorInfo) => backend.floats(x);
+
+  kernel<NormAttrs>('RmsNorm', ({ x, weight }, { epsilon }) => {
+    const y = backend.output(x.shape);
+    addon.rmsNorm(floats(x), floats(weight), x.shape[0], x.shape[1], epsilon, y.values);
+    return y.info;
+  });
+  gradient<NormAttrs>('RmsNorm', { inputs: ['x', 'weight'] }, ([dy], [x, weight], { epsilon }) => {
+    const [rows, columns] = x.shape;
+    const compute = (dweight: Float32Array | null) => {
+      const dx = backend.output(x.shape);
+      addon.rmsNormGradient(floats(x), floats(weight), floats(dy), rows, columns, epsilon, dx.values, dweight);
+      return tensorOf(dx.info);
+    };
+    return {
+      x: () => compute(null),
+      weight: () => {
+        const dweight = backend.output(weight.shape);
+        compute(dweight.values).dispose();
+        return tensorOf(dweight.info);
+      },
+    };
+  });
+
+  kernel<NormAttrs>('LayerNorm', ({ x, weight, bias }, { epsilon }) => {
+    const y = backend.output(x.shape);
+    addon.layerNorm(floats(x), floats(weight), floats(bias), x.shape[0], x.shape[1], epsilon, y.values);
+    return y.info;
+  });
+  gradient<NormAttrs>('LayerNorm', { inputs: ['x', 'weight'] }, ([dy], [x, weight], { epsilon }) => {
+    const [rows, columns] = x.shape;
+    const all = once(() => {
+      const outputs = [x, weight, weight].map(({ shape }) => backend.output(shape));
+      const [dx, dweight, dbias] = outputs.map(({ values }) => values);
+      addon.layerNormGradient(floats(x), floats(weight), floats(dy), rows, columns, epsilon, dx, dweight, dbias);
+      return outputs.map(({ info }) => tensorOf(info));
+    });
+    return { x: () => all()[0], weight: () => all()[1], bias: () => all()[2] };
+  });
+}

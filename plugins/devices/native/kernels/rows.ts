@@ -1,0 +1,34 @@
+import type { FrozenWeight } from '../../../../core/index.js';
+import { gradient, kernel, type Native, tensorOf } from './kit.js';
+
+/** Rows by index: of a frozen embedding, and of a tensor. */
+export function registerRows({ backend, weights }: Native): void {
+  kernel<{ ids: Int32Array; weight: FrozenWeight }>('Embedding', (_, { ids, weight }) => {
+    const y = backend.output([ids.length, weight.shape[1]]);
+    backend.addon.embedding(ids, ids.length, weights.of(weight), y.values);
+    return y.info;
+  });
+
+  kernel<{ indices: Int32Array }>('SelectRows', ({ x }, { indices }) => {
+    const columns = x.shape[1];
+    const y = backend.output([indices.length, columns]);
+    const from = backend.floats(x);
+    for (let i = 0; i < indices.length; i++) {
+      const at = indices[i] * columns;
+      y.values.set(from.subarray(at, at + columns), i * columns);
+    }
+    return y.info;
+  });
+  gradient<{ indices: Int32Array }>('SelectRows', { inputs: ['x'] }, ([dy], [x], { indices }) => ({
+    x: () => {
+      const columns = x.shape[1];
+      const dx = backend.output(x.shape);
+      dx.values.fill(0);
+      const from = backend.floats(dy);
+      for (let i = 0; i < indices.length; i++) {
+        dx.values.set(from.subarray(i * columns, (i + 1) * columns), indices[i] * columns);
+      }
+      return tensorOf(dx.info);
+    },
+  }));
+}

@@ -1,0 +1,76 @@
+/** Frozen weights as the addon's kernels take them. */
+
+import { DenseWeight, type FrozenWeight, toFloat32 } from '../../../core/index.js';
+import type { Addon, WeightHandle } from './addon.js';
+
+/** In the order of Storage and Compute in src/kernels.hpp. */
+const STORAGES = ['f32', 'bf16', 'f16', 'int8', 'nf4'];
+export const COMPUTES = ['fp32', 'bf16', 'int8'] as const;
+export type Compute = (typeof COMPUTES)[number];
+
+/** In which arithmetic products are computed where the weight does not say. */
+const DEFAULTS: Readonly<Record<string, Compute>> = { bf16: 'bf16', int8: 'int8', nf4: 'bf16' };
+
+/** What the kernels read of the quantizers' weights. */
+interface Int8Parts {
+  readonly values: Int8Array;
+  readonly scales: Float32Array;
+}
+interface Nf4Parts {
+  readonly codes: Uint8Array;
+  readonly absmax?: Float32Array;
+  readonly absmaxCodes?: Uint8Array;
+  readonly nestedAbsmax?: Float32Array;
+  readonly absmaxMap?: Float32Array;
+  readonly offset?: number;
+}
+
+/** The arithmetic of products with `weight`, as the kernels number it. */
+export function computeOf(weight: FrozenWeight): number {
+  return COMPUTES.indexOf(weight.compute ?? DEFAULTS[weight.storage] ?? 'fp32');
+}
+
+export class WeightHandles {
+  /** The arrays live as long as their weight does, and the handle no longer. */
+  readonly #handles = new WeakMap<FrozenWeight, WeightHandle>();
+
+  constructor(private readonly addon: Addon) {}
+
+  /** A weight in a storage that the kernels do not know is decoded, for each use anew. */
+  of(weight: FrozenWeight): WeightHandle {
+    const known = this.#handles.get(weight);
+    if (known) return known;
+    const handle = this.#make(weight);
+    if (STORAGES.includes(weight.storage)) this.#handles.set(weight, handle);
+    return handle;
+  }
+
+  #make(weight: FrozenWeight): WeightHandle {
+    const [rows, columns] = weight.shape;
+    const storage = STORAGES.indexOf(weight.storage);
+    const make = (data: Uint8Array, scales: Float32Array | null = null) =>
+      this.addon.makeWeight(storage, rows, columns, data, scales, null, null, null, 0);
+    if (weight instanceof DenseWeight) return make(weight.bytes);
+    if (weight.storage === 'int8') {
+      const { values, scales } = weight as FrozenWeight & Int8Parts;
+      return make(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), scales);
+    }
+    if (weight.storage === 'nf4') {
+      const parts = weight as FrozenWeight & Nf4Parts;
+      const { codes, absmax = null, absmaxCodes = null, nestedAbsmax = null, absmaxMap = null } = parts;
+      return this.addon.makeWeight(
+        storage,
+        rows,
+        columns,
+        codes,
+        absmax,
+        absmaxCodes,
+        nestedAbsmax,
+        absmaxMap,
+        parts.offset ?? 0,
+      );
+    }
+    const bytes = new Uint8Array(toFloat32(weight).buffer);
+    return this.addon.makeWeight(0, rows, columns, bytes, null, null, null, null, 0);
+  }
+}
