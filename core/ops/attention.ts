@@ -70,7 +70,7 @@ function attendWithin(
 
 /** The sequences of `x`. */
 function split(x: tf.Tensor3D, lengths: number[]): tf.Tensor3D[] {
-  // The gradient of a split into one is wrong in tfjs 4.22: it takes its one dy for a list.
+  // The gradient of a split into one fails in tfjs 4.22: it takes its one dy for a list.
   return lengths.length === 1 ? [x] : tf.split(x, lengths, 0);
 }
 
