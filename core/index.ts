@@ -7,6 +7,7 @@ export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
 export { type ErrorCode, EvolveError } from './errors.js';
 export {
+  type ComputeType,
   DENSE_TYPES,
   type DenseType,
   DenseWeight,
