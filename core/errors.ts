@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   NOT_FINITE: 1,
   NO_GRADIENT: 1,
   WRITE_FAILED: 1,
+  OUT_OF_MEMORY: 1,
   INTERRUPTED: 130,
 } as const;
 

@@ -6,11 +6,19 @@
  *     weight.decode(0, out, target);      // rows 0 … out-1 as fp32
  */
 
+/** The arithmetic of a product. */
+export type ComputeType = 'int8' | 'bf16' | 'fp32';
+
 /** A frozen matrix `[rows, columns]`, row-major; for a linear layer `[out, in]`. */
 export interface FrozenWeight {
   readonly shape: readonly [rows: number, columns: number];
-  /** How the numbers are stored: f32, bf16, f16, int8, … What a device's kernels look at. */
+  /** How the numbers are stored: f32, bf16, f16, int8, nf4, … What a device's kernels look at. */
   readonly storage: string;
+  /**
+   * In which arithmetic a device with such kernels computes products with it; undefined leaves the choice to the
+   * device. The composed form always computes in fp32.
+   */
+  readonly compute?: ComputeType;
   /** The stored bytes, scales included: what the weight costs in memory. */
   readonly byteLength: number;
   /** Writes rows `start` … `end` − 1 as fp32 to the front of `target`. */
@@ -29,6 +37,7 @@ export class DenseWeight implements FrozenWeight {
     readonly shape: readonly [number, number],
     readonly storage: DenseType,
     readonly bytes: Uint8Array,
+    readonly compute?: ComputeType,
   ) {
     const expected = shape[0] * shape[1] * DENSE_TYPES[storage];
     if (bytes.byteLength !== expected) {

@@ -7,6 +7,7 @@ export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
 export { type ErrorCode, EvolveError } from './errors.js';
 export {
+  type ComputeType,
   DENSE_TYPES,
   type DenseType,
   DenseWeight,
@@ -18,6 +19,7 @@ export {
 export { checkpoint } from './gradients.js';
 export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
 export { type LinearAdapter, LinearSite } from './linear-site.js';
+export type { AdamWOptions } from './ops/adamw.js';
 export { type AttentionOptions, attention } from './ops/attention.js';
 export { crossEntropy } from './ops/cross-entropy.js';
 export { dispatch } from './ops/dispatch.js';

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { FrozenWeight } from '../frozen-weight.js';
 import { dispatch } from './dispatch.js';
 
 /** Which tokens attend to which: each to itself and those before it in its own sequence, unless `prefixes` opens more. */
@@ -11,6 +12,8 @@ export interface AttentionOptions {
   readonly prefixes?: Int32Array;
   /** `[heads]`: slopes[h] · (j − i) is added to the score of query i and key j (ALiBi, arXiv 2108.12409). */
   readonly slopes?: Float32Array;
+  /** A device that computes in several arithmetics takes that of products with this weight; else fp32. */
+  readonly precisionOf?: FrozenWeight;
 }
 
 /** Large enough that the softmax of a masked score is exactly 0. */

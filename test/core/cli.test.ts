@@ -136,7 +136,7 @@ describe('the command line', () => {
     it('unknown plugins and options of plugins, all at once', () =>
       refused(
         configuration('quantizer: int3', 'adapter: { rank: 3 }', 'device: gpu'),
-        'my.yaml:4:1: unknown quantizer "int3" (did you mean "int8"?); there are: int8, none',
+        'my.yaml:4:1: unknown quantizer "int3" (did you mean "int8"?); there are: int8, nf4, none',
         'my.yaml:5:12: unknown key "adapter.rank"',
         'my.yaml:6:1: unknown device "gpu"; there are: portable, tensorflow',
       ));
@@ -260,6 +260,6 @@ describe('the command line', () => {
     expect(stdout).to.match(/^ {2}lora +injectAdapters, save$/m);
     const lines = (await evolve(['plugins', '--json'])).stdout.trimEnd().split('\n');
     const names = lines.map((line) => JSON.parse(line).name);
-    expect(names).to.include.members(['alpaca', 'belle', 'cot', 'int8', 'portable']);
+    expect(names).to.include.members(['alpaca', 'belle', 'cot', 'int8', 'nf4', 'portable']);
   });
 });

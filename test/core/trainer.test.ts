@@ -369,9 +369,11 @@ describe('Trainer', () => {
     expect(readFileSync(foreign, 'utf8')).to.equal('keep me');
   });
 
-  it('trains over int8 weights', async () => {
-    await (await composeTestRun({ output, data, quantizer: 'int8', train: { maxSteps: 20 } })).trainer.run();
-    const all = losses();
-    expect(all[19]).to.be.below(0.9 * all[0]);
-  });
+  for (const quantizer of ['int8', 'nf4']) {
+    it(`trains over ${quantizer} weights`, async () => {
+      await (await composeTestRun({ output, data, quantizer, train: { maxSteps: 20 } })).trainer.run();
+      const all = losses();
+      expect(all[19]).to.be.below(0.9 * all[0]);
+    });
+  }
 });

@@ -87,7 +87,7 @@ export class LlamaModel extends CausalModel {
       rotary(split(layer.query.forward(x, pass), heads), angles),
       rotary(split(layer.key.forward(x, pass), kvHeads), angles),
       split(layer.value.forward(x, pass), kvHeads),
-      { scale: 1 / Math.sqrt(headDim), offsets },
+      { scale: 1 / Math.sqrt(headDim), offsets, precisionOf: layer.query.weight },
     );
     return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, heads * headDim]), pass);
   }

@@ -195,7 +195,9 @@ export function loadAddon(): Addon | { reason: string } {
   }
   const report = path.join(folder, 'build.json');
   if (!existsSync(report)) {
-    return { reason: 'its addon was not built when this was installed; allow install scripts and run npm rebuild' };
+    return {
+      reason: 'its addon was not built when this was installed; allow install scripts and run npm rebuild',
+    };
   }
   const { reason, advice } = JSON.parse(readFileSync(report, 'utf8')) as BuildReport;
   return { reason: `${reason?.split('\n')[0].replace(/:$/, '')}. ${advice}` };

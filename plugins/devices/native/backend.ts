@@ -1,7 +1,7 @@
 /** The TensorFlow.js backend: tensors in this process's memory, computed by the addon's kernels. */
 
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
-import { DataStorage, tf } from '../../../core/index.js';
+import { tf } from '../../../core/index.js';
 import type { Addon } from './addon.js';
 import { ArrayPool } from './memory.js';
 

@@ -88,14 +88,7 @@ async function build(): Promise<void> {
   ];
   // The longest first.
   await inParallel(units.reverse(), os.availableParallelism(), (unit) =>
-    run(compiler, [
-      ...flags,
-      ...unit.flags,
-      '-c',
-      path.join(SOURCES, unit.source),
-      '-o',
-      object(unit.name),
-    ]),
+    run(compiler, [...flags, ...unit.flags, '-c', path.join(SOURCES, unit.source), '-o', object(unit.name)]),
   );
   const addon = path.join(folder, 'evolve.node');
   const linkFlags = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
@@ -158,7 +151,9 @@ function run(command: string, args: readonly string[]): Promise<void> {
     const output: string[] = [];
     child.stdout.on('data', (data) => output.push(String(data)));
     child.stderr.on('data', (data) => output.push(String(data)));
-    child.on('error', (error) => reject(new BuildError(`${command} cannot be started: ${error.message}`, INSTALL)));
+    child.on('error', (error) =>
+      reject(new BuildError(`${command} cannot be started: ${error.message}`, INSTALL)),
+    );
     child.on('close', (code) => {
       log.push(`$ ${line}`, ...output);
       if (code === 0) return resolve();

@@ -85,7 +85,9 @@ function allocate(bytes: number): ArrayBuffer {
       // Told below.
     }
   }
-  throw outOfMemory(`${megabytes(bytes)} for a tensor, of ${megabytes(process.availableMemory())} that are free`);
+  throw outOfMemory(
+    `${megabytes(bytes)} for a tensor, of ${megabytes(process.availableMemory())} that are free`,
+  );
 }
 
 function megabytes(bytes: number): string {

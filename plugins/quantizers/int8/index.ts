@@ -1,24 +1,15 @@
 /** Stores the frozen linear layers in one byte a number. Embeddings, norms and the output layer stay as they are. */
 
-import { definePlugin, EvolveError } from '../../../core/index.js';
+import { definePlugin, z } from '../../../core/index.js';
+import { quantizeLinears } from '../linear-weights.js';
 import { quantizeInt8 } from './int8-weight.js';
 
 export default definePlugin({
   name: 'int8',
   apiVersion: 1,
   family: 'quantizers',
-  apply(trainer) {
-    trainer.hooks.quantize.tap((model) => {
-      for (const site of model.linears) {
-        if (site.isOutput) continue;
-        try {
-          site.weight = quantizeInt8(site.weight);
-        } catch (cause) {
-          const message = `${model.path}: ${site.name}.weight: ${(cause as Error).message}`;
-          throw new EvolveError('CHECKPOINT_INVALID', message, 'Get the checkpoint again.', { cause });
-        }
-      }
-      return model;
-    });
+  schema: z.strictObject({ compute: z.enum(['int8', 'bf16', 'fp32']).optional() }),
+  apply(trainer, { compute }) {
+    trainer.hooks.quantize.tap((model) => quantizeLinears(model, (weight) => quantizeInt8(weight, compute)));
   },
 });

@@ -1,4 +1,4 @@
-import type { FrozenWeight } from '../../../core/index.js';
+import type { ComputeType, FrozenWeight } from '../../../core/index.js';
 
 /**
  * A frozen weight in one byte a number: row i is `scales[i] · values[i]`, with `scales[i]` the row's largest
@@ -13,6 +13,7 @@ export class Int8Weight implements FrozenWeight {
     readonly values: Int8Array,
     /** `[rows]` */
     readonly scales: Float32Array,
+    readonly compute?: ComputeType,
   ) {}
 
   get byteLength(): number {
@@ -33,7 +34,7 @@ export class Int8Weight implements FrozenWeight {
  *
  * @throws RangeError where a number is not finite
  */
-export function quantizeInt8(weight: FrozenWeight): Int8Weight {
+export function quantizeInt8(weight: FrozenWeight, compute?: ComputeType): Int8Weight {
   const [rows, columns] = weight.shape;
   const values = new Int8Array(rows * columns);
   const scales = new Float32Array(rows);
@@ -49,5 +50,5 @@ export function quantizeInt8(weight: FrozenWeight): Int8Weight {
     const inverse = largest === 0 ? 0 : 127 / largest;
     for (let i = 0; i < columns; i++) values[row * columns + i] = Math.round(numbers[i] * inverse);
   }
-  return new Int8Weight(weight.shape, values, scales);
+  return new Int8Weight(weight.shape, values, scales, compute);
 }

@@ -1,10 +1,21 @@
 /** Leaves the frozen weights in the checkpoint's own type. */
 
-import { definePlugin } from '../../../core/index.js';
+import { DenseWeight, definePlugin, type FrozenWeight, z } from '../../../core/index.js';
+import { quantizeLinears } from '../linear-weights.js';
 
 export default definePlugin({
   name: 'none',
   apiVersion: 1,
   family: 'quantizers',
-  apply() {},
+  schema: z.strictObject({ compute: z.enum(['bf16', 'fp32']).optional() }),
+  apply(trainer, { compute }) {
+    if (!compute) return;
+    const withCompute = (weight: FrozenWeight) => {
+      if (weight instanceof DenseWeight) {
+        return new DenseWeight(weight.shape, weight.storage, weight.bytes, compute);
+      }
+      throw new TypeError(`compute is for weights in f32, f16 or bf16, but got one in ${weight.storage}`);
+    };
+    trainer.hooks.quantize.tap((model) => quantizeLinears(model, withCompute));
+  },
 });

@@ -1,9 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { DenseWeight, encodeFloats, type FrozenWeight, toFloat32 } from '../../../core/frozen-weight.js';
+import {
+  type DenseType,
+  DenseWeight,
+  encodeFloats,
+  type FrozenWeight,
+  toFloat32,
+} from '../../../core/frozen-weight.js';
 import { linear } from '../../../core/ops/linear.js';
 import { Random } from '../../../core/random.js';
 import { quantizeInt8 } from '../../../plugins/quantizers/int8/int8-weight.js';
+import { quantizeNf4 } from '../../../plugins/quantizers/nf4/quantize.js';
 import { forEachBackend } from '../../support/backends.js';
 import { checkGradient, expectClose, randomTensor } from '../../support/numbers.js';
 
@@ -15,19 +22,21 @@ const SHAPES = [
   [3, 4, 17],
 ] as const;
 
-/** How far a stored number may be from the original: half a unit in its last place, with some room. */
-const STORAGES = { f32: 0, bf16: 2 ** -8, f16: 2 ** -11, int8: 1 / 250 } as const;
+/** How far a stored number may be from the original: half the distance to its neighbour, with some room. */
+const STORAGES = { f32: 0, bf16: 2 ** -8, f16: 2 ** -11, int8: 1 / 250, nf4: 0.16 } as const;
 type Storage = keyof typeof STORAGES;
 
 function store(storage: Storage, shape: [number, number], values: Float32Array): FrozenWeight {
-  if (storage !== 'int8') return new DenseWeight(shape, storage, encodeFloats(storage, values));
-  return quantizeInt8(new DenseWeight(shape, 'f32', encodeFloats('f32', values)));
+  const dense = (type: DenseType) => new DenseWeight(shape, type, encodeFloats(type, values));
+  if (storage === 'int8') return quantizeInt8(dense('f32'));
+  if (storage === 'nf4') return quantizeNf4(dense('f32'), { doubleQuantization: true });
+  return dense(storage);
 }
 
 /** What the weight keeps in memory. */
 function storedBytes(weight: FrozenWeight): number[] {
-  const { bytes, values } = weight as unknown as { bytes?: Uint8Array; values?: Int8Array };
-  return [...(bytes ?? values!)];
+  const { bytes, values, codes } = weight as unknown as Record<string, Uint8Array | undefined>;
+  return [...(bytes ?? values ?? codes!)];
 }
 
 function reference(x: ArrayLike<number>, w: ArrayLike<number>, tokens: number, width: number, out: number) {

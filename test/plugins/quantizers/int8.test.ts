@@ -1,4 +1,3 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { DenseWeight, encodeFloats, toFloat32 } from '../../../core/index.js';
@@ -6,8 +5,8 @@ import { Random } from '../../../core/random.js';
 import { quantizeInt8 } from '../../../plugins/quantizers/int8/int8-weight.js';
 import { compose, floatsOf, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
-import { fixture, TemporaryFolder } from '../../support/files.js';
-import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
+import { type ExpectedLlama, LLAMA } from '../../support/llama-fixture.js';
+import { expectGradientsOfAdapter, expectNotFiniteRefused, storagesOf } from '../../support/quantizers.js';
 
 const weightOf = (shape: [number, number], values: number[] | Float32Array) =>
   new DenseWeight(shape, 'f32', encodeFloats('f32', Float32Array.from(values)));
@@ -56,17 +55,9 @@ describe('a weight in int8', () => {
 });
 
 describe('the quantizer int8', () => {
-  const int8 = { model: LLAMA, quantizer: 'int8' };
-
   it('takes every linear layer but the output, and leaves the logits near', () =>
-    withModel(int8, (model) => {
-      const stored = (isOutput: boolean) => [
-        ...new Set(
-          model.linears.filter((site) => site.isOutput === isOutput).map((site) => site.weight.storage),
-        ),
-      ];
-      expect(stored(false)).to.deep.equal(['int8']);
-      expect(stored(true)).to.deep.equal(['f32']);
+    withModel({ model: LLAMA, quantizer: 'int8' }, (model) => {
+      expect(storagesOf(model)).to.deep.equal({ layers: ['int8'], output: ['f32'] });
       const expected = readFixture<ExpectedLlama>('llama', 'expected.json');
       const [{ inputIds }] = expected.rows;
       const ids = Int32Array.from(inputIds);
@@ -81,38 +72,27 @@ describe('the quantizer int8', () => {
       expect(error / size).to.be.within(1e-4, 3e-2);
     }));
 
-  it('lets gradients through to an adapter', () =>
-    withModel({ ...int8, adapter: PEFT_ADAPTER }, (model) => {
-      const ids = Int32Array.from([1, 301, 274, 277, 288]);
-      const batch = model.collate([{ inputIds: ids, labels: ids }]);
-      const pass = { training: true, seed: 0, checkpointing: false };
-      const { value, grads } = tf.variableGrads(() => model.loss(batch, pass), [...model.trainable.values()]);
-      for (const [name, variable] of model.trainable) {
-        const size = tf.tidy(() => tf.norm(grads[variable.name]).dataSync()[0]);
-        expect(size, name).to.be.above(1e-3);
-      }
-      tf.dispose([value, grads]);
-    }));
+  it('lets gradients through to an adapter', () => expectGradientsOfAdapter('int8'));
 
-  it('takes no options', () =>
-    expectError(() => compose({ quantizer: { name: 'int8', bits: 4 } }), 'PLUGIN_INVALID', 'quantizer.bits'));
+  it('says what the layers are computed in; the output is left to the device', async () => {
+    const computeOf = (quantizer: string | object) =>
+      withModel({ model: LLAMA, quantizer }, (model) =>
+        model.linears.map(({ weight, isOutput }) => (isOutput ? 'output' : weight.compute)),
+      );
+    expect(new Set(await computeOf('int8'))).to.deep.equal(new Set([undefined, 'output']));
+    expect(new Set(await computeOf({ name: 'int8', compute: 'bf16' }))).to.deep.equal(
+      new Set(['bf16', 'output']),
+    );
+  });
 
-  it('refuses a checkpoint with a number that is not finite, and names the tensor and the row', async () => {
-    const folder = new TemporaryFolder();
-    try {
-      cpSync(fixture('llama'), folder.path, { recursive: true });
-      const file = folder.join('model.safetensors');
-      const bytes = readFileSync(file);
-      const length = Number(bytes.readBigUInt64LE(0));
-      const header = JSON.parse(bytes.toString('utf8', 8, 8 + length));
-      const name = 'model.layers.1.mlp.up_proj.weight';
-      const at = 8 + length + header[name].data_offsets[0] + 4 * (3 * 32 + 7);
-      bytes.writeFloatLE(Number.POSITIVE_INFINITY, at);
-      writeFileSync(file, bytes);
-      const load = () => withModel({ model: { path: folder.path }, quantizer: 'int8' }, () => {});
-      await expectError(load, 'CHECKPOINT_INVALID', folder.path, name, 'row 3 holds Infinity');
-    } finally {
-      folder.remove();
+  it('refuses other options', async () => {
+    for (const options of [{ bits: 4 }, { compute: 'fp16' }]) {
+      const [key] = Object.keys(options);
+      const load = () => compose({ quantizer: { name: 'int8', ...options } });
+      await expectError(load, 'PLUGIN_INVALID', `quantizer.${key}`);
     }
   });
+
+  it('refuses a checkpoint with a number that is not finite, and names the tensor and the row', () =>
+    expectNotFiniteRefused('int8'));
 });

@@ -1,7 +1,7 @@
 import type { AttentionOptions, tf } from '../../../../core/index.js';
 import type { AttentionShape } from '../addon.js';
 import { computeOf } from '../weights.js';
-import { gradient, kernel, type Native, once, tensorOf } from './kit.js';
+import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
 export function registerAttention({ backend }: Native): void {
   const { addon } = backend;
@@ -26,27 +26,25 @@ export function registerAttention({ backend }: Native): void {
     { inputs: ['q', 'k', 'v'], outputs: [true, true] },
     ([dy], saved, options) => {
       const [q, k, v] = saved;
-      const all = once(() => {
-        const gradients = [q, k, v].map((x) => backend.output(x.shape));
-        const [dq, dk, dv] = gradients.map(({ values }) => values);
-        const [queries, keys, values, y, logSums] = saved.map((x) => backend.floats(x));
-        const sequences = options.offsets.length - 1;
-        addon.attentionGradient(
-          queries,
-          keys,
-          values,
-          y,
-          backend.floats(dy),
-          logSums,
-          dq,
-          dk,
-          dv,
-          sequences,
-          ...shapeOf(q, k, options),
-        );
-        return gradients.map(({ info }) => tensorOf(info));
-      });
-      return { q: () => all()[0], k: () => all()[1], v: () => all()[2] };
+      const gradients = [q, k, v].map((x) => backend.output(x.shape));
+      const [dq, dk, dv] = gradients.map(({ values }) => values);
+      const [queries, keys, values, y, logSums] = saved.map((x) => backend.floats(x));
+      const sequences = options.offsets.length - 1;
+      addon.attentionGradient(
+        queries,
+        keys,
+        values,
+        y,
+        backend.floats(dy),
+        logSums,
+        dq,
+        dk,
+        dv,
+        sequences,
+        ...shapeOf(q, k, options),
+      );
+      const [byQ, byK, byV] = gradients.map(({ info }) => tensorOf(info));
+      return { q: () => byQ, k: () => byK, v: () => byV };
     },
   );
 }

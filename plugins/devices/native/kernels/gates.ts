@@ -1,4 +1,4 @@
-import { gradient, kernel, type Native, once, tensorOf } from './kit.js';
+import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
 interface DropoutAttrs {
   readonly rate: number;
@@ -15,14 +15,12 @@ export function registerGates({ backend }: Native): void {
     return y.info;
   });
   gradient('SwiGlu', { inputs: ['gate', 'up'] }, ([dy], [gate, up]) => {
-    const both = once(() => {
-      const dgate = backend.output(gate.shape);
-      const dup = backend.output(up.shape);
-      const [g, u, d] = [gate, up, dy].map((x) => backend.floats(x));
-      addon.swigluGradient(g, u, d, gate.size, dgate.values, dup.values);
-      return [tensorOf(dgate.info), tensorOf(dup.info)];
-    });
-    return { gate: () => both()[0], up: () => both()[1] };
+    const dgate = backend.output(gate.shape);
+    const dup = backend.output(up.shape);
+    const [g, u, d] = [gate, up, dy].map((x) => backend.floats(x));
+    addon.swigluGradient(g, u, d, gate.size, dgate.values, dup.values);
+    const [byGate, byUp] = [tensorOf(dgate.info), tensorOf(dup.info)];
+    return { gate: () => byGate, up: () => byUp };
   });
 
   kernel('Gelu', ({ x }) => {

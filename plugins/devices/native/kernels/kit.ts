@@ -44,7 +44,10 @@ export function fasterKernel<A = Attrs>(
   });
 }
 
-/** The gradient of one of the kernels above: thunks by the input's name. */
+/**
+ * The gradient of one of the kernels above: thunks by the input's name. What several thunks share is computed before
+ * them, since TensorFlow.js frees what one of them makes before it calls the next.
+ */
 export function gradient<A = Attrs>(
   name: string,
   saves: { inputs?: string[]; outputs?: boolean[] },
@@ -54,21 +57,11 @@ export function gradient<A = Attrs>(
     kernelName: name,
     inputsToSave: saves.inputs ?? [],
     outputsToSave: saves.outputs ?? [],
-    gradFunc: (dy, saved, attrs) =>
-      compute(([] as tf.Tensor[]).concat(dy), saved, attrs as A) as unknown as tf.NamedGradientMap,
+    gradFunc: (dy, saved, attrs) => compute(([] as tf.Tensor[]).concat(dy), saved, attrs as A),
   });
 }
 
 /** Of a kernel's result the tensor, which the running tidy frees. */
 export function tensorOf(info: tf.TensorInfo): tf.Tensor {
   return tf.engine().makeTensorFromTensorInfo(info);
-}
-
-/** Computes at the first call; later calls yield the same. */
-export function once<T>(compute: () => T): () => T {
-  let result: { value: T } | undefined;
-  return () => {
-    result ??= { value: compute() };
-    return result.value;
-  };
 }

@@ -3,7 +3,7 @@
 import type { FrozenWeight, tf } from '../../../../core/index.js';
 import type { Branch } from '../addon.js';
 import { computeOf } from '../weights.js';
-import { gradient, kernel, type Native, once, tensorOf } from './kit.js';
+import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
 interface LinearAttrs {
   readonly weight: FrozenWeight;
@@ -67,26 +67,24 @@ export function registerLinear({ backend, weights, outlierThreshold }: Native): 
   kernel<LoraAttrs>('LoraLinear', ({ x, a, b }, attrs) => forward(x, attrs, branchOf(a, b, attrs)));
   gradient<LoraAttrs>('LoraLinear', { inputs: ['x', 'a', 'b'] }, ([dy], [x, a, b], attrs) => {
     const branch = branchOf(a, b, attrs);
-    const ofBranch = once(() => {
-      const da = backend.output(a.shape);
-      const db = backend.output(b.shape);
-      const [tokens, inputs] = x.shape;
-      addon.branchGradient(
-        backend.floats(x),
-        backend.floats(dy),
-        tokens,
-        inputs,
-        b.shape[0],
-        da.values,
-        db.values,
-        ...branch,
-      );
-      return [tensorOf(da.info), tensorOf(db.info)];
-    });
+    const da = backend.output(a.shape);
+    const db = backend.output(b.shape);
+    const [tokens, inputs] = x.shape as [number, number];
+    addon.branchGradient(
+      backend.floats(x),
+      backend.floats(dy),
+      tokens,
+      inputs,
+      b.shape[0],
+      da.values,
+      db.values,
+      ...branch,
+    );
+    const ofBranch = { a: tensorOf(da.info), b: tensorOf(db.info) };
     return {
       x: () => backward(dy, attrs.weight, branch),
-      a: () => ofBranch()[0],
-      b: () => ofBranch()[1],
+      a: () => ofBranch.a,
+      b: () => ofBranch.b,
     };
   });
 }

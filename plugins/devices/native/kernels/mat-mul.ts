@@ -11,7 +11,8 @@ interface MatMulAttrs {
 export function registerMatMul({ backend }: Native): void {
   fasterKernel<MatMulAttrs>('BatchMatMul', ({ a, b }, { transposeA = false, transposeB = false }) => {
     const batch = batchOf(a);
-    const sizeOf = (info: tf.TensorInfo) => info.shape.slice(-2).reduce((product, extent) => product * extent, 1);
+    const sizeOf = (info: tf.TensorInfo) =>
+      info.shape.slice(-2).reduce((product, extent) => product * extent, 1);
     // Batches that broadcast are the plain kernel's; so is what has no element.
     if (a.dtype !== 'float32' || b.dtype !== 'float32') return undefined;
     if (batch.join() !== batchOf(b).join() || sizeOf(a) === 0 || sizeOf(b) === 0) return undefined;

@@ -1,5 +1,5 @@
 import type { tf } from '../../../../core/index.js';
-import { gradient, kernel, type Native, once, tensorOf } from './kit.js';
+import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
 interface NormAttrs {
   readonly epsilon: number;
@@ -19,7 +19,16 @@ export function registerNorms({ backend }: Native): void {
     const [rows, columns] = x.shape;
     const compute = (dweight: Float32Array | null) => {
       const dx = backend.output(x.shape);
-      addon.rmsNormGradient(floats(x), floats(weight), floats(dy), rows, columns, epsilon, dx.values, dweight);
+      addon.rmsNormGradient(
+        floats(x),
+        floats(weight),
+        floats(dy),
+        rows,
+        columns,
+        epsilon,
+        dx.values,
+        dweight,
+      );
       return tensorOf(dx.info);
     };
     return {
@@ -39,12 +48,20 @@ export function registerNorms({ backend }: Native): void {
   });
   gradient<NormAttrs>('LayerNorm', { inputs: ['x', 'weight'] }, ([dy], [x, weight], { epsilon }) => {
     const [rows, columns] = x.shape;
-    const all = once(() => {
-      const outputs = [x, weight, weight].map(({ shape }) => backend.output(shape));
-      const [dx, dweight, dbias] = outputs.map(({ values }) => values);
-      addon.layerNormGradient(floats(x), floats(weight), floats(dy), rows, columns, epsilon, dx, dweight, dbias);
-      return outputs.map(({ info }) => tensorOf(info));
-    });
-    return { x: () => all()[0], weight: () => all()[1], bias: () => all()[2] };
+    const outputs = [x, weight, weight].map(({ shape }) => backend.output(shape));
+    const [dx, dweight, dbias] = outputs.map(({ values }) => values);
+    addon.layerNormGradient(
+      floats(x),
+      floats(weight),
+      floats(dy),
+      rows,
+      columns,
+      epsilon,
+      dx,
+      dweight,
+      dbias,
+    );
+    const [byX, byWeight, byBias] = outputs.map(({ info }) => tensorOf(info));
+    return { x: () => byX, weight: () => byWeight, bias: () => byBias };
   });
 }

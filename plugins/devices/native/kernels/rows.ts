@@ -21,7 +21,7 @@ export function registerRows({ backend, weights }: Native): void {
   });
   gradient<{ indices: Int32Array }>('SelectRows', { inputs: ['x'] }, ([dy], [x], { indices }) => ({
     x: () => {
-      const columns = x.shape[1];
+      const [, columns] = x.shape as [number, number];
       const dx = backend.output(x.shape);
       dx.values.fill(0);
       const from = backend.floats(dy);

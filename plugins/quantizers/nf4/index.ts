@@ -1,0 +1,22 @@
+/**
+ * Stores the frozen linear layers in half a byte a number, as QLoRA does. Embeddings, norms and the output layer stay
+ * as they are.
+ */
+
+import { definePlugin, z } from '../../../core/index.js';
+import { quantizeLinears } from '../linear-weights.js';
+import { quantizeNf4 } from './quantize.js';
+
+export default definePlugin({
+  name: 'nf4',
+  apiVersion: 1,
+  family: 'quantizers',
+  schema: z.strictObject({
+    /** Stores the scales of the blocks in one byte instead of four: 4.13 bits a number instead of 4.5. */
+    doubleQuantization: z.boolean().default(true),
+    compute: z.enum(['bf16', 'fp32']).optional(),
+  }),
+  apply(trainer, options) {
+    trainer.hooks.quantize.tap((model) => quantizeLinears(model, (weight) => quantizeNf4(weight, options)));
+  },
+});

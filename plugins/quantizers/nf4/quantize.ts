@@ -1,0 +1,145 @@
+/**
+ * A frozen weight -> nf4, bit for bit as bitsandbytes' reference implementation (its backend `default`) does it from
+ * f32, f16 and bf16. Numbers are rounded to fp32 wherever it has them in fp32.
+ */
+
+import type { ComputeType, FrozenWeight } from '../../../core/index.js';
+import { BLOCK, NESTED_BLOCK, Nf4Weight, type QuantizedAbsmax } from './nf4-weight.js';
+import { DYNAMIC_MAP, middlesOf, NF4_VALUES } from './tables.js';
+
+export interface Nf4Options {
+  /** The absmax of the blocks are quantized too. */
+  readonly doubleQuantization: boolean;
+  readonly compute?: ComputeType;
+}
+
+/** About how many numbers are in fp32 at a time. */
+const CHUNK = 65536;
+
+/**
+ * Quantizes in blocks of 64 numbers, a few rows at a time.
+ *
+ * @throws RangeError where a number is not finite
+ */
+export function quantizeNf4(weight: FrozenWeight, options: Nf4Options): Nf4Weight {
+  const [rows, columns] = weight.shape;
+  const codes = new Uint8Array(Math.ceil((rows * columns) / 2));
+  const absmax = new Float32Array(Math.ceil((rows * columns) / BLOCK));
+  const rowsAtOnce = Math.min(rows, Math.max(1, Math.floor(CHUNK / columns)));
+  const numbers = new Float32Array(BLOCK + rowsAtOnce * columns);
+  // Numbers of a block that goes on in the next rows.
+  let held = 0;
+  let block = 0;
+  for (let row = 0; row < rows; row += rowsAtOnce) {
+    const end = Math.min(rows, row + rowsAtOnce);
+    weight.decode(row, end, numbers.subarray(held));
+    held += (end - row) * columns;
+    let start = 0;
+    for (; held - start >= BLOCK || (end === rows && start < held); start += BLOCK) {
+      const stop = Math.min(held, start + BLOCK);
+      absmax[block] = normalize(numbers, start, stop, BLOCK);
+      if (!Number.isFinite(absmax[block])) throw notFinite(numbers, start, block, columns);
+      encode(numbers, start, stop, codes, (block * BLOCK) / 2);
+      block++;
+    }
+    numbers.copyWithin(0, start, held);
+    held -= start;
+  }
+  const scales = options.doubleQuantization ? quantizeAbsmax(absmax) : { absmax };
+  return new Nf4Weight(weight.shape, codes, scales, options.compute);
+}
+
+/**
+ * Double quantization. What is left of `absmax` is of no use.
+ *
+ * The mean is that of exact sums, rounded once: the order in which PyTorch adds in fp32, and with it the last bit,
+ * depends on the machine.
+ */
+function quantizeAbsmax(absmax: Float32Array): QuantizedAbsmax {
+  let sum = 0;
+  for (const value of absmax) sum += value;
+  const offset = Math.fround(sum / absmax.length);
+  for (let i = 0; i < absmax.length; i++) absmax[i] -= offset;
+
+  const absmaxCodes = new Uint8Array(absmax.length);
+  const nestedAbsmax = new Float32Array(Math.ceil(absmax.length / NESTED_BLOCK));
+  for (let block = 0; block < nestedAbsmax.length; block++) {
+    const start = block * NESTED_BLOCK;
+    const stop = Math.min(absmax.length, start + NESTED_BLOCK);
+    nestedAbsmax[block] = normalize(absmax, start, stop, NESTED_BLOCK);
+    for (let i = start; i < stop; i++) absmaxCodes[i] = dynamicCode(absmax[i]);
+  }
+  return { absmaxCodes, nestedAbsmax, offset };
+}
+
+/** By less than this nothing is divided, so that a block of zeros stays one. */
+const SMALLEST = Math.fround(1e-38);
+
+/**
+ * Scales a block to −1 … 1 in place, and returns the absmax to store. A block cut short by the end of the matrix is
+ * divided by its absmax, a whole one multiplied by the reciprocal: bitsandbytes rounds them so.
+ *
+ * @returns the first number that is not finite, where there is one; nothing is scaled then
+ */
+function normalize(values: Float32Array, start: number, stop: number, wholeSize: number): number {
+  let largest = 0;
+  for (let i = start; i < stop; i++) {
+    const magnitude = Math.abs(values[i]);
+    if (magnitude <= largest) continue;
+    if (!Number.isFinite(magnitude)) return values[i];
+    largest = magnitude;
+  }
+  const divisor = Math.max(largest, SMALLEST);
+  if (stop - start < wholeSize) {
+    for (let i = start; i < stop; i++) values[i] /= divisor;
+    return divisor;
+  }
+  const inverse = Math.fround(1 / divisor);
+  for (let i = start; i < stop; i++) values[i] *= inverse;
+  return largest;
+}
+
+function notFinite(numbers: Float32Array, start: number, block: number, columns: number): RangeError {
+  const at = numbers.subarray(start).findIndex((number) => !Number.isFinite(number));
+  const row = Math.floor((block * BLOCK + at) / columns);
+  return new RangeError(`row ${row} holds ${numbers[start + at]}`);
+}
+
+// The line −1 … 1 in bins so narrow that none has more than one of the middles between the 16 values: a number's code
+// is the one at its bin's begin, or the next where it lies above the bin's middle. A middle itself has the lower code.
+const BINS_PER_UNIT = 16;
+const binOf = (value: number) => ((value + 1) * BINS_PER_UNIT) | 0;
+const MIDDLES = middlesOf(NF4_VALUES);
+const BINS = Array.from({ length: binOf(1) + 1 }, (_, bin) => bin);
+const FIRST_CODES = Uint8Array.from(BINS, (bin) => MIDDLES.filter((middle) => binOf(middle) < bin).length);
+const BIN_MIDDLES = Float32Array.from(
+  BINS,
+  (bin) => MIDDLES.find((middle) => binOf(middle) === bin) ?? Number.POSITIVE_INFINITY,
+);
+
+function nf4Code(value: number): number {
+  const bin = binOf(value);
+  return FIRST_CODES[bin] + Number(value > BIN_MIDDLES[bin]);
+}
+
+/** Two codes a byte, from `at` on; an odd last number is followed by the code of 0. */
+function encode(values: Float32Array, start: number, stop: number, codes: Uint8Array, at: number): void {
+  let byte = at;
+  for (let i = start; i < stop; i += 2) {
+    codes[byte++] = (nf4Code(values[i]) << 4) | nf4Code(i + 1 < stop ? values[i + 1] : 0);
+  }
+}
+
+const DYNAMIC_MIDDLES = middlesOf(DYNAMIC_MAP);
+
+/** How many of the middles lie below `value`, by bisection. */
+function dynamicCode(value: number): number {
+  let low = 0;
+  let high = DYNAMIC_MIDDLES.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (DYNAMIC_MIDDLES[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
