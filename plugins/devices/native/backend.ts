@@ -77,11 +77,14 @@ export class NativeBackend extends MathBackendCPU {
   }
 
   override disposeData(dataId: object, force = false): boolean {
-    const entry = this.data.has(dataId) ? this.#peek(dataId) : undefined;
-    if (entry?.pooled && (force || entry.refCount === 1)) {
-      this.pool.give(entry.pooled);
-      entry.pooled = undefined;
+    if (!this.data.has(dataId)) return true;
+    const entry = this.#peek(dataId);
+    if (!force && entry.refCount > 1) {
+      entry.refCount--;
+      return false;
     }
-    return super.disposeData(dataId, force);
+    if (entry.pooled) this.pool.give(entry.pooled);
+    entry.pooled = undefined;
+    return super.disposeData(dataId, true);
   }
 }

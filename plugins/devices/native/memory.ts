@@ -9,22 +9,17 @@ import { EvolveError } from '../../../core/index.js';
 const SMALLEST_BYTES = 4096;
 /** A kept array is given away for a need of at least half its size. */
 const WORST_FIT = 2;
-/** Arrays that nobody uses are dropped, the longest unused first, when they exceed this share of what is in use. */
-const IDLE_SHARE = 0.25;
+/** With unused arrays the pool holds at most this many times what was ever in use at once. */
+const MOST_HELD = 1.25;
 /** From here on, what is asked for is compared with what the machine has. */
 const CHECKED_BYTES = 64 * 2 ** 20;
 
 export class ArrayPool {
-  /** Unused buffers, the longest unused first. */
-  #idle: ArrayBuffer[] = [];
+  /** Unused buffers by their size; the size that was longest not asked for comes first. */
+  readonly #idle = new Map<number, ArrayBuffer[]>();
   #idleBytes = 0;
   #usedBytes = 0;
-  #peakBytes = 0;
-
-  /** The most that tensors took at a time, in bytes. */
-  get peakBytes(): number {
-    return this.#peakBytes;
-  }
+  #peakUsedBytes = 0;
 
   /**
    * An array of `size` numbers, whatever they are.
@@ -34,19 +29,22 @@ export class ArrayPool {
   take(size: number): Float32Array {
     const bytes = size * 4;
     if (bytes < SMALLEST_BYTES) return new Float32Array(size);
-    const buffer = this.#reuse(bytes) ?? allocate(rounded(bytes));
+    const buffer = this.#reuse(rounded(bytes)) ?? this.#allocate(rounded(bytes));
     this.#usedBytes += buffer.byteLength;
-    this.#peakBytes = Math.max(this.#peakBytes, this.#usedBytes + this.#idleBytes);
+    this.#peakUsedBytes = Math.max(this.#peakUsedBytes, this.#usedBytes);
     return new Float32Array(buffer, 0, size);
   }
 
   /** Takes back an array of `take` that nobody reads any more. */
   give(array: Float32Array): void {
     const buffer = array.buffer as ArrayBuffer;
-    if (buffer.byteLength < SMALLEST_BYTES) return;
+    const { byteLength } = buffer;
+    if (byteLength < SMALLEST_BYTES) return;
     this.forget(array);
-    this.#idle.push(buffer);
-    this.#idleBytes += buffer.byteLength;
+    const same = this.#idle.get(byteLength);
+    if (same) same.push(buffer);
+    else this.#idle.set(byteLength, [buffer]);
+    this.#idleBytes += byteLength;
   }
 
   /** An array of `take` that somebody else may hold on to: it is left to the garbage collector. */
@@ -55,19 +53,29 @@ export class ArrayPool {
   }
 
   #reuse(bytes: number): ArrayBuffer | undefined {
-    let best = -1;
-    for (const [i, { byteLength }] of this.#idle.entries()) {
-      if (byteLength < bytes || byteLength > bytes * WORST_FIT) continue;
-      if (best < 0 || byteLength <= this.#idle[best].byteLength) best = i;
+    for (let size = bytes; size <= bytes * WORST_FIT; size = rounded(size + 1)) {
+      const buffers = this.#idle.get(size);
+      if (!buffers) continue;
+      const buffer = buffers.pop() as ArrayBuffer;
+      this.#idle.delete(size);
+      if (buffers.length > 0) this.#idle.set(size, buffers);
+      this.#idleBytes -= size;
+      return buffer;
     }
-    if (best < 0) {
-      const allowed = IDLE_SHARE * (this.#usedBytes + bytes);
-      while (this.#idleBytes > allowed) this.#idleBytes -= (this.#idle.shift() as ArrayBuffer).byteLength;
-      return undefined;
+    return undefined;
+  }
+
+  #allocate(bytes: number): ArrayBuffer {
+    const most = MOST_HELD * Math.max(this.#peakUsedBytes, this.#usedBytes + bytes);
+    for (const [size, buffers] of this.#idle) {
+      while (buffers.length > 0 && this.#usedBytes + this.#idleBytes + bytes > most) {
+        buffers.pop();
+        this.#idleBytes -= size;
+      }
+      if (buffers.length > 0) break;
+      this.#idle.delete(size);
     }
-    const [buffer] = this.#idle.splice(best, 1);
-    this.#idleBytes -= buffer.byteLength;
-    return buffer;
+    return allocate(bytes);
   }
 }
 

@@ -66,7 +66,9 @@ class Pool {
     }
     wake_.notify_all();
     take(0);
-    while (busy_.load(std::memory_order_acquire) > 0) pause();
+    // Where other processes have the cores, a worker may be waiting for the very core that spins here.
+    for (int spin = 0; busy_.load(std::memory_order_acquire) > 0; spin++)
+      spin < kSpins ? pause() : std::this_thread::yield();
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
