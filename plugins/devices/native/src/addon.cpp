@@ -76,7 +76,7 @@ class Args {
     branch.a = floats(i, branch.rank * in);
     branch.b = floats(i + 1, out * branch.rank);
     branch.scaling = static_cast<float>(number(i + 3));
-    branch.dropout = static_cast<float>(number(i + 4));
+    branch.dropout = number(i + 4);
     branch.seed = static_cast<uint32_t>(integer(i + 5));
     return true;
   }
@@ -414,8 +414,8 @@ napi_value rotary(const Args& args) {
 /** (x, size, rate, seed, y) */
 napi_value dropout(const Args& args) {
   const int64_t size = args.integer(1);
-  kernels->dropout(args.floats(0, size), size, static_cast<float>(args.number(2)),
-                   static_cast<uint32_t>(args.integer(3)), args.floats(4, size));
+  kernels->dropout(args.floats(0, size), size, args.number(2), static_cast<uint32_t>(args.integer(3)),
+                   args.floats(4, size));
   return nullptr;
 }
 
@@ -455,7 +455,7 @@ napi_value sumOfSquares(const Args& args) {
 /** (value, gradient, mean, square, size, learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, step, value, mean, square) */
 napi_value adamw(const Args& args) {
   const int64_t size = args.integer(4);
-  const auto number = [&](int i) { return static_cast<float>(args.number(i)); };
+  const auto number = [&](int i) { return args.number(i); };
   const double step = args.number(11);
   const AdamW options{number(5), number(6), number(7), number(8), number(9), number(10),
                       1 - std::pow(args.number(6), step), 1 - std::pow(args.number(7), step)};

@@ -38,7 +38,8 @@ struct Branch {
   /** [out, rank] */
   const float* b;
   int64_t rank;
-  float scaling, dropout;
+  float scaling;
+  double dropout;
   uint32_t seed;
 };
 
@@ -56,7 +57,7 @@ struct AttentionShape {
 };
 
 struct AdamW {
-  float learningRate, beta1, beta2, epsilon, weightDecay, gradientScale;
+  double learningRate, beta1, beta2, epsilon, weightDecay, gradientScale;
   /** 1 − beta^step */
   double correction1, correction2;
 };
@@ -114,7 +115,7 @@ struct Kernels {
   /** x [tokens, heads, headDim]; each of `parts` equal parts of a head is turned in half form; `sign` −1 turns back. */
   void (*rotary)(const float* x, const float* cos, const float* sin, int64_t tokens, int64_t heads, int64_t headDim,
                  int64_t parts, float sign, float* y);
-  void (*dropout)(const float* x, int64_t size, float rate, uint32_t seed, float* y);
+  void (*dropout)(const float* x, int64_t size, double rate, uint32_t seed, float* y);
 
   // ---- rows and elements
 
