@@ -117,6 +117,7 @@ export interface Addon {
     labels: Int32Array,
     dx: Optional,
     dw: Optional,
+    pieceBytes: number,
   ): number;
   rmsNorm(x: F, weight: F, rows: number, columns: number, epsilon: number, y: F): void;
   rmsNormGradient(

@@ -75,9 +75,10 @@ async function build(): Promise<void> {
   const state = fingerprint(compiler, flags);
   if (readState() === state) return;
 
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const object = (name: string) => path.join(folder, `${name}.o`);
+  // What is there stays in use until the new one takes its place.
+  const objectFolder = path.join(folder, 'objects');
+  mkdirSync(objectFolder, { recursive: true });
+  const object = (name: string) => path.join(objectFolder, `${name}.o`);
   const units = [
     ...['addon', 'isa', 'threads'].map((name) => ({ name, source: `${name}.cpp`, flags: [] as string[] })),
     ...ISAS.map(({ name, table, flags }) => ({
@@ -95,7 +96,7 @@ async function build(): Promise<void> {
   const objects = units.map(({ name }) => object(name));
   await run(compiler, [...FLAGS, '-shared', ...linkFlags, ...objects, '-o', `${addon}.partial`]);
   renameSync(`${addon}.partial`, addon);
-  for (const file of objects) rmSync(file);
+  rmSync(objectFolder, { recursive: true });
   report({ status: 'built', state, compiler });
 }
 

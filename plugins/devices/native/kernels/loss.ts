@@ -2,6 +2,9 @@ import { type FrozenWeight, tf } from '../../../../core/index.js';
 import { computeOf } from '../weights.js';
 import { gradient, kernel, type Native } from './kit.js';
 
+/** How much memory the logits may take: those of a few hundred tokens. */
+const PIECE_BYTES = 64 * 2 ** 20;
+
 interface LossAttrs {
   readonly weight: FrozenWeight;
   readonly bias: tf.Tensor | null;
@@ -22,6 +25,7 @@ export function registerLoss({ backend, weights }: Native): void {
       labels,
       training ? dx.values : null,
       null,
+      PIECE_BYTES,
     );
     return [backend.makeTensorInfo([], 'float32', Float32Array.of(loss)), dx.info];
   });

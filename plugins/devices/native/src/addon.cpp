@@ -155,6 +155,7 @@ napi_value open(const Args& args) {
     if (!found) throw std::invalid_argument("this CPU cannot run " + wanted);
     kernels = found;
   }
+  kernels->forget();
   setThreads(static_cast<int>(args.integer(1)));
   return toValue(args.env, kernels->name);
 }
@@ -324,7 +325,7 @@ napi_value attentionGradient(const Args& args) {
   return nullptr;
 }
 
-/** (x, tokens, weight, compute, bias, labels, dx or null, dw or null) -> the summed loss */
+/** (x, tokens, weight, compute, bias, labels, dx or null, dw or null, pieceBytes) -> the summed loss */
 napi_value linearCrossEntropy(const Args& args) {
   const int64_t tokens = args.integer(1);
   const Weight& w = args.weight(2);
@@ -332,7 +333,7 @@ napi_value linearCrossEntropy(const Args& args) {
   for (int64_t i = 0; i < tokens; i++)
     if (labels[i] < 0 || labels[i] >= w.rows) args.fail(5, "holds a label outside the vocabulary");
   return toValue(args.env, kernels->linearCrossEntropy(args.floats(0, tokens * w.columns), tokens, w, args.compute(3),
-                                                       args.floatsOrNull(4, w.rows), labels,
+                                                       args.floatsOrNull(4, w.rows), labels, args.integer(8),
                                                        args.floatsOrNull(6, tokens * w.columns),
                                                        args.floatsOrNull(7, w.rows * w.columns)));
 }

@@ -153,7 +153,7 @@ void normGradient(const float* x, const float* weight, const float* dy, int64_t 
   const int64_t tasks = (rows + kNormRows - 1) / kNormRows;
   float* partial = nullptr;
   if (dweight) {
-    partial = static_cast<float*>(scratch(0, slot::sums, tasks * 2 * columns * 4));
+    partial = static_cast<float*>(scratch(0, slot::partials, tasks * 2 * columns * 4));
     std::fill(partial, partial + tasks * 2 * columns, 0.0f);
   }
   const auto size = static_cast<float>(columns);
@@ -256,7 +256,7 @@ inline void decode(const Weight& w, int64_t start, int64_t end, float* target) {
 
 inline double sumOfSquares(const float* x, int64_t size) {
   const int64_t tasks = (size + kPiece - 1) / kPiece;
-  auto* sums = static_cast<double*>(scratch(0, slot::sums, tasks * 8));
+  auto* sums = static_cast<double*>(scratch(0, slot::partials, tasks * 8));
   inPieces(size, [&](int64_t start, int64_t end) {
     double total = 0;
     for (int64_t i = start; i < end; i++) total += static_cast<double>(x[i]) * x[i];

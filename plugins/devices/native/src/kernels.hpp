@@ -71,6 +71,8 @@ struct Kernels {
    * than twice the time. Null where there is no choice. Takes less than a millisecond.
    */
   bool (*bf16Pays)();
+  /** Forgets what `linear` packed, since the kernels of other instruction sets use the same memory. */
+  void (*forget)();
 
   // ---- products
 
@@ -93,9 +95,12 @@ struct Kernels {
                     float* logSums);
   void (*attentionGradient)(const float* q, const float* k, const float* v, const float* y, const float* dy,
                             const float* logSums, const AttentionShape& shape, float* dq, float* dk, float* dv);
-  /** Returns Σ logsumexp − logit[label]; writes the gradients dx [tokens, hidden] and dw, where they are not null. */
+  /**
+   * Returns Σ logsumexp − logit[label]; writes the gradients dx [tokens, hidden] and dw, where they are not null. The
+   * logits take about `pieceBytes` at a time.
+   */
   double (*linearCrossEntropy)(const float* x, int64_t tokens, const Weight& w, Compute compute, const float* bias,
-                               const int32_t* labels, float* dx, float* dw);
+                               const int32_t* labels, int64_t pieceBytes, float* dx, float* dw);
 
   // ---- norms and gates
 

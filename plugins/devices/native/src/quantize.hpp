@@ -1,6 +1,7 @@
 // Numbers -> int8, row by row: frozen weights once, activations and their gradients on the fly.
 #pragma once
 #include <atomic>
+#include <cfloat>
 
 #include "gemm.hpp"
 
@@ -19,6 +20,9 @@ struct QuantizedLeft {
 };
 
 constexpr int64_t kRowsATask = 16;
+
+/** A row's scale: 127 steps to its largest magnitude, but none so small that its inverse is infinite. */
+inline float stepOf(float largest) { return largest > 0 ? std::max(largest / 127, FLT_MIN) : 0.0f; }
 
 /** The largest magnitude, and the sum of squares, of `count` numbers times `factors` (or null). */
 inline void measure(const float* x, const float* factors, int64_t count, float& largest, float& squares) {
@@ -86,7 +90,7 @@ inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns,
       float largest, squares;
       measure(values, factors, columns, largest, squares);
       // What is no number must not become one.
-      result.scales[row] = std::isfinite(squares) ? largest / 127 : NAN;
+      result.scales[row] = std::isfinite(squares) ? stepOf(largest) : NAN;
       const float limit = threshold * std::sqrt(squares / static_cast<float>(columns));
       if (threshold == 0 || !(largest > limit)) continue;
       for (int64_t i = 0; i < columns; i++)
@@ -110,7 +114,7 @@ inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns,
       if (result.outlierCount > 0 && !std::isnan(scale)) {
         float largest, squares;
         measure(values, kept, columns, largest, squares);
-        scale = largest / 127;
+        scale = stepOf(largest);
       }
       const float inverse = scale > 0 ? 1 / scale : 0.0f;
       for (int64_t block = 0; block < blocks; block++) {
