@@ -17,7 +17,7 @@ constexpr int kVectors = 2;
 constexpr int kColumns = kVectors * W;
 
 /** Lanes of one block of the reduction: a panel pair then stays in the second-level cache. */
-constexpr int64_t kBlock = 1024;
+constexpr int64_t kBlock = 512;
 
 /** Panels of the right operand that a thread packs at once. */
 constexpr int64_t kChunk = 8;
