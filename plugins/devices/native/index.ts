@@ -19,6 +19,7 @@ import { registerNorms } from './kernels/norms.js';
 import { registerOptimizer } from './kernels/optimizer.js';
 import { registerRotary } from './kernels/rotary.js';
 import { registerRows } from './kernels/rows.js';
+import { registerStorage } from './kernels/storage.js';
 import { WeightHandles } from './weights.js';
 
 /**
@@ -71,7 +72,11 @@ async function openBackend(addon: Addon): Promise<void> {
     const backend = new NativeBackend(addon);
     tf.registerBackend(BACKEND, () => backend);
     tf.copyRegisteredKernels('cpu', BACKEND);
-    const native: Native = { backend, weights: new WeightHandles(addon), outlierThreshold: OUTLIER_THRESHOLD };
+    const native: Native = {
+      backend,
+      weights: new WeightHandles(addon),
+      outlierThreshold: OUTLIER_THRESHOLD,
+    };
     for (const register of [
       registerLinear,
       registerMatMul,
@@ -83,6 +88,7 @@ async function openBackend(addon: Addon): Promise<void> {
       registerRows,
       registerElements,
       registerOptimizer,
+      registerStorage,
     ]) {
       register(native);
     }
