@@ -283,6 +283,7 @@ export class Trainer {
       lastLoss: this.#lastLoss,
       evalLoss: this.#evalLoss,
       seconds: Math.round(seconds * 1000) / 1000,
+      peakMemory: process.resourceUsage().maxRSS * 1024,
       versions: { evolve: packageVersion(), node: process.versions.node, tfjs: tf.version_core },
       ...(failure === undefined ? {} : { error: { code, message: messageOf(failure) } }),
     };

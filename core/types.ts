@@ -255,6 +255,8 @@ export interface RunResult {
   readonly lastLoss: number | null;
   readonly evalLoss: number | null;
   readonly seconds: number;
+  /** The most memory that the process held at a time, mapped files included, in bytes. */
+  readonly peakMemory: number;
   readonly versions: Readonly<Record<string, string>>;
   /** Why it failed. */
   readonly error?: { code: string; message: string };

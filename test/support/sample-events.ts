@@ -37,5 +37,6 @@ export const RESULT: RunResult = {
   lastLoss: 1.25,
   evalLoss: 1.5,
   seconds: 75,
+  peakMemory: 512 * 2 ** 20,
   versions: { evolve: '0.1.0' },
 };

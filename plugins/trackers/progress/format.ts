@@ -36,7 +36,7 @@ export function describeEnd(result: RunResult): string {
   const losses = `loss ${result.firstLoss?.toFixed(4)} -> ${result.lastLoss?.toFixed(4)}${held}`;
   const output = shown(result.output);
   return (
-    `${steps}: ${losses}\nadapter: ${path.join(output, 'adapter')}\n` +
+    `${steps}: ${losses}\npeak memory: ${count(Math.ceil(result.peakMemory / 2 ** 20))} MiB\nadapter: ${path.join(output, 'adapter')}\n` +
     `try it: npx evolve generate --run ${output} --instruction "…"`
   );
 }

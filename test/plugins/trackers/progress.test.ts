@@ -43,6 +43,7 @@ describe('what progress prints of', () => {
     const output = path.resolve('runs', 'x');
     expect(describeEnd({ ...RESULT, output })).to.equal(
       '1,200 steps in 1:15: loss 2.5000 -> 1.2500, held-out loss 1.5000\n' +
+        'peak memory: 512 MiB\n' +
         `adapter: ${path.join('runs', 'x', 'adapter')}\n` +
         `try it: npx evolve generate --run ${path.join('runs', 'x')} --instruction "…"`,
     );
