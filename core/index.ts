@@ -5,6 +5,7 @@
 
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
+export { type EmbeddingAdapter, EmbeddingSite } from './embedding-site.js';
 export { type ErrorCode, EvolveError } from './errors.js';
 export {
   type ComputeType,
@@ -42,6 +43,7 @@ export {
 } from './ops/rotary.js';
 export { selectRows } from './ops/select-rows.js';
 export { swiglu } from './ops/swiglu.js';
+export { trainableLinearCrossEntropy } from './ops/trainable-linear-cross-entropy.js';
 export { shown } from './paths.js';
 export { API_VERSION, definePlugin, type Family, type Plugin, type TrainerView } from './plugin.js';
 export { deriveSeed, Random, RandomStreams } from './random.js';
@@ -57,14 +59,17 @@ export {
   type EvalEvent,
   type Example,
   IGNORED,
+  type InstructionExample,
   type LanguageModel,
   type LogEvent,
   type ModelRequest,
   type Pass,
+  type Prompt,
   type RowCounts,
   type RunResult,
   type SaveRequest,
   type StepEvent,
   type TensorInfo,
+  type TextExample,
   type Tokenizer,
 } from './types.js';
