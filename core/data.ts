@@ -90,7 +90,8 @@ export class DataLoader {
       const advice = `Set data.cutoffLength to ${model.maxLength} or less.`;
       throw new EvolveError('MODEL_INVALID', message, advice, { at: ['data', 'cutoffLength'] });
     }
-    const answered = examples.filter((example) => example.output.trim() !== '');
+    const isEmpty = (example: Example) => trainedText(example).trim() === '';
+    const answered = examples.filter((example) => !isEmpty(example));
     const encoded: EncodedExample[] = [];
     for (const [i, example] of answered.entries()) {
       if (i % 256 === 0) await breathe();
@@ -98,7 +99,10 @@ export class DataLoader {
     }
     const usable = encoded.filter(({ labels }) => labels.subarray(1).some((label) => label !== IGNORED));
     const total = examples.length;
-    this.#tellSkipped(total - answered.length, total, 'output is empty');
+    for (const key of ['output', 'text']) {
+      const empty = examples.filter((example) => key in example && isEmpty(example));
+      this.#tellSkipped(empty.length, total, `${key} is empty`);
+    }
     const reason = `prompt alone fills data.cutoffLength (${cutoffLength} tokens)`;
     this.#tellSkipped(encoded.length - usable.length, total, reason);
     if (usable.length === 0) {
@@ -147,6 +151,11 @@ export class DataLoader {
     if (!this.config.data.shuffle) return [...items];
     return Array.from(this.random.stream(stream).permutation(items.length), (i) => items[i]);
   }
+}
+
+/** What of an example has labels. */
+function trainedText(example: Example): string {
+  return 'text' in example ? example.text : example.output;
 }
 
 /** Consecutive pieces of `size`; the last may be smaller. */

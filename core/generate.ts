@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { EvolveError } from './errors.js';
 import { Random } from './random.js';
-import type { Example, LanguageModel } from './types.js';
+import type { LanguageModel, Prompt } from './types.js';
 
 export interface GenerateOptions {
   readonly maxNewTokens: number;
@@ -41,7 +41,7 @@ export interface Generated {
  */
 export async function generate(
   model: LanguageModel,
-  prompt: Pick<Example, 'instruction' | 'input'>,
+  prompt: Prompt,
   options: GenerateOptions = GENERATE_DEFAULTS,
 ): Promise<Generated> {
   const { tokenizer } = model;

@@ -72,7 +72,7 @@ export function createHooks() {
     step: new AsyncSeriesHook<[StepEvent, LanguageModel]>(['event', 'model'], 'step'),
     /** Metrics of the held-out rows, amended. */
     evaluate: new AsyncSeriesWaterfallHook<[Metrics, LanguageModel]>(['metrics', 'model'], 'evaluate'),
-    /** The adapter is to be written into a folder. */
+    /** The adapter, or the whole model, is to be written into a folder. */
     save: new AsyncSeriesHook<[SaveRequest]>(['request'], 'save'),
     /** Tensors -> a file, by the checkpoint format that knows the file's ending; answers true when written. */
     writeCheckpoint: new AsyncSeriesBailHook<[CheckpointWrite], true | undefined>(

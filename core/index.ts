@@ -5,6 +5,7 @@
 
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
+export { type EmbeddingAdapter, EmbeddingSite } from './embedding-site.js';
 export { type ErrorCode, EvolveError } from './errors.js';
 export {
   type ComputeType,
@@ -22,9 +23,10 @@ export { type LinearAdapter, LinearSite } from './linear-site.js';
 export type { AdamWOptions } from './ops/adamw.js';
 export { type AttentionOptions, attention } from './ops/attention.js';
 export { crossEntropy } from './ops/cross-entropy.js';
-export { dispatch } from './ops/dispatch.js';
+export { dispatch, perform } from './ops/dispatch.js';
 export { dropout } from './ops/dropout.js';
 export { embedding } from './ops/embedding.js';
+export { mapFile, releasePages } from './ops/file-mapping.js';
 export { gelu } from './ops/gelu.js';
 export { layerNorm } from './ops/layer-norm.js';
 export { linear } from './ops/linear.js';
@@ -41,6 +43,7 @@ export {
 } from './ops/rotary.js';
 export { selectRows } from './ops/select-rows.js';
 export { swiglu } from './ops/swiglu.js';
+export { trainableLinearCrossEntropy } from './ops/trainable-linear-cross-entropy.js';
 export { shown } from './paths.js';
 export { API_VERSION, definePlugin, type Family, type Plugin, type TrainerView } from './plugin.js';
 export { deriveSeed, Random, RandomStreams } from './random.js';
@@ -56,14 +59,17 @@ export {
   type EvalEvent,
   type Example,
   IGNORED,
+  type InstructionExample,
   type LanguageModel,
   type LogEvent,
   type ModelRequest,
   type Pass,
+  type Prompt,
   type RowCounts,
   type RunResult,
   type SaveRequest,
   type StepEvent,
   type TensorInfo,
+  type TextExample,
   type Tokenizer,
 } from './types.js';

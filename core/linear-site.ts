@@ -1,12 +1,16 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { FrozenWeight } from './frozen-weight.js';
+import { crossEntropy } from './ops/cross-entropy.js';
 import { linear } from './ops/linear.js';
+import { linearCrossEntropy } from './ops/linear-cross-entropy.js';
 import type { Pass } from './types.js';
 
 /** What an adapter puts in the place of a linear layer's product. */
 export interface LinearAdapter {
   /** `x` is `[tokens, in]`; the result `[tokens, out]`. */
   forward(x: tf.Tensor2D, site: LinearSite, pass: Pass): tf.Tensor2D;
+  /** Of an output layer: the summed cross-entropy of what `forward` yields, where it can be had for less. */
+  crossEntropy?(x: tf.Tensor2D, site: LinearSite, labels: Int32Array, pass: Pass): tf.Scalar | undefined;
 }
 
 /** A linear layer of a model: what quantizers and adapters find by its name. */
@@ -27,5 +31,14 @@ export class LinearSite {
   /** `x` `[tokens, in]` -> `[tokens, out]`, through the adapter where there is one. */
   forward(x: tf.Tensor2D, pass: Pass): tf.Tensor2D {
     return this.adapter ? this.adapter.forward(x, this, pass) : linear(x, this.weight, this.bias);
+  }
+
+  /** The summed cross-entropy of `forward(x)` as logits: `x` `[tokens, in]` and `labels` `[tokens]` -> a scalar, in nats. */
+  crossEntropy(x: tf.Tensor2D, labels: Int32Array, pass: Pass): tf.Scalar {
+    const { adapter } = this;
+    if (!adapter) return linearCrossEntropy(x, this.weight, this.bias, labels, pass.training);
+    return (
+      adapter.crossEntropy?.(x, this, labels, pass) ?? crossEntropy(adapter.forward(x, this, pass), labels)
+    );
   }
 }

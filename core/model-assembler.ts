@@ -8,7 +8,8 @@ import type { RunConfig } from './config.js';
 import { EvolveError, messageOf } from './errors.js';
 import type { Hooks } from './hooks.js';
 import { shown } from './paths.js';
-import { HOOKS, RUN_CONFIG } from './tokens.js';
+import type { RandomStreams } from './random.js';
+import { HOOKS, RANDOM, RUN_CONFIG } from './tokens.js';
 import type { Checkpoint, Device, DeviceRequest, LanguageModel, ModelRequest } from './types.js';
 
 @injectable()
@@ -16,6 +17,7 @@ export class ModelAssembler {
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
+    @inject(RANDOM) private readonly random: RandomStreams,
   ) {}
 
   /** The device that is asked for; where it cannot be had, the next one, and one line that says why. */
@@ -54,7 +56,7 @@ export class ModelAssembler {
   }
 
   async #load(): Promise<LanguageModel> {
-    const { path: location, backbone } = this.config.model;
+    const { path: location, backbone, init } = this.config.model;
     if (!existsSync(location)) {
       const message = `there is no file or folder ${shown(location)}`;
       const advice =
@@ -66,6 +68,8 @@ export class ModelAssembler {
     const request: ModelRequest = {
       path: location,
       backbone,
+      init,
+      random: this.random,
       readJson: (name) => readJsonFile(path.join(folder, name)),
       openCheckpoint: () => {
         opened ??= this.#openCheckpoint(location);

@@ -1,28 +1,37 @@
-/** AdamW over a model's trainable variables, with gradient clipping, and a linear learning-rate schedule. */
+/** AdamW over a model's trainable variables, with gradient clipping, and the learning rate's schedule. */
 
 import * as tf from '@tensorflow/tfjs';
 import type { Gradients } from './hooks.js';
-import { type AdamWState, adamw } from './ops/adamw.js';
+import { type AdamWOptions, type AdamWState, adamw } from './ops/adamw.js';
 import { globalNorm } from './ops/global-norm.js';
 
 export interface OptimizerOptions {
   readonly weightDecay: number;
+  readonly adamBeta1: number;
+  readonly adamBeta2: number;
   readonly maxGradNorm: number;
 }
 
-/** As torch.optim.AdamW's defaults. */
-const BETA1 = 0.9;
-const BETA2 = 0.999;
+export interface Schedule {
+  readonly scheduler: 'linear' | 'cosine';
+  /** The highest rate. */
+  readonly learningRate: number;
+  readonly warmupSteps: number;
+}
+
+/** As torch.optim.AdamW's default. */
 const EPSILON = 1e-8;
 
 /**
- * The learning rate of update `step` (from 0): rises linearly over `warmupSteps`, then falls linearly to 0 at
- * `totalSteps`. Source: transformers' get_linear_schedule_with_warmup, whose first update with warm-up has the
- * rate 0 too.
+ * The learning rate of update `step` (from 0): rises linearly over `warmupSteps`, then falls to 0 at `totalSteps`,
+ * linearly or as half a cosine wave. Source: transformers' get_linear_schedule_with_warmup and
+ * get_cosine_schedule_with_warmup, whose first update with warm-up has the rate 0 too.
  */
-export function learningRateAt(step: number, peak: number, warmupSteps: number, totalSteps: number): number {
-  if (step < warmupSteps) return (peak * step) / warmupSteps;
-  return peak * Math.max(0, (totalSteps - step) / Math.max(1, totalSteps - warmupSteps));
+export function learningRateAt(step: number, schedule: Schedule, totalSteps: number): number {
+  const { scheduler, learningRate, warmupSteps } = schedule;
+  if (step < warmupSteps) return (learningRate * step) / warmupSteps;
+  const left = Math.max(0, (totalSteps - step) / Math.max(1, totalSteps - warmupSteps));
+  return learningRate * (scheduler === 'linear' ? left : (1 - Math.cos(Math.PI * left)) / 2);
 }
 
 export class Optimizer {
@@ -48,28 +57,36 @@ export class Optimizer {
     return value;
   }
 
-  /** One update. Gradients of a norm above maxGradNorm are scaled down to it, as torch's clip_grad_norm_ does. */
+  /**
+   * One update. Gradients of a norm above maxGradNorm are scaled down to it, as torch's clip_grad_norm_ does. Vectors
+   * (scales of norms, biases) do not decay, as in transformers' Trainer.
+   */
   update(gradients: Gradients, norm: number, learningRate: number): void {
-    const { weightDecay, maxGradNorm } = this.options;
-    const names = [...this.variables.keys()];
-    const states = names.map((name) => this.#stateOf(name));
-    const updated = adamw(
-      [...this.variables.values()],
-      names.map((name) => gradients.get(name) as tf.Tensor),
-      states,
-      {
-        learningRate,
-        beta1: BETA1,
-        beta2: BETA2,
-        epsilon: EPSILON,
-        weightDecay,
-        step: ++this.#step,
-        gradientScale: Math.min(1, maxGradNorm / (norm + 1e-6)),
-      },
-    );
+    const { weightDecay, adamBeta1, adamBeta2, maxGradNorm } = this.options;
+    const options = {
+      learningRate,
+      beta1: adamBeta1,
+      beta2: adamBeta2,
+      epsilon: EPSILON,
+      step: ++this.#step,
+      gradientScale: Math.min(1, maxGradNorm / (norm + 1e-6)),
+    };
     this.#forgetPrevious();
-    for (const [i, name] of names.entries()) {
-      const variable = this.variables.get(name) as tf.Variable;
+    const [vectors, matrices] = partition([...this.variables], ([, { rank }]) => rank < 2);
+    this.#updateThose(matrices, gradients, { ...options, weightDecay });
+    this.#updateThose(vectors, gradients, { ...options, weightDecay: 0 });
+  }
+
+  #updateThose(named: readonly [string, tf.Variable][], gradients: Gradients, options: AdamWOptions): void {
+    if (named.length === 0) return;
+    const states = named.map(([name]) => this.#stateOf(name));
+    const updated = adamw(
+      named.map(([, variable]) => variable),
+      named.map(([name]) => gradients.get(name) as tf.Tensor),
+      states,
+      options,
+    );
+    for (const [i, [name, variable]] of named.entries()) {
       this.#previous.set(name, variable.clone());
       variable.assign(updated.values[i]);
       this.#states.set(name, updated.states[i]);
@@ -101,4 +118,9 @@ export class Optimizer {
     tf.dispose([...this.#previous.values()]);
     this.#previous = new Map();
   }
+}
+
+/** Those for which `isFirst` holds, and the others. */
+function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }

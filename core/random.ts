@@ -54,6 +54,19 @@ export class Random {
     return Float32Array.from({ length: size }, () => low + (high - low) * this.next());
   }
 
+  /** Normal with mean 0 and this standard deviation, `size` numbers (Box–Muller). */
+  normal(size: number, deviation: number): Float32Array {
+    const values = new Float32Array(size);
+    for (let i = 0; i < size; i += 2) {
+      const radius = deviation * Math.sqrt(-2 * Math.log(1 - this.next()));
+      const angle = 2 * Math.PI * this.next();
+      values[i] = radius * Math.cos(angle);
+      // Beyond the end of an odd size this does nothing.
+      values[i + 1] = radius * Math.sin(angle);
+    }
+    return values;
+  }
+
   /** The numbers 0 … size − 1 in random order (Fisher–Yates). */
   permutation(size: number): Int32Array {
     const order = Int32Array.from({ length: size }, (_, i) => i);

@@ -1,5 +1,5 @@
 /**
- * The output folder of a run: config.yaml, metrics.jsonl, adapter/, run.json. Nothing under a final name is ever
+ * The output folder of a run: config.yaml, metrics.jsonl, adapter/ or model/, run.json. Nothing under a final name is ever
  * half-written, and an earlier run's folder is moved aside, not overwritten.
  */
 
@@ -64,9 +64,9 @@ export class RunFolder {
     await this.#write(MARK, header + stringify({ ...this.resolved, output: undefined }));
   }
 
-  /** Has the `save` hook fill adapter/, which gets its name when it is whole. */
-  async saveAdapter(model: LanguageModel, step: number): Promise<void> {
-    const folder = path.join(this.path, 'adapter');
+  /** Has the `save` hook fill adapter/ or model/, which gets its name when it is whole. */
+  async save(model: LanguageModel, step: number): Promise<void> {
+    const folder = path.join(this.path, model.saves);
     const partial = `${folder}.partial`;
     const previous = `${folder}.previous`;
     try {
@@ -91,7 +91,7 @@ export class RunFolder {
       const root = cause instanceof EvolveError ? (cause.cause ?? cause) : cause;
       const isOfSystem = root instanceof Error && 'errno' in root;
       if (cause instanceof EvolveError && !isOfSystem) throw cause;
-      const message = `the adapter cannot be written to ${shown(folder)}: ${messageOf(root)}`;
+      const message = `the ${model.saves} cannot be written to ${shown(folder)}: ${messageOf(root)}`;
       throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
     }
     this.hooks.log.call({ type: 'save', step, path: folder });

@@ -31,6 +31,8 @@ export const configSchema = z.strictObject({
   model: z.strictObject({
     path: z.string().min(1),
     backbone: z.string().min(1).default('auto'),
+    /** `random` needs no weights in `path`. */
+    init: z.enum(['checkpoint', 'random']).default('checkpoint'),
   }),
   quantizer: named.default({ name: 'none' }),
   adapter: z.looseObject({ method: z.string().min(1).default('lora') }).prefault({}),
@@ -53,7 +55,10 @@ export const configSchema = z.strictObject({
       maxSteps: count.optional(),
       learningRate: z.number().positive().default(3e-4),
       warmupSteps: z.number().int().nonnegative().default(100),
+      scheduler: z.enum(['linear', 'cosine']).default('linear'),
       weightDecay: z.number().nonnegative().default(0),
+      adamBeta1: z.number().min(0).lt(1).default(0.9),
+      adamBeta2: z.number().min(0).lt(1).default(0.999),
       maxGradNorm: z.number().positive().default(1),
       seed: z.number().int().nonnegative().max(0xffffffff).default(42),
       logEvery: count.default(1),

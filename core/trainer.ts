@@ -14,6 +14,7 @@ import type { Gradients, Hooks, Metrics } from './hooks.js';
 import type { ModelAssembler } from './model-assembler.js';
 import { learningRateAt, Optimizer } from './optimizer.js';
 import type { Row } from './packing.js';
+import { parameterSizes } from './parameters.js';
 import { shown } from './paths.js';
 import { deriveSeed } from './random.js';
 import type { RunFolder } from './run-folder.js';
@@ -37,6 +38,7 @@ export class Trainer {
   #parameters: RunResult['parameters'] = null;
   #rows: RunResult['rows'] = null;
   #claimed = false;
+  #saves: LanguageModel['saves'] = 'adapter';
   #step = 0;
   #savedAtStep = 0;
   #firstLoss: number | null = null;
@@ -63,6 +65,7 @@ export class Trainer {
       const examples = await this.data.read();
       this.#device = await this.assembler.openDevice();
       model = await this.assembler.assemble();
+      this.#saves = model.saves;
       const rows = await this.data.prepare(examples, model, () => this.#breathe());
       await this.#train(model, rows);
     } catch (error) {
@@ -97,7 +100,7 @@ export class Trainer {
       for (let epoch = 0; this.#step < totalSteps; epoch++) {
         const stepsOfEpoch = chunk(this.data.epochOrder(rows.train), rowsPerStep);
         for (const [i, stepRows] of stepsOfEpoch.entries()) {
-          const learningRate = learningRateAt(this.#step, train.learningRate, train.warmupSteps, totalSteps);
+          const learningRate = learningRateAt(this.#step, train, totalSteps);
           const gradNorm = await this.#optimizerStep(model, optimizer, stepRows, learningRate, window);
           this.#step++;
 
@@ -201,7 +204,7 @@ export class Trainer {
   }
 
   async #save(model: LanguageModel): Promise<void> {
-    await this.folder.saveAdapter(model, this.#step);
+    await this.folder.save(model, this.#step);
     this.#savedAtStep = this.#step;
   }
 
@@ -215,7 +218,8 @@ export class Trainer {
 
   #announce(model: LanguageModel, rows: SplitRows, steps: number): void {
     const trainableParameters = sum([...model.trainable.values()].map((variable) => variable.size));
-    this.#parameters = { total: model.parameterCount + trainableParameters, trainable: trainableParameters };
+    const parameters = sum([...parameterSizes(model).values()]);
+    this.#parameters = { total: parameters, trainable: trainableParameters };
     this.#rows = {
       trainRows: rows.train.flat().length,
       ...(this.config.data.packing && { packedRows: rows.train.length }),
@@ -226,7 +230,7 @@ export class Trainer {
       output: this.folder.path,
       device: this.#device?.name ?? '',
       backbone: model.backbone,
-      parameters: this.#parameters.total,
+      parameters,
       trainableParameters,
       ...this.#rows,
       steps,
@@ -243,7 +247,7 @@ export class Trainer {
     if (optimizer.undo()) this.#step--;
     const kept =
       this.#step > 0
-        ? `The adapter of step ${this.#step} is kept in ${shown(this.folder.path)}/adapter. `
+        ? `The ${this.#saves} of step ${this.#step} is kept in ${shown(this.folder.path)}/${this.#saves}. `
         : '';
     throw new EvolveError(code, message, `${kept}Lower train.learningRate, or lengthen train.warmupSteps.`);
   }
@@ -265,7 +269,9 @@ export class Trainer {
     await setImmediate();
     if (!this.signal.aborted) return;
     const kept =
-      this.#step > 0 ? `The adapter of step ${this.#step} is in ${shown(this.folder.path)}/adapter.` : '';
+      this.#step > 0
+        ? `The ${this.#saves} of step ${this.#step} is in ${shown(this.folder.path)}/${this.#saves}.`
+        : '';
     throw new EvolveError('INTERRUPTED', `interrupted after ${this.#step} steps`, kept);
   }
 
@@ -283,6 +289,7 @@ export class Trainer {
       lastLoss: this.#lastLoss,
       evalLoss: this.#evalLoss,
       seconds: Math.round(seconds * 1000) / 1000,
+      peakMemory: process.resourceUsage().maxRSS * 1024,
       versions: { evolve: packageVersion(), node: process.versions.node, tfjs: tf.version_core },
       ...(failure === undefined ? {} : { error: { code, message: messageOf(failure) } }),
     };

@@ -4,17 +4,30 @@
  */
 
 import type * as tf from '@tensorflow/tfjs';
+import type { EmbeddingSite } from './embedding-site.js';
 import type { DenseType } from './frozen-weight.js';
 import type { LinearSite } from './linear-site.js';
+import type { RandomStreams } from './random.js';
 
 // --- data ---------------------------------------------------------------------------------------------------
 
-/** One instruction with its answer, as a dataset plugin makes it from a raw record. */
-export interface Example {
+/** What a dataset plugin makes of a raw record. */
+export type Example = InstructionExample | TextExample;
+
+/** One instruction with its answer, which is what is trained on. */
+export interface InstructionExample {
   readonly instruction: string;
   /** Further context of the instruction; often empty. */
   readonly input: string;
   readonly output: string;
+}
+
+/** What a model is asked. */
+export type Prompt = Pick<InstructionExample, 'instruction' | 'input'>;
+
+/** A text that is trained on as a whole, as in pretraining. */
+export interface TextExample {
+  readonly text: string;
 }
 
 /** What the configuration names under `data.sources`, resolved by the catalogue: one file in one format. */
@@ -84,19 +97,23 @@ export interface LanguageModel {
   /** The folder, file or hub id it was loaded from. */
   readonly path: string;
   readonly tokenizer: Tokenizer;
-  /** Parameters of the base model. */
-  readonly parameterCount: number;
   /** Positions that the model was made for. */
   readonly maxLength: number;
   /** The linear layers that quantizers and adapters find by name. */
   readonly linears: readonly LinearSite[];
+  /** The embeddings, which adapters find by name. Where an embedding and an output layer are tied, both have one weight. */
+  readonly embeddings: readonly EmbeddingSite[];
+  /** Scales of norms and biases, by their names in the checkpoint: variables, so that an adapter can have them trained. */
+  readonly vectors: ReadonlyMap<string, tf.Variable<tf.Rank.R1>>;
   /** What an optimizer step changes, by the name under which it is saved. Adapters add to it. */
   readonly trainable: Map<string, tf.Variable>;
+  /** What a run leaves, in a folder of that name: an adapter for the base model, or a whole model. An adapter sets it. */
+  saves: 'adapter' | 'model';
 
   /** An example in tokens, cut at `cutoffLength`. */
   encode(example: Example, cutoffLength: number): EncodedExample;
   /** The tokens after which an answer is to be generated. */
-  encodePrompt(prompt: Pick<Example, 'instruction' | 'input'>): number[];
+  encodePrompt(prompt: Prompt): number[];
   collate(examples: readonly EncodedExample[]): Batch;
   /** The cross-entropy summed over the batch's target tokens, a scalar. Differentiable by the trainable variables. */
   loss(batch: Batch, pass: Pass): tf.Scalar;
@@ -114,6 +131,9 @@ export interface ModelRequest {
   readonly path: string;
   /** `auto`, or the one backbone that is to answer. */
   readonly backbone: string;
+  /** Whether the weights are those of the checkpoint, or drawn anew from `random` (the checkpoint is then not opened). */
+  readonly init: 'checkpoint' | 'random';
+  readonly random: RandomStreams;
   /** A JSON file of the folder, parsed; undefined where there is none. */
   readJson(name: string): Promise<Record<string, unknown> | undefined>;
   /** The checkpoint's tensors, opened on the first call, in whatever format a plugin knows. */
@@ -233,7 +253,7 @@ export interface StartEvent extends RowCounts {
   readonly steps: number;
 }
 
-/** The adapter was written. */
+/** The adapter, or the model, was written. */
 export interface SaveEvent {
   readonly type: 'save';
   readonly step: number;
@@ -255,6 +275,8 @@ export interface RunResult {
   readonly lastLoss: number | null;
   readonly evalLoss: number | null;
   readonly seconds: number;
+  /** The most memory that the process held at a time, mapped files included, in bytes. */
+  readonly peakMemory: number;
   readonly versions: Readonly<Record<string, string>>;
   /** Why it failed. */
   readonly error?: { code: string; message: string };

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { loadConfig, makeConfig } from '../config.js';
+import { loadConfig, makeConfig, type RunConfig } from '../config.js';
 import { composeRun } from '../container.js';
 import { EvolveError } from '../errors.js';
 import { GENERATE_DEFAULTS, type GenerateOptions, generate } from '../generate.js';
@@ -21,9 +22,8 @@ interface GenerateCommandOptions extends Partial<GenerateOptions> {
 /** `evolve generate`: the answer goes to standard output, everything else to standard error. */
 export async function generateCommand(options: GenerateCommandOptions): Promise<void> {
   const sampling = samplingOptions(options);
-  const config = await configOf(options);
-  const hasAdapter = options.run !== undefined || options.adapter !== undefined;
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers: [], adapter: hasAdapter });
+  const { config, adapter } = await configOf(options);
+  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers: [], adapter });
   const { hooks, assembler } = composeRun(config, plugins);
   hooks.log.tap('generate', (event) => {
     if (event.type === 'notice') process.stderr.write(`${event.message}\n`);
@@ -59,8 +59,8 @@ function samplingOptions(options: GenerateCommandOptions): GenerateOptions {
   return { ...GENERATE_DEFAULTS, ...(samples ? { temperature: 1 } : {}), ...given };
 }
 
-/** The part of a run's configuration that generation needs. */
-async function configOf(options: GenerateCommandOptions) {
+/** The part of a run's configuration that generation needs, and whether there is an adapter. */
+async function configOf(options: GenerateCommandOptions): Promise<{ config: RunConfig; adapter: boolean }> {
   const given = [options.run, options.model].filter((value) => value !== undefined).length;
   if (given !== 1) {
     throw new EvolveError(
@@ -68,7 +68,6 @@ async function configOf(options: GenerateCommandOptions) {
       `expected either --run or --model, but got ${given === 0 ? 'neither' : 'both'}`,
     );
   }
-  const device = options.device ?? 'auto';
   const data = { sources: ['none'] };
   if (options.run !== undefined) {
     if (options.adapter !== undefined) {
@@ -76,12 +75,18 @@ async function configOf(options: GenerateCommandOptions) {
       throw new EvolveError('COMMAND_LINE', message, 'A run has an adapter of its own.');
     }
     const { config } = await loadConfig(path.join(options.run, 'config.yaml'));
-    const adapter = { method: config.adapter.method, init: path.resolve(options.run, 'adapter') };
     const { model, quantizer, plugins } = config;
-    return makeConfig({ model, quantizer, plugins, adapter, device: options.device ?? config.device, data });
+    const device = options.device ?? config.device;
+    const whole = path.resolve(options.run, 'model');
+    if (existsSync(whole)) {
+      return { config: makeConfig({ model: { path: whole }, plugins, device, data }), adapter: false };
+    }
+    const adapter = { method: config.adapter.method, init: path.resolve(options.run, 'adapter') };
+    return { config: makeConfig({ model, quantizer, plugins, adapter, device, data }), adapter: true };
   }
   const model = { path: options.model };
-  if (options.adapter === undefined) return makeConfig({ model, device, data });
+  const device = options.device ?? 'auto';
+  if (options.adapter === undefined) return { config: makeConfig({ model, device, data }), adapter: false };
   const file = path.join(options.adapter, 'adapter_config.json');
   const described = await readJsonFile(file);
   if (!described) {
@@ -93,5 +98,6 @@ async function configOf(options: GenerateCommandOptions) {
     );
   }
   const method = String(described.peft_type ?? 'lora').toLowerCase();
-  return makeConfig({ model, device, data, adapter: { method, init: path.resolve(options.adapter) } });
+  const adapter = { method, init: path.resolve(options.adapter) };
+  return { config: makeConfig({ model, device, data, adapter }), adapter: true };
 }

@@ -33,3 +33,16 @@ export function dispatchAll(
 export function numbered(prefix: string, tensors: readonly tf.Tensor[]): tf.NamedTensorMap {
   return Object.fromEntries(tensors.map((tensor, i) => [`${prefix}${i}`, tensor]));
 }
+
+/**
+ * Lets the active backend's kernel `name` do work that is not on tensors: `attrs` holds what it reads and the arrays
+ * that it writes. Answers what the kernel does, or undefined where there is none.
+ */
+export function perform(name: string, attrs: Attrs): unknown {
+  const kernel = tf.getKernel(name, tf.getBackend());
+  return kernel?.kernelFunc({
+    inputs: {},
+    attrs: attrs as unknown as tf.NamedAttrMap,
+    backend: tf.backend(),
+  });
+}

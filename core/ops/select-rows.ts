@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 
 /**
- * Rows of a matrix by index. The gradient scatters back; indices must not repeat. (tfjs's own gradient of gather
- * needs a kernel that the wasm backend lacks.) Kernel: `SelectRows`.
+ * Rows of a matrix by index. The gradient adds up what goes back to a row, so that this is a trainable embedding too.
+ * (tfjs's own gradient of gather needs a kernel that the wasm backend lacks.) Kernel: `SelectRows`.
  *
  * @param x `[rows, columns]`
  * @returns `[indices, columns]`

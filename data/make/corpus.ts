@@ -1,7 +1,7 @@
 /**
- * The pretraining corpus: one document a line, each a JSON string. Run as a script it writes the corpus:
+ * The pretraining corpus: one document a line, each `{ "text" }`. Run as a script it writes the corpus:
  *
- *     npx tsx data/make/corpus.ts corpus.txt
+ *     npx tsx data/make/corpus.ts data/corpus.jsonl
  */
 import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
@@ -43,6 +43,6 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
   const path = process.argv[2];
   if (path === undefined) throw new Error('usage: corpus.ts OUTPUT');
   const out = createWriteStream(path);
-  for (const text of makeCorpus()) out.write(`${JSON.stringify(text)}\n`);
+  for (const text of makeCorpus()) out.write(`${JSON.stringify({ text })}\n`);
   out.end();
 }

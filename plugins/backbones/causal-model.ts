@@ -1,14 +1,14 @@
 import {
   type Batch,
   checkpoint,
-  crossEntropy,
+  type EmbeddingSite,
   type EncodedExample,
   type Example,
   IGNORED,
   type LanguageModel,
   type LinearSite,
-  linearCrossEntropy,
   type Pass,
+  type Prompt,
   selectRows,
   type Tokenizer,
   tf,
@@ -19,12 +19,10 @@ import { encodeExample, encodePrompt } from './encode.js';
 export interface CausalModelParts
   extends Pick<
     LanguageModel,
-    'backbone' | 'path' | 'tokenizer' | 'parameterCount' | 'maxLength' | 'linears'
+    'backbone' | 'path' | 'tokenizer' | 'maxLength' | 'linears' | 'embeddings' | 'vectors'
   > {
   /** From the last hidden state to the logits; one of `linears`. */
   readonly output: LinearSite;
-  /** What `dispose` frees, besides the trainable variables. */
-  readonly tensors: readonly tf.Tensor[];
 }
 
 /**
@@ -35,19 +33,22 @@ export abstract class CausalModel implements LanguageModel {
   readonly backbone: string;
   readonly path: string;
   readonly tokenizer: Tokenizer;
-  readonly parameterCount: number;
   readonly maxLength: number;
   readonly linears: readonly LinearSite[];
+  readonly embeddings: readonly EmbeddingSite[];
+  readonly vectors: LanguageModel['vectors'];
   readonly trainable = new Map<string, tf.Variable>();
+  saves: LanguageModel['saves'] = 'adapter';
 
   constructor(private readonly parts: CausalModelParts) {
     ({
       backbone: this.backbone,
       path: this.path,
       tokenizer: this.tokenizer,
-      parameterCount: this.parameterCount,
       maxLength: this.maxLength,
       linears: this.linears,
+      embeddings: this.embeddings,
+      vectors: this.vectors,
     } = parts);
   }
 
@@ -82,7 +83,7 @@ export abstract class CausalModel implements LanguageModel {
     return encodeExample(this.tokenizer, example, cutoffLength);
   }
 
-  encodePrompt(prompt: Pick<Example, 'instruction' | 'input'>): number[] {
+  encodePrompt(prompt: Prompt): number[] {
     return encodePrompt(this.tokenizer, prompt);
   }
 
@@ -102,13 +103,7 @@ export abstract class CausalModel implements LanguageModel {
     }
     const hidden = this.hidden(batch, pass);
     // A scope of its own: the logits are freed as soon as the loss is there.
-    return tf.tidy(() => {
-      const predicting = selectRows(hidden, positions);
-      const { output } = this.parts;
-      return output.adapter
-        ? crossEntropy(output.forward(predicting, pass), labels)
-        : linearCrossEntropy(predicting, output.weight, output.bias, labels, pass.training);
-    });
+    return tf.tidy(() => this.parts.output.crossEntropy(selectRows(hidden, positions), labels, pass));
   }
 
   logits(batch: Batch, pass: Pass): tf.Tensor2D {
@@ -122,7 +117,8 @@ export abstract class CausalModel implements LanguageModel {
   }
 
   dispose(): void {
-    for (const tensor of [...this.parts.tensors, ...this.trainable.values()]) tensor.dispose();
+    for (const variable of new Set([...this.vectors.values(), ...this.trainable.values()]))
+      variable.dispose();
   }
 }
 

@@ -1,8 +1,8 @@
-import { type EncodedExample, type Example, IGNORED, type Tokenizer } from '../../core/index.js';
+import { type EncodedExample, type Example, IGNORED, type Prompt, type Tokenizer } from '../../core/index.js';
 import { alpacaPrompt } from './prompt.js';
 
 /** The beginning-of-text token, where the model has one, and the prompt. */
-export function encodePrompt(tokenizer: Tokenizer, prompt: Pick<Example, 'instruction' | 'input'>): number[] {
+export function encodePrompt(tokenizer: Tokenizer, prompt: Prompt): number[] {
   return [...startOf(tokenizer), ...tokenizer.encode(alpacaPrompt(prompt))];
 }
 
@@ -10,8 +10,15 @@ export function encodePrompt(tokenizer: Tokenizer, prompt: Pick<Example, 'instru
  * Prompt, a space, the output, a space and the end token, as Alpaca-CoT trains it; cut at `cutoffLength` tokens.
  * Only what follows the prompt has labels. The row begins with exactly the tokens after which the model will later
  * be asked to generate, also where the tokenizer would merge across the border between prompt and output.
+ *
+ * A text for pretraining stands between the beginning-of-text and the end token, and all of it has labels.
  */
 export function encodeExample(tokenizer: Tokenizer, example: Example, cutoffLength: number): EncodedExample {
+  if ('text' in example) {
+    const ids = [...startOf(tokenizer), ...tokenizer.encode(example.text), tokenizer.eosId];
+    const inputIds = Int32Array.from(ids.slice(0, cutoffLength));
+    return { inputIds, labels: inputIds.slice() };
+  }
   const promptIds = encodePrompt(tokenizer, example);
   const answerIds = encodeAnswer(tokenizer, promptIds, alpacaPrompt(example), ` ${example.output} `);
   const inputIds = Int32Array.from([...promptIds, ...answerIds, tokenizer.eosId].slice(0, cutoffLength));

@@ -1,7 +1,7 @@
-import type { Example } from '../../core/index.js';
+import type { Prompt } from '../../core/index.js';
 
 /** The prompt of Stanford Alpaca and Alpaca-CoT; the answer follows after a space. */
-export function alpacaPrompt({ instruction, input }: Pick<Example, 'instruction' | 'input'>): string {
+export function alpacaPrompt({ instruction, input }: Prompt): string {
   return input === ''
     ? 'Below is an instruction that describes a task. ' +
         'Write a response that appropriately completes the request.\n\n' +

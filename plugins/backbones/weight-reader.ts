@@ -1,45 +1,77 @@
-import { type Checkpoint, DenseWeight, decodeFloats, EvolveError, tf } from '../../core/index.js';
+import {
+  type Checkpoint,
+  DenseWeight,
+  decodeFloats,
+  EvolveError,
+  type ModelRequest,
+  tf,
+} from '../../core/index.js';
+
+type Vector = tf.Variable<tf.Rank.R1>;
 
 /**
  * Reads the tensors that a model needs, and tells all that are missing or of the wrong shape at once.
  *
- *     const reader = new WeightReader(await request.openCheckpoint());
+ *     const reader = await WeightReader.open(request);
  *     const weight = await reader.matrix('model.embed_tokens.weight', [vocabulary, hidden]);
  *     reader.finish();
+ *
+ * Where the request wants a model that has learned nothing, matrices are drawn from a normal distribution (its standard
+ * deviation is `initializer_range` of config.json, else 0.02), scales are one and biases zero, as transformers has it.
  */
 export class WeightReader {
+  /** What `vector` has read, by name. */
+  readonly vectors = new Map<string, Vector>();
   readonly #faults: string[] = [];
-  readonly #vectors: tf.Tensor1D[] = [];
 
-  constructor(private readonly checkpoint: Checkpoint) {}
+  private constructor(
+    private readonly request: ModelRequest,
+    /** undefined: numbers are drawn. */
+    private readonly checkpoint: Checkpoint | undefined,
+    private readonly deviation: number,
+  ) {}
 
+  static async open(request: ModelRequest): Promise<WeightReader> {
+    if (request.init === 'checkpoint') return new WeightReader(request, await request.openCheckpoint(), 0);
+    const { initializer_range: deviation = 0.02 } = (await request.readJson('config.json')) ?? {};
+    return new WeightReader(request, undefined, Number(deviation));
+  }
+
+  /** Whether the checkpoint has the tensor; one that is drawn has those that are asked for. */
   has(name: string): boolean {
-    return this.checkpoint.tensors.has(name);
+    return this.checkpoint?.tensors.has(name) ?? false;
   }
 
   /** A frozen weight in the checkpoint's own type. */
   async matrix(name: string, shape: readonly [number, number]): Promise<DenseWeight> {
-    const info = this.#expect(name, shape);
+    if (!this.checkpoint) {
+      const { random } = this.request;
+      const values = random.stream(`init ${name}`).normal(shape[0] * shape[1], this.deviation);
+      return new DenseWeight(shape, 'f32', new Uint8Array(values.buffer));
+    }
+    const info = this.#expect(this.checkpoint, name, shape);
     if (!info) return new DenseWeight([0, 0], 'f32', new Uint8Array());
     return new DenseWeight(shape, info.type, await this.checkpoint.read(name));
   }
 
-  /** A vector as a tensor, such as the scale of a norm or a bias. */
-  async vector(name: string, size: number): Promise<tf.Tensor1D> {
-    const info = this.#expect(name, [size]);
+  /** A vector, such as the scale of a norm or a bias. */
+  async vector(name: string, size: number): Promise<Vector> {
     const values = new Float32Array(size);
-    if (info) decodeFloats(info.type, await this.checkpoint.read(name), values);
-    const vector = tf.tensor1d(values);
-    this.#vectors.push(vector);
+    if (this.checkpoint) {
+      const info = this.#expect(this.checkpoint, name, [size]);
+      if (info) decodeFloats(info.type, await this.checkpoint.read(name), values);
+    } else if (!name.endsWith('.bias')) values.fill(1);
+    const vector = tf.tidy(() => tf.variable(tf.tensor1d(values), false));
+    this.vectors.set(name, vector);
     return vector;
   }
 
   /** @throws EvolveError that names every fault there was; the vectors read are then freed */
   finish(): void {
     if (this.#faults.length === 0) return;
-    tf.dispose(this.#vectors);
+    tf.dispose([...this.vectors.values()]);
     const more = this.#faults.length > 10 ? [`… and ${this.#faults.length - 10} more`] : [];
-    const message = `${this.checkpoint.path}:\n${[...this.#faults.slice(0, 10), ...more].join('\n')}`;
+    const message = `${this.checkpoint?.path}:\n${[...this.#faults.slice(0, 10), ...more].join('\n')}`;
     throw new EvolveError(
       'MODEL_INVALID',
       message,
@@ -47,8 +79,8 @@ export class WeightReader {
     );
   }
 
-  #expect(name: string, shape: readonly number[]) {
-    const info = this.checkpoint.tensors.get(name);
+  #expect(checkpoint: Checkpoint, name: string, shape: readonly number[]) {
+    const info = checkpoint.tensors.get(name);
     if (!info) {
       this.#faults.push(`  the tensor ${name} [${shape}] is missing`);
       return undefined;

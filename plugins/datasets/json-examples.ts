@@ -1,4 +1,4 @@
-import type { Example } from '../../core/index.js';
+import type { InstructionExample } from '../../core/index.js';
 import { FaultList } from './faults.js';
 import { readJsonRecords } from './records.js';
 import { toExample } from './to-example.js';
@@ -12,7 +12,7 @@ import { toExample } from './to-example.js';
 export async function* readJsonExamples(
   file: string,
   expand: (record: unknown) => unknown[] = (record) => [record],
-): AsyncGenerator<Example> {
+): AsyncGenerator<InstructionExample> {
   const faults = new FaultList();
   for await (const { value, where, fault } of readJsonRecords(file)) {
     for (const example of fault ? [fault] : expand(value).map(toExample)) {

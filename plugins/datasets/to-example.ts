@@ -1,4 +1,4 @@
-import { type Example, z } from '../../core/index.js';
+import { type InstructionExample, z } from '../../core/index.js';
 
 /** The record of Alpaca, of BELLE and of Alpaca-CoT's Chain-of-Thought sets; further keys are let be. */
 const schema = z.object({
@@ -8,7 +8,7 @@ const schema = z.object({
 });
 
 /** A record with `instruction`, `input` (may be absent) and `output` -> an example, or what is wrong with it. */
-export function toExample(value: unknown): Example | string {
+export function toExample(value: unknown): InstructionExample | string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return `expected { instruction, input, output }, but got ${JSON.stringify(value)?.slice(0, 60)}`;
   }

@@ -1,4 +1,10 @@
-import { EvolveError, type FrozenWeight, type LanguageModel } from '../../core/index.js';
+import {
+  DenseWeight,
+  EvolveError,
+  type FrozenWeight,
+  type LanguageModel,
+  releasePages,
+} from '../../core/index.js';
 
 /**
  * Puts `quantize(weight)` in the place of the frozen weight of every linear layer but the output.
@@ -11,8 +17,10 @@ export function quantizeLinears(
 ): LanguageModel {
   for (const site of model.linears) {
     if (site.isOutput) continue;
+    const { weight } = site;
     try {
-      site.weight = quantize(site.weight);
+      site.weight = quantize(weight);
+      if (weight instanceof DenseWeight) releasePages(weight.bytes);
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
       const message = `${model.path}: ${site.name}.weight: ${cause.message}`;

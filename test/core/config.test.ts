@@ -295,7 +295,7 @@ output: ../out
 describe('makeConfig', () => {
   it('completes and freezes values made in code; paths count from the working folder', () => {
     const config = makeConfig({ model: { path: './m' }, data: { sources: ['none'] } });
-    expect(config.model).to.deep.equal({ path: path.resolve('m'), backbone: 'auto' });
+    expect(config.model).to.deep.equal({ path: path.resolve('m'), backbone: 'auto', init: 'checkpoint' });
     expect(Object.isFrozen(config.model)).to.equal(true);
   });
 

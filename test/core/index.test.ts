@@ -8,8 +8,17 @@ describe('the public face', () => {
   it('of the core', () => {
     expect(Object.keys(core).sort()).to.deep.equal(
       [
-        ...['API_VERSION', 'DENSE_TYPES', 'DenseWeight', 'EvolveError', 'IGNORED', 'LinearSite', 'Random'],
         ...[
+          'API_VERSION',
+          'DENSE_TYPES',
+          'DenseWeight',
+          'EmbeddingSite',
+          'EvolveError',
+          'IGNORED',
+          'LinearSite',
+        ],
+        ...[
+          'Random',
           'RandomStreams',
           'attention',
           'checkpoint',
@@ -39,6 +48,7 @@ describe('the public face', () => {
           'swiglu',
           'tf',
           'toFloat32',
+          'trainableLinearCrossEntropy',
           'twoDimensionalRotaryAngles',
           'z',
         ],

@@ -1,15 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { learningRateAt, Optimizer, type OptimizerOptions } from '../../core/optimizer.js';
+import { learningRateAt, Optimizer, type OptimizerOptions, type Schedule } from '../../core/optimizer.js';
 import { expectClose } from '../support/numbers.js';
+
+const OPTIONS: OptimizerOptions = { weightDecay: 0, adamBeta1: 0.9, adamBeta2: 0.999, maxGradNorm: 1e9 };
 
 /** One variable `w` under an optimizer of its own, freed at the end. */
 function withOptimizer<T>(
   options: Partial<OptimizerOptions>,
   body: (optimizer: Optimizer, w: tf.Variable) => T,
+  start: tf.TensorLike = [[1, -2, 0.5]],
 ): T {
-  const w = tf.tidy(() => tf.variable(tf.tensor([1, -2, 0.5])));
-  const optimizer = new Optimizer(new Map([['w', w]]), { weightDecay: 0, maxGradNorm: 1e9, ...options });
+  const w = tf.tidy(() => tf.variable(tf.tensor(start)));
+  const optimizer = new Optimizer(new Map([['w', w]]), { ...OPTIONS, ...options });
   try {
     return body(optimizer, w);
   } finally {
@@ -18,8 +21,8 @@ function withOptimizer<T>(
   }
 }
 
-function update(optimizer: Optimizer, gradient: number[], learningRate: number): void {
-  const tensor = tf.tensor(gradient);
+function update(optimizer: Optimizer, gradient: number[], learningRate: number, isVector = false): void {
+  const tensor = tf.tensor(isVector ? gradient : [gradient]);
   try {
     optimizer.update(new Map([['w', tensor]]), Math.hypot(...gradient), learningRate);
   } finally {
@@ -30,22 +33,46 @@ function update(optimizer: Optimizer, gradient: number[], learningRate: number):
 const valuesOf = (w: tf.Variable) => [...w.dataSync()];
 
 describe('learningRateAt', () => {
+  const linear = (learningRate: number, warmupSteps: number): Schedule => ({
+    scheduler: 'linear',
+    learningRate,
+    warmupSteps,
+  });
+
+  it("is transformers' cosine schedule with warm-up", () => {
+    // By hand: after 10 steps of warm-up 0.002 · (1 + cos(π · (step − 10) / 40)) / 2.
+    const points = {
+      0: 0,
+      5: 0.001,
+      10: 0.002,
+      20: 0.00170710678,
+      30: 0.001,
+      40: 0.000292893219,
+      50: 0,
+    };
+    for (const [step, rate] of Object.entries(points)) {
+      const schedule: Schedule = { ...linear(0.002, 10), scheduler: 'cosine' };
+      expect(learningRateAt(Number(step), schedule, 50), `step ${step}`).to.be.closeTo(rate, 1e-11);
+    }
+    expect(learningRateAt(60, { ...linear(1, 10), scheduler: 'cosine' }, 50)).to.equal(0);
+  });
+
   it("is transformers' linear schedule with warm-up", () => {
     // By hand: 10 steps of warm-up to 0.002, then 0.002 · (50 − step) / 40.
     const points = { 0: 0, 1: 0.0002, 5: 0.001, 10: 0.002, 11: 0.00195, 30: 0.001, 49: 0.00005, 50: 0 };
     for (const [step, rate] of Object.entries(points)) {
-      expect(learningRateAt(Number(step), 0.002, 10, 50), `step ${step}`).to.be.closeTo(rate, 1e-12);
+      expect(learningRateAt(Number(step), linear(0.002, 10), 50), `step ${step}`).to.be.closeTo(rate, 1e-11);
     }
   });
 
   it('begins at the peak without warm-up', () => {
-    expect([0, 1, 2, 3].map((step) => learningRateAt(step, 8, 0, 4))).to.deep.equal([8, 6, 4, 2]);
+    expect([0, 1, 2, 3].map((step) => learningRateAt(step, linear(8, 0), 4))).to.deep.equal([8, 6, 4, 2]);
   });
 
   it('only rises where the warm-up outlasts the run, and is never negative', () => {
-    expect([0, 1, 2, 3].map((step) => learningRateAt(step, 8, 8, 4))).to.deep.equal([0, 1, 2, 3]);
-    expect(learningRateAt(60, 1, 10, 50)).to.equal(0);
-    expect(learningRateAt(4, 1, 4, 4)).to.equal(0);
+    expect([0, 1, 2, 3].map((step) => learningRateAt(step, linear(8, 8), 4))).to.deep.equal([0, 1, 2, 3]);
+    expect(learningRateAt(60, linear(1, 10), 50)).to.equal(0);
+    expect(learningRateAt(4, linear(1, 4), 4)).to.equal(0);
   });
 });
 
@@ -58,12 +85,26 @@ describe('Optimizer', () => {
     });
   });
 
+  it('lets vectors, the scales of norms and biases, not decay', () => {
+    const decayed = (isVector: boolean) =>
+      withOptimizer(
+        { weightDecay: 0.5 },
+        (optimizer, w) => {
+          update(optimizer, [3, -0.01, 0], 0.1, isVector);
+          return valuesOf(w);
+        },
+        isVector ? [1, -2, 0.5] : [[1, -2, 0.5]],
+      );
+    expectClose(decayed(true), [0.9, -1.9, 0.5], 1e-5);
+    expectClose(decayed(false), [0.85, -1.8, 0.475], 1e-5);
+  });
+
   it('takes the norm of all gradients together', async () => {
     const gradients = new Map([
       ['a', tf.tensor([2, 3])],
       ['b', tf.tensor([[6]])],
     ]);
-    const optimizer = new Optimizer(new Map(), { weightDecay: 0, maxGradNorm: 1 });
+    const optimizer = new Optimizer(new Map(), OPTIONS);
     expect(await optimizer.norm(gradients)).to.equal(7);
     tf.dispose([...gradients.values()]);
   });
@@ -115,9 +156,9 @@ describe('Optimizer', () => {
   });
 
   it('holds two tensors a variable and one more after an update, and frees them', () => {
-    const w = tf.tidy(() => tf.variable(tf.tensor([1, 2])));
+    const w = tf.tidy(() => tf.variable(tf.tensor([[1, 2]])));
     const before = tf.memory();
-    const optimizer = new Optimizer(new Map([['w', w]]), { weightDecay: 0, maxGradNorm: 1 });
+    const optimizer = new Optimizer(new Map([['w', w]]), OPTIONS);
     const held = () => tf.memory().numTensors - before.numTensors;
     expect(held()).to.equal(2);
     for (let i = 0; i < 3; i++) {

@@ -48,6 +48,15 @@ describe('Random', () => {
     expect(take(new Random(42), 4)).to.deep.equal([0x074aedec, 0x75231df7, 0xdc9f1ad0, 0xecda154e]);
   });
 
+  it('draws normal numbers, of an odd size too', () => {
+    const numbers = new Random(3).normal(10001, 2);
+    expect(numbers).to.have.lengthOf(10001);
+    const mean = numbers.reduce((a, b) => a + b) / 10001;
+    expect(mean).to.be.closeTo(0, 0.08);
+    expect(Math.sqrt(numbers.reduce((a, b) => a + b * b, 0) / 10001)).to.be.closeTo(2, 0.06);
+    expect(numbers.filter((number) => Math.abs(number) > 4).length / 10001).to.be.closeTo(0.0455, 0.007);
+  });
+
   it('is sfc32', () => {
     const random = new Random(7);
     let [a, b, c, d] = random.state;

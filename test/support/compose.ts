@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { makeConfig, type RunConfig } from '../../core/config.js';
 import { composeRun, type Run } from '../../core/container.js';
-import type { DataSource, Example, LanguageModel, LogEvent } from '../../core/index.js';
+import type { DataSource, InstructionExample, LanguageModel, LogEvent } from '../../core/index.js';
 import { loadPlugins } from '../../core/load-plugins.js';
 import type { Plugin } from '../../core/plugin.js';
 import { collect } from './errors.js';
@@ -55,12 +55,12 @@ export async function withModel<T>(
 }
 
 /** What the dataset plugin of a format makes of a file. */
-export async function readData(format: string, path: string): Promise<Example[]> {
+export async function readData(format: string, path: string): Promise<InstructionExample[]> {
   const { hooks } = await compose();
   const source: DataSource = { name: path, path, format, index: 0 };
   const examples = await hooks.loadData.promise(source);
   if (!examples) throw new Error(`no plugin knows the format ${format}`);
-  return collect(examples);
+  return collect(examples as AsyncIterable<InstructionExample>);
 }
 
 /** A JSON file of test/fixtures. */

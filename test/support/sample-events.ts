@@ -24,7 +24,11 @@ export const STEP: StepEvent = {
 };
 export const EVAL: EvalEvent = { type: 'eval', step: 7, evalLoss: 2.5 };
 export const NOTICE: LogEvent = { type: 'notice', message: 'one line' };
-export const SAVE: LogEvent = { type: 'save', step: 7, path: '/nowhere/runs/x/adapter' };
+export const SAVE: Extract<LogEvent, { type: 'save' }> = {
+  type: 'save',
+  step: 7,
+  path: '/nowhere/runs/x/adapter',
+};
 
 export const RESULT: RunResult = {
   status: 'completed',
@@ -37,5 +41,6 @@ export const RESULT: RunResult = {
   lastLoss: 1.25,
   evalLoss: 1.5,
   seconds: 75,
+  peakMemory: 512 * 2 ** 20,
   versions: { evolve: '0.1.0' },
 };

@@ -1,7 +1,6 @@
 import {
   attention,
   type Batch,
-  embedding,
   type Pass,
   type RotaryAngles,
   rmsNorm,
@@ -38,28 +37,21 @@ export class LlamaModel extends CausalModel {
       layer.up,
       layer.down,
     ]);
-    const norms = [
-      weights.norm,
-      ...weights.layers.flatMap((layer) => [layer.inputNorm, layer.postAttentionNorm]),
-    ];
-    const matrices = [weights.embedding, ...sites.map((site) => site.weight)];
-    if (!config.tiedOutput) matrices.push(weights.output.weight);
-    const sizes = [...matrices.map(({ shape }) => shape[0] * shape[1]), ...norms.map((norm) => norm.size)];
     super({
       backbone: 'llama',
       path,
       tokenizer,
-      parameterCount: sizes.reduce((total, size) => total + size, 0),
       maxLength: config.maxPositions,
       linears: [...sites, weights.output],
+      embeddings: [weights.embedding],
+      vectors: weights.vectors,
       output: weights.output,
-      tensors: norms,
     });
     this.#frequencies = rotaryFrequencies(config.headDim, config.ropeTheta);
   }
 
   protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
-    const { embedding: table, layers, norm } = this.weights;
+    const { embedding, layers, norm } = this.weights;
     const { normEpsilon } = this.config;
     const angles = rotaryAngles(batch.positions, this.#frequencies);
     const run = (input: tf.Tensor2D, layer: LlamaLayer): tf.Tensor2D => {
@@ -67,7 +59,7 @@ export class LlamaModel extends CausalModel {
       const x = tf.add(input, this.#attend(layer, normed, angles, batch.offsets, pass)) as tf.Tensor2D;
       return tf.add(x, this.#feedForward(layer, rmsNorm(x, layer.postAttentionNorm, normEpsilon), pass));
     };
-    const x = this.throughLayers(embedding(batch.inputIds, table), layers, run, pass);
+    const x = this.throughLayers(embedding.forward(batch.inputIds), layers, run, pass);
     return tf.tidy(() => rmsNorm(x, norm, normEpsilon));
   }
 

@@ -1,4 +1,10 @@
-import { type DenseWeight, LinearSite, type ModelRequest, type tf } from '../../../core/index.js';
+import {
+  EmbeddingSite,
+  type LanguageModel,
+  LinearSite,
+  type ModelRequest,
+  type tf,
+} from '../../../core/index.js';
 import { WeightReader } from '../weight-reader.js';
 import type { LlamaConfig } from './config.js';
 
@@ -15,20 +21,24 @@ export interface LlamaLayer {
 }
 
 export interface LlamaWeights {
-  readonly embedding: DenseWeight;
+  readonly embedding: EmbeddingSite;
   readonly layers: readonly LlamaLayer[];
   readonly norm: tf.Tensor1D;
   readonly output: LinearSite;
+  readonly vectors: LanguageModel['vectors'];
 }
 
 /** Reads the tensors of a LLaMA, under the names that transformers gives them. */
 export async function readLlamaWeights(request: ModelRequest, config: LlamaConfig): Promise<LlamaWeights> {
-  const reader = new WeightReader(await request.openCheckpoint());
+  const reader = await WeightReader.open(request);
   const { hiddenSize, intermediateSize, headDim } = config;
   const site = async (name: string, out: number, columns: number) =>
     new LinearSite(name, await reader.matrix(`${name}.weight`, [out, columns]));
 
-  const embedding = await reader.matrix('model.embed_tokens.weight', [config.vocabularySize, hiddenSize]);
+  const embedding = new EmbeddingSite(
+    'model.embed_tokens',
+    await reader.matrix('model.embed_tokens.weight', [config.vocabularySize, hiddenSize]),
+  );
   const layers: LlamaLayer[] = [];
   for (let i = 0; i < config.layers; i++) {
     const at = `model.layers.${i}`;
@@ -46,8 +56,9 @@ export async function readLlamaWeights(request: ModelRequest, config: LlamaConfi
   }
   const norm = await reader.vector('model.norm.weight', hiddenSize);
   const outputWeight = config.tiedOutput
-    ? embedding
+    ? embedding.weight
     : await reader.matrix('lm_head.weight', [config.vocabularySize, hiddenSize]);
   reader.finish();
-  return { embedding, layers, norm, output: new LinearSite('lm_head', outputWeight, null, true) };
+  const output = new LinearSite('lm_head', outputWeight, null, true);
+  return { embedding, layers, norm, output, vectors: reader.vectors };
 }

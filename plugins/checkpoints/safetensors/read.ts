@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Checkpoint, EvolveError, z } from '../../../core/index.js';
+import { type Checkpoint, EvolveError, mapFile, z } from '../../../core/index.js';
 import { readHeader, type StoredTensor } from './header.js';
 
 const INDEX = 'model.safetensors.index.json';
@@ -56,7 +56,7 @@ async function openSharded(folder: string, index: string): Promise<Checkpoint> {
 
 async function openFiles(location: string, paths: readonly string[]): Promise<Checkpoint> {
   const handles: FileHandle[] = [];
-  const tensors = new Map<string, StoredTensor & { file: FileHandle }>();
+  const tensors = new Map<string, StoredTensor & { file: FileHandle; location: string }>();
   const close = async () => {
     await Promise.all(handles.map((handle) => handle.close()));
   };
@@ -71,7 +71,7 @@ async function openFiles(location: string, paths: readonly string[]): Promise<Ch
             `${file}: the tensor "${name}" stands in an earlier file too`,
           );
         }
-        tensors.set(name, { ...tensor, file: handle });
+        tensors.set(name, { ...tensor, file: handle, location: file });
       }
     }
   } catch (error) {
@@ -81,6 +81,8 @@ async function openFiles(location: string, paths: readonly string[]): Promise<Ch
   const read = async (name: string): Promise<Uint8Array> => {
     const tensor = tensors.get(name);
     if (!tensor) throw new EvolveError('CHECKPOINT_INVALID', `${location}: there is no tensor "${name}"`);
+    const mapped = mapFile(tensor.location, tensor.start, tensor.end - tensor.start);
+    if (mapped) return mapped;
     const bytes = new Uint8Array(tensor.end - tensor.start);
     // One read returns at most 2 GiB.
     for (let at = 0; at < bytes.length; ) {

@@ -4,7 +4,7 @@
  * CoT_data.json). In both, `\n` written as two characters stands for a line break.
  */
 
-import { definePlugin, deriveSeed, type Example } from '../../../core/index.js';
+import { definePlugin, deriveSeed, type Example, type InstructionExample } from '../../../core/index.js';
 import { FaultList } from '../faults.js';
 import { readJsonExamples } from '../json-examples.js';
 import { readLines } from '../records.js';
@@ -40,7 +40,7 @@ async function* readTable(file: string): AsyncGenerator<Example> {
   faults.throwIfAny(file);
 }
 
-async function* readPhrased(file: string): AsyncGenerator<Example> {
+async function* readPhrased(file: string): AsyncGenerator<InstructionExample> {
   for await (const { instruction, input, output } of readJsonExamples(file)) {
     yield {
       instruction: unescapeLineBreaks(instruction),

@@ -19,7 +19,14 @@ import { registerNorms } from './kernels/norms.js';
 import { registerOptimizer } from './kernels/optimizer.js';
 import { registerRotary } from './kernels/rotary.js';
 import { registerRows } from './kernels/rows.js';
+import { registerStorage } from './kernels/storage.js';
 import { WeightHandles } from './weights.js';
+
+/**
+ * From this many times its row's root mean square on, a number makes its column an outlier. Measured on SmolLM2-135M:
+ * without outliers int8 products cost 1.7 % of the held-out loss, with them nothing that could be told from chance.
+ */
+const OUTLIER_THRESHOLD = 8;
 
 export default definePlugin({
   name: 'native',
@@ -65,7 +72,11 @@ async function openBackend(addon: Addon): Promise<void> {
     const backend = new NativeBackend(addon);
     tf.registerBackend(BACKEND, () => backend);
     tf.copyRegisteredKernels('cpu', BACKEND);
-    const native: Native = { backend, weights: new WeightHandles(addon), outlierThreshold: 0 };
+    const native: Native = {
+      backend,
+      weights: new WeightHandles(addon),
+      outlierThreshold: OUTLIER_THRESHOLD,
+    };
     for (const register of [
       registerLinear,
       registerMatMul,
@@ -77,6 +88,7 @@ async function openBackend(addon: Addon): Promise<void> {
       registerRows,
       registerElements,
       registerOptimizer,
+      registerStorage,
     ]) {
       register(native);
     }

@@ -1,4 +1,4 @@
-import type { ComputeType, FrozenWeight } from '../../../core/index.js';
+import { type ComputeType, type FrozenWeight, perform } from '../../../core/index.js';
 
 /**
  * A frozen weight in one byte a number: row i is `scales[i] · values[i]`, with `scales[i]` the row's largest
@@ -30,7 +30,8 @@ export class Int8Weight implements FrozenWeight {
 }
 
 /**
- * Quantizes row by row, rounding to nearest, so that no more than one row is held in fp32.
+ * Quantizes row by row, rounding to nearest, so that no more than one row is held in fp32. Kernel: `QuantizeInt8`,
+ * which answers true when it is done, false where a number is not finite.
  *
  * @throws RangeError where a number is not finite
  */
@@ -38,6 +39,8 @@ export function quantizeInt8(weight: FrozenWeight, compute?: ComputeType): Int8W
   const [rows, columns] = weight.shape;
   const values = new Int8Array(rows * columns);
   const scales = new Float32Array(rows);
+  if (perform('QuantizeInt8', { weight, values, scales }))
+    return new Int8Weight(weight.shape, values, scales, compute);
   const numbers = new Float32Array(columns);
   for (let row = 0; row < rows; row++) {
     weight.decode(row, row + 1, numbers);

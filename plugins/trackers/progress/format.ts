@@ -29,14 +29,19 @@ export function describeEval(event: EvalEvent): string {
   return `step ${event.step}  held-out loss ${event.evalLoss.toFixed(4)}`;
 }
 
-export function describeEnd(result: RunResult): string {
+/** `saved` is where the adapter or model was written last. */
+export function describeEnd(result: RunResult, saved: string): string {
   const steps = `${count(result.steps)} steps in ${duration(result.seconds)}`;
   if (result.status !== 'completed') return `${result.status} after ${steps}`;
   const held = result.evalLoss === null ? '' : `, held-out loss ${result.evalLoss.toFixed(4)}`;
   const losses = `loss ${result.firstLoss?.toFixed(4)} -> ${result.lastLoss?.toFixed(4)}${held}`;
   const output = shown(result.output);
   return (
-    `${steps}: ${losses}\nadapter: ${path.join(output, 'adapter')}\n` +
+    `${steps}: ${losses}
+peak memory: ${count(Math.ceil(result.peakMemory / 2 ** 20))} MiB
+` +
+    `${path.basename(saved)}: ${shown(saved)}
+` +
     `try it: npx evolve generate --run ${output} --instruction "…"`
   );
 }

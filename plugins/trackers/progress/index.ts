@@ -15,6 +15,7 @@ export default definePlugin({
     let bar: SingleBar | undefined;
     let steps = 0;
     let startedAt = 0;
+    let saved = '';
 
     const print = (text: string) => {
       if (bars) bars.log(`${text}\n`);
@@ -49,6 +50,7 @@ export default definePlugin({
           print(describeEval(event));
           break;
         case 'save':
+          saved = event.path;
           break;
       }
     };
@@ -57,7 +59,7 @@ export default definePlugin({
       bars?.stop();
       bars = undefined;
       // Where nothing was begun, the error alone says what there is to say.
-      if (startedAt > 0) print(describeEnd(result));
+      if (startedAt > 0) print(describeEnd(result, saved));
     });
   },
 });

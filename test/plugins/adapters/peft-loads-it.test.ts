@@ -1,29 +1,12 @@
-import { spawnSync } from 'node:child_process';
-import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { compose, readFixture, withModel } from '../../support/compose.js';
-import { fixture, ROOT, TemporaryFolder } from '../../support/files.js';
+import { fixture, TemporaryFolder } from '../../support/files.js';
 import { type ExpectedLlama, LLAMA } from '../../support/llama-fixture.js';
 import { expectClose } from '../../support/numbers.js';
+import { askPython } from '../../support/python.js';
 
 const { prompt } = readFixture<ExpectedLlama>('llama', 'expected.json');
-
-/** What PEFT's model says after each token of the prompt, or why it cannot be asked on this machine. */
-function askPeft(adapter: string): { logits: number[][] } | { missing: string } {
-  const python = process.env.EVOLVE_PYTHON ?? 'python3';
-  const script = path.join(ROOT, 'test', 'plugins', 'adapters', 'load_with_peft.py');
-  const { error, status, stdout, stderr } = spawnSync(python, [script, LLAMA.path, adapter], {
-    input: JSON.stringify(prompt),
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  });
-  if (error && (error as NodeJS.ErrnoException).code === 'ENOENT')
-    return { missing: `there is no ${python}` };
-  if (status === 3) return { missing: `${python}: ${stderr.trim()}` };
-  expect(status, stderr).to.equal(0);
-  return { logits: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') };
-}
 
 describe('an adapter that a run wrote', () => {
   it('is loaded by PEFT and computes there what it computes here', async function () {
@@ -49,9 +32,10 @@ describe('an adapter that a run wrote', () => {
       });
       await run.trainer.run();
       const adapter = folder.join('run', 'adapter');
-      const answer = askPeft(adapter);
-      if ('missing' in answer) {
-        console.log(`      skipped: ${answer.missing} (EVOLVE_PYTHON names a Python that has peft)`);
+      const script = 'plugins/adapters/load_with_peft.py';
+      const found = askPython<number[][]>(script, [LLAMA.path, adapter], prompt);
+      if ('missing' in found) {
+        console.log(`      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has peft)`);
         this.skip();
       }
       const batchOf = Int32Array.from(prompt);
@@ -66,7 +50,7 @@ describe('an adapter that a run wrote', () => {
       const base = await logitsWith({});
       const moved = ours.map((logit, i) => Math.abs(logit - base[i]));
       expect(Math.max(...moved), 'the adapter does something').to.be.above(0.1);
-      expectClose(ours, answer.logits.flat(), 1e-4, 'logits');
+      expectClose(ours, found.answer.flat(), 1e-4, 'logits');
     } finally {
       folder.remove();
     }

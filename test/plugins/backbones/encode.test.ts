@@ -120,6 +120,16 @@ describe('encodeExample', () => {
     expect(labelled).to.deep.equal([0x20000, ...codes('ello '), EOS]);
     expect([...inputIds]).to.include(0x20001);
   });
+
+  it('puts a text for pretraining between its two tokens, all of it with labels, and cuts it', () => {
+    const ids = [BOS, ...codes('Once.'), EOS];
+    const { inputIds, labels } = encodeExample(tokenizerOf(), { text: 'Once.' }, 64);
+    expect([...inputIds]).to.deep.equal(ids);
+    expect([...labels]).to.deep.equal(ids);
+    expect([...encodeExample(tokenizerOf(), { text: 'Once.' }, 4).labels]).to.deep.equal(ids.slice(0, 4));
+    const { inputIds: bare } = encodeExample(tokenizerOf({ bosId: null }), { text: 'Once.' }, 64);
+    expect([...bare]).to.deep.equal(ids.slice(1));
+  });
 });
 
 describe('concatenate', () => {

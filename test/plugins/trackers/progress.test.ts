@@ -41,17 +41,18 @@ describe('what progress prints of', () => {
 
   it('the end, with what to do next', () => {
     const output = path.resolve('runs', 'x');
-    expect(describeEnd({ ...RESULT, output })).to.equal(
+    expect(describeEnd({ ...RESULT, output }, path.join(output, 'adapter'))).to.equal(
       '1,200 steps in 1:15: loss 2.5000 -> 1.2500, held-out loss 1.5000\n' +
+        'peak memory: 512 MiB\n' +
         `adapter: ${path.join('runs', 'x', 'adapter')}\n` +
         `try it: npx evolve generate --run ${path.join('runs', 'x')} --instruction "…"`,
     );
-    expect(describeEnd({ ...RESULT, evalLoss: null })).to.not.include('held-out');
+    expect(describeEnd({ ...RESULT, evalLoss: null }, '/x/model')).to.not.include('held-out');
   });
 
   it('an end that was none', () => {
     for (const status of ['failed', 'interrupted'] as const) {
-      expect(describeEnd({ ...RESULT, status })).to.equal(`${status} after 1,200 steps in 1:15`);
+      expect(describeEnd({ ...RESULT, status }, '')).to.equal(`${status} after 1,200 steps in 1:15`);
     }
   });
 });
@@ -68,7 +69,7 @@ describe('the tracker progress', () => {
     expect(lines.slice(1, 3).join('\n')).to.equal(describeStart(START));
     expect(lines[3]).to.match(/^step {3}7\/200 {2}loss 1\.2346 .* left$/);
     expect(lines[4]).to.equal(describeEval(EVAL));
-    expect(lines.slice(5).join('\n')).to.equal(describeEnd(RESULT));
+    expect(lines.slice(5).join('\n')).to.equal(describeEnd(RESULT, SAVE.path));
     // No cursor movement in a file.
     expect(text).to.not.include('\u001b');
   });

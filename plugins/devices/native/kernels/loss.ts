@@ -1,36 +1,73 @@
 import { type FrozenWeight, tf } from '../../../../core/index.js';
+import type { WeightHandle } from '../addon.js';
 import { computeOf } from '../weights.js';
 import { gradient, kernel, type Native } from './kit.js';
 
 /** How much memory the logits may take: those of a few hundred tokens. */
 const PIECE_BYTES = 64 * 2 ** 20;
 
-interface LossAttrs {
-  readonly weight: FrozenWeight;
-  readonly bias: tf.Tensor | null;
+interface TrainableLossAttrs {
   readonly labels: Int32Array;
   readonly training: boolean;
 }
 
-/** The output layer and the cross-entropy. The gradient is computed with the loss, which it is a multiple of. */
+interface LossAttrs extends TrainableLossAttrs {
+  readonly weight: FrozenWeight;
+  readonly bias: tf.Tensor | null;
+}
+
+/** The output layer and the cross-entropy. The gradients are computed with the loss, which they are multiples of. */
 export function registerLoss({ backend, weights }: Native): void {
-  kernel<LossAttrs>('LinearCrossEntropy', ({ x }, { weight, bias, labels, training }) => {
+  const { addon } = backend;
+
+  /** The loss, and in training the gradient by `x`; that by the weight goes to `dw`. */
+  const compute = (
+    x: tf.TensorInfo,
+    weight: WeightHandle,
+    arithmetic: number,
+    bias: tf.TensorInfo | null,
+    { labels, training }: TrainableLossAttrs,
+    dw: Float32Array | null,
+  ): [loss: tf.TensorInfo, dx: tf.TensorInfo] => {
     const dx = backend.output(training ? x.shape : [0]);
-    const loss = backend.addon.linearCrossEntropy(
+    const loss = addon.linearCrossEntropy(
       backend.floats(x),
       labels.length,
-      weights.of(weight),
-      computeOf(weight),
+      weight,
+      arithmetic,
       bias && backend.floats(bias),
       labels,
       training ? dx.values : null,
-      null,
+      dw,
       PIECE_BYTES,
     );
     return [backend.makeTensorInfo([], 'float32', Float32Array.of(loss)), dx.info];
+  };
+
+  kernel<LossAttrs>('LinearCrossEntropy', ({ x }, attrs) => {
+    const { weight, bias } = attrs;
+    return compute(x, weights.of(weight), computeOf(weight), bias, attrs, null);
   });
   gradient<LossAttrs>('LinearCrossEntropy', { outputs: [false, true] }, ([dy], [dx], { training }) => {
-    if (!training) throw new Error('LinearCrossEntropy was computed without training, so it has no gradient');
+    requireTraining('LinearCrossEntropy', training);
     return { x: () => tf.mul(dx, dy) };
   });
+
+  kernel<TrainableLossAttrs>('TrainableLinearCrossEntropy', ({ x, weight }, attrs) => {
+    const [rows, columns] = weight.shape;
+    const numbers = backend.floats(weight);
+    const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+    const handle = addon.makeWeight(0, rows, columns, bytes, null, null, null, null, 0);
+    const dw = attrs.training ? backend.output(weight.shape) : backend.output([0]);
+    return [...compute(x, handle, 0, null, attrs, attrs.training ? dw.values : null), dw.info];
+  });
+  const saves = { outputs: [false, true, true] };
+  gradient<TrainableLossAttrs>('TrainableLinearCrossEntropy', saves, ([dy], [dx, dw], { training }) => {
+    requireTraining('TrainableLinearCrossEntropy', training);
+    return { x: () => tf.mul(dx, dy), weight: () => tf.mul(dw, dy) };
+  });
+}
+
+function requireTraining(name: string, training: boolean): void {
+  if (!training) throw new Error(`${name} was computed without training, so it has no gradient`);
 }

@@ -26,7 +26,8 @@ export function registerRows({ backend, weights }: Native): void {
       dx.values.fill(0);
       const from = backend.floats(dy);
       for (let i = 0; i < indices.length; i++) {
-        dx.values.set(from.subarray(i * columns, (i + 1) * columns), indices[i] * columns);
+        const at = indices[i] * columns;
+        for (let j = 0; j < columns; j++) dx.values[at + j] += from[i * columns + j];
       }
       return tensorOf(dx.info);
     },

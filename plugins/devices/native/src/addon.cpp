@@ -12,6 +12,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "kernels.hpp"
 #include "threads.hpp"
@@ -163,6 +164,14 @@ napi_value open(const Args& args) {
 /** () -> bytes that kernels hold for their own use */
 napi_value scratchMemory(const Args& args) { return toValue(args.env, static_cast<double>(scratchBytes())); }
 
+struct Mapping {
+  char* memory;
+  size_t size;
+};
+
+/** All that mapFile gave out and nobody has freed. */
+std::vector<Mapping*> mappings;
+
 /** (path, start, length) -> an ArrayBuffer over that part of the file; what is written to it stays in memory. */
 napi_value mapFile(const Args& args) {
   const std::string path = args.text(0);
@@ -183,13 +192,11 @@ napi_value mapFile(const Args& args) {
   close(file);
   if (memory == MAP_FAILED) fail();
 
-  struct Mapping {
-    void* memory;
-    size_t size;
-  };
-  auto* mapping = new Mapping{memory, size};
+  auto* mapping = new Mapping{static_cast<char*>(memory), size};
+  mappings.push_back(mapping);
   const auto release = [](napi_env, void*, void* hint) {
     auto* mapping = static_cast<Mapping*>(hint);
+    std::erase(mappings, mapping);
     munmap(mapping->memory, mapping->size);
     delete mapping;
   };
@@ -200,6 +207,15 @@ napi_value mapFile(const Args& args) {
     throw std::runtime_error("this Node.js takes no mapped memory");
   }
   return result;
+}
+
+/** (bytes): of what mapFile gave, what was read need not stay in memory; other bytes are left alone. */
+napi_value releasePages(const Args& args) {
+  const auto* bytes = reinterpret_cast<char*>(args.bytes(0, 0));
+  for (const Mapping* mapping : mappings)
+    if (bytes >= mapping->memory && bytes < mapping->memory + mapping->size)
+      madvise(mapping->memory, mapping->size, MADV_DONTNEED);
+  return nullptr;
 }
 
 /** (storage, rows, columns, data, scales, scaleCodes, nestedScales, codebook, offset) -> a handle; the arrays must outlive it */
@@ -496,6 +512,7 @@ NAPI_MODULE_INIT() {
   EXPORT(open);
   EXPORT(scratchMemory);
   EXPORT(mapFile);
+  EXPORT(releasePages);
   EXPORT(makeWeight);
   EXPORT(linear);
   EXPORT(linearInputGradient);

@@ -271,10 +271,8 @@ void attentionBackward(const float* q, const float* k, const float* v, const flo
           }
           const int64_t lanes = lanesOf<Lane>(rows);
           const auto packTurned = [&](const float* from) {
-            for (int64_t n = 0; n < count; n += kRows)
-              packColumns<Lane, kRows>(DenseSource{from, scoreStride}, 0, rows, n,
-                                       std::min<int64_t>(kRows, count - n),
-                                       m.left + n / kRows * leftStride(queryLanes), 0);
+            packColumns<Lane, kRows>(DenseSource{from, scoreStride}, 0, rows, 0, count, m.left,
+                                     leftStride(queryLanes));
           };
           packTurned(m.scores);
           multiplyPanels<Lane>(count, depth, lanes, m.left, leftStride(queryLanes),

@@ -17,7 +17,7 @@ constexpr int kVectors = 2;
 constexpr int kColumns = kVectors * W;
 
 /** Lanes of one block of the reduction: a panel pair then stays in the second-level cache. */
-constexpr int64_t kBlock = 1024;
+constexpr int64_t kBlock = 512;
 
 /** Panels of the right operand that a thread packs at once. */
 constexpr int64_t kChunk = 8;
@@ -106,9 +106,7 @@ void packRows(const Source& source, int64_t row, int64_t count, int64_t k0, int6
 /** Elements of `width` lines side by side -> lanes. */
 template <class Lane>
 void interleave(const typename Lane::Element* lines, int64_t lineStride, int64_t count, uint32_t* lanes) {
-  if constexpr (Lane::width == 1) {
-    std::memcpy(lanes, lines, static_cast<size_t>(count) * 4);
-  } else if constexpr (Lane::width == 2) {
+  if constexpr (Lane::width == 2) {
     const auto* low = reinterpret_cast<const uint16_t*>(lines);
     const auto* high = low + lineStride;
     for (int64_t i = 0; i < count; i++) lanes[i] = low[i] | static_cast<uint32_t>(high[i]) << 16;
@@ -129,7 +127,7 @@ template <class Lane, int P, class Source>
 void packColumns(const Source& source, int64_t k0, int64_t k1, int64_t column, int64_t count, uint32_t* to,
                  int64_t panelStride) {
   constexpr int64_t kPiece = 128;
-  alignas(64) typename Lane::Element lines[Lane::width * kPiece];
+  [[maybe_unused]] alignas(64) typename Lane::Element lines[Lane::width * kPiece];
   alignas(64) uint32_t lanes[kPiece + P] = {};
   static_assert(kPiece % kColumns == 0);
   constexpr int64_t kPanels = kPiece / P;
@@ -139,12 +137,16 @@ void packColumns(const Source& source, int64_t k0, int64_t k1, int64_t column, i
     if (columns < panels * P) std::memset(lanes + columns, 0, static_cast<size_t>(panels * P - columns) * 4);
     uint32_t* target = to + first / P * panelStride;
     for (int64_t k = k0; k < k1; k += Lane::width, target += P) {
-      for (int i = 0; i < Lane::width; i++) {
-        auto* line = lines + i * kPiece;
-        if (k + i < k1) source.read(k + i, column + first, columns, line);
-        else std::memset(static_cast<void*>(line), 0, sizeof(typename Lane::Element) * static_cast<size_t>(columns));
+      if constexpr (Lane::width == 1) {
+        source.read(k, column + first, columns, reinterpret_cast<float*>(lanes));
+      } else {
+        for (int i = 0; i < Lane::width; i++) {
+          auto* line = lines + i * kPiece;
+          if (k + i < k1) source.read(k + i, column + first, columns, line);
+          else std::memset(line, 0, sizeof(typename Lane::Element) * static_cast<size_t>(columns));
+        }
+        interleave<Lane>(lines, kPiece, columns, lanes);
       }
-      interleave<Lane>(lines, kPiece, columns, lanes);
       for (int64_t panel = 0; panel < panels; panel++)
         std::memcpy(target + panel * panelStride, lanes + panel * P, P * 4);
     }

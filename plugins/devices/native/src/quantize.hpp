@@ -63,10 +63,38 @@ inline int32_t quantize(const float* x, const float* factors, int64_t count, flo
   return total;
 }
 
+/** At most one column in this many is kept apart: beyond, it would cost more than int8 saves. */
+constexpr int64_t kColumnsAnOutlier = 64;
+
+/**
+ * The columns that hold a number of more than `threshold` times its row's root mean square, those that exceed it most;
+ * written to `outliers` in ascending order.
+ */
+inline int64_t findOutliers(const float* excess, int64_t threads, int64_t columns, float threshold,
+                            int32_t* outliers) {
+  auto* largest = static_cast<float*>(scratch(0, slot::factors, columns * 4));
+  int64_t count = 0;
+  for (int64_t i = 0; i < columns; i++) {
+    largest[i] = 0;
+    for (int64_t thread = 0; thread < threads; thread++)
+      largest[i] = std::max(largest[i], excess[thread * columns + i]);
+    if (largest[i] > threshold) outliers[count++] = static_cast<int32_t>(i);
+  }
+  const int64_t most = std::max<int64_t>(1, columns / kColumnsAnOutlier);
+  if (count <= most) return count;
+  // Equal ones in the order of their columns, so that the choice is the same everywhere.
+  std::nth_element(outliers, outliers + most, outliers + count, [&](int32_t a, int32_t b) {
+    return largest[a] != largest[b] ? largest[a] > largest[b] : a < b;
+  });
+  std::sort(outliers, outliers + most);
+  return most;
+}
+
 /**
  * Quantizes x [rows, columns], its columns multiplied with `factors` (or null), to 127 steps of each row's largest
- * magnitude. A column in which a number exceeds `threshold` times its row's root mean square is set apart, as
- * LLM.int8() (arXiv 2208.07339) does: one such number would cost the rest of its row most of the steps. 0: none.
+ * magnitude. Outlier columns are set apart, as LLM.int8() (arXiv 2208.07339) does: one such number would cost the rest
+ * of its row most of the steps. The threshold is relative to a row's root mean square, so that it serves gradients
+ * too; 0 sets none apart.
  */
 inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns, const float* factors,
                                   float threshold) {
@@ -79,32 +107,35 @@ inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns,
   result.sums = static_cast<int32_t*>(scratch(0, slot::sums, padded * blocks * 4));
   std::fill(result.scales + rows, result.scales + padded, 0.0f);
   std::fill(result.sums + rows * blocks, result.sums + padded * blocks, 0);
-  auto* outliers = static_cast<int32_t*>(scratch(0, slot::outliers, columns * 8));
-  auto* flags = outliers + columns;
+  auto* outliers = static_cast<int32_t*>(scratch(0, slot::outliers, (threadCount() + 1) * columns * 4));
+  auto* excess = reinterpret_cast<float*>(outliers + columns);
   result.outliers = outliers;
 
-  std::fill(flags, flags + columns, 0);
-  parallelFor(ceilDiv(rows, kRowsATask), [&](int64_t task, int) {
+  std::fill(excess, excess + threadCount() * columns, 0.0f);
+  parallelFor(ceilDiv(rows, kRowsATask), [&](int64_t task, int thread) {
+    float* columnExcess = excess + thread * columns;
     for (int64_t row = task * kRowsATask; row < std::min(rows, (task + 1) * kRowsATask); row++) {
       const float* values = x + row * columns;
       float largest, squares;
       measure(values, factors, columns, largest, squares);
       // What is no number must not become one.
       result.scales[row] = std::isfinite(squares) ? stepOf(largest) : NAN;
-      const float limit = threshold * std::sqrt(squares / static_cast<float>(columns));
-      if (threshold == 0 || !(largest > limit)) continue;
-      for (int64_t i = 0; i < columns; i++)
-        if (std::fabs(factors ? values[i] * factors[i] : values[i]) > limit)
-          std::atomic_ref(flags[i]).store(1, std::memory_order_relaxed);
+      const float size = std::sqrt(squares / static_cast<float>(columns));
+      if (threshold == 0 || !(largest > threshold * size)) continue;
+      const float inverse = 1 / size;
+      for (int64_t i = 0; i < columns; i++) {
+        const float ratio = std::fabs(factors ? values[i] * factors[i] : values[i]) * inverse;
+        columnExcess[i] = ratio > columnExcess[i] ? ratio : columnExcess[i];
+      }
     }
   });
-  for (int64_t i = 0; i < columns; i++)
-    if (flags[i]) outliers[result.outlierCount++] = static_cast<int32_t>(i);
+  if (threshold > 0) result.outlierCount = findOutliers(excess, threadCount(), columns, threshold, outliers);
 
   const float* kept = factors;
   if (result.outlierCount > 0) {
     auto* masked = static_cast<float*>(scratch(0, slot::factors, columns * 4));
-    for (int64_t i = 0; i < columns; i++) masked[i] = flags[i] ? 0.0f : factors ? factors[i] : 1.0f;
+    for (int64_t i = 0; i < columns; i++) masked[i] = factors ? factors[i] : 1.0f;
+    for (int64_t i = 0; i < result.outlierCount; i++) masked[outliers[i]] = 0;
     kept = masked;
   }
   parallelFor(ceilDiv(rows, kRowsATask), [&](int64_t task, int) {

@@ -1,0 +1,31 @@
+import * as tf from '@tensorflow/tfjs';
+import { checkLabels, crossEntropy } from './cross-entropy.js';
+import { dispatch } from './dispatch.js';
+
+/**
+ * As `linearCrossEntropy` for an output layer that is trained: the summed cross-entropy of `x Wᵀ`, with gradients for
+ * both. Kernel: `TrainableLinearCrossEntropy`.
+ *
+ * @param x `[tokens, hidden]`
+ * @param weight `[vocabulary, hidden]`
+ * @param labels `[tokens]`, each within the vocabulary
+ * @returns a scalar, in nats
+ * @throws RangeError where a label is outside the vocabulary, or shapes do not fit
+ */
+export function trainableLinearCrossEntropy(
+  x: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  labels: Int32Array,
+  training: boolean,
+): tf.Scalar {
+  const [vocabulary, hidden] = weight.shape;
+  if (x.shape[0] !== labels.length || x.shape[1] !== hidden) {
+    throw new RangeError(
+      `trainableLinearCrossEntropy: x [${x.shape}] does not fit ${labels.length} labels and a weight [${weight.shape}]`,
+    );
+  }
+  checkLabels('trainableLinearCrossEntropy', labels, vocabulary);
+  return dispatch('TrainableLinearCrossEntropy', { x, weight }, { labels, training }, () =>
+    crossEntropy(tf.matMul(x, weight, false, true), labels),
+  );
+}

@@ -1,0 +1,91 @@
+"""Trains the tokenizer of the tiny bilingual LLaMA that comes with the project, and says how large that model is.
+
+    python data/make/tokenizer.py data/corpus.jsonl data/models/llama-tiny
+
+The corpus has one document a line, each { "text" } (see corpus.ts). The result is a folder in Hugging Face layout without
+weights: a byte-fallback BPE tokenizer of LLaMA's kind, and config.json. configs/pretrain/llama-tiny.yaml trains the model.
+"""
+import argparse
+import json
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+VOCABULARY = 3072
+SPECIAL = ['<unk>', '<s>', '</s>']
+BYTES = [f'<0x{byte:02X}>' for byte in range(256)]
+
+# The prompts of Alpaca: the tokenizer sees them often, so that they cost few tokens.
+PROMPTS = [
+    'Below is an instruction that describes a task, paired with an input that provides further context. '
+    'Write a response that appropriately completes the request.\n\n'
+    '### Instruction:\n\n\n### Input:\n\n\n### Response:',
+    'Below is an instruction that describes a task. '
+    'Write a response that appropriately completes the request.\n\n### Instruction:\n\n\n### Response:',
+]
+
+# Newlines, single digits, and words, runs of Chinese characters and of signs, each with the space before it. A space
+# is never merged with what stands before it (as in LLaMA), so that a prompt's tokens are the same with and without
+# the answer behind it.
+PIECES = r'\n+|\d|▁?[A-Za-z]+|▁?[一-鿿]+|▁?[^\n\dA-Za-z一-鿿▁]+|▁+'
+
+
+def train_tokenizer(documents: list[str]) -> Tokenizer:
+    """A BPE tokenizer that keeps every text exact: spaces become ▁, unknown characters become bytes."""
+    tokenizer = Tokenizer(models.BPE(unk_token='<unk>', fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend('▁'), normalizers.Replace(' ', '▁')])
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(PIECES), behavior='isolated')
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=SPECIAL + BYTES,
+        initial_alphabet=[chr(code) for code in range(33, 127)],
+        max_token_length=16,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(documents + PROMPTS * 2000, trainer)
+
+    # The byte tokens are ordinary entries of the vocabulary, as in LLaMA; only the first three are special.
+    form = json.loads(tokenizer.to_str())
+    form['added_tokens'] = [token for token in form['added_tokens'] if token['content'] in SPECIAL]
+    form['model']['byte_fallback'] = True
+    tokenizer = Tokenizer.from_str(json.dumps(form))
+    tokenizer.decoder = decoders.Sequence([
+        decoders.Replace('▁', ' '), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(' ', 1, 0)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single='<s> $A', pair='<s> $A <s> $B', special_tokens=[('<s>', 1)])
+    return tokenizer
+
+
+def write_json(path: Path, value: dict) -> None:
+    path.write_text(json.dumps(value, indent=2) + '\n', encoding='utf-8')
+
+
+def save(tokenizer: Tokenizer, folder: Path) -> None:
+    """Writes the folder; the configuration in the keys that every reader of LLaMA knows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    special = {'bos_token_id': 1, 'eos_token_id': 2, 'pad_token_id': 0}
+    write_json(folder / 'config.json', {
+        'architectures': ['LlamaForCausalLM'], 'model_type': 'llama', 'vocab_size': tokenizer.get_vocab_size(),
+        'hidden_size': 192, 'intermediate_size': 496, 'num_hidden_layers': 6, 'num_attention_heads': 6,
+        'num_key_value_heads': 2, 'hidden_act': 'silu', 'max_position_embeddings': 512, 'rms_norm_eps': 1e-5,
+        'tie_word_embeddings': True, **special, 'attention_bias': False, 'mlp_bias': False,
+        'rope_theta': 10000.0, 'torch_dtype': 'float16', 'use_cache': True})
+    write_json(folder / 'generation_config.json', special)
+    tokenizer.save(str(folder / 'tokenizer.json'), pretty=False)
+    write_json(folder / 'tokenizer_config.json', {
+        'tokenizer_class': 'PreTrainedTokenizerFast', 'bos_token': '<s>', 'eos_token': '</s>',
+        'unk_token': '<unk>', 'pad_token': '<unk>', 'model_max_length': 512,
+        'clean_up_tokenization_spaces': False})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('corpus', type=Path)
+    parser.add_argument('folder', type=Path)
+    options = parser.parse_args()
+    lines = options.corpus.read_text(encoding='utf-8').splitlines()
+    save(train_tokenizer([json.loads(line)['text'] for line in lines]), options.folder)
+
+
+if __name__ == '__main__':
+    main()

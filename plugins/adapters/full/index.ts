@@ -1,0 +1,66 @@
+/** Full-parameter training: every parameter of the model is trained, in fp32, and the whole model is saved. */
+
+import {
+  DENSE_TYPES,
+  type DenseType,
+  DenseWeight,
+  definePlugin,
+  type EmbeddingSite,
+  EvolveError,
+  type FrozenWeight,
+  type LinearSite,
+  z,
+} from '../../../core/index.js';
+import { type Matrix, TrainableEmbedding, TrainableLinear, variableOf } from './layers.js';
+import { ModelFolder } from './model-folder.js';
+
+export default definePlugin({
+  name: 'full',
+  apiVersion: 1,
+  family: 'adapters',
+  schema: z.strictObject({
+    /** The type of the saved weights; where it is not said, that of the checkpoint. */
+    dtype: z.enum(Object.keys(DENSE_TYPES) as [DenseType, ...DenseType[]]).optional(),
+  }),
+  apply(trainer, options) {
+    const { name, compute } = trainer.config.quantizer;
+    if (name !== 'none' || (compute ?? 'fp32') !== 'fp32') {
+      const found = name === 'none' ? `quantizer.compute is ${compute}` : `quantizer is ${name}`;
+      const message = `adapter.method is full, which trains the weights in fp32, but ${found}`;
+      throw new EvolveError('CONFIG_INVALID', message, 'Leave quantizer out, or take adapter.method: lora.');
+    }
+
+    let folder: ModelFolder;
+    trainer.hooks.injectAdapters.tap(async (model) => {
+      const { storage } = model.linears[0].weight;
+      folder = await ModelFolder.like(model.path, options.dtype ?? (storage as DenseType));
+      model.saves = 'model';
+      // Tied layers have one weight, and one variable.
+      const variables = new Map<FrozenWeight, Matrix>();
+      const variableFor = (site: EmbeddingSite | LinearSite): Matrix => {
+        let variable = variables.get(site.weight);
+        if (!variable) {
+          variable = variableOf(site.weight);
+          variables.set(site.weight, variable);
+          model.trainable.set(`${site.name}.weight`, variable);
+        }
+        return variable;
+      };
+      for (const site of model.embeddings) site.adapter = new TrainableEmbedding(variableFor(site));
+      for (const site of model.linears) {
+        site.adapter = new TrainableLinear(variableFor(site));
+        // Attention is computed in the arithmetic of its layers.
+        if (!site.isOutput) site.weight = inFp32(site.weight);
+      }
+      for (const [name, vector] of model.vectors) model.trainable.set(name, vector);
+      return model;
+    });
+    trainer.hooks.save.tap((request) => folder.write(request));
+  },
+});
+
+function inFp32(weight: FrozenWeight): FrozenWeight {
+  if (!(weight instanceof DenseWeight))
+    throw new TypeError(`a weight in ${weight.storage} cannot be trained`);
+  return new DenseWeight(weight.shape, weight.storage, weight.bytes, 'fp32');
+}

@@ -1,0 +1,70 @@
+/** The layout in which transformers keeps a model: config.json, the tokenizer's files, model.safetensors. */
+
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type DenseType, EvolveError, type SaveRequest } from '../../../core/index.js';
+
+/** What is taken over as it is, where there is one. */
+const COMPANIONS = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'tokenizer.model',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'chat_template.jinja',
+  'generation_config.json',
+];
+
+/** As transformers names the types. */
+const TYPE_NAMES: Readonly<Record<DenseType, string>> = { f32: 'float32', bf16: 'bfloat16', f16: 'float16' };
+
+/** Larger files are split, as transformers does. */
+const MAX_SHARD_BYTES = 5e9;
+
+export class ModelFolder {
+  private constructor(
+    private readonly config: Record<string, unknown>,
+    private readonly companions: ReadonlyMap<string, Buffer>,
+    private readonly type: DenseType,
+  ) {}
+
+  /**
+   * Such a folder as the model at `location` came from, with weights of type `type`. What is not trained is read now:
+   * when it is written, the folder may have been moved.
+   */
+  static async like(location: string, type: DenseType): Promise<ModelFolder> {
+    const folder = (await stat(location)).isDirectory() ? location : path.dirname(location);
+    const config = JSON.parse(await readFile(path.join(folder, 'config.json'), 'utf8'));
+    const companions = new Map<string, Buffer>();
+    for (const name of COMPANIONS) {
+      const content = await readFile(path.join(folder, name)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw new EvolveError('MODEL_INVALID', `${path.join(folder, name)} cannot be read: ${error.message}`);
+      });
+      if (content) companions.set(name, content);
+    }
+    return new ModelFolder(config, companions, type);
+  }
+
+  /** Writes the model into the request's folder. */
+  async write({ folder, model, writeTensors }: SaveRequest): Promise<void> {
+    const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
+    for (const [name, variable] of model.trainable) {
+      const values = (await variable.data()) as Float32Array;
+      if (!values.every(Number.isFinite)) throw new Error(`${name} holds a value that is no finite number`);
+      tensors.set(name, { shape: variable.shape, values });
+    }
+    await writeTensors({
+      path: path.join(folder, 'model.safetensors'),
+      tensors,
+      type: this.type,
+      maxShardBytes: MAX_SHARD_BYTES,
+      metadata: { format: 'pt' },
+    });
+    // transformers 5 writes `dtype`, earlier ones `torch_dtype`; all read the latter.
+    const key = 'dtype' in this.config ? 'dtype' : 'torch_dtype';
+    const config = { ...this.config, [key]: TYPE_NAMES[this.type] };
+    await writeFile(path.join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+    for (const [name, content] of this.companions) await writeFile(path.join(folder, name), content);
+  }
+}
