@@ -122,17 +122,18 @@ export function withElement<R extends tf.Rank>(x: tf.Tensor<R>, at: number, valu
 
 /**
  * What is not finite must not become a number: with each such value as an element of each input in turn, the results
- * of `compute` must not be finite wherever the reference's are not.
+ * of `compute` must not be finite wherever the reference's are not. `elements` says which of an input, by default its
+ * first and its last.
  */
 export async function expectNotFinite<T extends Readonly<Record<string, tf.Tensor>>>(
   makeInputs: () => T,
   compute: (inputs: T) => Results,
-  elements: readonly number[] = [0, -1],
+  elements: Readonly<Partial<Record<string, readonly number[]>>> = {},
 ): Promise<void> {
   const names = tf.tidy(() => Object.keys(makeInputs()));
   for (const name of names) {
     for (const value of NOT_FINITE) {
-      for (const at of elements) {
+      for (const at of elements[name] ?? [0, -1]) {
         const faulty = () => {
           const inputs = makeInputs();
           return compute({ ...inputs, [name]: withElement(inputs[name], at, value) });

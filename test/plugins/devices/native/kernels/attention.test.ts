@@ -127,12 +127,13 @@ describeNative('native attention', () => {
       );
     }));
 
-  for (const [what, size] of [
-    ['far apart', 60],
-    ['so far apart that weights underflow', 3000],
+  // The exponent of a large score has few digits behind its point.
+  for (const [size, tolerance] of [
+    [60, 1e-4],
+    [3000, 5e-3],
   ] as const) {
-    it(`of scores that are ${what}`, () =>
-      expectReference({ y: 1e-5, dq: 1e-4, dk: 1e-4, dv: 1e-5 }, () => {
+    it(`of scores up to hundreds of times ${size / 60} apart`, () =>
+      expectReference(tolerance, () => {
         const sizes = { lengths: [70, 140], heads: 2, kvHeads: 1, dim: 8 };
         const { q, k, v } = makeInputs(sizes);
         return withGradients({ q: tf.mul(q, size), k, v } as Inputs, (inputs) => attend(inputs, sizes));
@@ -141,28 +142,18 @@ describeNative('native attention', () => {
 
   it('makes no numbers of what is none', async () => {
     for (const compute of ['fp32', 'bf16', 'int8'] as const) {
-      // What the first token holds reaches all others; what the last one holds, itself.
       const sizes = { lengths: [140], heads: 2, kvHeads: 1, dim: 8, compute };
       await expectNotFinite(
-        () => makeInputs(sizes),
-        (inputs) => withGradients(inputs, (at) => attend(at, sizes)),
-        [0],
-      );
-      await expectNotFinite(
-        () => {
-          const inputs = makeInputs(sizes);
-          return { dy: randomTensor(inputs.q.shape, 5), ...inputs };
-        },
-        ({ dy, ...inputs }) => {
-          const y = attend(inputs, sizes);
-          const { dq } = withGradients(
+        () => ({ ...makeInputs(sizes), dy: randomTensor([140, 2, 8], 5) }),
+        ({ dy, ...inputs }) =>
+          withGradients(
             inputs,
             (at) => attend(at, sizes),
             () => dy,
-          );
-          return { last: tf.slice(y, 139), dq: tf.slice(dq, 139) };
-        },
-        [-1],
+          ),
+        // The last query sees all keys, the first key is seen by all queries. The reference spreads the others further
+        // than they reach: to tokens that are masked.
+        { q: [-1], k: [0], v: [0], dy: [-1] },
       );
     }
   });

@@ -134,8 +134,8 @@ describeNative('native linear layers', () => {
   }
 
   it('keep what is small beside the rest of its row, down to the smallest numbers', () =>
-    expectReference(1e-2, () => {
-      // Of fp32's smallest, int8's steps are hardly smaller than they are.
+    // A step of int8 is as large as the smallest number that has all of fp32's digits, 1.2e-38, or larger.
+    expectReference({ 'at 1e-30': 1e-5, 'at 1e-36': 1e-2, 'at 1e-37': 0.1 }, () => {
       const results = [1e-30, 1e-36, 1e-37].map((size) => {
         const x = tf.mul(stepsTensor(TOKENS, IN, 2), size / 127);
         const weight = exactWeight('int8', [TOKENS, IN, OUT], 'int8');
