@@ -1,0 +1,45 @@
+/** What has to be reached: the one place where the bars stand. A row of the table finds its bars by its name. */
+
+/** `ratio`: how many times better than the peer (of memory and time to a point: the share of the peer's). */
+export interface Bar {
+  readonly of: 'ratio' | 'ours';
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
+const GIB = 2 ** 30;
+const atLeast = (ratio: number): readonly Bar[] => [{ of: 'ratio', atLeast: ratio }];
+
+export const BARS: Readonly<Record<string, readonly Bar[]>> = {
+  'linear bf16, 512×4096×4096 forward': atLeast(0.9),
+  'linear bf16, 512×4096×4096 backward': atLeast(0.9),
+  'linear bf16, 2048×576×1536 forward': atLeast(0.9),
+  'linear bf16, 2048×576×1536 backward': atLeast(0.9),
+  'linear int8 computed in int8, 512×4096×4096 forward': atLeast(1.6),
+  'linear int8 computed in int8, 512×4096×4096 backward': atLeast(1.6),
+  'linear int8 computed in bf16 against our bf16, 512×4096×4096 forward': atLeast(0.9),
+  'linear int8 computed in bf16 against our bf16, 512×4096×4096 backward': atLeast(0.9),
+  'training step against PEFT bf16': atLeast(1.5),
+  'epoch, rows per second': atLeast(3),
+  'epoch, held-out loss': [{ of: 'ratio', atMost: 1.01 }],
+  'epoch, peak memory': [{ of: 'ratio', atMost: 0.6 }],
+  '7B step, peak memory': [{ of: 'ours', atMost: 12 * GIB }],
+  'first step begins': [
+    { of: 'ratio', atMost: 0.5 },
+    { of: 'ours', atMost: 3 },
+  ],
+  'embedded default, command to adapter': [{ of: 'ours', atMost: 25 }],
+};
+
+/** Whether every bar is reached; null where there is none, or a figure that it needs is missing. */
+export function isReached(
+  bars: readonly Bar[],
+  figures: { ours: number | null; ratio: number | null },
+): boolean | null {
+  const values = bars.map(({ of }) => figures[of]);
+  if (bars.length === 0 || values.some((value) => value === null)) return null;
+  return bars.every(({ atLeast: low, atMost: high }, i) => {
+    const value = values[i] as number;
+    return value >= (low ?? Number.NEGATIVE_INFINITY) && value <= (high ?? Number.POSITIVE_INFINITY);
+  });
+}

@@ -1,0 +1,116 @@
+/** One training step of a LLaMA of 7B's shape with random weights: int8, 512 tokens, gradient checkpointing. */
+
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { ROOT } from '../support/files.js';
+import type { Context } from './context.js';
+import { measuredPeak } from './kernels.js';
+import { writeLongRows } from './long-rows.js';
+import { eventOf, measureEvolve, stepsOf } from './processes.js';
+import { CUTOFF, LORA } from './settings.js';
+import type { Row } from './table.js';
+
+const SHAPE = { hidden: 4096, wide: 11008, heads: 32, vocabulary: 32000 };
+const STEPS = 2;
+
+/** `layers` below 32 is for trying the bench out on a slow device. */
+export function llama7b(layers: number) {
+  return async (context: Context): Promise<Row[]> => {
+    const config = writeRun(context, layers);
+    const measured = await measureEvolve([
+      'run',
+      config,
+      '--output',
+      path.join(context.folder, 'llama-7b-run'),
+    ]);
+    const ends = stepsOf(measured);
+    // The first step also warms up; the second is a step as all others are.
+    const seconds = ends[1].at - ends[0].at;
+    const perPass = 2 * CUTOFF * linearParameters(layers);
+    // Forward and dx; checkpointing does the forward pass twice.
+    const operations = perPass * (context.plain ? 2 : 3);
+    const peak = await measuredPeak(context);
+    const what = layers === 32 ? '7B step' : `7B step with ${layers} layers only`;
+    const norm = (ends[1].event.gradNorm as number).toPrecision(4);
+    const { others } = measured;
+    const raw = { measured, operations, peak };
+    return [
+      { what: `${what}, peak memory`, unit: 'bytes', ours: measured.peakBytes, theirs: null, others, raw },
+      {
+        what: `${what}, time`,
+        unit: 's',
+        ours: seconds,
+        theirs: null,
+        others,
+        note: `gradient norm ${norm}`,
+      },
+      {
+        what: `${what}, speed (theirs: our best int8 product)`,
+        unit: 'GFLOP/s',
+        ours: operations / seconds / 1e9,
+        theirs: peak / 1e9,
+        others,
+      },
+      {
+        what: `${what}, command to first step`,
+        unit: 's',
+        ours: eventOf(measured, 'start').at,
+        theirs: null,
+        others,
+      },
+    ];
+  };
+}
+
+function linearParameters(layers: number): number {
+  const { hidden, wide, vocabulary } = SHAPE;
+  return layers * (4 * hidden * hidden + 3 * hidden * wide) + vocabulary * hidden;
+}
+
+function writeRun(context: Context, layers: number): string {
+  const model = path.join(context.folder, 'llama-7b');
+  mkdirSync(model, { recursive: true });
+  // A tokenizer may have fewer tokens than the embedding has rows.
+  const tiny = path.join(ROOT, 'data', 'models', 'llama-tiny');
+  for (const file of ['tokenizer.json', 'tokenizer_config.json']) {
+    copyFileSync(path.join(tiny, file), path.join(model, file));
+  }
+  writeFileSync(
+    path.join(model, 'config.json'),
+    JSON.stringify({
+      model_type: 'llama',
+      hidden_size: SHAPE.hidden,
+      intermediate_size: SHAPE.wide,
+      num_hidden_layers: layers,
+      num_attention_heads: SHAPE.heads,
+      num_key_value_heads: SHAPE.heads,
+      vocab_size: SHAPE.vocabulary,
+      max_position_embeddings: 2048,
+      rms_norm_eps: 1e-5,
+    }),
+  );
+  const config = path.join(context.folder, 'llama-7b.yaml');
+  const values = {
+    model: { path: model },
+    quantizer: context.plain ? 'int8' : { name: 'int8', compute: 'int8' },
+    adapter: { ...LORA, dropout: 0 },
+    data: {
+      sources: [{ path: writeLongRows(context, 1), format: 'alpaca' }],
+      cutoffLength: CUTOFF,
+      validationSize: 0,
+    },
+    train: {
+      perDeviceBatchSize: 1,
+      gradientAccumulationSteps: 1,
+      maxSteps: STEPS,
+      warmupSteps: 0,
+      ...(context.plain ? {} : { gradientCheckpointing: true }),
+    },
+    plugins: [fileURLToPath(new URL('./random-llama.js', import.meta.url))],
+    device: context.device,
+  };
+  writeFileSync(config, stringify(values));
+  return config;
+}

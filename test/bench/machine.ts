@@ -1,0 +1,95 @@
+/** The machine that a bench ran on, and how much of it other processes took. */
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+import { ROOT } from '../support/files.js';
+
+export function machineFacts() {
+  const git = (...args: string[]) => {
+    try {
+      return execFileSync('git', args, {
+        cwd: ROOT,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).trim();
+    } catch {
+      return null;
+    }
+  };
+  const flags =
+    read('/proc/cpuinfo')
+      ?.match(/^flags\s*:(.*)$/m)?.[1]
+      .trim()
+      .split(' ') ?? [];
+  return {
+    cpu: os.cpus()[0]?.model,
+    cores: os.availableParallelism(),
+    instructionSets: flags.filter((flag) => /^(avx|amx|fma)/.test(flag)),
+    memoryBytes: os.totalmem(),
+    node: process.version,
+    commit: git('rev-parse', 'HEAD'),
+    modified: git('status', '--porcelain') !== '',
+    date: new Date().toISOString(),
+  };
+}
+
+/** The peak resident memory of a running process in bytes; null where the system does not tell. */
+export function peakMemory(pid: number): number | null {
+  const kib = read(`/proc/${pid}/status`)?.match(/^VmHWM:\s+(\d+) kB/m)?.[1];
+  return kib === undefined ? null : Number(kib) * 1024;
+}
+
+/**
+ * What other processes than the bench and those it started took of the machine since `start`, 0 … 1. On a shared
+ * machine a figure says little where this is not near 0.
+ */
+export class Others {
+  readonly #busy = busyTicks();
+  readonly #own = ownTicks();
+  readonly #at = performance.now();
+
+  /** Null where the system does not tell. */
+  share(): number | null {
+    const [busy, own] = [busyTicks(), ownTicks()];
+    if (busy === null || own === null || this.#busy === null || this.#own === null) return null;
+    const available = ((performance.now() - this.#at) / 1000) * TICKS_PER_SECOND * os.availableParallelism();
+    return Math.max(0, Math.min(1, (busy - this.#busy - (own - this.#own)) / available));
+  }
+}
+
+/** USER_HZ, which Linux fixes for /proc. */
+const TICKS_PER_SECOND = 100;
+
+function busyTicks(): number | null {
+  const fields = read('/proc/stat')?.split('\n')[0].trim().split(/\s+/).slice(1).map(Number);
+  if (!fields) return null;
+  const [user, nice, system, , , interrupts, softInterrupts, stolen] = fields;
+  return user + nice + system + interrupts + softInterrupts + stolen;
+}
+
+/** Of the bench, its children that run, and those that ended. */
+function ownTicks(): number | null {
+  let ticks = 0;
+  for (const pid of [process.pid, ...childrenOf(process.pid)]) {
+    const fields = read(`/proc/${pid}/stat`)
+      ?.replace(/^.*\) /s, '')
+      .split(' ')
+      .map(Number);
+    if (fields) ticks += fields[11] + fields[12] + fields[13] + fields[14];
+  }
+  return ticks > 0 ? ticks : null;
+}
+
+function childrenOf(pid: number): number[] {
+  const listed = read(`/proc/${pid}/task/${pid}/children`)?.trim();
+  return listed ? listed.split(' ').map(Number) : [];
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

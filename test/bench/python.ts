@@ -1,0 +1,57 @@
+/**
+ * The Python side: a process that takes requests as JSON lines and answers in kind, and scripts that run on their own.
+ * EVOLVE_PYTHON names the interpreter, else it is python3.
+ */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { ROOT } from '../support/files.js';
+
+export const PYTHON = process.env.EVOLVE_PYTHON ?? 'python3';
+// As many threads as the machine has cores; no look at a hub, no chatter.
+export const PYTHON_ENV = {
+  ...process.env,
+  OMP_NUM_THREADS: String(os.availableParallelism()),
+  HF_HUB_OFFLINE: '1',
+  HF_HUB_DISABLE_PROGRESS_BARS: '1',
+  TRANSFORMERS_VERBOSITY: 'error',
+};
+
+export function script(name: string): string {
+  return path.join(ROOT, 'test', 'bench', 'python', name);
+}
+
+/** Why this interpreter cannot be the peer; undefined where it can. */
+export function missingPython(modules: readonly string[]): string | undefined {
+  const { error, status, stderr } = spawnSync(PYTHON, ['-c', `import ${modules.join(', ')}`], {
+    encoding: 'utf8',
+  });
+  if (error) return `there is no ${PYTHON}`;
+  return status === 0 ? undefined : `${PYTHON}: ${stderr.trim().split('\n').at(-1)}`;
+}
+
+/** One request at a time; between requests it waits, so that never both sides compute. */
+export class Peer {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor() {
+    this.#child = spawn(PYTHON, [script('peer.py')], { env: PYTHON_ENV, stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  async ask<T>(op: string, args: object = {}): Promise<T> {
+    this.#child.stdin!.write(`${JSON.stringify({ op, ...args })}\n`);
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`the Python peer ended while it was asked for ${op}`);
+    const answer = JSON.parse(value) as T & { error?: string };
+    if (answer.error !== undefined) throw new Error(`the Python peer failed at ${op}:\n${answer.error}`);
+    return answer;
+  }
+
+  close(): void {
+    this.#child.stdin!.end();
+  }
+}
