@@ -47,6 +47,7 @@ class BuildError extends Error {
 
 const sanitizer = process.env.EVOLVE_SANITIZE ?? '';
 const folder = buildFolder(sanitizer);
+const objectFolder = path.join(folder, 'objects');
 const log: string[] = [];
 
 const FLAGS = [
@@ -76,7 +77,6 @@ async function build(): Promise<void> {
   if (readState() === state) return;
 
   // What is there stays in use until the new one takes its place.
-  const objectFolder = path.join(folder, 'objects');
   mkdirSync(objectFolder, { recursive: true });
   const object = (name: string) => path.join(objectFolder, `${name}.o`);
   const units = [
@@ -96,7 +96,6 @@ async function build(): Promise<void> {
   const objects = units.map(({ name }) => object(name));
   await run(compiler, [...FLAGS, '-shared', ...linkFlags, ...objects, '-o', `${addon}.partial`]);
   renameSync(`${addon}.partial`, addon);
-  rmSync(objectFolder, { recursive: true });
   report({ status: 'built', state, compiler });
 }
 
@@ -141,7 +140,15 @@ async function inParallel<T>(
   const work = async () => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) await task(item);
   };
-  await Promise.all(Array.from({ length: workers }, work));
+  // After a failure what has begun is awaited, and nothing more is begun.
+  const working = Array.from({ length: workers }, () =>
+    work().catch((error) => {
+      queue.length = 0;
+      throw error;
+    }),
+  );
+  await Promise.allSettled(working);
+  await Promise.all(working);
 }
 
 /** Runs a command; its output goes to the log. */
@@ -178,4 +185,6 @@ try {
   rmSync(path.join(folder, 'evolve.node'), { force: true });
   report({ status: 'failed', reason, advice });
   console.warn(`evolve: the native device is not built: ${reason}\n${advice}`);
+} finally {
+  rmSync(objectFolder, { recursive: true, force: true });
 }

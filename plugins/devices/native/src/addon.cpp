@@ -21,7 +21,8 @@ namespace {
 
 using namespace evolve;
 
-const Kernels* kernels = nullptr;
+/** Those of `open`. */
+const Kernels* kernels = &kernelsPlain;
 
 /** The arguments of one call. */
 class Args {
@@ -122,8 +123,10 @@ template <napi_value (*function)(const Args&)>
 napi_value guarded(napi_env env, napi_callback_info info) {
   try {
     return function(Args(env, info));
+  } catch (const OutOfMemory& error) {
+    napi_throw_error(env, "ERR_OUT_OF_MEMORY", (std::to_string(error.bytes >> 20) + " MiB").c_str());
   } catch (const std::bad_alloc&) {
-    napi_throw_error(env, "ERR_OUT_OF_MEMORY", "the native device could not allocate memory");
+    napi_throw_error(env, "ERR_OUT_OF_MEMORY", "some memory");
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());
   }
@@ -507,6 +510,7 @@ void add(napi_env env, napi_value exports, const char* name) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
+  setThreads(1);
 #define EXPORT(function) add<function>(env, exports, #function)
   EXPORT(isas);
   EXPORT(open);

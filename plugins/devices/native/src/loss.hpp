@@ -46,6 +46,7 @@ inline double linearCrossEntropy(const float* x, int64_t tokens, const Weight& w
     if (dx) linearInputGradient(logits, count, w, products, 0, nullptr, dx + first * hidden);
     if (dw) product({logits, 1, vocabulary}, {x + first * hidden, hidden, 1}, vocabulary, hidden, count, first > 0, dw);
   }
+  if (dw && tokens == 0) std::fill(dw, dw + vocabulary * hidden, 0.0f);
   double total = 0;
   for (int64_t i = 0; i < tokens; i++) total += losses[i];
   return total;

@@ -147,6 +147,11 @@ inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns,
         measure(values, kept, columns, largest, squares);
         scale = stepOf(largest);
       }
+      if (std::isnan(scale)) {
+        std::memset(result.codes + row * columns, 0, static_cast<size_t>(columns));
+        std::fill(result.sums + row * blocks, result.sums + (row + 1) * blocks, 0);
+        continue;
+      }
       const float inverse = scale > 0 ? 1 / scale : 0.0f;
       for (int64_t block = 0; block < blocks; block++) {
         const int64_t start = block * blockElements;

@@ -115,7 +115,7 @@ describeNative("the native backend's tensors", () => {
 
   it('leave alone the array that a tensor was made of', () => {
     const array = new Float32Array(SIZE).fill(3);
-    tf.tidy(() => gelu(tf.tensor(array, SHAPE)));
+    tf.tidy(() => void gelu(tf.tensor(array, SHAPE)));
     overwrite();
     expect(array).to.deep.equal(new Float32Array(SIZE).fill(3));
   });
