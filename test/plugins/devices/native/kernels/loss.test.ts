@@ -17,7 +17,7 @@ import { int8Steps, makeWeight, STORAGES, type Storage } from '../../../../suppo
 /** `[tokens, hidden, vocabulary]` */
 const SHAPES: [number, number, number][] = [
   [0, 4, 5],
-  [1, 1, 2],
+  [1, 2, 2],
   [1, 3, 2],
   [15, 33, 65],
   [100, 20, 700],
