@@ -34,6 +34,9 @@ export class WeightHandles {
   /** The arrays live as long as their weight does, and the handle no longer. */
   readonly #handles = new WeakMap<FrozenWeight, WeightHandle>();
 
+  /** What was decoded for a handle's sake: the handle knows only where it lies. */
+  readonly #decoded = new WeakMap<WeightHandle, Uint8Array>();
+
   constructor(private readonly addon: Addon) {}
 
   /** A weight in a storage that the kernels do not know is decoded, for each use anew. */
@@ -71,6 +74,8 @@ export class WeightHandles {
       );
     }
     const bytes = new Uint8Array(toFloat32(weight).buffer);
-    return this.addon.makeWeight(0, rows, columns, bytes, null, null, null, null, 0);
+    const handle = this.addon.makeWeight(0, rows, columns, bytes, null, null, null, null, 0);
+    this.#decoded.set(handle, bytes);
+    return handle;
   }
 }
