@@ -8,11 +8,31 @@ export interface CliResult {
   readonly stderr: string;
 }
 
+export interface CliOptions {
+  readonly cwd?: string;
+  /** Set besides those that are. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The folder of the package that is run. */
+  readonly root?: string;
+}
+
 /** Runs the built command line in a process of its own. */
-export function evolve(args: readonly string[], options: { cwd?: string } = {}): Promise<CliResult> {
+export function evolve(
+  args: readonly string[],
+  { cwd, env, root = ROOT }: CliOptions = {},
+): Promise<CliResult> {
+  const cli = path.join(root, '.build', 'core', 'cli.js');
+  return execute(process.execPath, [cli, ...args], { cwd: cwd ?? root, env });
+}
+
+/** Runs a command to its end. */
+export function execute(
+  command: string,
+  args: readonly string[],
+  { cwd, env }: Omit<CliOptions, 'root'> = {},
+): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const cli = path.join(ROOT, '.build', 'core', 'cli.js');
-    const child = spawn(process.execPath, [cli, ...args], { cwd: options.cwd ?? ROOT });
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env } });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {

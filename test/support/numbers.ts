@@ -26,6 +26,22 @@ export function expectClose(
   expect(worst, `${what} worst relative error`).to.be.at.most(tolerance);
 }
 
+/** Below this, products of fp32 numbers lose digits. */
+const SMALLEST = 1e-30;
+
+/** The largest difference, relative to the largest expected magnitude; infinite where a number is none. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length, 'length').to.equal(expected.length);
+  let scale = SMALLEST;
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++) {
+    scale = Math.max(scale, Math.abs(expected[i]));
+    const error = Math.abs(actual[i] - expected[i]);
+    worst = Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(worst, error);
+  }
+  return worst / scale;
+}
+
 /**
  * Holds the gradient that `fn` yields against central differences: for a random direction d of each input, the
  * change of `fn` along d must be the gradient times d.

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { type BuildReport, buildFolder } from './build-report.js';
+import { outOfMemory } from './memory.js';
 
 /** A frozen weight as the kernels take it; opaque. */
 export type WeightHandle = object & { readonly native: unique symbol };
@@ -118,6 +119,7 @@ export interface Addon {
     labels: Int32Array,
     dx: Optional,
     dw: Optional,
+    pieceBytes: number,
   ): number;
   rmsNorm(x: F, weight: F, rows: number, columns: number, epsilon: number, y: F): void;
   rmsNormGradient(
@@ -189,7 +191,7 @@ export function loadAddon(): Addon | { reason: string } {
   const file = path.join(folder, 'evolve.node');
   if (existsSync(file)) {
     try {
-      return createRequire(import.meta.url)(file) as Addon;
+      return tellingMemory(createRequire(import.meta.url)(file) as Addon);
     } catch (error) {
       return { reason: `its addon does not load: ${(error as Error).message}; run npm rebuild` };
     }
@@ -202,4 +204,20 @@ export function loadAddon(): Addon | { reason: string } {
   }
   const { reason, advice } = JSON.parse(readFileSync(report, 'utf8')) as BuildReport;
   return { reason: `${reason?.split('\n')[0].replace(/:$/, '')}. ${advice}` };
+}
+
+/** The addon's functions; memory that one of them cannot have is told as a person can act on it. */
+function tellingMemory(addon: Addon): Addon {
+  const functions = Object.entries(addon).map(([name, call]: [string, (...args: unknown[]) => unknown]) => {
+    const guarded = (...args: unknown[]) => {
+      try {
+        return call(...args);
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException;
+        throw code === 'ERR_OUT_OF_MEMORY' ? outOfMemory(message, `the kernel ${name}`) : error;
+      }
+    };
+    return [name, guarded];
+  });
+  return Object.fromEntries(functions);
 }

@@ -45,9 +45,12 @@ export class NativeBackend extends MathBackendCPU {
 
   /** A tensor's numbers, to be read and not kept. */
   floats(info: tf.TensorInfo): Float32Array {
-    const { values, dtype } = this.#peek(info.dataId);
-    if (dtype === 'float32') return values as Float32Array;
-    throw new TypeError(`a native kernel takes float32 tensors, but got ${dtype} [${info.shape}]`);
+    if (info.dtype !== 'float32') {
+      throw new TypeError(`a native kernel takes float32 tensors, but got ${info.dtype} [${info.shape}]`);
+    }
+    const { values } = this.#peek(info.dataId);
+    // What was cast to float32 keeps the data that it was cast from.
+    return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
   }
 
   /** A new tensor and the array that a kernel has to fill. */

@@ -47,6 +47,7 @@ class BuildError extends Error {
 
 const sanitizer = process.env.EVOLVE_SANITIZE ?? '';
 const folder = buildFolder(sanitizer);
+const objectFolder = path.join(folder, 'objects');
 const log: string[] = [];
 
 const FLAGS = [
@@ -75,9 +76,9 @@ async function build(): Promise<void> {
   const state = fingerprint(compiler, flags);
   if (readState() === state) return;
 
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const object = (name: string) => path.join(folder, `${name}.o`);
+  // What is there stays in use until the new one takes its place.
+  mkdirSync(objectFolder, { recursive: true });
+  const object = (name: string) => path.join(objectFolder, `${name}.o`);
   const units = [
     ...['addon', 'isa', 'threads'].map((name) => ({ name, source: `${name}.cpp`, flags: [] as string[] })),
     ...ISAS.map(({ name, table, flags }) => ({
@@ -95,7 +96,6 @@ async function build(): Promise<void> {
   const objects = units.map(({ name }) => object(name));
   await run(compiler, [...FLAGS, '-shared', ...linkFlags, ...objects, '-o', `${addon}.partial`]);
   renameSync(`${addon}.partial`, addon);
-  for (const file of objects) rmSync(file);
   report({ status: 'built', state, compiler });
 }
 
@@ -140,7 +140,15 @@ async function inParallel<T>(
   const work = async () => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) await task(item);
   };
-  await Promise.all(Array.from({ length: workers }, work));
+  // After a failure what has begun is awaited, and nothing more is begun.
+  const working = Array.from({ length: workers }, () =>
+    work().catch((error) => {
+      queue.length = 0;
+      throw error;
+    }),
+  );
+  await Promise.allSettled(working);
+  await Promise.all(working);
 }
 
 /** Runs a command; its output goes to the log. */
@@ -177,4 +185,6 @@ try {
   rmSync(path.join(folder, 'evolve.node'), { force: true });
   report({ status: 'failed', reason, advice });
   console.warn(`evolve: the native device is not built: ${reason}\n${advice}`);
+} finally {
+  rmSync(objectFolder, { recursive: true, force: true });
 }

@@ -64,7 +64,13 @@ function openAddon(addon: Addon, threads: number): string {
     const message = `EVOLVE_ISA is "${wanted}", which this CPU cannot run or evolve does not know`;
     throw new EvolveError('DEVICE_UNKNOWN', message, `Set it to one of ${isas.join(', ')}, or not at all.`);
   }
-  return addon.open(wanted, threads);
+  try {
+    return addon.open(wanted, threads);
+  } catch (error) {
+    throw new EvolveError('DEVICE_UNKNOWN', (error as Error).message, 'Lower device.threads.', {
+      at: ['device', 'threads'],
+    });
+  }
 }
 
 async function openBackend(addon: Addon): Promise<void> {

@@ -93,20 +93,18 @@ function allocate(bytes: number): ArrayBuffer {
       // Told below.
     }
   }
-  throw outOfMemory(
-    `${megabytes(bytes)} for a tensor, of ${megabytes(process.availableMemory())} that are free`,
-  );
+  throw outOfMemory(megabytes(bytes), 'a tensor');
 }
 
 function megabytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)} MiB`;
 }
 
-/** What the person is told, whoever runs out. */
-export function outOfMemory(what: string): EvolveError {
+/** What the person is told, whoever asked for so much. */
+export function outOfMemory(amount: string, user: string): EvolveError {
   return new EvolveError(
     'OUT_OF_MEMORY',
-    `memory ran out: ${what}`,
+    `memory ran out: ${amount} for ${user}, of ${megabytes(process.availableMemory())} that are free`,
     'Lower train.perDeviceBatchSize or data.cutoffLength, set train.gradientCheckpointing: true, or store the frozen weights smaller (quantizer: int8, or nf4).',
   );
 }

@@ -25,6 +25,9 @@ interface Nf4Parts {
   readonly offset?: number;
 }
 
+/** Numbers that share an absmax. */
+const NF4_BLOCK = 64;
+
 /** The arithmetic of products with `weight`, as the kernels number it. */
 export function computeOf(weight: FrozenWeight): number {
   return COMPUTES.indexOf(weight.compute ?? DEFAULTS[weight.storage] ?? 'fp32');
@@ -33,34 +36,42 @@ export function computeOf(weight: FrozenWeight): number {
 export class WeightHandles {
   /** The arrays live as long as their weight does, and the handle no longer. */
   readonly #handles = new WeakMap<FrozenWeight, WeightHandle>();
-
-  /** What was decoded for a handle's sake: the handle knows only where it lies. */
+  /** What was decoded for a handle, and must live as long as that. */
   readonly #decoded = new WeakMap<WeightHandle, Uint8Array>();
 
   constructor(private readonly addon: Addon) {}
 
-  /** A weight in a storage that the kernels do not know is decoded, for each use anew. */
+  /** A weight that is stored as the kernels do not know is decoded, for each use anew. */
   of(weight: FrozenWeight): WeightHandle {
-    const known = this.#handles.get(weight);
-    if (known) return known;
-    const handle = this.#make(weight);
-    if (STORAGES.includes(weight.storage)) this.#handles.set(weight, handle);
+    const known = this.#handles.get(weight) ?? this.#make(weight);
+    if (known) {
+      this.#handles.set(weight, known);
+      return known;
+    }
+    const [rows, columns] = weight.shape;
+    const bytes = new Uint8Array(toFloat32(weight).buffer);
+    const handle = this.addon.makeWeight(0, rows, columns, bytes, null, null, null, null, 0);
+    this.#decoded.set(handle, bytes);
     return handle;
   }
 
-  #make(weight: FrozenWeight): WeightHandle {
+  /** Undefined for a weight of a third party's, which may bear a known storage's name and be made otherwise. */
+  #make(weight: FrozenWeight): WeightHandle | undefined {
     const [rows, columns] = weight.shape;
     const storage = STORAGES.indexOf(weight.storage);
     const make = (data: Uint8Array, scales: Float32Array | null = null) =>
       this.addon.makeWeight(storage, rows, columns, data, scales, null, null, null, 0);
     if (weight instanceof DenseWeight) return make(weight.bytes);
     if (weight.storage === 'int8') {
-      const { values, scales } = weight as FrozenWeight & Int8Parts;
+      const { values, scales } = weight as FrozenWeight & Partial<Int8Parts>;
+      if (!(values instanceof Int8Array) || scales?.length !== rows) return undefined;
       return make(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), scales);
     }
     if (weight.storage === 'nf4') {
-      const parts = weight as FrozenWeight & Nf4Parts;
+      const parts = weight as FrozenWeight & Partial<Nf4Parts>;
       const { codes, absmax = null, absmaxCodes = null, nestedAbsmax = null, absmaxMap = null } = parts;
+      const blocks = Math.ceil((rows * columns) / NF4_BLOCK);
+      if (!codes || (absmax ?? absmaxCodes)?.length !== blocks) return undefined;
       return this.addon.makeWeight(
         storage,
         rows,
@@ -73,9 +84,6 @@ export class WeightHandles {
         parts.offset ?? 0,
       );
     }
-    const bytes = new Uint8Array(toFloat32(weight).buffer);
-    const handle = this.addon.makeWeight(0, rows, columns, bytes, null, null, null, null, 0);
-    this.#decoded.set(handle, bytes);
-    return handle;
+    return undefined;
   }
 }

@@ -1,26 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { makeConfig } from '../../../core/config.js';
-import { createHooks, viewFor } from '../../../core/hooks.js';
-import { RandomStreams } from '../../../core/random.js';
-import type { Device } from '../../../core/types.js';
 import portable from '../../../plugins/devices/portable/index.js';
 import { registerPlainMatMul } from '../../../plugins/devices/portable/mat-mul.js';
 import { useBackend } from '../../support/backends.js';
+import { askDevice } from '../../support/devices.js';
 import { expectClose, randomTensor } from '../../support/numbers.js';
-
-/** What the plugin answers when it is asked for `wanted`. */
-function open(options: unknown, wanted: string): Promise<Device | undefined> {
-  const hooks = createHooks();
-  const trainer = {
-    hooks: viewFor(hooks, 'portable', () => false),
-    config: makeConfig({ model: { path: '.' }, data: { sources: ['none'] } }),
-    random: new RandomStreams(0),
-    notice: () => {},
-  };
-  portable.apply(trainer, portable.schema!.parse(options));
-  return hooks.openDevice.promise({ name: wanted, wants: (name) => name === wanted, decline: () => {} });
-}
 
 /** Operand shapes [m, k] · [k, p] by their batch dimensions. */
 const BATCHES: Record<string, [number[], number[]]> = {
@@ -40,20 +24,20 @@ const transposed = (shape: number[], swap: boolean) => (swap ? [...shape].revers
 
 describe('portable device', () => {
   it('opens WebAssembly, with plain matrix products', async () => {
-    const device = await open({}, 'portable');
+    const { device } = await askDevice(portable, {}, 'portable');
     expect(device).to.include({ name: 'portable', backend: 'wasm' });
     expect(tf.getBackend()).to.equal('wasm');
   });
 
   it('opens plain JavaScript where that is asked for', async () => {
     await useBackend('wasm');
-    const device = await open({ backend: 'cpu' }, 'portable');
+    const { device } = await askDevice(portable, { backend: 'cpu' }, 'portable');
     expect(device).to.include({ name: 'portable', backend: 'cpu' });
     expect(tf.getBackend()).to.equal('cpu');
   });
 
   it('leaves the request for another device to others', async () => {
-    expect(await open({}, 'cuda')).to.equal(undefined);
+    expect(await askDevice(portable, {}, 'cuda')).to.deep.equal({ device: undefined, declined: [] });
     expect(tf.getBackend()).to.equal('cpu');
   });
 

@@ -1,4 +1,4 @@
-import type { tf } from '../../../../core/index.js';
+import { tf } from '../../../../core/index.js';
 import { fasterKernel, kernel, type Native } from './kit.js';
 
 /** What TensorFlow.js itself calls between the ops: sums of like tensors, multiples, other shapes of the same data. */
@@ -21,15 +21,13 @@ export function registerElements({ backend }: Native): void {
   });
 
   kernel('Identity', ({ x }) => backend.alias(x, x.shape));
-  kernel<{ shape: number[] }>('Reshape', ({ x }, { shape }) => backend.alias(x, resolved(shape, x.shape)));
-}
-
-/** A shape in which one extent may be −1: what is left. */
-function resolved(shape: readonly number[], from: readonly number[]): number[] {
-  const product = (extents: readonly number[]) => extents.reduce((total, extent) => total * extent, 1);
-  const size = product(from);
-  const known = product(shape.filter((extent) => extent !== -1));
-  const result = shape.map((extent) => (extent === -1 ? size / known : extent));
-  if (product(result) !== size) throw new RangeError(`a tensor [${from}] cannot be reshaped to [${shape}]`);
-  return result;
+  kernel<{ shape: number[] }>('Reshape', ({ x }, { shape }) => {
+    const size = tf.util.sizeFromShape(x.shape);
+    const known = tf.util.inferFromImplicitShape(shape, size);
+    tf.util.assert(
+      tf.util.sizeFromShape(known) === size,
+      () => `a tensor [${x.shape}] cannot be reshaped to [${shape}]`,
+    );
+    return backend.alias(x, known);
+  });
 }

@@ -3,6 +3,9 @@ import type { WeightHandle } from '../addon.js';
 import { computeOf } from '../weights.js';
 import { gradient, kernel, type Native } from './kit.js';
 
+/** How much memory the logits may take: those of a few hundred tokens. */
+const PIECE_BYTES = 64 * 2 ** 20;
+
 interface TrainableLossAttrs {
   readonly labels: Int32Array;
   readonly training: boolean;
@@ -36,6 +39,7 @@ export function registerLoss({ backend, weights }: Native): void {
       labels,
       training ? dx.values : null,
       dw,
+      PIECE_BYTES,
     );
     return [backend.makeTensorInfo([], 'float32', Float32Array.of(loss)), dx.info];
   };

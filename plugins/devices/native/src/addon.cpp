@@ -21,7 +21,8 @@ namespace {
 
 using namespace evolve;
 
-const Kernels* kernels = nullptr;
+/** Those of `open`. */
+const Kernels* kernels = &kernelsPlain;
 
 /** The arguments of one call. */
 class Args {
@@ -77,7 +78,7 @@ class Args {
     branch.a = floats(i, branch.rank * in);
     branch.b = floats(i + 1, out * branch.rank);
     branch.scaling = static_cast<float>(number(i + 3));
-    branch.dropout = static_cast<float>(number(i + 4));
+    branch.dropout = number(i + 4);
     branch.seed = static_cast<uint32_t>(integer(i + 5));
     return true;
   }
@@ -122,8 +123,10 @@ template <napi_value (*function)(const Args&)>
 napi_value guarded(napi_env env, napi_callback_info info) {
   try {
     return function(Args(env, info));
+  } catch (const OutOfMemory& error) {
+    napi_throw_error(env, "ERR_OUT_OF_MEMORY", (std::to_string(error.bytes >> 20) + " MiB").c_str());
   } catch (const std::bad_alloc&) {
-    napi_throw_error(env, "ERR_OUT_OF_MEMORY", "the native device could not allocate memory");
+    napi_throw_error(env, "ERR_OUT_OF_MEMORY", "some memory");
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());
   }
@@ -156,6 +159,7 @@ napi_value open(const Args& args) {
     if (!found) throw std::invalid_argument("this CPU cannot run " + wanted);
     kernels = found;
   }
+  kernels->forget();
   setThreads(static_cast<int>(args.integer(1)));
   return toValue(args.env, kernels->name);
 }
@@ -340,7 +344,7 @@ napi_value attentionGradient(const Args& args) {
   return nullptr;
 }
 
-/** (x, tokens, weight, compute, bias, labels, dx or null, dw or null) -> the summed loss */
+/** (x, tokens, weight, compute, bias, labels, dx or null, dw or null, pieceBytes) -> the summed loss */
 napi_value linearCrossEntropy(const Args& args) {
   const int64_t tokens = args.integer(1);
   const Weight& w = args.weight(2);
@@ -348,7 +352,7 @@ napi_value linearCrossEntropy(const Args& args) {
   for (int64_t i = 0; i < tokens; i++)
     if (labels[i] < 0 || labels[i] >= w.rows) args.fail(5, "holds a label outside the vocabulary");
   return toValue(args.env, kernels->linearCrossEntropy(args.floats(0, tokens * w.columns), tokens, w, args.compute(3),
-                                                       args.floatsOrNull(4, w.rows), labels,
+                                                       args.floatsOrNull(4, w.rows), labels, args.integer(8),
                                                        args.floatsOrNull(6, tokens * w.columns),
                                                        args.floatsOrNull(7, w.rows * w.columns)));
 }
@@ -430,8 +434,8 @@ napi_value rotary(const Args& args) {
 /** (x, size, rate, seed, y) */
 napi_value dropout(const Args& args) {
   const int64_t size = args.integer(1);
-  kernels->dropout(args.floats(0, size), size, static_cast<float>(args.number(2)),
-                   static_cast<uint32_t>(args.integer(3)), args.floats(4, size));
+  kernels->dropout(args.floats(0, size), size, args.number(2), static_cast<uint32_t>(args.integer(3)),
+                   args.floats(4, size));
   return nullptr;
 }
 
@@ -471,7 +475,7 @@ napi_value sumOfSquares(const Args& args) {
 /** (value, gradient, mean, square, size, learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, step, value, mean, square) */
 napi_value adamw(const Args& args) {
   const int64_t size = args.integer(4);
-  const auto number = [&](int i) { return static_cast<float>(args.number(i)); };
+  const auto number = [&](int i) { return args.number(i); };
   const double step = args.number(11);
   const AdamW options{number(5), number(6), number(7), number(8), number(9), number(10),
                       1 - std::pow(args.number(6), step), 1 - std::pow(args.number(7), step)};
@@ -506,6 +510,7 @@ void add(napi_env env, napi_value exports, const char* name) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
+  setThreads(1);
 #define EXPORT(function) add<function>(env, exports, #function)
   EXPORT(isas);
   EXPORT(open);

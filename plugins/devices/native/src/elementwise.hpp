@@ -48,9 +48,9 @@ inline void scale(const float* x, int64_t size, float factor, float* y) {
   map({x}, y, size, [&](const vf* v, int64_t) { return v[0] * factor; });
 }
 
-inline void dropout(const float* x, int64_t size, float rate, uint32_t seed, float* y) {
+inline void dropout(const float* x, int64_t size, double rate, uint32_t seed, float* y) {
   const Mask mask(rate, seed);
-  map({x}, y, size, [&](const vf* v, int64_t i) { return v[0] * mask.at(i); });
+  map({x}, y, size, [&](const vf* v, int64_t i) { return mask.any() ? v[0] * mask.at(i) : v[0]; });
 }
 
 // ---- gates
@@ -153,7 +153,7 @@ void normGradient(const float* x, const float* weight, const float* dy, int64_t 
   const int64_t tasks = (rows + kNormRows - 1) / kNormRows;
   float* partial = nullptr;
   if (dweight) {
-    partial = static_cast<float*>(scratch(0, slot::sums, tasks * 2 * columns * 4));
+    partial = static_cast<float*>(scratch(0, slot::partials, tasks * 2 * columns * 4));
     std::fill(partial, partial + tasks * 2 * columns, 0.0f);
   }
   const auto size = static_cast<float>(columns);
@@ -256,7 +256,7 @@ inline void decode(const Weight& w, int64_t start, int64_t end, float* target) {
 
 inline double sumOfSquares(const float* x, int64_t size) {
   const int64_t tasks = (size + kPiece - 1) / kPiece;
-  auto* sums = static_cast<double*>(scratch(0, slot::sums, tasks * 8));
+  auto* sums = static_cast<double*>(scratch(0, slot::partials, tasks * 8));
   inPieces(size, [&](int64_t start, int64_t end) {
     double total = 0;
     for (int64_t i = start; i < end; i++) total += static_cast<double>(x[i]) * x[i];
@@ -269,17 +269,22 @@ inline double sumOfSquares(const float* x, int64_t size) {
 
 inline void adamw(const float* value, const float* gradient, const float* mean, const float* square, int64_t size,
                   const AdamW& o, float* newValue, float* newMean, float* newSquare) {
-  const float rate = static_cast<float>(o.learningRate / o.correction1);
-  const float root = static_cast<float>(std::sqrt(o.correction2));
-  const float kept = 1 - o.learningRate * o.weightDecay;
+  // Rounded once, after all else: of 1 − beta2 in fp32 four digits would be left.
+  const auto rate = static_cast<float>(o.learningRate / o.correction1);
+  const auto root = static_cast<float>(std::sqrt(o.correction2));
+  const auto kept = static_cast<float>(1 - o.learningRate * o.weightDecay);
+  const auto clip = static_cast<float>(o.gradientScale);
+  const auto epsilon = static_cast<float>(o.epsilon);
+  const auto beta1 = static_cast<float>(o.beta1), rest1 = static_cast<float>(1 - o.beta1);
+  const auto beta2 = static_cast<float>(o.beta2), rest2 = static_cast<float>(1 - o.beta2);
   inPieces(size, [&](int64_t start, int64_t end) {
     for (int64_t i = start; i < end; i++) {
-      const float g = gradient[i] * o.gradientScale;
-      const float m = mean[i] * o.beta1 + g * (1 - o.beta1);
-      const float v = square[i] * o.beta2 + g * g * (1 - o.beta2);
+      const float g = gradient[i] * clip;
+      const float m = mean[i] * beta1 + g * rest1;
+      const float v = square[i] * beta2 + g * g * rest2;
       newMean[i] = m;
       newSquare[i] = v;
-      newValue[i] = value[i] * kept - rate * m / (std::sqrt(v) / root + o.epsilon);
+      newValue[i] = value[i] * kept - rate * m / (std::sqrt(v) / root + epsilon);
     }
   });
 }

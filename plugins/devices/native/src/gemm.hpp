@@ -267,7 +267,7 @@ inline Cut cut(int64_t rows, int64_t columns) {
   const int64_t leftPanels = ceilDiv(rows, kRows);
   const int64_t wanted = threads == 1 ? 1 : threads * 3;
   const int64_t panels = std::clamp<int64_t>(rightPanels / wanted, 1, kChunk);
-  const int64_t tasks = ceilDiv(rightPanels, panels);
+  const int64_t tasks = std::max<int64_t>(1, ceilDiv(rightPanels, panels));
   // Rows are split only where columns are few: each part packs the right operand again.
   const int64_t rowBlocks = tasks >= threads ? 1 : std::min(ceilDiv(threads * 2, tasks), std::max<int64_t>(1, leftPanels / 2));
   return {panels, rowBlocks};

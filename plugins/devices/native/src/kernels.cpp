@@ -47,6 +47,7 @@ extern const Kernels EVOLVE_TABLE = {
     .name = EVOLVE_ISA,
     .hasBf16 = !std::is_same_v<Bf16Lane, F32Lane>,
     .bf16Pays = bf16Pays,
+    .forget = forget,
     .linear = linear,
     .linearInputGradient = linearInputGradient,
     .branchGradient = branchGradient,

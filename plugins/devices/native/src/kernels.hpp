@@ -38,7 +38,8 @@ struct Branch {
   /** [out, rank] */
   const float* b;
   int64_t rank;
-  float scaling, dropout;
+  float scaling;
+  double dropout;
   uint32_t seed;
 };
 
@@ -56,7 +57,7 @@ struct AttentionShape {
 };
 
 struct AdamW {
-  float learningRate, beta1, beta2, epsilon, weightDecay, gradientScale;
+  double learningRate, beta1, beta2, epsilon, weightDecay, gradientScale;
   /** 1 − beta^step */
   double correction1, correction2;
 };
@@ -70,6 +71,8 @@ struct Kernels {
    * than twice the time. Null where there is no choice. Takes less than a millisecond.
    */
   bool (*bf16Pays)();
+  /** Forgets what `linear` packed, since the kernels of other instruction sets use the same memory. */
+  void (*forget)();
 
   // ---- products
 
@@ -92,9 +95,12 @@ struct Kernels {
                     float* logSums);
   void (*attentionGradient)(const float* q, const float* k, const float* v, const float* y, const float* dy,
                             const float* logSums, const AttentionShape& shape, float* dq, float* dk, float* dv);
-  /** Returns Σ logsumexp − logit[label]; writes the gradients dx [tokens, hidden] and dw, where they are not null. */
+  /**
+   * Returns Σ logsumexp − logit[label]; writes the gradients dx [tokens, hidden] and dw, where they are not null. The
+   * logits take about `pieceBytes` at a time.
+   */
   double (*linearCrossEntropy)(const float* x, int64_t tokens, const Weight& w, Compute compute, const float* bias,
-                               const int32_t* labels, float* dx, float* dw);
+                               const int32_t* labels, int64_t pieceBytes, float* dx, float* dw);
 
   // ---- norms and gates
 
@@ -114,7 +120,7 @@ struct Kernels {
   /** x [tokens, heads, headDim]; each of `parts` equal parts of a head is turned in half form; `sign` −1 turns back. */
   void (*rotary)(const float* x, const float* cos, const float* sin, int64_t tokens, int64_t heads, int64_t headDim,
                  int64_t parts, float sign, float* y);
-  void (*dropout)(const float* x, int64_t size, float rate, uint32_t seed, float* y);
+  void (*dropout)(const float* x, int64_t size, double rate, uint32_t seed, float* y);
 
   // ---- rows and elements
 

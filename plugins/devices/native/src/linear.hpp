@@ -7,11 +7,13 @@
 namespace evolve {
 namespace {
 
-/** What is added to a product in fp32: left [rows, rank] · right [rank, columns], masked by dropout where asked. */
+/** What is added to a product in fp32: left [rows, rank] · right [rank, columns]. */
 struct RankUpdate {
   int64_t rank = 0;
   /** Packed in panels of kRows. */
   const uint32_t* left = nullptr;
+  /** Dropout, of the first `masked` of the rank: the branch, but not the outlier columns. */
+  int64_t masked = 0;
   Mask mask;
 };
 
@@ -63,9 +65,11 @@ inline __attribute__((always_inline)) void finishTile(Tile<F32Lane>& sums, int64
     addProduct<F32Lane>(update.rank, left, right, sums);
     return writeTile(sums, c, target.columns, rows, count, adding);
   }
+  addProduct<F32Lane>(update.rank - update.masked, left + update.masked * kRows, right + update.masked * kColumns,
+                      sums);
   writeTile(sums, c, target.columns, rows, count, adding);
   clear<F32Lane>(sums);
-  addProduct<F32Lane>(update.rank, left, right, sums);
+  addProduct<F32Lane>(update.masked, left, right, sums);
 #pragma GCC unroll 14
   for (int i = 0; i < kRows; i++)
 #pragma GCC unroll 2
@@ -211,16 +215,26 @@ struct SharedLeft {
 };
 inline SharedLeft sharedLeft;
 
+inline void forget() { sharedLeft = {}; }
+
 /** In what a product with `w` is computed when `wanted` is asked for. */
 inline Compute computeFor(const Weight& w, Compute wanted) {
   return wanted == Compute::int8 && w.storage != Storage::int8 ? Compute::bf16 : wanted;
 }
 
+/** Whether this x is packed already; if not, nothing is, as long as `sharedLeft` does not say so. */
+inline bool isShared(uint64_t id, Compute compute, int64_t rows, int64_t depth) {
+  const SharedLeft& last = sharedLeft;
+  const bool is = id != 0 && last.id == id && last.compute == compute && last.rows == rows && last.depth == depth;
+  if (!is) forget();
+  return is;
+}
+
 template <class Lane>
 Left<Lane> packForward(const float* x, uint64_t id, int64_t rows, int64_t depth, Compute compute) {
+  const bool isPacked = isShared(id, compute, rows, depth);
   Left<Lane> left(rows, depth, static_cast<uint32_t*>(scratch(0, slot::shared, Left<Lane>::bytes(rows, depth))));
-  const SharedLeft& last = sharedLeft;
-  if (id == 0 || last.id != id || last.compute != compute || last.rows != rows || last.depth != depth) {
+  if (!isPacked) {
     packLeft(left, DenseSource{x, depth});
     sharedLeft = {id, compute, rows, depth, {}};
   }
@@ -241,12 +255,11 @@ inline void linear(const float* x, uint64_t id, int64_t tokens, const Weight& w,
   }
   QuantizedLeft quantized{};
   if (compute == Compute::int8) {
-    const SharedLeft& last = sharedLeft;
-    const bool isShared = id != 0 && last.id == id && last.compute == compute && last.rows == tokens && last.depth == in;
+    const bool isPacked = isShared(id, compute, tokens, in);
     Left<Int8Lane> left(tokens, in,
                         static_cast<uint32_t*>(scratch(0, slot::shared, Left<Int8Lane>::bytes(tokens, in))));
-    quantized = isShared ? last.quantized : quantizeLeft(x, tokens, in, nullptr, outlier);
-    if (!isShared) {
+    quantized = isPacked ? sharedLeft.quantized : quantizeLeft(x, tokens, in, nullptr, outlier);
+    if (!isPacked) {
       packLeft(left, Int8Source{quantized.codes, in});
       sharedLeft = {id, compute, tokens, in, quantized};
     }
@@ -281,21 +294,17 @@ inline void linearInputGradient(const float* dy, int64_t tokens, const Weight& w
     transpose(branch->b, out, branch->rank, turned);
     skinnyDots(dy, tokens, out, Mask(), turned, branch->rank, branch->scaling, memory);
     product.update.mask = Mask(branch->dropout, branch->seed);
+    product.update.masked = branch->rank;
     up = memory;
   }
   // A row of an int8 weight is one step of the reduction: its scale goes to dy.
   const float* factors = w.storage == Storage::int8 ? w.scales : nullptr;
   QuantizedLeft quantized{};
   if (compute == Compute::int8) {
-    sharedLeft.id = 0;
+    forget();
     quantized = quantizeLeft(dy, tokens, out, factors, outlier);
     product.outliers = quantized.outliers;
     product.outlierCount = quantized.outlierCount;
-    // The mask is the branch's alone: with both, the outliers would be dropped too.
-    if (product.update.mask.any() && product.outlierCount > 0) {
-      product.outlierCount = 0;
-      quantized = quantizeLeft(dy, tokens, out, factors, 0);
-    }
   }
   product.update.rank = product.branchRank + product.outlierCount;
   if (product.update.rank > 0)

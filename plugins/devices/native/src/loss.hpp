@@ -5,9 +5,6 @@
 namespace evolve {
 namespace {
 
-/** How much memory the logits of one piece may take. */
-constexpr int64_t kLogitBytes = 64 << 20;
-
 /** Logits -> their gradient, in place; returns logsumexp − logit[label]. */
 inline double softmaxLoss(float* logits, int64_t size, int32_t label, bool gradient) {
   vf most = set(-INFINITY);
@@ -31,10 +28,10 @@ inline double softmaxLoss(float* logits, int64_t size, int32_t label, bool gradi
 }
 
 inline double linearCrossEntropy(const float* x, int64_t tokens, const Weight& w, Compute compute, const float* bias,
-                                 const int32_t* labels, float* dx, float* dw) {
+                                 const int32_t* labels, int64_t pieceBytes, float* dx, float* dw) {
   const int64_t vocabulary = w.rows;
   const int64_t hidden = w.columns;
-  const int64_t fitting = kLogitBytes / 4 / vocabulary / kRows * kRows;
+  const int64_t fitting = pieceBytes / 4 / vocabulary / kRows * kRows;
   const int64_t piece = std::clamp<int64_t>(fitting, kRows, std::max<int64_t>(tokens, kRows));
   auto* logits = static_cast<float*>(scratch(0, slot::logits, std::min(piece, tokens) * vocabulary * 4));
   auto* losses = static_cast<double*>(scratch(0, slot::losses, tokens * 8));
@@ -49,6 +46,7 @@ inline double linearCrossEntropy(const float* x, int64_t tokens, const Weight& w
     if (dx) linearInputGradient(logits, count, w, products, 0, nullptr, dx + first * hidden);
     if (dw) product({logits, 1, vocabulary}, {x + first * hidden, hidden, 1}, vocabulary, hidden, count, first > 0, dw);
   }
+  if (dw && tokens == 0) std::fill(dw, dw + vocabulary * hidden, 0.0f);
   double total = 0;
   for (int64_t i = 0; i < tokens; i++) total += losses[i];
   return total;

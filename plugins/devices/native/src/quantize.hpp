@@ -1,6 +1,7 @@
 // Numbers -> int8, row by row: frozen weights once, activations and their gradients on the fly.
 #pragma once
 #include <atomic>
+#include <cfloat>
 
 #include "gemm.hpp"
 
@@ -19,6 +20,9 @@ struct QuantizedLeft {
 };
 
 constexpr int64_t kRowsATask = 16;
+
+/** A row's scale: 127 steps to its largest magnitude, but none so small that its inverse is infinite. */
+inline float stepOf(float largest) { return largest > 0 ? std::max(largest / 127, FLT_MIN) : 0.0f; }
 
 /** The largest magnitude, and the sum of squares, of `count` numbers times `factors` (or null). */
 inline void measure(const float* x, const float* factors, int64_t count, float& largest, float& squares) {
@@ -115,7 +119,7 @@ inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns,
       float largest, squares;
       measure(values, factors, columns, largest, squares);
       // What is no number must not become one.
-      result.scales[row] = std::isfinite(squares) ? largest / 127 : NAN;
+      result.scales[row] = std::isfinite(squares) ? stepOf(largest) : NAN;
       const float size = std::sqrt(squares / static_cast<float>(columns));
       if (threshold == 0 || !(largest > threshold * size)) continue;
       const float inverse = 1 / size;
@@ -141,7 +145,12 @@ inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns,
       if (result.outlierCount > 0 && !std::isnan(scale)) {
         float largest, squares;
         measure(values, kept, columns, largest, squares);
-        scale = largest / 127;
+        scale = stepOf(largest);
+      }
+      if (std::isnan(scale)) {
+        std::memset(result.codes + row * columns, 0, static_cast<size_t>(columns));
+        std::fill(result.sums + row * blocks, result.sums + (row + 1) * blocks, 0);
+        continue;
       }
       const float inverse = scale > 0 ? 1 / scale : 0.0f;
       for (int64_t block = 0; block < blocks; block++) {

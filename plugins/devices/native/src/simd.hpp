@@ -85,11 +85,11 @@ inline vu mix(vu x) {
 }
 
 /** The dropout mask of elements index … index + W − 1: 0 or `kept`. */
-inline vf dropoutMask(uint32_t index, uint32_t seed, uint64_t threshold, float kept) {
+inline vf dropoutMask(uint32_t index, uint32_t seed, uint32_t last, float kept) {
   vu i;
   for (int j = 0; j < W; j++) i[j] = index + static_cast<uint32_t>(j);
   const vu hash = mix(mix(i) ^ seed);
-  return hash < (vu{} + static_cast<uint32_t>(threshold)) ? vf{} : set(kept);
+  return hash <= (vu{} + last) ? vf{} : set(kept);
 }
 
 /** Rounded to nearest, ties to even, as torch rounds; NaN stays NaN. */

@@ -9,15 +9,19 @@ namespace {
 /** A dropout mask by element index; rate 0 keeps everything. */
 struct Mask {
   uint32_t seed = 0;
-  uint64_t threshold = 0;
+  /** The largest hash that drops its element; below 0 none does. */
+  int64_t last = -1;
   float kept = 1;
 
   Mask() = default;
-  Mask(float rate, uint32_t seed)
-      : seed(seed), threshold(static_cast<uint64_t>(static_cast<double>(rate) * 4294967296.0)), kept(1 / (1 - rate)) {}
+  Mask(double rate, uint32_t seed)
+      : seed(seed), last(static_cast<int64_t>(std::ceil(rate * 4294967296.0)) - 1), kept(static_cast<float>(1 / (1 - rate))) {}
 
-  bool any() const { return threshold > 0; }
-  vf at(int64_t index) const { return dropoutMask(static_cast<uint32_t>(index), seed, threshold, kept); }
+  bool any() const { return last >= 0; }
+  /** For a mask that drops any. */
+  vf at(int64_t index) const {
+    return dropoutMask(static_cast<uint32_t>(index), seed, static_cast<uint32_t>(last), kept);
+  }
 };
 
 /** Reads W elements at `index` of x, or fewer at the end of a row, with zeros behind. */

@@ -9,7 +9,8 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <new>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -35,18 +36,16 @@ void pause() {
 class Pool {
  public:
   explicit Pool(int threads) {
-    for (int thread = 1; thread < threads; thread++) workers_.emplace_back([this, thread] { work(thread); });
+    try {
+      for (int thread = 1; thread < threads; thread++) workers_.emplace_back([this, thread] { work(thread); });
+    } catch (...) {
+      stop();
+      throw std::runtime_error("only " + std::to_string(size()) + " of " + std::to_string(threads) +
+                               " threads could be started");
+    }
   }
 
-  ~Pool() {
-    {
-      std::lock_guard lock(mutex_);
-      stopping_ = true;
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    wake_.notify_all();
-    for (auto& worker : workers_) worker.join();
-  }
+  ~Pool() { stop(); }
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
@@ -73,6 +72,16 @@ class Pool {
   }
 
  private:
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    for (auto& worker : workers_) worker.join();
+  }
+
   void take(int thread) {
     try {
       for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) body_(context_, i, thread);
@@ -125,9 +134,10 @@ std::atomic<int64_t> held{0};
 
 void setThreads(int count) {
   if (pool && pool->size() == count) return;
-  pool.reset();
   areas.resize(std::max<size_t>(areas.size(), static_cast<size_t>(count) * slot::count));
-  pool = std::make_unique<Pool>(count);
+  // The old threads end before the new ones begin.
+  pool = std::make_unique<Pool>(1);
+  if (count > 1) pool = std::make_unique<Pool>(count);
 }
 
 int threadCount() { return pool ? pool->size() : 1; }
@@ -147,7 +157,7 @@ void* scratch(int thread, int slot, int64_t bytes) {
   held -= area.bytes;
   area = {};
   area.memory = std::aligned_alloc(static_cast<size_t>(unit), static_cast<size_t>(size));
-  if (!area.memory) throw std::bad_alloc();
+  if (!area.memory) throw OutOfMemory(size);
 #if defined(MADV_HUGEPAGE)
   if (unit == kPage) madvise(area.memory, static_cast<size_t>(size), MADV_HUGEPAGE);
 #endif

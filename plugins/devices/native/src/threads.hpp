@@ -1,10 +1,15 @@
 // The device's threads: one loop at a time, its indices handed out one by one.
 #pragma once
 #include <cstdint>
+#include <new>
 
 namespace evolve {
 
-/** Sets how many threads work, the caller's included; at least 1. */
+/**
+ * Sets how many threads work, the caller's included; at least 1.
+ *
+ * @throws std::runtime_error where so many cannot be started; the caller's is then the only one
+ */
 void setThreads(int count);
 int threadCount();
 
@@ -22,11 +27,18 @@ void parallelFor(int64_t count, Body&& body) {
       const_cast<void*>(static_cast<const void*>(&body)));
 }
 
+/** So many bytes could not be had. */
+struct OutOfMemory : std::bad_alloc {
+  int64_t bytes;
+
+  explicit OutOfMemory(int64_t bytes) : bytes(bytes) {}
+};
+
 /**
  * Memory that a thread needs for the moment, at least `bytes`, aligned to 64. One area a thread and slot, kept and
  * reused: what was in it is lost with the next call for the same slot.
  *
- * @throws std::bad_alloc
+ * @throws OutOfMemory
  */
 void* scratch(int thread, int slot, int64_t bytes);
 
@@ -36,7 +48,7 @@ int64_t scratchBytes();
 /** Who needs scratch memory; slots below `perThread` are used within loops, the others by the caller alone. */
 namespace slot {
 enum : int { weights, rank, queries, keys, values, scores, products, keyGradient, valueGradient, dots, rows, perThread,
-  left = perThread, shared, codes, scales, sums, branch, factors, outliers, logits, losses, gradient, count };
+  left = perThread, shared, codes, scales, sums, partials, branch, factors, outliers, logits, losses, gradient, count };
 }
 
 }  // namespace evolve

@@ -1,0 +1,69 @@
+import os from 'node:os';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import native from '../../../../plugins/devices/native/index.js';
+import { compose } from '../../../support/compose.js';
+import { askDevice } from '../../../support/devices.js';
+import { expectError } from '../../../support/errors.js';
+import { addon, describeNative } from '../../../support/native.js';
+
+const { EVOLVE_ISA } = process.env;
+
+describeNative('the device native', () => {
+  afterEach(() => {
+    if (EVOLVE_ISA === undefined) delete process.env.EVOLVE_ISA;
+    else process.env.EVOLVE_ISA = EVOLVE_ISA;
+  });
+
+  it('opens with as many threads as there are cores, or as it is told', async () => {
+    const cores = os.availableParallelism();
+    const each = cores === 1 ? 'one thread' : `${cores} threads`;
+    for (const [options, threads] of [
+      [{}, each],
+      [{ threads: 1 }, 'one thread'],
+      [{ threads: 5 }, '5 threads'],
+    ] as const) {
+      const { device } = await askDevice(native, options, 'native');
+      expect(device).to.include({ name: 'native', backend: 'native' });
+      expect(device?.description).to.match(new RegExp(`^C\\+\\+ kernels for [\\w-]+, ${threads}$`));
+      expect(tf.getBackend()).to.equal('native');
+    }
+  });
+
+  it('has every instruction set of this CPU, the plain one first, and each where it is forced', async () => {
+    const isas = addon.isas();
+    expect(isas[0]).to.equal('plain');
+    for (const isa of isas) {
+      process.env.EVOLVE_ISA = isa;
+      const { device } = await askDevice(native, { threads: 1 }, 'native');
+      expect(device?.description).to.equal(`C++ kernels for ${isa}, one thread`);
+    }
+  });
+
+  it('refuses a forced instruction set that is not there, with those that are', async () => {
+    for (const isa of ['mmx', 'AVX2', 'neon-of-next-year']) {
+      process.env.EVOLVE_ISA = isa;
+      await expectError(
+        () => askDevice(native, {}, 'native'),
+        'DEVICE_UNKNOWN',
+        `EVOLVE_ISA is "${isa}"`,
+        addon.isas().join(', '),
+      );
+    }
+  });
+
+  it('takes no threads but a whole number of them', async () => {
+    for (const threads of [0, -1, 1.5, 'two', 5000]) {
+      await expectError(
+        () => compose({ device: { name: 'native', threads } }),
+        'PLUGIN_INVALID',
+        'device.threads',
+      );
+    }
+  });
+
+  it('leaves the request for another device to others', async () => {
+    expect(await askDevice(native, {}, 'portable')).to.deep.equal({ device: undefined, declined: [] });
+    expect(tf.getBackend()).to.equal('cpu');
+  });
+});

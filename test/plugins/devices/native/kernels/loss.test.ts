@@ -1,0 +1,117 @@
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import type { ComputeType, FrozenWeight } from '../../../../../core/frozen-weight.js';
+import { linearCrossEntropy } from '../../../../../core/ops/linear-cross-entropy.js';
+import { Random } from '../../../../../core/random.js';
+import {
+  addon,
+  describeNative,
+  expectNotFinite,
+  expectReference,
+  onEachIsa,
+  withGradients,
+} from '../../../../support/native.js';
+import { checkGradient, randomTensor, relativeError } from '../../../../support/numbers.js';
+import { int8Steps, makeWeight, STORAGES, type Storage } from '../../../../support/weights.js';
+
+/** `[tokens, hidden, vocabulary]` */
+const SHAPES: [number, number, number][] = [
+  [0, 4, 5],
+  [1, 1, 2],
+  [1, 3, 2],
+  [15, 33, 65],
+  [100, 20, 700],
+  [3, 1030, 4100],
+];
+const [TOKENS, HIDDEN, VOCABULARY] = SHAPES[3];
+/** fp32; the softmax's gradient is rounded to bf16. */
+const TOLERANCES: Record<ComputeType, number> = { fp32: 3e-6, bf16: 8e-3, int8: 8e-3 };
+
+/** Numbers that all storages but nf4 hold exactly. */
+function weightOf(
+  storage: Storage,
+  [, hidden, vocabulary]: readonly number[],
+  compute: ComputeType,
+): FrozenWeight {
+  return makeWeight(storage, [vocabulary, hidden], int8Steps(vocabulary, hidden, 1, 1 / 128), compute);
+}
+
+const labelsOf = (tokens: number, vocabulary: number) =>
+  Int32Array.from({ length: tokens }, (_, i) => (i * 7 + vocabulary - 1) % vocabulary);
+
+function lossOf(x: tf.Tensor, weight: FrozenWeight, bias: tf.Tensor | null = null): tf.Scalar {
+  const labels = labelsOf(x.shape[0], weight.shape[0]);
+  return linearCrossEntropy(x as tf.Tensor2D, weight, bias as tf.Tensor1D | null, labels, true);
+}
+
+describeNative('native output layer and loss', () => {
+  for (const storage of STORAGES) {
+    for (const compute of ['fp32', 'bf16', 'int8'] as const) {
+      it(`of ${storage} in ${compute}`, async () => {
+        for (const shape of SHAPES) {
+          const weight = weightOf(storage, shape, compute);
+          await expectReference(TOLERANCES[compute], () =>
+            withGradients(
+              { x: randomTensor([shape[0], shape[1]], 2) },
+              ({ x }) => lossOf(x, weight, shape[0] % 2 ? randomTensor([shape[2]], 3) : null),
+              () => tf.scalar(0.3),
+            ),
+          );
+        }
+      });
+    }
+  }
+
+  it('is the same without gradients', () => {
+    const weight = weightOf('bf16', SHAPES[3], 'fp32');
+    return expectReference(1e-6, () => {
+      const x = randomTensor<tf.Rank.R2>([TOKENS, HIDDEN], 2);
+      return { loss: linearCrossEntropy(x, weight, null, labelsOf(TOKENS, VOCABULARY), false) };
+    });
+  });
+
+  it('of logits far apart', () => {
+    const weight = weightOf('f32', SHAPES[3], 'fp32');
+    return expectReference(1e-5, () =>
+      withGradients({ x: tf.mul(randomTensor([TOKENS, HIDDEN], 2), 500) }, ({ x }) => lossOf(x, weight)),
+    );
+  });
+
+  it('has the gradient that finite differences show', () =>
+    onEachIsa(() => {
+      const weight = weightOf('f32', [3, 5, 7], 'fp32');
+      tf.tidy(() => checkGradient((x) => lossOf(x, weight), [randomTensor([3, 5], 2)]));
+    }));
+
+  it('makes no numbers of what is none', async () => {
+    for (const compute of ['fp32', 'bf16', 'int8'] as const) {
+      const weight = weightOf('int8', [5, 20, 40], compute);
+      await expectNotFinite(
+        () => ({ x: randomTensor([5, 20], 2) }),
+        (inputs) => withGradients(inputs, ({ x }) => lossOf(x, weight)),
+      );
+    }
+  });
+
+  it('is the same in pieces of any size, the gradient of the weight too', () =>
+    onEachIsa((isa) => {
+      const [tokens, hidden, vocabulary] = SHAPES[4];
+      const [x, w] = [2, 3].map((seed) => new Random(seed).uniform(tokens * vocabulary, -1, 1));
+      const bytes = new Uint8Array(w.buffer, 0, vocabulary * hidden * 4);
+      const weight = addon.makeWeight(0, vocabulary, hidden, bytes, null, null, null, null, 0);
+      const inPieces = (pieceBytes: number) => {
+        const dx = new Float32Array(tokens * hidden);
+        const dw = new Float32Array(vocabulary * hidden);
+        const labels = labelsOf(tokens, vocabulary);
+        const loss = addon.linearCrossEntropy(x, tokens, weight, 0, null, labels, dx, dw, pieceBytes);
+        return { loss, dx, dw };
+      };
+      const whole = inPieces(2 ** 26);
+      for (const rows of [1, 30, 99]) {
+        const { loss, dx, dw } = inPieces(rows * vocabulary * 4);
+        expect(loss, isa).to.equal(whole.loss);
+        expect(dx, isa).to.deep.equal(whole.dx);
+        expect(relativeError(dw, whole.dw), isa).to.be.at.most(1e-6);
+      }
+    }));
+});

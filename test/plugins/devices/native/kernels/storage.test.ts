@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import { DenseWeight, encodeFloats } from '../../../../../core/frozen-weight.js';
+import { mapFile, releasePages } from '../../../../../core/ops/file-mapping.js';
+import { Random } from '../../../../../core/random.js';
+import { type Int8Weight, quantizeInt8 } from '../../../../../plugins/quantizers/int8/int8-weight.js';
+import { TemporaryFolder } from '../../../../support/files.js';
+import { collectGarbage } from '../../../../support/garbage.js';
+import { addon, describeNative, onEachIsa } from '../../../../support/native.js';
+import { makeWeight, STORAGES } from '../../../../support/weights.js';
+
+describeNative('native files in memory', () => {
+  const bytes = Buffer.from(Uint8Array.from({ length: 3 * 4096 + 7 }, (_, i) => (i * 31) % 251));
+  let folder: TemporaryFolder;
+  let file: string;
+
+  beforeEach(async () => {
+    await tf.setBackend('native');
+    folder = new TemporaryFolder();
+    file = folder.write('weights', bytes);
+  });
+
+  afterEach(() => folder.remove());
+
+  /** A part that must be mapped. */
+  const map = (start: number, length: number) => mapFile(file, start, length) as Uint8Array;
+
+  for (const [start, length] of [
+    [0, bytes.length],
+    [1, 1],
+    [4095, 2],
+    [4096, 4096],
+    [5000, bytes.length - 5000],
+  ]) {
+    it(`are the file's bytes ${start} … ${start + length}`, () => {
+      expect(Buffer.from(map(start, length)).equals(bytes.subarray(start, start + length))).to.equal(true);
+    });
+  }
+
+  it('none for no bytes', () => {
+    expect(mapFile(file, 5, 0)).to.equal(undefined);
+  });
+
+  it('do not change when they are written to', () => {
+    map(100, 50).fill(0);
+    expect(readFileSync(file).equals(bytes)).to.equal(true);
+    expect(map(100, 50)[0]).to.equal(bytes[100]);
+  });
+
+  it('are there again after their pages were released', () => {
+    const mapped = map(10, bytes.length - 10);
+    releasePages(mapped);
+    releasePages(mapped.subarray(5000));
+    releasePages(new Uint8Array(10));
+    expect(Buffer.from(mapped).equals(bytes.subarray(10))).to.equal(true);
+  });
+
+  it('outlive the file, and end with who reads them', async () => {
+    const mappings = () =>
+      readFileSync('/proc/self/maps', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(file));
+    const sum = () => {
+      const mapped = map(0, bytes.length);
+      folder.remove();
+      expect(mappings()).to.have.lengthOf(1);
+      return mapped.reduce((total, byte) => total + byte, 0);
+    };
+    expect(sum()).to.equal(bytes.reduce((total, byte) => total + byte, 0));
+    for (let i = 0; i < 20 && mappings().length > 0; i++) {
+      collectGarbage();
+      await new Promise(setImmediate);
+    }
+    expect(mappings()).to.have.lengthOf(0);
+  });
+
+  it('refuse a part beyond the end, and a file that is not there', () => {
+    for (const [start, length] of [
+      [0, bytes.length + 1],
+      [bytes.length, 1],
+      [-1, 5],
+    ]) {
+      expect(() => map(start, length)).to.throw(`${file}: the file is shorter than what is to be mapped`);
+    }
+    expect(() => mapFile(`${file}.none`, 0, 1)).to.throw(`${file}.none: No such file`);
+  });
+});
+
+describeNative('native int8 weights', () => {
+  const [rows, columns] = [50, 37];
+  const values = new Random(1).uniform(rows * columns, -1, 1);
+  // Rows of nothing, of the smallest and the largest numbers, and of halves of a step.
+  for (let i = 0; i < columns; i++) {
+    values[i] = 0;
+    values[columns + i] *= 1e-44;
+    values[2 * columns + i] *= 3e38;
+    values[3 * columns + i] = i === 0 ? 127 : i - 18.5;
+  }
+
+  for (const storage of STORAGES) {
+    it(`are quantized from ${storage} as the composed form does, to the bit`, async () => {
+      // What a half cannot hold is infinite.
+      const inRange =
+        storage === 'f16' ? values.map((value) => Math.min(6e4, Math.max(-6e4, value))) : values;
+      const weight = makeWeight(storage, [rows, columns], inRange);
+      const expected = quantizeInt8(weight);
+      await onEachIsa((isa) => {
+        for (const threads of [1, 3]) {
+          addon.open(isa, threads);
+          const actual: Int8Weight = quantizeInt8(weight, 'fp32');
+          expect(actual.values, isa).to.deep.equal(expected.values);
+          expect(actual.scales, isa).to.deep.equal(expected.scales);
+          expect(actual.compute).to.equal('fp32');
+        }
+      });
+    });
+  }
+
+  it('are refused where a number is none, with the first such row', () =>
+    onEachIsa(() => {
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        for (const at of [7 * columns + 36, 49 * columns]) {
+          const faulty = values.slice();
+          faulty[at] = faulty[49 * columns + 1] = value;
+          const weight = new DenseWeight([rows, columns], 'f32', encodeFloats('f32', faulty));
+          const row = Math.floor(at / columns);
+          expect(() => quantizeInt8(weight)).to.throw(RangeError, `row ${row} holds ${value}`);
+        }
+      }
+    }));
+});

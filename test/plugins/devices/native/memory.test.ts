@@ -1,0 +1,78 @@
+import { expect } from 'chai';
+import { ArrayPool } from '../../../../plugins/devices/native/memory.js';
+import { expectError } from '../../../support/errors.js';
+import { collectGarbage } from '../../../support/garbage.js';
+
+/** In numbers; a pool keeps arrays of 1,024 and more. */
+const LARGE = 100_000;
+
+describe("the native device's pool of arrays", () => {
+  let pool: ArrayPool;
+
+  beforeEach(() => {
+    pool = new ArrayPool();
+  });
+
+  it('has arrays of any size', () => {
+    for (const size of [0, 1, 1023, 1024, 1025, LARGE]) expect(pool.take(size)).to.have.lengthOf(size);
+  });
+
+  it('gives a buffer again, for as much or for at least half of it', () => {
+    const { buffer } = pool.take(LARGE);
+    for (const size of [LARGE, LARGE - 100, LARGE / 2 + 5000]) {
+      pool.give(new Float32Array(buffer, 0, LARGE));
+      const again = pool.take(size);
+      expect(again.buffer, `${size}`).to.equal(buffer);
+      expect(again).to.have.lengthOf(size);
+    }
+  });
+
+  it('gives none for more than it has, or for far less', () => {
+    const { buffer } = pool.take(LARGE);
+    pool.give(new Float32Array(buffer));
+    for (const size of [2 * LARGE, LARGE / 4, 1000]) expect(pool.take(size).buffer).to.not.equal(buffer);
+  });
+
+  it('gives no buffer twice at a time', () => {
+    const arrays = Array.from({ length: 5 }, () => pool.take(LARGE));
+    for (const array of arrays) pool.give(array);
+    const buffers = new Set(Array.from({ length: 5 }, () => pool.take(LARGE).buffer));
+    expect(buffers.size).to.equal(5);
+    for (const { buffer } of arrays) expect(buffers.has(buffer)).to.equal(true);
+  });
+
+  it('gives none that is forgotten', () => {
+    const array = pool.take(LARGE);
+    pool.forget(array);
+    expect(pool.take(LARGE).buffer).to.not.equal(array.buffer);
+  });
+
+  it('lets go of what is not asked for any more: it holds a quarter more than was ever in use at most', () => {
+    const held = () => {
+      collectGarbage();
+      return process.memoryUsage().arrayBuffers;
+    };
+    const before = held();
+    const bytes = 4 * 2 ** 20;
+    // Each size is too small or too large for the buffers of the others.
+    for (const factor of [1, 4, 0.3, 2.5, 0.5, 3.5, 1.7]) pool.give(pool.take((factor * bytes) / 4));
+    expect(held() - before).to.be.below(1.25 * 4 * 1.25 * bytes);
+    expect(held() - before).to.be.above(bytes);
+  });
+
+  it('says how much was asked for, and what lowers the need, where there is not that much', () =>
+    expectError(
+      () => pool.take(2 ** 42),
+      'OUT_OF_MEMORY',
+      'memory ran out: 16777216 MiB for a tensor',
+      /of \d+ MiB that are free/,
+      'train.perDeviceBatchSize',
+      'train.gradientCheckpointing',
+      'quantizer: int8',
+    ));
+
+  it('goes on after that', () => {
+    expect(() => pool.take(2 ** 42)).to.throw();
+    expect(pool.take(LARGE)).to.have.lengthOf(LARGE);
+  });
+});

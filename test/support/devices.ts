@@ -1,0 +1,31 @@
+import { makeConfig } from '../../core/config.js';
+import { createHooks, viewFor } from '../../core/hooks.js';
+import type { Plugin } from '../../core/plugin.js';
+import { RandomStreams } from '../../core/random.js';
+import type { Device } from '../../core/types.js';
+
+/** What came of asking a device plugin. */
+export interface Answer {
+  readonly device: Device | undefined;
+  /** Why it declined. */
+  readonly declined: readonly string[];
+}
+
+/** What a device plugin with these options answers when it is asked for `wanted`. */
+export async function askDevice(plugin: Plugin, options: unknown, wanted: string): Promise<Answer> {
+  const hooks = createHooks();
+  const trainer = {
+    hooks: viewFor(hooks, plugin.name, () => false),
+    config: makeConfig({ model: { path: '.' }, data: { sources: ['none'] } }),
+    random: new RandomStreams(0),
+    notice: () => {},
+  };
+  plugin.apply(trainer, plugin.schema?.parse(options));
+  const declined: string[] = [];
+  const device = await hooks.openDevice.promise({
+    name: wanted,
+    wants: (name) => name === wanted,
+    decline: (_, reason) => declined.push(reason),
+  });
+  return { device, declined };
+}
