@@ -17,7 +17,9 @@ describe('configs/', () => {
       const { config, locate } = await loadConfig(file);
       await loadPlugins(config, locate, { trackers: [] });
       expect(readFileSync(file, 'utf8')).to.match(new RegExp(`^# +npx evolve run configs/${name}`, 'm'));
-      if (config.data.edition === 'sample') expect(resolveSources(config.data)).to.not.be.empty;
+      // What a pretraining run reads is made first, by the command that its header gives.
+      const isMade = name.startsWith('pretrain/');
+      if (config.data.edition === 'sample' && !isMade) expect(resolveSources(config.data)).to.not.be.empty;
     });
   }
 

@@ -18,8 +18,9 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
   const interruption = new AbortController();
   process.once('SIGINT', () => interruption.abort());
   process.once('SIGTERM', () => interruption.abort());
-  const { trainer } = composeRun(config, plugins, interruption.signal);
-  await trainer.run().catch((error: unknown) => {
+  try {
+    await composeRun(config, plugins, interruption.signal).trainer.run();
+  } catch (error) {
     throw error instanceof EvolveError ? error.locatedBy(locate) : error;
-  });
+  }
 }

@@ -27,7 +27,9 @@ export default definePlugin({
     if (name !== 'none' || (compute ?? 'fp32') !== 'fp32') {
       const found = name === 'none' ? `quantizer.compute is ${compute}` : `quantizer is ${name}`;
       const message = `adapter.method is full, which trains the weights in fp32, but ${found}`;
-      throw new EvolveError('CONFIG_INVALID', message, 'Leave quantizer out, or take adapter.method: lora.');
+      throw new EvolveError('CONFIG_INVALID', message, 'Leave quantizer out, or take adapter.method: lora.', {
+        at: ['quantizer'],
+      });
     }
 
     let folder: ModelFolder;

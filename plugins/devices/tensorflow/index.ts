@@ -29,6 +29,8 @@ export default definePlugin({
             await import(name);
             if (!(await tf.setBackend('tensorflow'))) throw new Error('its backend does not start');
             const onGpu = (tf.backend() as NodeBackend).isUsingGpuDevice === true;
+            // On a CPU the native device is faster.
+            if (!onGpu && request.name === 'auto') throw new Error('it sees no GPU');
             const what = onGpu ? 'on the GPU' : 'on the CPU';
             return { name: 'tensorflow', backend: 'tensorflow', description: `TensorFlow ${what} (${name})` };
           } catch (error) {
