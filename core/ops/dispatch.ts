@@ -14,7 +14,10 @@ export function dispatch<T extends tf.Tensor>(
   attrs: Attrs,
   composed: () => T,
 ): T {
-  return dispatchAll(name, inputs, attrs, () => [composed()])[0] as T;
+  const [result, ...others] = dispatchAll(name, inputs, attrs, () => [composed()]);
+  // A gradient that will need them has its own references.
+  tf.dispose(others);
+  return result as T;
 }
 
 /** As `dispatch`, for kernels of several outputs. */

@@ -133,7 +133,7 @@ describeNative("the native backend's tensors", () => {
 
   it('take no more memory after hundreds of steps than after a few', async () => {
     const weight = makeWeight('bf16', [64, 64], new Random(1).uniform(SIZE, -1, 1));
-    const variable = tf.variable(tf.tidy(() => tf.ones<tf.Rank.R2>(SHAPE)));
+    const variable = tf.tidy(() => tf.variable(tf.ones<tf.Rank.R2>(SHAPE)));
     const step = () =>
       tf.tidy(() => {
         const loss = (a: tf.Tensor) =>

@@ -29,7 +29,8 @@ const LENGTHS = [1, 2, 23, 25, 55, 56, 57, 127, 128, 129, 300];
 
 const CASES: Sizes[] = [
   { lengths: [1], heads: 1, kvHeads: 1, dim: 1 },
-  ...[3, 8, 20, 32, 64, 128].map((dim) => ({ lengths: LENGTHS, heads: 2, kvHeads: 1, dim })),
+  ...[20, 32].map((dim) => ({ lengths: LENGTHS, heads: 2, kvHeads: 1, dim })),
+  ...[3, 8, 64, 128].map((dim) => ({ lengths: [1, 57, 113, 130], heads: 2, kvHeads: 1, dim })),
   { lengths: [5, 57, 130], heads: 6, kvHeads: 2, dim: 16 },
   { lengths: [49, 113], heads: 3, kvHeads: 3, dim: 24 },
   { lengths: [5, 60, 131, 200], heads: 2, kvHeads: 1, dim: 20, prefixes: [5, 0, 130, 57] },

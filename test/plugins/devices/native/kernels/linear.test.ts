@@ -92,7 +92,11 @@ describeNative('native linear layers', () => {
           withGradients({ x: randomTensor<tf.Rank.R2>([40, 300], 2) }, ({ x }) => linear(x, weight)),
         );
       });
+    }
+  }
 
+  for (const storage of ['bf16', 'int8', 'nf4'] as const) {
+    for (const compute of COMPUTES) {
       it(`makes no numbers of what is none, with ${storage} in ${compute}`, () => {
         const weight = exactWeight(storage, [TOKENS, IN, OUT], compute);
         return expectNotFinite(

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import type { ComputeType, FrozenWeight } from '../../../../../core/frozen-weight.js';
 import { linearCrossEntropy } from '../../../../../core/ops/linear-cross-entropy.js';
+import { trainableLinearCrossEntropy } from '../../../../../core/ops/trainable-linear-cross-entropy.js';
 import { Random } from '../../../../../core/random.js';
 import {
   addon,
@@ -21,8 +22,9 @@ const SHAPES: [number, number, number][] = [
   [1, 3, 2],
   [15, 33, 65],
   [100, 20, 700],
-  [3, 1030, 4100],
 ];
+/** Each way more than a block of a reduction. */
+const LARGE: [number, number, number] = [3, 1030, 4100];
 const [TOKENS, HIDDEN, VOCABULARY] = SHAPES[3];
 /** Gradients are differences of near numbers where the vocabulary is small; in bf16 they are rounded to that. */
 const TOLERANCES: Record<ComputeType, number> = { fp32: 2e-5, bf16: 8e-3, int8: 8e-3 };
@@ -48,7 +50,7 @@ describeNative('native output layer and loss', () => {
   for (const storage of STORAGES) {
     for (const compute of ['fp32', 'bf16', 'int8'] as const) {
       it(`of ${storage} in ${compute}`, async () => {
-        for (const shape of SHAPES) {
+        for (const shape of storage === 'bf16' ? [...SHAPES, LARGE] : SHAPES) {
           const weight = weightOf(storage, shape, compute);
           await expectReference(TOLERANCES[compute], () =>
             withGradients(
@@ -61,6 +63,47 @@ describeNative('native output layer and loss', () => {
       });
     }
   }
+
+  for (const shape of SHAPES) {
+    it(`whose weight is trained too, [${shape}]`, () => {
+      const [tokens, hidden, vocabulary] = shape;
+      const labels = labelsOf(tokens, vocabulary);
+      const inputs = () => ({
+        x: randomTensor<tf.Rank.R2>([tokens, hidden], 2),
+        weight: randomTensor<tf.Rank.R2>([vocabulary, hidden], 3),
+      });
+      return expectReference(TOLERANCES.fp32, () => ({
+        ...withGradients(
+          inputs(),
+          ({ x, weight }) => trainableLinearCrossEntropy(x, weight, labels, true),
+          () => tf.scalar(0.3),
+        ),
+        evaluated: trainableLinearCrossEntropy(inputs().x, inputs().weight, labels, false),
+      }));
+    });
+  }
+
+  it('whose weight is trained too makes no numbers of what is none', () =>
+    expectNotFinite(
+      () => ({
+        x: randomTensor<tf.Rank.R2>([5, 20], 2),
+        weight: randomTensor<tf.Rank.R2>([40, 20], 3),
+      }),
+      (inputs) =>
+        withGradients(inputs, ({ x, weight }) =>
+          trainableLinearCrossEntropy(x, weight, labelsOf(5, 40), true),
+        ),
+    ));
+
+  it('leaves no tensor behind but the loss', () =>
+    onEachIsa(() => {
+      const weight = weightOf('f32', [3, 5, 7], 'fp32');
+      const x = randomTensor([3, 5], 2);
+      const before = tf.memory().numTensors;
+      const loss = lossOf(x, weight);
+      expect(tf.memory().numTensors - before).to.equal(1);
+      tf.dispose([x, loss]);
+    }));
 
   it('is the same without gradients', () => {
     const weight = weightOf('bf16', SHAPES[3], 'fp32');
