@@ -1,7 +1,7 @@
 /**
  * Builds the native device's addon with the machine's C++ compiler: `npm install` runs this, and so does
  * `npm run build:native`. It never fails an installation: where there is no addon, `device: auto` takes another
- * device and says why. `EVOLVE_SANITIZE=address` (or thread, undefined) builds for the sanitizer, beside the other.
+ * device and says why. `EVOLVE_SANITIZE=address,undefined` (or thread) builds for the sanitizers, beside the other.
  */
 
 import { spawn } from 'node:child_process';
@@ -52,7 +52,9 @@ const log: string[] = [];
 
 const FLAGS = [
   '-std=c++20',
-  ...(sanitizer ? ['-O1', '-g', `-fsanitize=${sanitizer}`, '-fno-omit-frame-pointer'] : ['-O3']),
+  ...(sanitizer
+    ? ['-O1', '-g1', `-fsanitize=${sanitizer}`, '-fno-sanitize-recover=all', '-fno-omit-frame-pointer']
+    : ['-O3']),
   '-fPIC',
   '-fvisibility=hidden',
   '-pthread',

@@ -77,9 +77,9 @@ constexpr int64_t kNestedBlock = 256;
 
 inline float absmaxOf(const Weight& w, int64_t block) {
   if (!w.scaleCodes) return w.scales[block];
-  // In double, where it is exact, so that it is rounded before the sum on every machine, as in the reference.
-  const double product = static_cast<double>(w.codebook[w.scaleCodes[block]]) * w.nestedScales[block / kNestedBlock];
-  return static_cast<float>(product) + w.offset;
+  // Volatile, so that it is rounded before the sum, as in the reference: no fused multiply-add.
+  const volatile float product = w.codebook[w.scaleCodes[block]] * w.nestedScales[block / kNestedBlock];
+  return product + w.offset;
 }
 
 /** Elements `at` … at + count − 1 of the flattened matrix; blocks do not end with rows. */

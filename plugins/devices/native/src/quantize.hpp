@@ -121,7 +121,8 @@ inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns,
       // What is no number must not become one.
       result.scales[row] = std::isfinite(squares) ? stepOf(largest) : NAN;
       const float size = std::sqrt(squares / static_cast<float>(columns));
-      if (threshold == 0 || !(largest > threshold * size)) continue;
+      // Of the smallest numbers the squares are 0.
+      if (threshold == 0 || size == 0 || !(largest > threshold * size)) continue;
       const float inverse = 1 / size;
       for (int64_t i = 0; i < columns; i++) {
         const float ratio = std::fabs(factors ? values[i] * factors[i] : values[i]) * inverse;

@@ -1,7 +1,13 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { expect } from 'chai';
 import { ArrayPool } from '../../../../plugins/devices/native/memory.js';
+import { execute } from '../../../support/cli.js';
 import { expectError } from '../../../support/errors.js';
+import { ROOT } from '../../../support/files.js';
 import { collectGarbage } from '../../../support/garbage.js';
+import type { Attempt, Outcome } from '../../../support/limited-memory.js';
+import { describeNative } from '../../../support/native.js';
 
 /** In numbers; a pool keeps arrays of 1,024 and more. */
 const LARGE = 100_000;
@@ -74,5 +80,42 @@ describe("the native device's pool of arrays", () => {
   it('goes on after that', () => {
     expect(() => pool.take(2 ** 42)).to.throw();
     expect(pool.take(LARGE)).to.have.lengthOf(LARGE);
+  });
+});
+
+describeNative('memory that the native device cannot have', () => {
+  before(function () {
+    if (existsSync('/usr/bin/prlimit')) return;
+    console.log('    skipped: there is no prlimit here, which limits a process');
+    this.skip();
+  });
+
+  /** What comes of it in a process that may have no more than 100 MiB more. */
+  async function attempt(what: Attempt): Promise<Outcome> {
+    const program = path.join(ROOT, '.build', 'test', 'support', 'limited-memory.js');
+    const { status, stdout, stderr } = await execute(process.execPath, [program, what]);
+    expect(status, stderr).to.equal(0);
+    return JSON.parse(stdout) as Outcome;
+  }
+
+  for (const [what, user] of [
+    ['kernel', /memory ran out: \d{3} MiB for the kernel linear, of \d+ MiB that are free/],
+    ['tensor', /memory ran out: 16\d MiB for a tensor, of \d+ MiB that are free/],
+  ] as const) {
+    it(`for a ${what}: says how much, and what lowers the need, and goes on`, async () => {
+      const { code, message, advice, works } = await attempt(what);
+      expect(code).to.equal('OUT_OF_MEMORY');
+      expect(message).to.match(user);
+      expect(advice).to.include('train.perDeviceBatchSize');
+      expect(works).to.equal(true);
+    });
+  }
+
+  it('for threads: says how many there can be, and goes on', async () => {
+    const { code, message, advice, works } = await attempt('threads');
+    expect(code).to.equal('DEVICE_UNKNOWN');
+    expect(message).to.match(/only \d+ of 1000 threads could be started/);
+    expect(advice).to.include('device.threads');
+    expect(works).to.equal(true);
   });
 });

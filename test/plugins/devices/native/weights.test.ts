@@ -44,12 +44,17 @@ describeNative('frozen weights on the native device', () => {
   for (const [what, weight] of Object.entries(FOREIGN)) {
     it(`are decoded where the kernels do not know them: ${what}`, () =>
       expectReference(2e-6, () =>
-        withGradients({ x: stepsTensor(5, COLUMNS, 2) }, ({ x }) => linear(x, weight)),
+        withGradients(
+          { x: stepsTensor(5, COLUMNS, 2) },
+          ({ x }) => linear(x, weight),
+          () => stepsTensor(5, ROWS, 3),
+        ),
       ));
 
     it(`stay readable as long as they are in use: ${what}`, () => {
       addon.open(null, 1);
-      const handle = new WeightHandles(addon).of(weight);
+      const handles = new WeightHandles(addon);
+      const handle = handles.of(weight);
       for (let i = 0; i < 5; i++) {
         collectGarbage();
         // Takes the memory that the collection freed.
@@ -58,6 +63,7 @@ describeNative('frozen weights on the native device', () => {
       const target = new Float32Array(ROWS * COLUMNS);
       addon.decode(handle, 0, ROWS, target);
       expect(target).to.deep.equal(NUMBERS);
+      expect(handles.of(weight), 'is decoded anew').to.not.equal(handle);
     });
   }
 

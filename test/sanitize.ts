@@ -1,0 +1,68 @@
+/**
+ * Runs the tests of the native device's kernels on builds of its addon that see what is read or written out of its
+ * place, what C++ leaves undefined, and what threads do to each other: `npm run test:sanitize`. For GCC on Linux.
+ */
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type BuildReport, buildFolder } from '../plugins/devices/native/build-report.js';
+import { ROOT } from './support/files.js';
+
+/** By what EVOLVE_SANITIZE is set to. The library has to be there before Node.js itself, which is built without. */
+const SANITIZERS: Readonly<Record<string, { library: string; options: Record<string, string> }>> = {
+  'address,undefined': {
+    library: 'libasan.so',
+    // Of what is not freed when the process ends, all but nothing is the addon's.
+    options: { ASAN_OPTIONS: 'detect_leaks=0', UBSAN_OPTIONS: 'print_stacktrace=1' },
+  },
+  thread: {
+    library: 'libtsan.so',
+    // Node.js's own threads synchronize in ways that only code built for the sanitizer shows.
+    options: { TSAN_OPTIONS: 'ignore_noninstrumented_modules=1 halt_on_error=1' },
+  },
+};
+
+const TESTS = ['kernels/**/*', 'backend', 'memory', 'weights'].map((name) =>
+  path.join(ROOT, '.build', 'test', 'plugins', 'devices', 'native', `${name}.test.js`),
+);
+
+function run(command: string, args: readonly string[], env: Record<string, string>): void {
+  const { status, signal } = spawnSync(command, args, {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: 'inherit',
+  });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status ?? signal}`);
+}
+
+for (const [sanitizer, { library, options }] of Object.entries(SANITIZERS)) {
+  console.log(`\n${sanitizer}`);
+  const env = { EVOLVE_SANITIZE: sanitizer };
+  run(process.execPath, ['--import', 'tsx', path.join('plugins', 'devices', 'native', 'build.ts')], env);
+  const report = readFileSync(path.join(buildFolder(sanitizer), 'build.json'), 'utf8');
+  const { status, compiler } = JSON.parse(report) as BuildReport;
+  if (status !== 'built' || !compiler) throw new Error('the addon was not built');
+
+  const preloaded = execFileSync(compiler, [`-print-file-name=${library}`], { encoding: 'utf8' }).trim();
+  const mocha = path.join('node_modules', 'mocha', 'bin', 'mocha.js');
+  const setup = path.join(ROOT, '.build', 'test', 'setup.js');
+  // The sanitizers want their part of the address space, so it must not be laid out at random.
+  run(
+    'setarch',
+    [
+      '-R',
+      process.execPath,
+      mocha,
+      '--no-config',
+      '--require',
+      setup,
+      '--timeout',
+      '600000',
+      '--reporter',
+      'dot',
+      ...TESTS,
+    ],
+    { ...env, ...options, LD_PRELOAD: preloaded },
+  );
+}
