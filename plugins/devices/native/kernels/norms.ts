@@ -5,7 +5,7 @@ interface NormAttrs {
   readonly epsilon: number;
 }
 
-/** A weight's gradient is computed with that of the input where either is asked for: it takes the same reading. */
+/** The gradients of weight and bias are computed with that of the input: they take the same reading. */
 export function registerNorms({ backend }: Native): void {
   const { addon } = backend;
   const floats = (x: tf.TensorInfo) => backend.floats(x);
@@ -17,28 +17,11 @@ export function registerNorms({ backend }: Native): void {
   });
   gradient<NormAttrs>('RmsNorm', { inputs: ['x', 'weight'] }, ([dy], [x, weight], { epsilon }) => {
     const [rows, columns] = x.shape;
-    const compute = (dweight: Float32Array | null) => {
-      const dx = backend.output(x.shape);
-      addon.rmsNormGradient(
-        floats(x),
-        floats(weight),
-        floats(dy),
-        rows,
-        columns,
-        epsilon,
-        dx.values,
-        dweight,
-      );
-      return tensorOf(dx.info);
-    };
-    return {
-      x: () => compute(null),
-      weight: () => {
-        const dweight = backend.output(weight.shape);
-        compute(dweight.values).dispose();
-        return tensorOf(dweight.info);
-      },
-    };
+    const outputs = [x, weight].map(({ shape }) => backend.output(shape));
+    const [dx, dweight] = outputs.map(({ values }) => values);
+    addon.rmsNormGradient(floats(x), floats(weight), floats(dy), rows, columns, epsilon, dx, dweight);
+    const [byX, byWeight] = outputs.map(({ info }) => tensorOf(info));
+    return { x: () => byX, weight: () => byWeight };
   });
 
   kernel<NormAttrs>('LayerNorm', ({ x, weight, bias }, { epsilon }) => {
