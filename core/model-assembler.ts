@@ -63,18 +63,28 @@ export class ModelAssembler {
         'Give a folder with config.json and weights. Checkpoints are not downloaded: get one from its hub first.';
       throw new EvolveError('MODEL_UNKNOWN', message, advice, { at: ['model', 'path'] });
     }
-    const folder = statSync(location).isDirectory() ? location : path.dirname(location);
+    const isFolder = statSync(location).isDirectory();
+    const folder = isFolder ? location : path.dirname(location);
     let opened: Promise<Checkpoint> | undefined;
+    const openCheckpoint = () => {
+      opened ??= this.#openCheckpoint(location);
+      return opened;
+    };
+    const readModelFile = async (name: string) => {
+      const inside = isFolder ? undefined : (await openCheckpoint()).files?.get(name);
+      return inside ?? readIfThere(path.join(folder, name));
+    };
     const request: ModelRequest = {
       path: location,
       backbone,
       init,
       random: this.random,
-      readJson: (name) => readJsonFile(path.join(folder, name)),
-      openCheckpoint: () => {
-        opened ??= this.#openCheckpoint(location);
-        return opened;
+      readFile: readModelFile,
+      readJson: async (name) => {
+        const bytes = await readModelFile(name);
+        return bytes && parseJsonObject(bytes, path.join(folder, name));
       },
+      openCheckpoint,
     };
     try {
       const model = await this.hooks.loadModel.promise(request);
@@ -107,15 +117,23 @@ export class ModelAssembler {
 
 /** A JSON file, parsed; undefined where there is none. */
 export async function readJsonFile(file: string): Promise<Record<string, unknown> | undefined> {
-  let text: string;
+  const bytes = await readIfThere(file);
+  return bytes && parseJsonObject(bytes, file);
+}
+
+/** The bytes of a file; undefined where there is none. */
+async function readIfThere(file: string): Promise<Uint8Array | undefined> {
   try {
-    text = await readFile(file, 'utf8');
+    return await readFile(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new EvolveError('MODEL_INVALID', `${shown(file)}: cannot be read: ${messageOf(error)}`);
   }
+}
+
+function parseJsonObject(bytes: Uint8Array, file: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       return value as Record<string, unknown>;
     throw new SyntaxError('expected an object');

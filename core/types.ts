@@ -134,7 +134,9 @@ export interface ModelRequest {
   /** Whether the weights are those of the checkpoint, or drawn anew from `random` (the checkpoint is then not opened). */
   readonly init: 'checkpoint' | 'random';
   readonly random: RandomStreams;
-  /** A JSON file of the folder, parsed; undefined where there is none. */
+  /** A file of the model: one that the checkpoint itself holds, or one of the folder; undefined where there is none. */
+  readFile(name: string): Promise<Uint8Array | undefined>;
+  /** The same, a JSON object, parsed. */
   readJson(name: string): Promise<Record<string, unknown> | undefined>;
   /** The checkpoint's tensors, opened on the first call, in whatever format a plugin knows. */
   openCheckpoint(): Promise<Checkpoint>;
@@ -152,6 +154,8 @@ export interface Checkpoint {
   /** What to name in messages. */
   readonly path: string;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** What a format that has everything in one file tells besides, under the names of Hugging Face's files: config.json … */
+  readonly files?: ReadonlyMap<string, Uint8Array>;
   /** The little-endian bytes of one tensor. */
   read(name: string): Promise<Uint8Array>;
   close(): Promise<void>;

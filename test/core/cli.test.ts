@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { evolve } from '../support/cli.js';
+import { evolve, execute } from '../support/cli.js';
 import { fixture, ROOT, TemporaryFolder } from '../support/files.js';
 import { EIGHT_ROWS, readJson, readSteps } from '../support/runs.js';
 
@@ -19,6 +19,12 @@ function configuration(...lines: string[]): string {
 
 describe('the command line', () => {
   let folder: TemporaryFolder;
+
+  it('can be executed after each build, as npx does it', async () => {
+    const { bin } = readJson(path.join(ROOT, 'package.json')) as { bin: { evolve: string } };
+    const { status } = await execute(path.join(ROOT, bin.evolve), ['--version']);
+    expect(status).to.equal(0);
+  });
 
   beforeEach(() => {
     folder = new TemporaryFolder();

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { type CliResult, evolve, execute } from '../../../support/cli.js';
 import { fixture, ROOT, TemporaryFolder } from '../../../support/files.js';
+import { describeNative } from '../../../support/native.js';
 import { EIGHT_ROWS } from '../../../support/runs.js';
 
 /** A copy of the package as an installation has it, without an addon. */
@@ -123,19 +124,22 @@ describe("the build of the native device's addon", () => {
   });
 });
 
-describe('EVOLVE_ISA', () => {
+describeNative('EVOLVE_ISA', () => {
   it('that this CPU or evolve does not know ends a run before it begins', async () => {
-    const copy = new PackageCopy();
+    const folder = new TemporaryFolder();
     try {
-      if (!existsSync(path.join(ROOT, '.native', 'evolve.node'))) return;
+      folder.write('rows.json', EIGHT_ROWS);
       const yaml = `{ model: { path: ${fixture('llama')} }, data: { sources: [{ path: rows.json, format: alpaca }] }, device: native }`;
-      const file = copy.write('my.yaml', yaml);
-      const { status, stderr } = await evolve(['run', file], { cwd: copy.path, env: { EVOLVE_ISA: 'mmx' } });
+      const file = folder.write('my.yaml', yaml);
+      const { status, stderr } = await evolve(['run', file], {
+        cwd: folder.path,
+        env: { EVOLVE_ISA: 'mmx' },
+      });
       expect(status).to.equal(2);
       expect(stderr).to.include('EVOLVE_ISA is "mmx"').and.to.include('Set it to one of plain');
       expect(stderr).to.not.match(/^ +at /m);
     } finally {
-      copy.remove();
+      folder.remove();
     }
   });
 });
