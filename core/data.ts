@@ -11,6 +11,7 @@ import type { Hooks } from './hooks.js';
 import { pack, type Row } from './packing.js';
 import type { RandomStreams } from './random.js';
 import { suggest } from './suggest.js';
+import { TokenArena } from './token-arena.js';
 import { HOOKS, RANDOM, RUN_CONFIG } from './tokens.js';
 import { type DataSource, type EncodedExample, type Example, IGNORED, type LanguageModel } from './types.js';
 
@@ -92,10 +93,11 @@ export class DataLoader {
     }
     const isEmpty = (example: Example) => trainedText(example).trim() === '';
     const answered = examples.filter((example) => !isEmpty(example));
+    const arena = new TokenArena();
     const encoded: EncodedExample[] = [];
     for (const [i, example] of answered.entries()) {
       if (i % 256 === 0) await breathe();
-      encoded.push(model.encode(example, cutoffLength));
+      encoded.push(arena.keep(model.encode(example, cutoffLength)));
     }
     const usable = encoded.filter(({ labels }) => labels.subarray(1).some((label) => label !== IGNORED));
     const total = examples.length;

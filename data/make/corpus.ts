@@ -1,7 +1,8 @@
 /**
- * The pretraining corpus: one document a line, each `{ "text" }`. Run as a script it writes the corpus:
+ * The pretraining corpus: one document a line, each `{ "text" }`. Run as a script it writes about as many megabytes as it
+ * is told, 9 where it is told nothing; a larger corpus begins with the documents of a smaller one:
  *
- *     npx tsx data/make/corpus.ts data/corpus.jsonl
+ *     npx tsx data/make/corpus.ts data/corpus.jsonl 27
  */
 import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
@@ -11,8 +12,7 @@ import { documentZh } from './corpus-zh.js';
 import { Random } from './random.js';
 import { makeSamples } from './samples.js';
 
-/** Size in bytes of UTF-8, and how much of it is English. */
-const BYTES = 9_000_000;
+/** How much of it is English. */
 const ENGLISH = 0.55;
 
 /** The questions of the reasoning sample; they are kept out, so that the sample stays unseen. */
@@ -21,8 +21,8 @@ function heldOut(): Set<string> {
   return new Set(lines.map((line) => line.split('\t')[0].replaceAll('\\n', '\n')));
 }
 
-/** Documents until the wanted size is reached. */
-export function* makeCorpus(bytes = BYTES): Generator<string> {
+/** Documents until their texts have this many bytes of UTF-8. */
+export function* makeCorpus(bytes: number): Generator<string> {
   const r = new Random(4);
   const unseen = [...heldOut()];
   let english = 0;
@@ -40,9 +40,9 @@ export function* makeCorpus(bytes = BYTES): Generator<string> {
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const path = process.argv[2];
-  if (path === undefined) throw new Error('usage: corpus.ts OUTPUT');
+  const [path, megabytes = '9'] = process.argv.slice(2);
+  if (path === undefined || !(Number(megabytes) > 0)) throw new Error('usage: corpus.ts OUTPUT [MEGABYTES]');
   const out = createWriteStream(path);
-  for (const text of makeCorpus()) out.write(`${JSON.stringify({ text })}\n`);
+  for (const text of makeCorpus(Number(megabytes) * 1e6)) out.write(`${JSON.stringify({ text })}\n`);
   out.end();
 }
