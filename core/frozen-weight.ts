@@ -112,12 +112,10 @@ function toHalf(bits: number): number {
   return sign | roundShift(magnitude - 0x38000000, 13);
 }
 
-/** `value / 2^shift`, rounded to nearest, ties to even. */
+/** `value / 2^shift`, rounded to nearest, ties to even; `value` is below 2^29, `shift` from 1 to 24. */
 function roundShift(value: number, shift: number): number {
-  const half = 2 ** (shift - 1);
-  const quotient = Math.floor(value / 2 ** shift);
-  const remainder = value % 2 ** shift;
-  return remainder > half || (remainder === half && quotient % 2 === 1) ? quotient + 1 : quotient;
+  const isOdd = (value >>> shift) & 1;
+  return (value + (1 << (shift - 1)) - 1 + isOdd) >>> shift;
 }
 
 /** The fp32 bits of all 65,536 halves: 256 KiB that make decoding a look-up. */

@@ -10,10 +10,20 @@ import type { Hooks } from './hooks.js';
 import { shown } from './paths.js';
 import type { RandomStreams } from './random.js';
 import { HOOKS, RANDOM, RUN_CONFIG } from './tokens.js';
-import type { Checkpoint, Device, DeviceRequest, LanguageModel, ModelRequest } from './types.js';
+import type {
+  Checkpoint,
+  CheckpointFiles,
+  Device,
+  DeviceRequest,
+  LanguageModel,
+  ModelRequest,
+} from './types.js';
 
 @injectable()
 export class ModelAssembler {
+  /** Of the model that was loaded. */
+  #readModelFile: ModelRequest['readFile'] = async () => undefined;
+
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
@@ -47,7 +57,10 @@ export class ModelAssembler {
     const loaded = await this.#load();
     try {
       const model = await this.hooks.quantize.promise(loaded);
-      const files = { open: (location: string) => this.#openCheckpoint(location) };
+      const files: CheckpointFiles = {
+        open: (location) => this.#openCheckpoint(location),
+        readModelFile: this.#readModelFile,
+      };
       return await this.hooks.injectAdapters.promise(model, files);
     } catch (error) {
       loaded.dispose();
@@ -65,15 +78,19 @@ export class ModelAssembler {
     }
     const isFolder = statSync(location).isDirectory();
     const folder = isFolder ? location : path.dirname(location);
-    let opened: Promise<Checkpoint> | undefined;
-    const openCheckpoint = () => {
-      opened ??= this.#openCheckpoint(location);
+    let opened: Promise<Checkpoint | undefined> | undefined;
+    const openIfKnown = () => {
+      opened ??= this.hooks.openCheckpoint.promise(location);
       return opened;
     };
+    const openCheckpoint = async () => (await openIfKnown()) ?? this.#noCheckpoint(location);
+    // A folder with a config.json has all that a model needs; of others the checkpoint may tell it.
+    const isWhole = isFolder && existsSync(path.join(folder, 'config.json'));
     const readModelFile = async (name: string) => {
-      const inside = isFolder ? undefined : (await openCheckpoint()).files?.get(name);
-      return inside ?? readIfThere(path.join(folder, name));
+      const checkpoint = isWhole ? undefined : await (isFolder ? openIfKnown() : openCheckpoint());
+      return checkpoint?.files?.get(name) ?? readIfThere(path.join(folder, name));
     };
+    this.#readModelFile = readModelFile;
     const request: ModelRequest = {
       path: location,
       backbone,
@@ -107,8 +124,10 @@ export class ModelAssembler {
   }
 
   async #openCheckpoint(location: string): Promise<Checkpoint> {
-    const checkpoint = await this.hooks.openCheckpoint.promise(location);
-    if (checkpoint) return checkpoint;
+    return (await this.hooks.openCheckpoint.promise(location)) ?? this.#noCheckpoint(location);
+  }
+
+  #noCheckpoint(location: string): never {
     const known = this.hooks.openCheckpoint.taps.map((tap) => tap.name).join(', ');
     const message = `${shown(location)}: no weights in a known format are there`;
     throw new EvolveError('CHECKPOINT_INVALID', message, `Formats: ${known}.`);

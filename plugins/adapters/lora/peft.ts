@@ -1,4 +1,7 @@
-/** The layout in which PEFT keeps a LoRA adapter: adapter_config.json and adapter_model.safetensors. */
+/**
+ * The layout in which PEFT keeps a LoRA adapter: adapter_config.json and adapter_model.safetensors, or as it did before
+ * version 0.6 adapter_model.bin, which is read only.
+ */
 
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -15,6 +18,7 @@ import type { LoraLayer } from './layer.js';
 import type { LoraOptions } from './options.js';
 
 const MODEL_FILE = 'adapter_model.safetensors';
+const FORMER_MODEL_FILE = 'adapter_model.bin';
 
 /** The names under which PEFT saves the branch of the linear layer `site`. */
 export function peftNames(site: string): { a: string; b: string } {
@@ -72,7 +76,8 @@ export async function readAdapter(
   layers: ReadonlyMap<string, LoraLayer>,
   files: CheckpointFiles,
 ): Promise<void> {
-  const file = path.join(folder, MODEL_FILE);
+  const found = [MODEL_FILE, FORMER_MODEL_FILE].find((name) => existsSync(path.join(folder, name)));
+  const file = path.join(folder, found ?? MODEL_FILE);
   const fail = (message: string): never => {
     throw new EvolveError(
       'ADAPTER_INVALID',
@@ -80,7 +85,7 @@ export async function readAdapter(
       'The adapter must have been made for this base model.',
     );
   };
-  if (!existsSync(file)) fail('there is no such file');
+  if (!found) fail(`there is no such file, nor ${FORMER_MODEL_FILE}`);
   const checkpoint = await files.open(file);
   try {
     const parts = [...layers].flatMap(([site, layer]): [string, tf.Variable][] => {

@@ -3,8 +3,8 @@
  * place. Nothing in it is believed before it is checked. Format: huggingface/safetensors, README.
  */
 
-import type { FileHandle } from 'node:fs/promises';
-import { DENSE_TYPES, type DenseType, EvolveError, type TensorInfo, z } from '../../../core/index.js';
+import { DENSE_TYPES, type DenseType, type TensorInfo, z } from '../../../core/index.js';
+import { invalid, type TensorFile } from '../tensor-file.js';
 
 /** A tensor and its bytes' place in the file. */
 export interface StoredTensor extends TensorInfo {
@@ -27,24 +27,20 @@ const entrySchema = z.strictObject({
 });
 
 /** @throws EvolveError where the header is cut off or contradicts itself or the file */
-export async function readHeader(file: FileHandle, path: string): Promise<Map<string, StoredTensor>> {
+export async function readHeader(file: TensorFile): Promise<Map<string, StoredTensor>> {
   const fail = (message: string): never => {
-    throw new EvolveError('CHECKPOINT_INVALID', `${path}: ${message}`, 'Download or copy the file again.');
+    throw invalid(file.path, message);
   };
-  const { size } = await file.stat();
-  const head = Buffer.alloc(8);
+  const { size } = file;
   if (size < 8) fail(`is cut off: it has ${size} bytes, not even the 8 of the header's length`);
-  await file.read(head, 0, 8, 0);
-  const declared = head.readBigUInt64LE();
+  const declared = (await file.read(0, 8)).readBigUInt64LE();
   if (declared > BigInt(Math.min(MAX_HEADER_BYTES, size - 8))) {
     fail(
       `the header says that it has ${declared} bytes, but the file has ${size} in all; it is cut off, or no safetensors file`,
     );
   }
   const length = Number(declared);
-  const text = Buffer.alloc(length);
-  await file.read(text, 0, length, 8);
-
+  const text = await file.read(8, length);
   let json: unknown;
   try {
     json = JSON.parse(text.toString('utf8'));

@@ -213,6 +213,17 @@ describe('a saved adapter', () => {
     expect(await adapt({ init: folder.path })).to.deep.equal(saved);
   });
 
+  it('as PEFT kept it in March 2023 is read to the bit: adapter_model.bin, and settings that are no longer', async () => {
+    const init = fixture('alpaca-lora');
+    expect(await adapt({ init })).to.deep.equal(await adapt({ init: PEFT_ADAPTER.init }));
+    // Of two files the later form counts.
+    cpSync(init, folder.path, { recursive: true });
+    cpSync(fixture('torch', 'legacy.pt'), folder.join('adapter_model.bin'));
+    await expectError(() => adapt({ init: folder.path }), 'CHECKPOINT_INVALID', 'adapter_model.bin');
+    cpSync(fixture('peft-adapter', 'adapter_model.safetensors'), folder.join('adapter_model.safetensors'));
+    await adapt({ init: folder.path });
+  });
+
   it('is refused where it lacks a tensor, holds a foreign one, or has another shape', async () => {
     const start = { model: LLAMA, adapter: { ...LORA, init: folder.path } };
     cpSync(fixture('peft-adapter'), folder.path, { recursive: true });

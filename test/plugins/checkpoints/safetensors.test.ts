@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { type Checkpoint, type CheckpointWrite, type DenseType, decodeFloats } from '../../../core/index.js';
+import type { CheckpointWrite, DenseType } from '../../../core/index.js';
+import { openCheckpoint as open, readTensors as readAll } from '../../support/checkpoints.js';
 import { compose } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
@@ -21,34 +22,9 @@ const entry = (dtype: string, shape: number[], start: number, end: number) => ({
   data_offsets: [start, end],
 });
 
-async function open(location: string): Promise<Checkpoint> {
-  const { hooks } = await compose();
-  const checkpoint = await hooks.openCheckpoint.promise(location);
-  if (!checkpoint) throw new Error(`no plugin opens ${location}`);
-  return checkpoint;
-}
-
 async function write(request: CheckpointWrite): Promise<true | undefined> {
   const { hooks } = await compose();
   return hooks.writeCheckpoint.promise(request);
-}
-
-/** The numbers of every tensor by name, all files closed again. */
-async function readAll(
-  location: string,
-): Promise<Record<string, { type: string; shape: number[]; values: number[] }>> {
-  const checkpoint = await open(location);
-  try {
-    const tensors: [string, { type: string; shape: number[]; values: number[] }][] = [];
-    for (const [name, { type, shape }] of checkpoint.tensors) {
-      const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
-      decodeFloats(type, await checkpoint.read(name), values);
-      tensors.push([name, { type, shape: [...shape], values: [...values] }]);
-    }
-    return Object.fromEntries(tensors);
-  } finally {
-    await checkpoint.close();
-  }
 }
 
 describe('the checkpoint format safetensors', () => {
@@ -99,7 +75,7 @@ describe('the checkpoint format safetensors', () => {
 
     it('leaves other files and folders to others', async () => {
       const { hooks } = await compose();
-      const file = folder.write('pytorch_model.bin', 'x');
+      const file = folder.write('model.h5', 'x');
       for (const location of [file, folder.path]) {
         expect(await hooks.openCheckpoint.promise(location)).to.equal(undefined);
       }

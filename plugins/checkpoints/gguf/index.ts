@@ -1,0 +1,17 @@
+/**
+ * GGUF, the file of llama.cpp with everything in it: tensors, plain and in blocks of small integers, the model's
+ * settings and its tokenizer. Reading; LLaMA (Mistral too) and Qwen2.
+ */
+
+import { definePlugin } from '../../../core/index.js';
+import { openGguf } from './read.js';
+
+export default definePlugin({
+  name: 'gguf',
+  apiVersion: 1,
+  family: 'checkpoints',
+  apply(trainer) {
+    // A folder that has the weights in another format too is read from that, which is not quantized.
+    trainer.hooks.openCheckpoint.tap((path) => openGguf(path), { stage: 2 });
+  },
+});

@@ -1,0 +1,91 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { type Checkpoint, decodeFloats } from '../../../core/index.js';
+import { invalid, TensorFile } from '../tensor-file.js';
+import { FREQUENCY_FACTORS, translate } from './architectures.js';
+import { type Container, readContainer } from './container.js';
+import { readTensor } from './tensor.js';
+import { tokenizerFilesOf } from './tokenizer.js';
+
+/** A part of a model that was split: PREFIX-00001-of-00003.gguf. */
+const PART = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
+
+/** A .gguf file, or any part of a split one, or a folder with one such model; undefined for others. */
+export async function openGguf(location: string): Promise<Checkpoint | undefined> {
+  if (!statSync(location).isDirectory()) {
+    return location.endsWith('.gguf') ? openParts(location, partsOf(location)) : undefined;
+  }
+  const files = readdirSync(location).filter((file) => file.endsWith('.gguf'));
+  if (files.length === 0) return undefined;
+  const models = new Map(files.sort().map((file) => [PART.exec(file)?.[1] ?? file, file]));
+  if (models.size > 1) {
+    const message = `holds several models: ${[...models.values()].join(', ')}`;
+    throw invalid(location, message, 'Let model.path name one of these files.');
+  }
+  return openParts(location, partsOf(path.join(location, files[0])));
+}
+
+/** All files of the model that `file` is, or is a part of. */
+function partsOf(file: string): string[] {
+  const [, prefix, , count] = PART.exec(path.basename(file)) ?? [];
+  if (prefix === undefined) return [file];
+  const name = (i: number) => `${prefix}-${String(i + 1).padStart(5, '0')}-of-${count}.gguf`;
+  return Array.from({ length: Number(count) }, (_, i) => path.join(path.dirname(file), name(i)));
+}
+
+async function openParts(location: string, parts: readonly string[]): Promise<Checkpoint> {
+  const missing = parts.filter((part) => !existsSync(part)).map((part) => path.basename(part));
+  if (missing.length > 0)
+    throw invalid(location, `is split in ${parts.length} files, of which are missing: ${missing.join(', ')}`);
+  const files: TensorFile[] = [];
+  const close = async () => {
+    await Promise.all(files.map((file) => file.close()));
+  };
+  try {
+    const containers: Container[] = [];
+    for (const part of parts) {
+      const file = await TensorFile.open(part);
+      files.push(file);
+      containers.push(await readContainer(file));
+    }
+    return { path: location, ...(await translated(join(containers))), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The first part has the metadata, each has some of the tensors. */
+function join(parts: readonly Container[]): Container {
+  const tensors = new Map(parts[0].tensors);
+  for (const part of parts.slice(1)) {
+    for (const [name, tensor] of part.tensors) {
+      if (tensors.has(name)) throw invalid(part.path, `the tensor "${name}" stands in an earlier file too`);
+      tensors.set(name, tensor);
+    }
+  }
+  return { ...parts[0], tensors };
+}
+
+async function translated(container: Container): Promise<Pick<Checkpoint, 'tensors' | 'files' | 'read'>> {
+  const { path, metadata } = container;
+  const factors = container.tensors.get(FREQUENCY_FACTORS);
+  let divisors: Float32Array | undefined;
+  if (factors) {
+    divisors = new Float32Array(factors.shape[0]);
+    decodeFloats(factors.type.type, await readTensor({ stored: factors }), divisors);
+  }
+  const { config, tensors } = translate(container, divisors);
+  const json = new TextEncoder().encode(JSON.stringify(config, null, 2));
+  return {
+    tensors: new Map(
+      [...tensors].map(([name, { stored }]) => [name, { type: stored.type.type, shape: stored.shape }]),
+    ),
+    files: new Map([['config.json', json], ...tokenizerFilesOf(metadata)]),
+    read: async (name) => {
+      const tensor = tensors.get(name);
+      if (!tensor) throw invalid(path, `there is no tensor "${name}"`, '');
+      return readTensor(tensor);
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { EvolveError, mapFile } from '../../core/index.js';
+
+/** Why a checkpoint cannot be used. */
+export function invalid(
+  path: string,
+  message: string,
+  advice = 'Download or copy the file again.',
+): EvolveError {
+  return new EvolveError('CHECKPOINT_INVALID', `${path}: ${message}`, advice);
+}
+
+/** An open file of a checkpoint: parts of it are mapped into memory where the device can do that, else read. */
+export class TensorFile {
+  private constructor(
+    readonly path: string,
+    readonly size: number,
+    private readonly handle: FileHandle,
+  ) {}
+
+  static async open(path: string): Promise<TensorFile> {
+    const handle = await open(path);
+    try {
+      return new TensorFile(path, (await handle.stat()).size, handle);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+
+  /** Bytes to keep, such as those of a weight. @throws EvolveError where the file ends before */
+  async map(start: number, length: number): Promise<Uint8Array> {
+    this.#expect(start, length);
+    return mapFile(this.path, start, length) ?? this.read(start, length);
+  }
+
+  /** Bytes to look at, in memory of their own. @throws EvolveError where the file ends before */
+  async read(start: number, length: number): Promise<Buffer> {
+    this.#expect(start, length);
+    const bytes = Buffer.alloc(length);
+    // One read returns at most 2 GiB.
+    for (let at = 0; at < length; ) {
+      const { bytesRead } = await this.handle.read(bytes, at, Math.min(length - at, 2 ** 30), start + at);
+      if (bytesRead === 0) throw invalid(this.path, `ended at byte ${start + at} while it was read`);
+      at += bytesRead;
+    }
+    return bytes;
+  }
+
+  #expect(start: number, length: number): void {
+    if (start + length <= this.size) return;
+    throw invalid(this.path, `is cut off: byte ${start + length} is needed, but it has ${this.size}`);
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * PyTorch's own files, as torch.save writes them: single ones, and folders sharded by an index; f32, f16 and bf16;
+ * reading. The pickle in them is read, never executed.
+ */
+
+import { definePlugin } from '../../../core/index.js';
+import { openTorch } from './read.js';
+
+export default definePlugin({
+  name: 'torch',
+  apiVersion: 1,
+  family: 'checkpoints',
+  apply(trainer) {
+    // A folder that has the same weights as safetensors is read from those.
+    trainer.hooks.openCheckpoint.tap((path) => openTorch(path), { stage: 1 });
+  },
+});

@@ -1,0 +1,36 @@
+import { type Checkpoint, decodeFloats } from '../../core/index.js';
+import { compose } from './compose.js';
+
+/** The checkpoint at a path, opened by whichever plugin knows it. */
+export async function openCheckpoint(location: string): Promise<Checkpoint> {
+  const { hooks } = await compose();
+  const checkpoint = await hooks.openCheckpoint.promise(location);
+  if (!checkpoint) throw new Error(`no plugin opens ${location}`);
+  return checkpoint;
+}
+
+export interface ReadTensor {
+  readonly type: string;
+  readonly shape: readonly number[];
+  readonly values: readonly number[];
+}
+
+/** The numbers of tensors by name, of all or of those that are named; all files closed again. */
+export async function readTensors(
+  location: string,
+  names?: readonly string[],
+): Promise<Record<string, ReadTensor>> {
+  const checkpoint = await openCheckpoint(location);
+  try {
+    const tensors: [string, ReadTensor][] = [];
+    for (const name of names ?? checkpoint.tensors.keys()) {
+      const { type, shape } = checkpoint.tensors.get(name)!;
+      const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
+      decodeFloats(type, await checkpoint.read(name), values);
+      tensors.push([name, { type, shape: [...shape], values: [...values] }]);
+    }
+    return Object.fromEntries(tensors);
+  } finally {
+    await checkpoint.close();
+  }
+}

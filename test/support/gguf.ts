@@ -1,0 +1,67 @@
+/** A GGUF file by hand, whatever it says. */
+
+/** A tensor: extents from the innermost, ggml's number of its type, and where in the data it begins. */
+export interface GgufTensor {
+  readonly extents: readonly number[];
+  readonly type: number;
+  readonly offset: number;
+}
+
+export type GgufMetadata = Readonly<Record<string, number | boolean | string | readonly string[]>>;
+
+const UINT32 = 4;
+const FLOAT32 = 6;
+const BOOL = 7;
+const STRING = 8;
+const ARRAY = 9;
+const ALIGNMENT = 32;
+
+/** Numbers become u32 where they are whole, else f32. */
+export function ggufOf(
+  metadata: GgufMetadata,
+  tensors: Readonly<Record<string, GgufTensor>> = {},
+  data: Uint8Array = new Uint8Array(),
+  version = 3,
+): Buffer {
+  const head = Buffer.concat([
+    Buffer.from('GGUF'),
+    u32(version),
+    u64(Object.keys(tensors).length),
+    u64(Object.keys(metadata).length),
+    ...Object.entries(metadata).flatMap(([key, value]) => [string(key), ...typed(value)]),
+    ...Object.entries(tensors).flatMap(([name, { extents, type, offset }]) => [
+      string(name),
+      u32(extents.length),
+      ...extents.map(u64),
+      u32(type),
+      u64(offset),
+    ]),
+  ]);
+  const padding = Buffer.alloc((ALIGNMENT - (head.length % ALIGNMENT)) % ALIGNMENT);
+  return Buffer.concat([head, padding, data]);
+}
+
+function typed(value: GgufMetadata[string]): Buffer[] {
+  if (typeof value === 'boolean') return [u32(BOOL), Buffer.from([Number(value)])];
+  if (typeof value === 'string') return [u32(STRING), string(value)];
+  if (typeof value !== 'number') return [u32(ARRAY), u32(STRING), u64(value.length), ...value.map(string)];
+  if (Number.isInteger(value)) return [u32(UINT32), u32(value)];
+  return [u32(FLOAT32), Buffer.from(Float32Array.of(value).buffer)];
+}
+
+function string(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([u64(bytes.length), bytes]);
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function u64(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}
