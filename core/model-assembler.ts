@@ -71,8 +71,9 @@ export class ModelAssembler {
       return opened;
     };
     const readModelFile = async (name: string) => {
-      const inside = isFolder ? undefined : (await openCheckpoint()).files?.get(name);
-      return inside ?? readIfThere(path.join(folder, name));
+      // A file that holds such files holds all: what lies beside it may be of another model.
+      const inside = isFolder ? undefined : (await openCheckpoint()).files;
+      return inside ? inside.get(name) : readIfThere(path.join(folder, name));
     };
     const request: ModelRequest = {
       path: location,
