@@ -43,7 +43,11 @@ export async function loadTokenizer(
     const token = settings[`${name}_token`] as string | { content: string } | null | undefined;
     const content = typeof token === 'string' ? token : token?.content;
     const [configured] = idsIn(config[`${name}_token_id`]);
-    return (content ? text.idOf(content) : undefined) ?? (isSentencePiece ? text.idOf(standard) : undefined) ?? configured;
+    return (
+      (content ? text.idOf(content) : undefined) ??
+      (isSentencePiece ? text.idOf(standard) : undefined) ??
+      configured
+    );
   };
   const eosId = idOf('eos', '</s>');
   if (eosId === undefined) {

@@ -1,7 +1,12 @@
 /** What tokenizer.json has done to a text before its model sees it: "normalizer" and "pre_tokenizer". */
 
-import { SplitPreTokenizer } from '@huggingface/tokenizers';
+import * as library from '@huggingface/tokenizers';
 import { tokenizerError } from './faults.js';
+
+/** The library has it, but its types, written without the endings of files, do not reach that far. */
+const { SplitPreTokenizer } = library as unknown as {
+  SplitPreTokenizer: new (part: object) => { readonly pattern: RegExp | null };
+};
 
 /** A part of tokenizer.json: a type and its settings. */
 export type Part = { readonly type: string } & Readonly<Record<string, unknown>>;
@@ -50,16 +55,15 @@ export function readPreTokenizer(part: Part | null | undefined, file: string): S
     case 'Sequence': {
       const steps = (part!.pretokenizers as Part[]).map((step) => readPreTokenizer(step, file));
       return (text, first) =>
-        steps.reduce(
-          (words, step) => words.flatMap((word, at) => step(word, first && at === 0)),
-          [text] as string[],
-        );
+        steps.reduce((words, step) => words.flatMap((word, at) => step(word, first && at === 0)), [
+          text,
+        ] as string[]);
     }
     case 'Split': {
       const pattern = readPattern(part!.pattern, file);
       const behavior = String(part!.behavior).toLowerCase();
       if (behavior === 'isolated') return (word) => isolate(word, pattern);
-      if (behavior === 'removed' && part!.invert === true) return (word) => word.match(pattern) ?? [];
+      if (behavior === 'removed' && part!.invert === true) return (word) => [...(word.match(pattern) ?? [])];
       const what = `the pre_tokenizer's Split has the behavior "${part!.behavior}"${part!.invert ? ', inverted' : ''}`;
       throw tokenizerError(file, what, 'Isolated is known, and Removed where it is inverted.');
     }
@@ -95,7 +99,7 @@ function readMetaspace(part: Part): Splitter {
 /** The matches of a pattern, and what stands between them. */
 function isolate(word: string, pattern: RegExp): string[] {
   // Most patterns leave nothing between, and this is the faster way.
-  const matches = word.match(pattern) ?? [];
+  const matches: string[] = word.match(pattern) ?? [];
   let length = 0;
   for (const match of matches) length += match.length;
   if (length === word.length && !matches.includes('')) return matches;
@@ -114,15 +118,16 @@ function isolate(word: string, pattern: RegExp): string[] {
 /** `{ "String" }` or `{ "Regex" }`, the latter in Oniguruma's language, which the library puts into JavaScript's. */
 function readPattern(pattern: unknown, file: string): RegExp {
   const { String: plain, Regex: regex } = (pattern ?? {}) as { String?: string; Regex?: string };
-  if (plain !== undefined) return new RegExp(plain.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'), 'gu');
+  if (plain !== undefined) return new RegExp(escapeRegExp(plain), 'gu');
   try {
-    const compiled = new SplitPreTokenizer({
+    const part = {
       type: 'Split',
-      pattern: { Regex: regex! },
+      pattern: { Regex: regex ?? '(' },
       behavior: 'Isolated',
       invert: false,
-    }).pattern;
-    if (regex !== undefined && compiled) return compiled;
+    } as const;
+    const compiled = new SplitPreTokenizer(part).pattern;
+    if (compiled) return compiled;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
@@ -131,5 +136,14 @@ function readPattern(pattern: unknown, file: string): RegExp {
 
 /** What a part of an unknown type is refused with. */
 export function unknown(what: string, part: Part, known: readonly string[], file: string): Error {
-  return tokenizerError(file, `its ${what} is of the type "${part.type}"`, `Known here: ${known.join(', ')}.`);
+  return tokenizerError(
+    file,
+    `its ${what} is of the type "${part.type}"`,
+    `Known here: ${known.join(', ')}.`,
+  );
+}
+
+/** A pattern that matches just this text. */
+export function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 }

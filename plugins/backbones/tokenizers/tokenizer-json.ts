@@ -1,8 +1,8 @@
-import { byteOfToken, BYTE_CHARACTERS, bytesOfCharacters, tokenOfByte } from './byte-alphabet.js';
+import { BYTE_CHARACTERS, byteOfToken, bytesOfCharacters, tokenOfByte } from './byte-alphabet.js';
 import { BytePairEncoder, Cutter, type Merge } from './byte-pair-encoder.js';
 import { decodeBytes } from './decode.js';
 import { tokenizerError } from './faults.js';
-import { type Part, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
+import { escapeRegExp, type Part, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
 import { fuseRuns, type TextTokenizer } from './text-tokenizer.js';
 
 interface AddedToken {
@@ -81,7 +81,9 @@ function readModel(json: TokenizerJson, special: ReadonlySet<number>, file: stri
     Array.from({ length: 256 }, (_, byte) => vocabulary.get(name(byte)));
 
   if (partsOf(json.pre_tokenizer, 'pretokenizers').some(({ type }) => type === 'ByteLevel')) {
-    const ofByte = byteIds((byte) => BYTE_CHARACTERS[byte]).map((id) => (id === undefined ? unknownIds : [id]));
+    const ofByte = byteIds((byte) => BYTE_CHARACTERS[byte]).map((id) =>
+      id === undefined ? unknownIds : [id],
+    );
     const symbolsOf = (word: string) => Array.from(Buffer.from(word), (byte) => ofByte[byte]).flat();
     const whole = (word: string) =>
       vocabulary.get(Array.from(Buffer.from(word), (byte) => BYTE_CHARACTERS[byte]).join(''));
@@ -145,7 +147,12 @@ function checkModel(model: BpeModel | undefined, file: string): void {
   const type = model.type ?? (model.merges ? 'BPE' : 'unknown');
   if (type !== 'BPE') throw unknown('model', { ...model, type }, ['BPE'], file);
   const refused = ['dropout', 'continuing_subword_prefix', 'end_of_word_suffix'].find((key) => model[key]);
-  if (refused) throw tokenizerError(file, `its model has ${refused} ${JSON.stringify(model[refused])}`, 'Only null is known here.');
+  if (refused)
+    throw tokenizerError(
+      file,
+      `its model has ${refused} ${JSON.stringify(model[refused])}`,
+      'Only null is known here.',
+    );
 }
 
 /** A part, or those of a sequence of parts, all the way down. */
@@ -173,7 +180,9 @@ function startOf(part: Part | null | undefined): number[] {
 function readAddedTokens(tokens: readonly AddedToken[], normalize: (text: string) => string) {
   const raw = matcherOf(tokens.filter(({ normalized }) => !normalized));
   const normalized = matcherOf(
-    tokens.filter((token) => token.normalized).map((token) => ({ ...token, content: normalize(token.content) })),
+    tokens
+      .filter((token) => token.normalized)
+      .map((token) => ({ ...token, content: normalize(token.content) })),
   );
   return (text: string, use: (part: number | string, isFirst: boolean) => void): void => {
     let isFirst = true;
@@ -193,7 +202,7 @@ function matcherOf(tokens: readonly AddedToken[]) {
   const alternatives = [...tokens]
     .sort((a, b) => b.content.length - a.content.length)
     .map(({ content, lstrip, rstrip, single_word }) => {
-      const escaped = content.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+      const escaped = escapeRegExp(content);
       const word = single_word ? `(?<![\\p{L}\\p{N}_])(${escaped})(?![\\p{L}\\p{N}_])` : `(${escaped})`;
       return `${lstrip ? '\\p{White_Space}*' : ''}${word}${rstrip ? '\\p{White_Space}*' : ''}`;
     });
@@ -230,9 +239,14 @@ function readDecoder(
     if (part.type !== 'Replace') return [];
     const from = (part.pattern as { String?: string }).String;
     if (from !== undefined) return [{ from, to: String(part.content) }];
-    throw tokenizerError(file, `its decoder replaces ${JSON.stringify(part.pattern)}`, 'A String is known here.');
+    throw tokenizerError(
+      file,
+      `its decoder replaces ${JSON.stringify(part.pattern)}`,
+      'A String is known here.',
+    );
   });
-  const textOf = (token: string) => replacements.reduce((text, { from, to }) => text.replaceAll(from, to), token);
+  const textOf = (token: string) =>
+    replacements.reduce((text, { from, to }) => text.replaceAll(from, to), token);
 
   const tokens = new Map(Array.from(contents, ([content, id]) => [id, content]));
   const bytesOf = (id: number): Uint8Array | undefined => {
@@ -242,5 +256,9 @@ function readDecoder(
     const byte = has('ByteFallback') ? byteOfToken(token) : undefined;
     return byte === undefined ? Buffer.from(textOf(token)) : Uint8Array.of(byte);
   };
-  return (ids) => decodeBytes(ids, bytesOf, strip);
+  return (ids) =>
+    decodeBytes(
+      ids.flatMap((id) => bytesOf(id) ?? []),
+      strip,
+    );
 }

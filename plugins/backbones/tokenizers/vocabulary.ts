@@ -18,5 +18,9 @@ export function checkVocabulary({ vocabularySize }: Tokenizer, rows: number, pat
     without < 0
       ? `${path}: the tokenizer has ${vocabularySize} tokens, the embedding only ${rows} rows`
       : `${path}: the tokenizer has only ${vocabularySize} tokens, the embedding ${rows} rows`;
-  throw new EvolveError('MODEL_INVALID', message, "The tokenizer's files and the weights must be of one model.");
+  throw new EvolveError(
+    'MODEL_INVALID',
+    message,
+    "The tokenizer's files and the weights must be of one model.",
+  );
 }

@@ -5,7 +5,8 @@
 
 import { EvolveError } from '../../../core/index.js';
 
-const ADVICE = 'Convert the model again with llama.cpp, or put its tokenizer.json into a folder with safetensors.';
+const ADVICE =
+  'Convert the model again with llama.cpp, or put its tokenizer.json into a folder with safetensors.';
 
 /** Token types, as GGUF numbers them from 1: those of SentencePiece. */
 const NORMAL = 1;
@@ -94,7 +95,12 @@ function byteLevelFiles(metadata: Metadata): ReadonlyMap<string, Uint8Array> {
     pre_tokenizer: {
       type: 'Sequence',
       pretokenizers: [
-        ...patterns.map((Regex) => ({ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false })),
+        ...patterns.map((Regex) => ({
+          type: 'Split',
+          pattern: { Regex },
+          behavior: 'Isolated',
+          invert: false,
+        })),
         { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
       ],
     },
@@ -103,7 +109,10 @@ function byteLevelFiles(metadata: Metadata): ReadonlyMap<string, Uint8Array> {
     model: {
       type: 'BPE',
       vocab: Object.fromEntries(tokens.flatMap((token, id) => (types[id] === UNUSED ? [] : [[token, id]]))),
-      merges: merges.map((merge) => [merge.slice(0, merge.indexOf(' ', 1)), merge.slice(merge.indexOf(' ', 1) + 1)]),
+      merges: merges.map((merge) => [
+        merge.slice(0, merge.indexOf(' ', 1)),
+        merge.slice(merge.indexOf(' ', 1) + 1),
+      ]),
       ignore_merges: ignoreMerges ?? false,
     },
   };
@@ -129,7 +138,10 @@ function sentencePieceFiles(metadata: Metadata): ReadonlyMap<string, Uint8Array>
   const types = list<number>(metadata, 'token_type', tokens.length);
   const pieces = tokens.map((token, id) => {
     const type = types[id] === UNUSED ? CONTROL : types[id];
-    return field(1, Buffer.concat([field(1, Buffer.from(token)), float(2, scores[id]), varint(3, type ?? NORMAL)]));
+    return field(
+      1,
+      Buffer.concat([field(1, Buffer.from(token)), float(2, scores[id]), varint(3, type ?? NORMAL)]),
+    );
   });
   const addSpace = metadata['tokenizer.ggml.add_space_prefix'] ?? true;
   const squeeze = metadata['tokenizer.ggml.remove_extra_whitespaces'] ?? false;

@@ -24,13 +24,16 @@ const ofModel = (name: string, further: object = {}) =>
   tokenizerOf({ 'tokenizer.model': tokenizerFile(`${name}.model`), ...further });
 
 const all: [string, () => Promise<LoadedTokenizer>][] = [
-  ...Object.keys(JSON_SETTINGS).map((name) => [name, () => ofJson(name)] as [string, () => Promise<LoadedTokenizer>]),
+  ...Object.keys(JSON_SETTINGS).map(
+    (name) => [name, () => ofJson(name)] as [string, () => Promise<LoadedTokenizer>],
+  ),
   ...MODELS.map((name) => [name, () => ofModel(name)] as [string, () => Promise<LoadedTokenizer>]),
 ];
 
 describe('tokenizer.json, held to tokenizers', () => {
   for (const name of Object.keys(JSON_SETTINGS)) {
-    it(`yields ids and text as the reference: ${name}`, async () => expectReference(await ofJson(name), name));
+    it(`yields ids and text as the reference: ${name}`, async () =>
+      expectReference(await ofJson(name), name));
   }
 
   it('says whether texts begin with a token, by its post-processor and nothing else', async () => {
@@ -56,8 +59,18 @@ describe('tokenizer.json, held to tokenizers', () => {
 
   it('keeps what stands around an added token as the token says', async () => {
     const json = JSON.parse(Buffer.from(tokenizerFile('qwen2.json')).toString());
-    const added = { id: 9000, content: '<x>', special: false, normalized: false, lstrip: true, rstrip: false };
-    json.added_tokens.push({ ...added, single_word: false }, { ...added, id: 9001, content: 'xyz', single_word: true });
+    const added = {
+      id: 9000,
+      content: '<x>',
+      special: false,
+      normalized: false,
+      lstrip: true,
+      rstrip: false,
+    };
+    json.added_tokens.push(
+      { ...added, single_word: false },
+      { ...added, id: 9001, content: 'xyz', single_word: true },
+    );
     const tokenizer = await ofJson('qwen2', { 'tokenizer.json': json });
     const [a, b] = [tokenizer.encode('a'), tokenizer.encode(' b')];
     expect(tokenizer.encode('a  <x> b')).to.deep.equal([...a, 9000, ...b]);
@@ -72,12 +85,18 @@ describe('tokenizer.json, held to tokenizers', () => {
       return ofJson('bloom', { 'tokenizer.json': json });
     };
     const refusals: [string, () => Promise<unknown>, (string | RegExp)[]][] = [
-      ['a model of another type', change((json) => Object.assign(json.model, { type: 'WordPiece' })), ['WordPiece', 'BPE']],
+      [
+        'a model of another type',
+        change((json) => Object.assign(json.model, { type: 'WordPiece' })),
+        ['WordPiece', 'BPE'],
+      ],
       ['without a model', change((json) => delete json.model), ['no model']],
       ['dropout', change((json) => Object.assign(json.model, { dropout: 0.1 })), ['dropout 0.1']],
       [
         'an unknown normalizer',
-        change((json) => Object.assign(json, { normalizer: { type: 'Sequence', normalizers: [{ type: 'Nmt' }] } })),
+        change((json) =>
+          Object.assign(json, { normalizer: { type: 'Sequence', normalizers: [{ type: 'Nmt' }] } }),
+        ),
         ['models/mine/tokenizer.json', 'normalizer', '"Nmt"', 'NFKC'],
       ],
       [
@@ -89,7 +108,12 @@ describe('tokenizer.json, held to tokenizers', () => {
         'a Split whose pieces go to their neighbours',
         change((json) =>
           Object.assign(json, {
-            pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: 'MergedWithNext', invert: false },
+            pre_tokenizer: {
+              type: 'Split',
+              pattern: { String: ' ' },
+              behavior: 'MergedWithNext',
+              invert: false,
+            },
           }),
         ),
         ['MergedWithNext', 'Isolated'],
@@ -103,7 +127,11 @@ describe('tokenizer.json, held to tokenizers', () => {
         ),
         ['(a'],
       ],
-      ['an unknown decoder', change((json) => Object.assign(json, { decoder: { type: 'CTC' } })), ['CTC', 'ByteLevel']],
+      [
+        'an unknown decoder',
+        change((json) => Object.assign(json, { decoder: { type: 'CTC' } })),
+        ['CTC', 'ByteLevel'],
+      ],
       [
         'a merge of what is no token',
         change((json) => Object.assign(json.model, { merges: [['Q', 'qqq']] })),
@@ -123,13 +151,14 @@ describe('tokenizer.json, held to tokenizers', () => {
 
 describe('tokenizer.model, held to sentencepiece', () => {
   for (const name of MODELS) {
-    it(`yields ids and text as the reference: ${name}`, async () => expectReference(await ofModel(name), name));
+    it(`yields ids and text as the reference: ${name}`, async () =>
+      expectReference(await ofModel(name), name));
   }
 
   it('begins texts as LLaMA does unless its settings say otherwise, and knows its own end token', async () => {
     const { bosId, eosId, vocabularySize } = await ofModel('llama');
     expect([bosId, eosId]).to.deep.equal([1, 2]);
-    expect(vocabularySize).to.equal(800);
+    expect(vocabularySize).to.equal(1000);
     // An early LLaMA on the hub had empty names and wrong ids beside the right file.
     const wrong = {
       'tokenizer_config.json': { bos_token: '', eos_token: '', add_bos_token: false },
@@ -145,7 +174,11 @@ describe('tokenizer.model, held to sentencepiece', () => {
     const where = 'models/mine/tokenizer.model';
     await expectError(load(whole.subarray(0, 4000)), 'MODEL_INVALID', where, 'cut off', 'again');
     await expectError(load(new Uint8Array()), 'MODEL_INVALID', where);
-    await expectError(load(Buffer.from('version https://git-lfs.github.com/spec/v1')), 'MODEL_INVALID', where);
+    await expectError(
+      load(Buffer.from('version https://git-lfs.github.com/spec/v1')),
+      'MODEL_INVALID',
+      where,
+    );
   });
 
   it('is refused where it falls back to bytes that it does not have', async () => {
@@ -166,12 +199,19 @@ describe('any tokenizer', () => {
 
     it(`never yields a special token: ${name}`, async () => {
       const tokenizer = await load();
-      const special = ['<s>', '</s>', '<pad>', '<|endoftext|>', '<|begin_of_text|>', '<|eot_id|>', '<|im_start|>'];
+      const special = [
+        '<s>',
+        '</s>',
+        '<pad>',
+        '<|endoftext|>',
+        '<|begin_of_text|>',
+        '<|eot_id|>',
+        '<|im_start|>',
+      ];
       const ids = special.map((token) => tokenizer.idOf(token)).filter((id) => id !== undefined);
       expect(ids).to.not.have.lengthOf(0);
       for (const text of [...EXPECTED.texts, ...special]) {
-        expect(tokenizer.encode(text), text).to.not.include.members([...ids, tokenizer.eosId]);
-        for (const id of ids) expect(tokenizer.encode(text), text).to.not.include(id);
+        for (const id of [...ids, tokenizer.eosId]) expect(tokenizer.encode(text), text).to.not.include(id);
       }
       expect(tokenizer.decode([...ids, tokenizer.eosId, 1e6])).to.equal('');
     });

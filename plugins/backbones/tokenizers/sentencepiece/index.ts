@@ -4,6 +4,7 @@ import { byteOfToken, tokenOfByte } from '../byte-alphabet.js';
 import { BytePairEncoder, Cutter, type Merge } from '../byte-pair-encoder.js';
 import { decodeBytes } from '../decode.js';
 import { tokenizerError } from '../faults.js';
+import { escapeRegExp } from '../text-steps.js';
 import { fuseRuns, type TextTokenizer } from '../text-tokenizer.js';
 import type { Piece, SentencePieceModel } from './model-file.js';
 import { sentencePieceNormalizer } from './normalizer.js';
@@ -31,8 +32,13 @@ export function sentencePieceTokenizer(model: SentencePieceModel, file: string):
   const userDefined = pieces.filter(({ type }) => type === 'user-defined').map(({ piece }) => piece);
   const pattern = patternOf(userDefined);
   const firsts = new Set(userDefined.map((piece) => piece.charCodeAt(0)));
-  const normalize = sentencePieceNormalizer(model, pattern && new RegExp(pattern, 'uy'), firsts);
-  const encode = model.algorithm === 'bpe' ? bpeEncoder(model, pattern, contents, file) : unigramEncoder(pieces);
+  const normalize = sentencePieceNormalizer(
+    model,
+    pattern === undefined ? undefined : new RegExp(pattern, 'uy'),
+    firsts,
+  );
+  const encode =
+    model.algorithm === 'bpe' ? bpeEncoder(model, pattern, contents, file) : unigramEncoder(pieces);
 
   const { addDummyPrefix, removeExtraWhitespaces } = model.normalizer;
   const ownSpaces = removeExtraWhitespaces ? Number.POSITIVE_INFINITY : Number(addDummyPrefix);
@@ -58,8 +64,16 @@ export function sentencePieceTokenizer(model: SentencePieceModel, file: string):
       return ids;
     },
     decode: (ids) => {
-      const first = pieces[ids.find((id) => bytesOf(id) !== undefined) ?? -1];
-      return decodeBytes(ids, bytesOf, first?.piece.startsWith('▁') ? ownSpaces : 0);
+      // The spaces that were put before the text: of the first piece, or of the first ones where spaces were squeezed.
+      let own = ownSpaces;
+      const tokens = ids.flatMap((id) => {
+        const bytes = bytesOf(id);
+        if (bytes === undefined) return [];
+        const isOwn = own > 0 && pieces[id].piece.startsWith('▁');
+        own = isOwn && bytes.length === 1 ? own - 1 : 0;
+        return isOwn ? bytes.subarray(1) : bytes;
+      });
+      return decodeBytes(tokens);
     },
   };
 }
@@ -68,7 +82,7 @@ export function sentencePieceTokenizer(model: SentencePieceModel, file: string):
 function patternOf(texts: readonly string[]): string | undefined {
   if (texts.length === 0) return undefined;
   const longestFirst = [...texts].sort((a, b) => b.length - a.length);
-  return longestFirst.map((text) => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('|');
+  return longestFirst.map(escapeRegExp).join('|');
 }
 
 function unigramEncoder(pieces: readonly Piece[]): PieceEncoder {
@@ -87,7 +101,8 @@ function bpeEncoder(
   file: string,
 ): PieceEncoder {
   const unused = pieces.find(({ type }) => type === 'unused');
-  if (unused) throw tokenizerError(file, `the piece "${unused.piece}" is unused, which BPE takes none of`, '');
+  if (unused)
+    throw tokenizerError(file, `the piece "${unused.piece}" is unused, which BPE takes none of`, '');
   const normal = pieces.flatMap(({ type }, id) => (type === 'normal' ? [id] : []));
   // Characters that are within pieces, but are none, can be merged all the same: they have numbers after those of pieces.
   const symbols = new Map(normal.map((id) => [pieces[id].piece, id]));
@@ -99,7 +114,9 @@ function bpeEncoder(
   }
   const scores = [...new Set(normal.map((id) => pieces[id].score))].sort((a, b) => b - a);
   const ranks = new Map(scores.map((score, rank) => [score, rank]));
-  const merges = normal.flatMap((id) => mergesOf(id, pieces[id].piece, ranks.get(pieces[id].score)!, symbols));
+  const merges = normal.flatMap((id) =>
+    mergesOf(id, pieces[id].piece, ranks.get(pieces[id].score)!, symbols),
+  );
   const unknown = pieces.length + further.length;
   const encoder = new BytePairEncoder(merges, (part) =>
     Array.from(part, (character) => symbols.get(character) ?? unknown),

@@ -53,7 +53,11 @@ export function readModelFile(bytes: Uint8Array, file: string): SentencePieceMod
     const score = last(fields, 2);
     const type = PIECE_TYPES[Number(last(fields, 3) ?? 1) - 1];
     if (!(piece instanceof Uint8Array) || piece.length === 0 || !type) throw fail();
-    return { piece: Buffer.from(piece).toString(), score: score instanceof Uint8Array ? floatOf(score) : 0, type };
+    return {
+      piece: Buffer.from(piece).toString(),
+      score: score instanceof Uint8Array ? floatOf(score) : 0,
+      type,
+    };
   });
   if (pieces.length === 0) throw fail();
   const algorithm = (['unigram', 'bpe'] as const)[Number(last(trainer, 3) ?? 1) - 1];

@@ -50,7 +50,7 @@ export function sentencePieceNormalizer(
     // Spaces before the text count as if one stood there already.
     let afterSpace = true;
     for (const part of plain ? [] : replace(text)) {
-      const kept = removeExtraWhitespaces && afterSpace ? part.replace(/^ +/, '') : part;
+      const kept: string = removeExtraWhitespaces && afterSpace ? part.replace(/^ +/, '') : part;
       result += kept;
       if (kept !== '') afterSpace = kept.endsWith(' ');
     }

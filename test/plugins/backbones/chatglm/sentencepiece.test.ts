@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CHATGLM2_PIECES, CHATGLM_PIECES } from '../../../../plugins/backbones/chatglm/sentencepiece.js';
+import { CHATGLM_PIECES, CHATGLM2_PIECES } from '../../../../plugins/backbones/chatglm/sentencepiece.js';
 import { expectReference, tokenizerFile, tokenizerOf } from '../../../support/tokenizers.js';
 
 const load = (name: string, settings: object) =>

@@ -16,7 +16,13 @@ describe('tokenizer and embedding', () => {
   });
 
   it('do not where an id has no row', () =>
-    expectError(() => check(32_001, 32_000), 'MODEL_INVALID', 'models/mine', '32001 tokens', 'only 32000 rows'));
+    expectError(
+      () => check(32_001, 32_000),
+      'MODEL_INVALID',
+      'models/mine',
+      '32001 tokens',
+      'only 32000 rows',
+    ));
 
   it("do not where many rows have no token: LLaMA's tokenizer with Chinese-LLaMA's or Llama 3's weights", async () => {
     await expectError(() => check(32_000, 49_953), 'MODEL_INVALID', 'only 32000 tokens', '49953 rows');

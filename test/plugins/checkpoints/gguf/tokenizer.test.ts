@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import {
-  readModelFile,
   PIECE_TYPES,
+  readModelFile,
 } from '../../../../plugins/backbones/tokenizers/sentencepiece/model-file.js';
 import { tokenizerFilesOf } from '../../../../plugins/checkpoints/gguf/tokenizer.js';
 import { expectError } from '../../../support/errors.js';
@@ -45,7 +45,8 @@ function sentencePieceMetadata(): Record<string, unknown> {
   };
 }
 
-const load = (metadata: Record<string, unknown>) => tokenizerOf(Object.fromEntries(tokenizerFilesOf(metadata)));
+const load = (metadata: Record<string, unknown>) =>
+  tokenizerOf(Object.fromEntries(tokenizerFilesOf(metadata)));
 
 describe('the tokenizer within a GGUF file', () => {
   for (const [name, pre] of [
@@ -62,7 +63,7 @@ describe('the tokenizer within a GGUF file', () => {
   it("llama yields sentencepiece's ids, LLaMA's beginning-of-text token, and stops where the file says", async () => {
     const tokenizer = await load(sentencePieceMetadata());
     expectReference(tokenizer, 'llama');
-    expect([tokenizer.bosId, tokenizer.eosId, tokenizer.vocabularySize]).to.deep.equal([1, 2, 800]);
+    expect([tokenizer.bosId, tokenizer.eosId, tokenizer.vocabularySize]).to.deep.equal([1, 2, 1000]);
     const without = await load({
       ...sentencePieceMetadata(),
       'tokenizer.ggml.add_bos_token': false,
@@ -99,7 +100,15 @@ describe('the tokenizer within a GGUF file', () => {
     const change = (key: string, value: unknown) => () =>
       tokenizerFilesOf({ ...metadataOf('smollm2', 'smollm'), [`tokenizer.ggml.${key}`]: value });
     await expectError(change('model', 'bert'), 'MODEL_INVALID', '"bert"', 'llama, gpt2');
-    await expectError(change('pre', 'tekken'), 'MODEL_INVALID', '"tekken"', 'llama-bpe', 'smollm', 'qwen2', 'default');
+    await expectError(
+      change('pre', 'tekken'),
+      'MODEL_INVALID',
+      '"tekken"',
+      'llama-bpe',
+      'smollm',
+      'qwen2',
+      'default',
+    );
     await expectError(change('pre', 'constructor'), 'MODEL_INVALID', '"constructor"');
     await expectError(change('merges', undefined), 'MODEL_INVALID', 'tokenizer.ggml.merges');
     await expectError(change('token_type', [1, 2]), 'MODEL_INVALID', '2 values', 'tokenizer.ggml.token_type');
