@@ -3,6 +3,9 @@ import type { Piece } from './model-file.js';
 /** How far under the worst piece an unknown character is. */
 const UNKNOWN_PENALTY = 10;
 
+/** Beyond this a score is made zero, and those at later places are lessened by as much: single precision has few digits. */
+const RESET = 100_000;
+
 /**
  * The likeliest way to cut a text into pieces (Kudo, arXiv 1804.10959), found by Viterbi's algorithm. Scores are added
  * in single precision as SentencePiece adds them, so that ties fall alike.
@@ -12,17 +15,16 @@ export class UnigramEncoder {
   readonly #children = new Map<number, number>();
   /** Of each node: the piece that ends there, or -1. */
   readonly #pieceAt: number[] = [-1];
-  readonly #scores: Float64Array;
+  readonly #scores: Float32Array;
   readonly #unknownScore: number;
 
   constructor(pieces: readonly Piece[]) {
     const normal = pieces.filter(({ type }) => type === 'normal').map(({ score }) => score);
     const lowest = normal.reduce((least, score) => Math.min(least, score), 3.4028234663852886e38);
-    const highest = normal.reduce((most, score) => Math.max(most, score), 1.1754943508222875e-38);
     this.#unknownScore = Math.fround(lowest - UNKNOWN_PENALTY);
-    this.#scores = Float64Array.from(pieces, ({ piece, type, score }) =>
-      // So that it is always taken.
-      type === 'user-defined' ? Buffer.byteLength(piece) * highest - 0.1 : score,
+    this.#scores = Float32Array.from(pieces, ({ piece, type, score }) =>
+      // Above all others, so that it is always taken, and the longest of them.
+      type === 'user-defined' ? 0.1 * (Buffer.byteLength(piece) - 1) : score,
     );
     for (const [id, { piece, type }] of pieces.entries()) {
       if (type === 'normal' || type === 'user-defined') this.#insert(piece, id);
@@ -49,13 +51,20 @@ export class UnigramEncoder {
     const scores = new Float32Array(text.length + 1);
     const ids = new Int32Array(text.length + 1);
     const starts = new Int32Array(text.length + 1).fill(-1);
+    let furthest = 0;
     const offer = (end: number, score: number, id: number, start: number) => {
+      furthest = Math.max(furthest, end);
       if (starts[end] >= 0 && score <= scores[end]) return;
       scores[end] = score;
       ids[end] = id;
       starts[end] = start;
     };
     for (let start = 0; start < text.length; ) {
+      const reached = scores[start];
+      if (Math.abs(reached) > RESET) {
+        // Places that nothing has reached are zero whatever happens to them.
+        for (let at = start; at <= furthest; at++) scores[at] -= reached;
+      }
       const single = start + (text.codePointAt(start)! > 0xffff ? 2 : 1);
       let known = false;
       let node: number | undefined = 0;
@@ -64,7 +73,7 @@ export class UnigramEncoder {
         if (node === undefined) break;
         const id = this.#pieceAt[node];
         if (id < 0) continue;
-        offer(at, this.#scores[id] + scores[start], id, start);
+        offer(at, Math.fround(this.#scores[id] + scores[start]), id, start);
         known ||= at === single;
       }
       if (!known) offer(single, Math.fround(this.#unknownScore + scores[start]), -1, start);
