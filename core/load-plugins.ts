@@ -3,7 +3,7 @@
  * are a third party's (third-party.ts). The options of each are held against its schema before anything else happens.
  */
 
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inOrder, type RunConfig } from './config.js';
@@ -22,12 +22,13 @@ export interface AppliedPlugin {
 
 const PLUGINS_FOLDER = fileURLToPath(new URL('../plugins/', import.meta.url));
 
-/** Every built-in plugin: the folders plugins/FAMILY/NAME. */
+/** Every built-in plugin: the folders plugins/FAMILY/NAME with an index.js; one without is what plugins share. */
 export async function builtInPlugins(): Promise<Plugin[]> {
   const files = (Object.keys(FAMILIES) as Family[]).flatMap((family) =>
     readdirSync(path.join(PLUGINS_FOLDER, family), { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
-      .map((entry) => path.join(PLUGINS_FOLDER, family, entry.name, 'index.js')),
+      .map((entry) => path.join(PLUGINS_FOLDER, family, entry.name, 'index.js'))
+      .filter((file) => existsSync(file)),
   );
   const modules = await Promise.all(files.map((file) => import(pathToFileURL(file).href)));
   return modules.map((module: { default: Plugin }) => module.default);

@@ -88,7 +88,9 @@ export class ModelAssembler {
     const isWhole = isFolder && existsSync(path.join(folder, 'config.json'));
     const readModelFile = async (name: string) => {
       const checkpoint = isWhole ? undefined : await (isFolder ? openIfKnown() : openCheckpoint());
-      return checkpoint?.files?.get(name) ?? readIfThere(path.join(folder, name));
+      // A file that holds such files holds all: what lies beside it may be of another model.
+      const inside = checkpoint?.files;
+      return inside ? inside.get(name) : readIfThere(path.join(folder, name));
     };
     this.#readModelFile = readModelFile;
     const request: ModelRequest = {

@@ -73,6 +73,8 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   readonly bosId: number | null;
   readonly eosId: number;
+  /** All tokens at which an answer ends, `eosId` among them; without it, that one alone. */
+  readonly stopIds?: readonly number[];
   encode(text: string): number[];
   decode(ids: readonly number[]): string;
 }
@@ -134,7 +136,7 @@ export interface ModelRequest {
   /** Whether the weights are those of the checkpoint, or drawn anew from `random` (the checkpoint is then not opened). */
   readonly init: 'checkpoint' | 'random';
   readonly random: RandomStreams;
-  /** A file of the model: one that the checkpoint itself holds, or one of the folder; undefined where there is none. */
+  /** A file of the model: of those that the checkpoint itself holds, or else of the folder; undefined where there is none. */
   readFile(name: string): Promise<Uint8Array | undefined>;
   /** The same, a JSON object, parsed. */
   readJson(name: string): Promise<Record<string, unknown> | undefined>;

@@ -3,5 +3,5 @@
 export { CausalModel, type CausalModelParts, concatenate } from './causal-model.js';
 export { encodeExample, encodePrompt } from './encode.js';
 export { alpacaPrompt } from './prompt.js';
-export { loadTokenizer } from './tokenizer.js';
+export { type LoadedTokenizer, loadTokenizer, type SentencePieceOptions } from './tokenizer.js';
 export { WeightReader } from './weight-reader.js';

@@ -1,7 +1,8 @@
 /** LLaMA-1 and LLaMA-2 in Hugging Face layout: config.json with model_type "llama", tokenizer.json, weights. */
 
-import { definePlugin, EvolveError } from '../../../core/index.js';
+import { definePlugin } from '../../../core/index.js';
 import { loadTokenizer } from '../tokenizer.js';
+import { checkVocabulary } from '../tokenizers/vocabulary.js';
 import { parseLlamaConfig } from './config.js';
 import { LlamaModel } from './model.js';
 import { readLlamaWeights } from './weights.js';
@@ -17,14 +18,7 @@ export default definePlugin({
       if (json?.model_type !== 'llama') return undefined;
       const config = parseLlamaConfig(json, request.path);
       const tokenizer = await loadTokenizer(request);
-      if (tokenizer.vocabularySize > config.vocabularySize) {
-        const message = `${request.path}: the tokenizer has ${tokenizer.vocabularySize} tokens, the embedding only ${config.vocabularySize} rows`;
-        throw new EvolveError(
-          'MODEL_INVALID',
-          message,
-          'tokenizer.json and the weights must be of one model.',
-        );
-      }
+      checkVocabulary(tokenizer, config.vocabularySize, request.path);
       return new LlamaModel(request.path, tokenizer, config, await readLlamaWeights(request, config));
     });
   },

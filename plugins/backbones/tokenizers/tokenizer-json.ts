@@ -1,0 +1,264 @@
+import { BYTE_CHARACTERS, byteOfToken, bytesOfCharacters, tokenOfByte } from './byte-alphabet.js';
+import { BytePairEncoder, Cutter, type Merge } from './byte-pair-encoder.js';
+import { decodeBytes } from './decode.js';
+import { tokenizerError } from './faults.js';
+import { escapeRegExp, type Part, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
+import { fuseRuns, type TextTokenizer } from './text-tokenizer.js';
+
+interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly special?: boolean;
+  readonly normalized?: boolean;
+  readonly lstrip?: boolean;
+  readonly rstrip?: boolean;
+  readonly single_word?: boolean;
+}
+
+interface BpeModel extends Part {
+  readonly vocab: Readonly<Record<string, number>>;
+  /** Pairs; in older files with a space between. */
+  readonly merges: readonly (string | readonly [string, string])[];
+  readonly unk_token?: string | null;
+  readonly fuse_unk?: boolean;
+  readonly byte_fallback?: boolean;
+  readonly ignore_merges?: boolean;
+}
+
+interface TokenizerJson {
+  readonly added_tokens?: readonly AddedToken[];
+  readonly normalizer?: Part | null;
+  readonly pre_tokenizer?: Part | null;
+  readonly post_processor?: Part | null;
+  readonly decoder?: Part | null;
+  readonly model: BpeModel;
+}
+
+/**
+ * The tokenizer of a tokenizer.json, as Hugging Face's tokenizers saves it: byte-pair encoding, byte-level (BLOOM,
+ * Llama 3, Qwen2, SmolLM2) or after SentencePiece (LLaMA). Ids are those of tokenizers with `encode_special_tokens`:
+ * special tokens that stand in a text are characters like any.
+ *
+ * @throws EvolveError where a part is of a type that is not known
+ */
+export function readTokenizerJson(value: Record<string, unknown>, file: string): TextTokenizer {
+  const json = value as unknown as TokenizerJson;
+  checkModel(json.model, file);
+  const added = json.added_tokens ?? [];
+  const special = new Set(added.filter((token) => token.special).map((token) => token.id));
+  const contents = new Map<string, number>(Object.entries(json.model.vocab));
+  for (const { content, id } of added) contents.set(content, id);
+
+  const model = readModel(json, special, file);
+  const preTokenize = readPreTokenizer(json.pre_tokenizer, file);
+  const plain = added.filter((token) => !token.special);
+  const split = readAddedTokens(plain, readNormalizer(json.normalizer, file));
+  return {
+    vocabularySize: [...contents.values()].reduce((highest, id) => Math.max(highest, id), -1) + 1,
+    idOf: (content) => contents.get(content),
+    start: startOf(json.post_processor),
+    encode: (text) => {
+      const ids: number[] = [];
+      split(text, (part, isFirst) => {
+        if (typeof part === 'number') ids.push(part);
+        else for (const word of preTokenize(part, isFirst)) model(word, ids);
+      });
+      return ids;
+    },
+    decode: readDecoder(json.decoder, contents, special, file),
+  };
+}
+
+/** Appends the ids of a word. */
+type WordEncoder = (word: string, ids: number[]) => void;
+
+function readModel(json: TokenizerJson, special: ReadonlySet<number>, file: string): WordEncoder {
+  const { model } = json;
+  const vocabulary = new Map(Object.entries(model.vocab).filter(([, id]) => !special.has(id)));
+  const merges = readMerges(model, vocabulary, special, file);
+  const unknownIds = model.unk_token ? [model.vocab[model.unk_token]].filter((id) => id !== undefined) : [];
+  const byteIds = (name: (byte: number) => string) =>
+    Array.from({ length: 256 }, (_, byte) => vocabulary.get(name(byte)));
+
+  if (partsOf(json.pre_tokenizer, 'pretokenizers').some(({ type }) => type === 'ByteLevel')) {
+    const ofByte = byteIds((byte) => BYTE_CHARACTERS[byte]).map((id) =>
+      id === undefined ? unknownIds : [id],
+    );
+    const symbolsOf = (word: string) => Array.from(Buffer.from(word), (byte) => ofByte[byte]).flat();
+    const whole = (word: string) =>
+      vocabulary.get(Array.from(Buffer.from(word), (byte) => BYTE_CHARACTERS[byte]).join(''));
+    const encoder = new BytePairEncoder(merges, (word) => {
+      const id = model.ignore_merges ? whole(word) : undefined;
+      return id === undefined ? symbolsOf(word) : [id];
+    });
+    return (word, ids) => append(encoder.encode(word), ids);
+  }
+
+  const ofByte = byteIds(tokenOfByte);
+  const symbolsOf = (character: string): readonly number[] => {
+    const id = vocabulary.get(character);
+    if (id !== undefined) return [id];
+    const bytes = model.byte_fallback ? Array.from(Buffer.from(character), (byte) => ofByte[byte]) : [];
+    return bytes.length > 0 && bytes.every((byte) => byte !== undefined) ? bytes : unknownIds;
+  };
+  const encoder = new BytePairEncoder(merges, (part) => Array.from(part, symbolsOf).flat());
+  const cutter = new Cutter(vocabulary.keys());
+  const fused = model.fuse_unk ? unknownIds[0] : undefined;
+  return (word, ids) => {
+    const id = model.ignore_merges ? vocabulary.get(word) : undefined;
+    if (id !== undefined) {
+      ids.push(id);
+      return;
+    }
+    const start = ids.length;
+    cutter.cut(word, (part) => append(encoder.encode(part), ids));
+    if (fused !== undefined) fuseRuns(fused, ids, start);
+  };
+}
+
+function append(more: readonly number[], ids: number[]): void {
+  for (const id of more) ids.push(id);
+}
+
+/** A merge that would make a special token from text is left out: `</s>` is data. */
+function readMerges(
+  model: BpeModel,
+  vocabulary: ReadonlyMap<string, number>,
+  special: ReadonlySet<number>,
+  file: string,
+): Merge[] {
+  return model.merges.flatMap((pair, rank) => {
+    const space = typeof pair === 'string' ? pair.indexOf(' ') : 0;
+    const [left, right] = typeof pair === 'string' ? [pair.slice(0, space), pair.slice(space + 1)] : pair;
+    const merge = { left, right, merged: left + right };
+    const missing = Object.values(merge).find((token) => !Object.hasOwn(model.vocab, token));
+    if (missing !== undefined) {
+      throw tokenizerError(file, `"${missing}" of merge ${rank + 1} is not in its vocabulary`);
+    }
+    if (Object.values(merge).some((token) => special.has(model.vocab[token]))) return [];
+    const [l, r, merged] = [left, right, left + right].map((token) => vocabulary.get(token)!);
+    return [{ left: l, right: r, rank, merged }];
+  });
+}
+
+function checkModel(model: BpeModel | undefined, file: string): void {
+  if (!model) throw tokenizerError(file, 'it has no model');
+  // Old files leave the type out.
+  const type = model.type ?? (model.merges ? 'BPE' : 'unknown');
+  if (type !== 'BPE') throw unknown('model', { ...model, type }, ['BPE'], file);
+  const refused = ['dropout', 'continuing_subword_prefix', 'end_of_word_suffix'].find((key) => model[key]);
+  if (refused)
+    throw tokenizerError(
+      file,
+      `its model has ${refused} ${JSON.stringify(model[refused])}`,
+      'Only null is known here.',
+    );
+}
+
+/** A part, or those of a sequence of parts, all the way down. */
+function partsOf(part: Part | null | undefined, key: string): Part[] {
+  if (!part) return [];
+  return part.type === 'Sequence' ? (part[key] as Part[]).flatMap((inner) => partsOf(inner, key)) : [part];
+}
+
+/** The ids with which the post-processor begins a text. */
+function startOf(part: Part | null | undefined): number[] {
+  const template = partsOf(part, 'processors').find(({ type }) => type === 'TemplateProcessing');
+  if (!template) return [];
+  const specials = template.special_tokens as Record<string, { ids: number[] }>;
+  const pieces = template.single as { SpecialToken?: { id: string } }[];
+  const end = pieces.findIndex((piece) => !piece.SpecialToken);
+  return pieces.slice(0, end).flatMap(({ SpecialToken }) => specials[SpecialToken!.id].ids);
+}
+
+/**
+ * Added tokens that are not special are found in texts before anything else, the leftmost first and the longest of
+ * those; a `normalized` one only once the text between the others is normalized.
+ *
+ * @returns what calls `use` with the ids of such tokens and with the normalized text between
+ */
+function readAddedTokens(tokens: readonly AddedToken[], normalize: (text: string) => string) {
+  const raw = matcherOf(tokens.filter(({ normalized }) => !normalized));
+  const normalized = matcherOf(
+    tokens
+      .filter((token) => token.normalized)
+      .map((token) => ({ ...token, content: normalize(token.content) })),
+  );
+  return (text: string, use: (part: number | string, isFirst: boolean) => void): void => {
+    let isFirst = true;
+    const pass = (part: number | string) => {
+      use(part, isFirst);
+      isFirst = false;
+    };
+    raw(text, (part) => {
+      if (typeof part === 'number') pass(part);
+      else normalized(normalize(part), pass);
+    });
+  };
+}
+
+function matcherOf(tokens: readonly AddedToken[]) {
+  const ids = new Map(tokens.map(({ content, id }) => [content, id]));
+  const alternatives = [...tokens]
+    .sort((a, b) => b.content.length - a.content.length)
+    .map(({ content, lstrip, rstrip, single_word }) => {
+      const escaped = escapeRegExp(content);
+      const word = single_word ? `(?<![\\p{L}\\p{N}_])(${escaped})(?![\\p{L}\\p{N}_])` : `(${escaped})`;
+      return `${lstrip ? '\\p{White_Space}*' : ''}${word}${rstrip ? '\\p{White_Space}*' : ''}`;
+    });
+  const pattern = tokens.length > 0 ? new RegExp(alternatives.join('|'), 'gu') : undefined;
+  return (text: string, use: (part: number | string) => void): void => {
+    let end = 0;
+    for (const match of pattern ? text.matchAll(pattern) : []) {
+      if (match.index > end) use(text.slice(end, match.index));
+      use(ids.get(match.slice(1).find((content) => content !== undefined)!)!);
+      end = match.index + match[0].length;
+    }
+    if (end < text.length) use(text.slice(end));
+  };
+}
+
+function readDecoder(
+  decoder: Part | null | undefined,
+  contents: ReadonlyMap<string, number>,
+  special: ReadonlySet<number>,
+  file: string,
+): (ids: readonly number[]) => string {
+  if (!decoder) throw tokenizerError(file, 'it has no decoder');
+  const parts = partsOf(decoder, 'decoders');
+  const known = ['ByteLevel', 'ByteFallback', 'Fuse', 'Metaspace', 'Replace', 'Strip', 'Sequence'];
+  const stranger = parts.find(({ type }) => !known.includes(type));
+  if (stranger) throw unknown('decoder', stranger, known, file);
+  const has = (type: string) => parts.some((part) => part.type === type);
+  const strip = parts.reduce((count, part) => {
+    if (part.type === 'Strip') return count + Number(part.start);
+    return part.type === 'Metaspace' && part.prepend_scheme !== 'never' ? count + 1 : count;
+  }, 0);
+  const replacements = parts.flatMap((part) => {
+    if (part.type === 'Metaspace') return [{ from: String(part.replacement), to: ' ' }];
+    if (part.type !== 'Replace') return [];
+    const from = (part.pattern as { String?: string }).String;
+    if (from !== undefined) return [{ from, to: String(part.content) }];
+    throw tokenizerError(
+      file,
+      `its decoder replaces ${JSON.stringify(part.pattern)}`,
+      'A String is known here.',
+    );
+  });
+  const textOf = (token: string) =>
+    replacements.reduce((text, { from, to }) => text.replaceAll(from, to), token);
+
+  const tokens = new Map(Array.from(contents, ([content, id]) => [id, content]));
+  const bytesOf = (id: number): Uint8Array | undefined => {
+    const token = special.has(id) ? undefined : tokens.get(id);
+    if (token === undefined) return undefined;
+    if (has('ByteLevel')) return bytesOfCharacters(token);
+    const byte = has('ByteFallback') ? byteOfToken(token) : undefined;
+    return byte === undefined ? Buffer.from(textOf(token)) : Uint8Array.of(byte);
+  };
+  return (ids) =>
+    decodeBytes(
+      ids.flatMap((id) => bytesOf(id) ?? []),
+      strip,
+    );
+}

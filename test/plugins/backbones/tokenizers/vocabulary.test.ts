@@ -1,0 +1,31 @@
+import type { Tokenizer } from '../../../../core/index.js';
+import { checkVocabulary } from '../../../../plugins/backbones/tokenizers/vocabulary.js';
+import { expectError } from '../../../support/errors.js';
+
+const check = (vocabularySize: number, rows: number) =>
+  checkVocabulary({ vocabularySize } as Tokenizer, rows, 'models/mine');
+
+describe('tokenizer and embedding', () => {
+  it('fit where the embedding is padded: BLOOM, Qwen2, ChatGLM2, DeepSeek, a small model', () => {
+    check(32_000, 32_000);
+    check(250_680, 250_880);
+    check(151_646, 151_936);
+    check(64_794, 65_024);
+    check(100_015, 102_400);
+    check(340, 384);
+  });
+
+  it('do not where an id has no row', () =>
+    expectError(
+      () => check(32_001, 32_000),
+      'MODEL_INVALID',
+      'models/mine',
+      '32001 tokens',
+      'only 32000 rows',
+    ));
+
+  it("do not where many rows have no token: LLaMA's tokenizer with Chinese-LLaMA's or Llama 3's weights", async () => {
+    await expectError(() => check(32_000, 49_953), 'MODEL_INVALID', 'only 32000 tokens', '49953 rows');
+    await expectError(() => check(32_000, 128_256), 'MODEL_INVALID', 'only 32000 tokens', '128256 rows');
+  });
+});
