@@ -20,6 +20,7 @@ describe('the public face', () => {
         ...[
           'Random',
           'RandomStreams',
+          'addBias',
           'attention',
           'checkpoint',
           'crossEntropy',

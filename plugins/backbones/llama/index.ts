@@ -1,8 +1,9 @@
-/** LLaMA-1 and LLaMA-2 in Hugging Face layout: config.json with model_type "llama", tokenizer.json, weights. */
+/** LLaMA 1 to 3 and its kin (config.ts lists them) in Hugging Face layout: config.json, tokenizer.json, weights. */
 
-import { definePlugin, EvolveError } from '../../../core/index.js';
+import { definePlugin } from '../../../core/index.js';
+import { checkVocabulary } from '../config-json.js';
 import { loadTokenizer } from '../tokenizer.js';
-import { parseLlamaConfig } from './config.js';
+import { isLlama, parseLlamaConfig } from './config.js';
 import { LlamaModel } from './model.js';
 import { readLlamaWeights } from './weights.js';
 
@@ -14,17 +15,10 @@ export default definePlugin({
     trainer.hooks.loadModel.tap(async (request) => {
       if (request.backbone !== 'auto' && request.backbone !== 'llama') return undefined;
       const json = await request.readJson('config.json');
-      if (json?.model_type !== 'llama') return undefined;
+      if (!json || !isLlama(json)) return undefined;
       const config = parseLlamaConfig(json, request.path);
       const tokenizer = await loadTokenizer(request);
-      if (tokenizer.vocabularySize > config.vocabularySize) {
-        const message = `${request.path}: the tokenizer has ${tokenizer.vocabularySize} tokens, the embedding only ${config.vocabularySize} rows`;
-        throw new EvolveError(
-          'MODEL_INVALID',
-          message,
-          'tokenizer.json and the weights must be of one model.',
-        );
-      }
+      checkVocabulary(tokenizer, config.vocabularySize, request.path);
       return new LlamaModel(request.path, tokenizer, config, await readLlamaWeights(request, config));
     });
   },

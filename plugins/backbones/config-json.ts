@@ -1,0 +1,28 @@
+import { EvolveError, type Tokenizer, type z } from '../../core/index.js';
+
+/**
+ * What a backbone needs of config.json.
+ *
+ * @throws EvolveError that names every key that is missing or not supported, with the value that is there
+ */
+export function parseConfigJson<T>(
+  schema: z.ZodType<T>,
+  json: Readonly<Record<string, unknown>>,
+  path: string,
+  advice: string,
+): T {
+  const { data, error } = schema.safeParse(json);
+  if (!error) return data;
+  const faults = error.issues.map(({ path: keys, message }) => {
+    const value = keys.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)?.[key], json);
+    return `  ${keys.join('.')}: ${message}, but got ${JSON.stringify(value)}`;
+  });
+  throw new EvolveError('MODEL_INVALID', `${path}/config.json:\n${faults.join('\n')}`, advice);
+}
+
+/** @throws EvolveError where the tokenizer yields ids for which the embedding, of `rows` rows, has none */
+export function checkVocabulary({ vocabularySize }: Tokenizer, rows: number, path: string): void {
+  if (vocabularySize <= rows) return;
+  const message = `${path}: the tokenizer has ${vocabularySize} tokens, the embedding only ${rows} rows`;
+  throw new EvolveError('MODEL_INVALID', message, 'tokenizer.json and the weights must be of one model.');
+}
