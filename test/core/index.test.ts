@@ -49,6 +49,7 @@ describe('the public face', () => {
           'rotaryFrequencies',
           'selectRows',
           'shown',
+          'splitColumns',
           'swiglu',
           'tf',
           'toFloat32',

@@ -176,19 +176,13 @@ export function anglesOf({ positions, offsets }: Batch, rotary: Rotary): RotaryA
   const ends = offsets.subarray(1);
   const frequencies = Array.from(ends, (end) => rotary.frequenciesFor(positions[end - 1] + 1));
   if (new Set(frequencies).size === 1) return rotaryAngles(positions, frequencies[0], rotary.scale);
-  return tf.tidy(() => {
-    const parts = frequencies.map((of, s) =>
-      rotaryAngles(positions.subarray(offsets[s], offsets[s + 1]), of, rotary.scale),
+  const parts = frequencies.map((of, s) =>
+    rotaryAngles(positions.subarray(offsets[s], offsets[s + 1]), of, rotary.scale),
+  );
+  const joined = (part: 'cos' | 'sin') =>
+    tf.concat<tf.Tensor2D>(
+      parts.map((angles) => angles[part]),
+      0,
     );
-    return {
-      cos: tf.concat(
-        parts.map(({ cos }) => cos),
-        0,
-      ),
-      sin: tf.concat(
-        parts.map(({ sin }) => sin),
-        0,
-      ),
-    } as unknown as tf.TensorContainer & RotaryAngles;
-  });
+  return { cos: joined('cos'), sin: joined('sin') };
 }
