@@ -20,8 +20,8 @@ export {
 export { checkpoint } from './gradients.js';
 export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
 export { type LinearAdapter, LinearSite } from './linear-site.js';
-export { addBias } from './ops/add-bias.js';
 export type { AdamWOptions } from './ops/adamw.js';
+export { addBias } from './ops/add-bias.js';
 export { type AttentionOptions, attention } from './ops/attention.js';
 export { crossEntropy } from './ops/cross-entropy.js';
 export { dispatch, perform } from './ops/dispatch.js';

@@ -28,7 +28,9 @@ describe('configs/', () => {
     ['bloomz-7b1-mt', 'bigscience/bloomz-7b1-mt', ['query_key_value']],
   ] as const) {
     it(`full/${name}-alpaca-belle-cot.yaml has the settings of Alpaca-CoT's command`, async () => {
-      const { config } = await loadConfig(path.join(ROOT, 'configs', 'full', `${name}-alpaca-belle-cot.yaml`));
+      const { config } = await loadConfig(
+        path.join(ROOT, 'configs', 'full', `${name}-alpaca-belle-cot.yaml`),
+      );
       expect(config.model.path).to.equal(model);
       expect(config.quantizer).to.deep.equal({ name: 'int8' });
       expect(config.adapter).to.deep.equal({ method: 'lora', r: 8, alpha: 16, dropout: 0.05, targetModules });

@@ -209,15 +209,15 @@ export function describeBackbone(backbone: string, options: BackboneFixture): vo
     loaded: LanguageModel,
     checkpointing: boolean,
   ): { loss: number; gradients: Map<string, Float32Array> } {
-    return tf.tidy(() => {
-      const pass = { ...AS_IT_IS, checkpointing };
-      const batch = loaded.collate(rows);
-      const { loss, gradients } = variableGradients(() => loaded.loss(batch, pass), loaded.trainable);
-      const numbers = [...gradients].map(
-        ([name, tensor]) => [name, tensor.dataSync().slice() as Float32Array] as const,
-      );
-      return { loss: loss.dataSync()[0], gradients: new Map(numbers) };
-    });
+    const pass = { ...AS_IT_IS, checkpointing };
+    const batch = loaded.collate(rows);
+    const { loss, gradients } = variableGradients(() => loaded.loss(batch, pass), loaded.trainable);
+    const numbers = [...gradients].map(
+      ([name, tensor]) => [name, tensor.dataSync().slice() as Float32Array] as const,
+    );
+    const value = loss.dataSync()[0];
+    tf.dispose([loss, ...gradients.values()]);
+    return { loss: value, gradients: new Map(numbers) };
   }
 }
 

@@ -48,8 +48,7 @@ export function parseBloomConfig(json: Record<string, unknown>, path: string): B
   const fail = (what: string): never => {
     throw new EvolveError('MODEL_INVALID', `${path}/config.json: ${what}`, 'Get the file again.');
   };
-  if (hiddenSize % heads !== 0)
-    fail(`${heads} heads and a hidden size of ${hiddenSize} do not fit together`);
+  if (hiddenSize % heads !== 0) fail(`${heads} heads and a hidden size of ${hiddenSize} do not fit together`);
   if (config.n_inner && config.n_inner !== intermediateSize)
     fail(`n_inner is ${config.n_inner}, but must be 4 × ${hiddenSize}`);
   return {

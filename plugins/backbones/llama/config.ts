@@ -151,12 +151,13 @@ export function parseLlamaConfig(json: Record<string, unknown>, path: string): L
 
 /** Says the kind of rotary scaling where config.json leaves it out, or calls it `type` as older files do. */
 function withRotaryType(json: Record<string, unknown>): Record<string, unknown> {
-  const entries = ['rope_scaling', 'rope_parameters'].flatMap((key) => {
+  const named = { ...json };
+  for (const key of ['rope_scaling', 'rope_parameters']) {
     const value = json[key] as Record<string, unknown> | null | undefined;
-    if (typeof value !== 'object' || value === null) return [];
+    if (typeof value !== 'object' || value === null) continue;
     // transformers takes an empty one for none.
-    if (Object.keys(value).length === 0) return [[key, null]];
-    return [[key, { rope_type: value.type ?? 'default', ...value }]];
-  });
-  return { ...json, ...Object.fromEntries(entries) };
+    const isEmpty = Object.keys(value).length === 0;
+    named[key] = isEmpty ? null : { rope_type: value.type ?? 'default', ...value };
+  }
+  return named;
 }

@@ -79,8 +79,7 @@ export function makeRotary(parameters: RotaryParameters, setting: Setting): Rota
   const { headDim, maxPositions } = setting;
   const theta = parameters.rope_theta ?? setting.theta;
   const plain = rotaryFrequencies(headDim, theta);
-  const original =
-    setting.originalPositions ?? parameters.original_max_position_embeddings ?? maxPositions;
+  const original = setting.originalPositions ?? parameters.original_max_position_embeddings ?? maxPositions;
   const constant = (frequencies: Float64Array, positions: number, scale = 1): Rotary => ({
     frequenciesFor: () => frequencies,
     scale,

@@ -160,7 +160,12 @@ describe("rotary scaling, held to transformers'", () => {
         folder.write('config.json', JSON.stringify({ ...json, ...config }));
         await withModel({ model: { path: folder.path } }, (model) => {
           const last = lastLogitsOf(model, batchOf(model, scaled.rows));
-          expectClose(last, lastLogits.flatMap((logits) => [...floatsOf(logits)]), 1e-4, 'logits');
+          expectClose(
+            last,
+            lastLogits.flatMap((logits) => [...floatsOf(logits)]),
+            1e-4,
+            'logits',
+          );
           expect(model.maxLength).to.be.at.least(scaled.rows[0].length);
         });
       } finally {

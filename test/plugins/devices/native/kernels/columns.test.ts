@@ -38,10 +38,7 @@ describeNative('native split columns', () => {
 
   it('of which a part is not used', () =>
     expectReference(0, () =>
-      withGradients(
-        { x: randomTensor([5, 9], 1) },
-        ({ x }) => splitColumns(x as tf.Tensor2D, [2, 4, 3])[1],
-      ),
+      withGradients({ x: randomTensor([5, 9], 1) }, ({ x }) => splitColumns(x as tf.Tensor2D, [2, 4, 3])[1]),
     ));
 
   it('have the gradient that finite differences show, and make no numbers of what is none', async () => {
@@ -71,10 +68,7 @@ describeNative('native bias', () => {
     const inputs = () => ({ x: randomTensor([3, 7], 1), bias: randomTensor([7], 2) });
     await onEachIsa(() => {
       tf.tidy(() =>
-        checkGradient(
-          (x, bias) => addBias(x as tf.Tensor2D, bias as tf.Tensor1D),
-          Object.values(inputs()),
-        ),
+        checkGradient((x, bias) => addBias(x as tf.Tensor2D, bias as tf.Tensor1D), Object.values(inputs())),
       );
     });
     await expectNotFinite(inputs, (all) => ({ y: add(all) }));
