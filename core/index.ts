@@ -21,6 +21,7 @@ export { checkpoint } from './gradients.js';
 export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
 export { type LinearAdapter, LinearSite } from './linear-site.js';
 export type { AdamWOptions } from './ops/adamw.js';
+export { addBias } from './ops/add-bias.js';
 export { type AttentionOptions, attention } from './ops/attention.js';
 export { crossEntropy } from './ops/cross-entropy.js';
 export { dispatch, perform } from './ops/dispatch.js';
@@ -42,6 +43,7 @@ export {
   twoDimensionalRotaryAngles,
 } from './ops/rotary.js';
 export { selectRows } from './ops/select-rows.js';
+export { splitColumns } from './ops/split-columns.js';
 export { swiglu } from './ops/swiglu.js';
 export { trainableLinearCrossEntropy } from './ops/trainable-linear-cross-entropy.js';
 export { shown } from './paths.js';

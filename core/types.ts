@@ -107,6 +107,8 @@ export interface LanguageModel {
   readonly embeddings: readonly EmbeddingSite[];
   /** Scales of norms and biases, by their names in the checkpoint: variables, so that an adapter can have them trained. */
   readonly vectors: ReadonlyMap<string, tf.Variable<tf.Rank.R1>>;
+  /** Where adapters go that are told nothing else: ends of the names of linear layers. */
+  readonly targetModules?: readonly string[];
   /** What an optimizer step changes, by the name under which it is saved. Adapters add to it. */
   readonly trainable: Map<string, tf.Variable>;
   /** What a run leaves, in a folder of that name: an adapter for the base model, or a whole model. An adapter sets it. */

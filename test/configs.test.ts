@@ -23,32 +23,38 @@ describe('configs/', () => {
     });
   }
 
-  it("full/llama-7b-alpaca-belle-cot.yaml has the settings of Alpaca-CoT's command", async () => {
-    const { config } = await loadConfig(path.join(ROOT, 'configs', 'full', 'llama-7b-alpaca-belle-cot.yaml'));
-    expect(config.model.path).to.equal('decapoda-research/llama-7b-hf');
-    expect(config.quantizer).to.deep.equal({ name: 'int8' });
-    const lora = { method: 'lora', r: 8, alpha: 16, dropout: 0.05, targetModules: ['q_proj', 'v_proj'] };
-    expect(config.adapter).to.deep.equal(lora);
-    expect(config.data).to.include({
-      edition: 'full',
-      cutoffLength: 512,
-      validationSize: 2000,
-      shuffle: true,
+  for (const [name, model, targetModules] of [
+    ['llama-7b', 'decapoda-research/llama-7b-hf', ['q_proj', 'v_proj']],
+    ['bloomz-7b1-mt', 'bigscience/bloomz-7b1-mt', ['query_key_value']],
+  ] as const) {
+    it(`full/${name}-alpaca-belle-cot.yaml has the settings of Alpaca-CoT's command`, async () => {
+      const { config } = await loadConfig(
+        path.join(ROOT, 'configs', 'full', `${name}-alpaca-belle-cot.yaml`),
+      );
+      expect(config.model.path).to.equal(model);
+      expect(config.quantizer).to.deep.equal({ name: 'int8' });
+      expect(config.adapter).to.deep.equal({ method: 'lora', r: 8, alpha: 16, dropout: 0.05, targetModules });
+      expect(config.data).to.include({
+        edition: 'full',
+        cutoffLength: 512,
+        validationSize: 2000,
+        shuffle: true,
+      });
+      expect(config.data.sources).to.deep.equal(['alpaca-belle-cot']);
+      expect(config.train.perDeviceBatchSize * config.train.gradientAccumulationSteps).to.equal(128);
+      expect(config.train).to.include({
+        perDeviceBatchSize: 4,
+        epochs: 1,
+        learningRate: 3e-4,
+        warmupSteps: 100,
+      });
+      expect(config.train).to.include({
+        maxGradNorm: 1,
+        weightDecay: 0,
+        seed: 42,
+        evalEvery: 200,
+        saveEvery: 200,
+      });
     });
-    expect(config.data.sources).to.deep.equal(['alpaca-belle-cot']);
-    expect(config.train.perDeviceBatchSize * config.train.gradientAccumulationSteps).to.equal(128);
-    expect(config.train).to.include({
-      perDeviceBatchSize: 4,
-      epochs: 1,
-      learningRate: 3e-4,
-      warmupSteps: 100,
-    });
-    expect(config.train).to.include({
-      maxGradNorm: 1,
-      weightDecay: 0,
-      seed: 42,
-      evalEvery: 200,
-      saveEvery: 200,
-    });
-  });
+  }
 });

@@ -18,9 +18,9 @@ export function rotaryFrequencies(dim: number, theta: number): Float64Array {
   return Float64Array.from({ length: dim / 2 }, (_, i) => theta ** ((-2 * i) / dim));
 }
 
-/** The angles of every token, for its position. */
-export function rotaryAngles(positions: Int32Array, frequencies: Float64Array): RotaryAngles {
-  return anglesOf([positions], frequencies);
+/** The angles of every token, for its position; cosine and sine are multiplied with `scale`. */
+export function rotaryAngles(positions: Int32Array, frequencies: Float64Array, scale = 1): RotaryAngles {
+  return anglesOf([positions], frequencies, scale);
 }
 
 /**
@@ -42,7 +42,7 @@ export function twoDimensionalRotaryAngles(
 }
 
 /** A token's angles for each of its positions, one after another. */
-function anglesOf(positions: readonly Int32Array[], frequencies: Float64Array): RotaryAngles {
+function anglesOf(positions: readonly Int32Array[], frequencies: Float64Array, scale = 1): RotaryAngles {
   const shape: [number, number] = [positions[0].length, positions.length * frequencies.length];
   const cos = new Float32Array(shape[0] * shape[1]);
   const sin = new Float32Array(cos.length);
@@ -51,8 +51,8 @@ function anglesOf(positions: readonly Int32Array[], frequencies: Float64Array): 
     for (const list of positions) {
       for (const frequency of frequencies) {
         const angle = list[token] * frequency;
-        cos[at] = Math.cos(angle);
-        sin[at++] = Math.sin(angle);
+        cos[at] = scale * Math.cos(angle);
+        sin[at++] = scale * Math.sin(angle);
       }
     }
   }

@@ -1,9 +1,11 @@
-"""Trains the tokenizer of the tiny bilingual LLaMA that comes with the project, and says how large that model is.
+"""Trains the tokenizers of the tiny bilingual models that come with the project, and says how large those models are.
 
     python data/make/tokenizer.py data/corpus.jsonl data/models/llama-tiny
+    python data/make/tokenizer.py data/corpus.jsonl data/models/bloom-tiny --family bloom
 
 The corpus has one document a line, each { "text" } (see corpus.ts). The result is a folder in Hugging Face layout without
-weights: a byte-fallback BPE tokenizer of LLaMA's kind, and config.json. configs/pretrain/llama-tiny.yaml trains the model.
+weights: config.json and a BPE tokenizer of the family's kind, with byte fallback (LLaMA) or on bytes (BLOOM).
+configs/pretrain/ has the runs that train the models.
 """
 import argparse
 import json
@@ -56,13 +58,47 @@ def train_tokenizer(documents: list[str]) -> Tokenizer:
     return tokenizer
 
 
+def train_byte_tokenizer(documents: list[str]) -> Tokenizer:
+    """A BPE tokenizer on bytes; no token is put before a text."""
+    tokenizer = Tokenizer(models.BPE())
+    split = pre_tokenizers.Split(Regex(PIECES.replace('▁', ' ')), behavior='isolated')
+    bytes_of_piece = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, bytes_of_piece])
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[*SPECIAL, '<pad>'],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        max_token_length=32,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(documents + PROMPTS * 2000, trainer)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
 def write_json(path: Path, value: dict) -> None:
     path.write_text(json.dumps(value, indent=2) + '\n', encoding='utf-8')
 
 
-def save(tokenizer: Tokenizer, folder: Path) -> None:
+def save_bloom(tokenizer: Tokenizer, folder: Path) -> None:
+    """Writes the folder; the configuration in the keys that bigscience's own have."""
+    special = {'bos_token_id': 1, 'eos_token_id': 2, 'pad_token_id': 3}
+    write_json(folder / 'config.json', {
+        'architectures': ['BloomForCausalLM'], 'model_type': 'bloom', 'vocab_size': tokenizer.get_vocab_size(),
+        'hidden_size': 192, 'n_layer': 5, 'n_head': 6, 'seq_length': 512, 'layer_norm_epsilon': 1e-5,
+        'apply_residual_connection_post_layernorm': False, 'hidden_dropout': 0.0, 'attention_dropout': 0.0,
+        'initializer_range': 0.02, 'tie_word_embeddings': True, **special, 'torch_dtype': 'float16',
+        'use_cache': True})
+    write_json(folder / 'generation_config.json', special)
+    tokenizer.save(str(folder / 'tokenizer.json'), pretty=False)
+    write_json(folder / 'tokenizer_config.json', {
+        'tokenizer_class': 'PreTrainedTokenizerFast', 'bos_token': '<s>', 'eos_token': '</s>',
+        'unk_token': '<unk>', 'pad_token': '<pad>', 'model_max_length': 512,
+        'clean_up_tokenization_spaces': False})
+
+
+def save_llama(tokenizer: Tokenizer, folder: Path) -> None:
     """Writes the folder; the configuration in the keys that every reader of LLaMA knows."""
-    folder.mkdir(parents=True, exist_ok=True)
     special = {'bos_token_id': 1, 'eos_token_id': 2, 'pad_token_id': 0}
     write_json(folder / 'config.json', {
         'architectures': ['LlamaForCausalLM'], 'model_type': 'llama', 'vocab_size': tokenizer.get_vocab_size(),
@@ -78,13 +114,19 @@ def save(tokenizer: Tokenizer, folder: Path) -> None:
         'clean_up_tokenization_spaces': False})
 
 
+FAMILIES = {'llama': (train_tokenizer, save_llama), 'bloom': (train_byte_tokenizer, save_bloom)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('corpus', type=Path)
     parser.add_argument('folder', type=Path)
+    parser.add_argument('--family', choices=FAMILIES, default='llama')
     options = parser.parse_args()
     lines = options.corpus.read_text(encoding='utf-8').splitlines()
-    save(train_tokenizer([json.loads(line)['text'] for line in lines]), options.folder)
+    train, save = FAMILIES[options.family]
+    options.folder.mkdir(parents=True, exist_ok=True)
+    save(train([json.loads(line)['text'] for line in lines]), options.folder)
 
 
 if __name__ == '__main__':

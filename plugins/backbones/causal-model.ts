@@ -19,7 +19,7 @@ import { encodeExample, encodePrompt } from './encode.js';
 export interface CausalModelParts
   extends Pick<
     LanguageModel,
-    'backbone' | 'path' | 'tokenizer' | 'maxLength' | 'linears' | 'embeddings' | 'vectors'
+    'backbone' | 'path' | 'tokenizer' | 'maxLength' | 'linears' | 'embeddings' | 'vectors' | 'targetModules'
   > {
   /** From the last hidden state to the logits; one of `linears`. */
   readonly output: LinearSite;
@@ -37,6 +37,7 @@ export abstract class CausalModel implements LanguageModel {
   readonly linears: readonly LinearSite[];
   readonly embeddings: readonly EmbeddingSite[];
   readonly vectors: LanguageModel['vectors'];
+  readonly targetModules: LanguageModel['targetModules'];
   readonly trainable = new Map<string, tf.Variable>();
   saves: LanguageModel['saves'] = 'adapter';
 
@@ -49,6 +50,7 @@ export abstract class CausalModel implements LanguageModel {
       linears: this.linears,
       embeddings: this.embeddings,
       vectors: this.vectors,
+      targetModules: this.targetModules,
     } = parts);
   }
 

@@ -20,6 +20,8 @@ type Vector = tf.Variable<tf.Rank.R1>;
  * deviation is `initializer_range` of config.json, else 0.02), scales are one and biases zero, as transformers has it.
  */
 export class WeightReader {
+  /** What names begin with that the checkpoint has without it. */
+  #leftOut = '';
   /** What `vector` has read, by name. */
   readonly vectors = new Map<string, Vector>();
   readonly #faults: string[] = [];
@@ -31,15 +33,24 @@ export class WeightReader {
     private readonly deviation: number,
   ) {}
 
-  static async open(request: ModelRequest): Promise<WeightReader> {
-    if (request.init === 'checkpoint') return new WeightReader(request, await request.openCheckpoint(), 0);
+  /**
+   * @param prefix of the base model, as `transformer.`: a checkpoint may be of the base model alone and leave it out.
+   *   Tensors are asked for, and known in `vectors`, with it all the same.
+   */
+  static async open(request: ModelRequest, prefix = ''): Promise<WeightReader> {
+    if (request.init === 'checkpoint') {
+      const reader = new WeightReader(request, await request.openCheckpoint(), 0);
+      const names = [...(reader.checkpoint?.tensors.keys() ?? [])];
+      if (!names.some((name) => name.startsWith(prefix))) reader.#leftOut = prefix;
+      return reader;
+    }
     const { initializer_range: deviation = 0.02 } = (await request.readJson('config.json')) ?? {};
     return new WeightReader(request, undefined, Number(deviation));
   }
 
   /** Whether the checkpoint has the tensor; one that is drawn has those that are asked for. */
   has(name: string): boolean {
-    return this.checkpoint?.tensors.has(name) ?? false;
+    return this.checkpoint?.tensors.has(this.#stored(name)) ?? false;
   }
 
   /** A frozen weight in the checkpoint's own type. */
@@ -51,7 +62,7 @@ export class WeightReader {
     }
     const info = this.#expect(this.checkpoint, name, shape);
     if (!info) return new DenseWeight([0, 0], 'f32', new Uint8Array());
-    return new DenseWeight(shape, info.type, await this.checkpoint.read(name));
+    return new DenseWeight(shape, info.type, await this.checkpoint.read(this.#stored(name)));
   }
 
   /** A vector, such as the scale of a norm or a bias. */
@@ -59,7 +70,7 @@ export class WeightReader {
     const values = new Float32Array(size);
     if (this.checkpoint) {
       const info = this.#expect(this.checkpoint, name, [size]);
-      if (info) decodeFloats(info.type, await this.checkpoint.read(name), values);
+      if (info) decodeFloats(info.type, await this.checkpoint.read(this.#stored(name)), values);
     } else if (!name.endsWith('.bias')) values.fill(1);
     const vector = tf.tidy(() => tf.variable(tf.tensor1d(values), false));
     this.vectors.set(name, vector);
@@ -79,7 +90,13 @@ export class WeightReader {
     );
   }
 
-  #expect(checkpoint: Checkpoint, name: string, shape: readonly number[]) {
+  /** The name in the checkpoint. */
+  #stored(name: string): string {
+    return name.startsWith(this.#leftOut) ? name.slice(this.#leftOut.length) : name;
+  }
+
+  #expect(checkpoint: Checkpoint, asked: string, shape: readonly number[]) {
+    const name = this.#stored(asked);
     const info = checkpoint.tensors.get(name);
     if (!info) {
       this.#faults.push(`  the tensor ${name} [${shape}] is missing`);

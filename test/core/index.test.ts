@@ -20,6 +20,7 @@ describe('the public face', () => {
         ...[
           'Random',
           'RandomStreams',
+          'addBias',
           'attention',
           'checkpoint',
           'crossEntropy',
@@ -48,6 +49,7 @@ describe('the public face', () => {
           'rotaryFrequencies',
           'selectRows',
           'shown',
+          'splitColumns',
           'swiglu',
           'tf',
           'toFloat32',

@@ -1,4 +1,5 @@
 import {
+  addBias,
   type EmbeddingAdapter,
   type FrozenWeight,
   type LinearAdapter,
@@ -24,7 +25,7 @@ export class TrainableLinear implements LinearAdapter {
 
   forward(x: tf.Tensor2D, { bias }: LinearSite): tf.Tensor2D {
     const product = tf.matMul(x, this.weight as tf.Tensor2D, false, true) as tf.Tensor2D;
-    return bias ? tf.add(product, bias) : product;
+    return bias ? addBias(product, bias) : product;
   }
 
   crossEntropy(x: tf.Tensor2D, { bias }: LinearSite, labels: Int32Array, pass: Pass): tf.Scalar | undefined {

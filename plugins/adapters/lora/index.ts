@@ -2,9 +2,9 @@
 
 import { definePlugin } from '../../../core/index.js';
 import { LoraLayer } from './layer.js';
-import { loraSchema } from './options.js';
+import { loraSchema, type TargetModules } from './options.js';
 import { peftNames, readAdapter, writeAdapter } from './peft.js';
-import { findTargets } from './targets.js';
+import { findTargets, targetsFor } from './targets.js';
 
 export default definePlugin({
   name: 'lora',
@@ -12,9 +12,11 @@ export default definePlugin({
   family: 'adapters',
   schema: loraSchema,
   apply(trainer, options) {
+    let targetModules: TargetModules;
     trainer.hooks.injectAdapters.tap(async (model, files) => {
+      targetModules = targetsFor(model, options.targetModules);
       const layers = new Map<string, LoraLayer>();
-      for (const site of findTargets(model, options.targetModules)) {
+      for (const site of findTargets(model, targetModules)) {
         const layer = new LoraLayer(site, options, trainer.random.stream(`lora ${site.name}`));
         site.adapter = layer;
         layers.set(site.name, layer);
@@ -25,6 +27,6 @@ export default definePlugin({
       if (options.init) await readAdapter(options.init, layers, files);
       return model;
     });
-    trainer.hooks.save.tap((request) => writeAdapter(request, options));
+    trainer.hooks.save.tap((request) => writeAdapter(request, { ...options, targetModules }));
   },
 });

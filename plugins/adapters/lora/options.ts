@@ -12,17 +12,19 @@ const given = z.strictObject({
   init: z.string().min(1).optional(),
 });
 
+export type TargetModules = 'all-linear' | readonly string[];
+
 export interface LoraOptions {
   readonly r: number;
   readonly alpha: number;
   readonly dropout: number;
-  /** Ends of module names, as PEFT takes them, or every linear layer but the output. */
-  readonly targetModules: 'all-linear' | readonly string[];
+  /** Ends of module names, as PEFT takes them, or every linear layer but the output; the backbone's where it is not said. */
+  readonly targetModules?: TargetModules;
   readonly init?: string;
 }
 
 /** Those of the Alpaca-CoT project. */
-const DEFAULTS: LoraOptions = { r: 8, alpha: 16, dropout: 0.05, targetModules: ['q_proj', 'v_proj'] };
+const DEFAULTS: LoraOptions = { r: 8, alpha: 16, dropout: 0.05 };
 
 /** What adapter_config.json says, of which this plugin makes use. */
 const adapterConfig = z.looseObject({
@@ -60,7 +62,7 @@ function sameSet(a: unknown, b: unknown): boolean {
 }
 
 /** The options that an adapter was made with, or what is wrong with its folder. */
-function readAdapterConfig(folder: string): LoraOptions | string {
+function readAdapterConfig(folder: string): Required<Omit<LoraOptions, 'init'>> | string {
   const file = path.join(folder, 'adapter_config.json');
   if (!existsSync(file)) return `there is no ${file}`;
   let json: unknown;

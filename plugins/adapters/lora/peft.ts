@@ -15,7 +15,10 @@ import {
   tf,
 } from '../../../core/index.js';
 import type { LoraLayer } from './layer.js';
-import type { LoraOptions } from './options.js';
+import type { LoraOptions, TargetModules } from './options.js';
+
+/** Options of an adapter that is in use, its targets settled. */
+type UsedOptions = LoraOptions & { readonly targetModules: TargetModules };
 
 const MODEL_FILE = 'adapter_model.safetensors';
 const FORMER_MODEL_FILE = 'adapter_model.bin';
@@ -27,7 +30,7 @@ export function peftNames(site: string): { a: string; b: string } {
 }
 
 /** Writes both files into the request's folder. */
-export async function writeAdapter(request: SaveRequest, options: LoraOptions): Promise<void> {
+export async function writeAdapter(request: SaveRequest, options: UsedOptions): Promise<void> {
   const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
   for (const [name, variable] of request.model.trainable) {
     const values = (await variable.data()) as Float32Array;
@@ -44,7 +47,7 @@ export async function writeAdapter(request: SaveRequest, options: LoraOptions): 
 }
 
 /** As PEFT's LoraConfig serializes itself; every key is one that it reads. */
-function adapterConfig(model: LanguageModel, options: LoraOptions): Record<string, unknown> {
+function adapterConfig(model: LanguageModel, options: UsedOptions): Record<string, unknown> {
   const { targetModules } = options;
   return {
     alpha_pattern: {},

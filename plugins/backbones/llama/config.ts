@@ -1,28 +1,96 @@
 import { EvolveError, z } from '../../../core/index.js';
+import { parseConfigJson } from '../config-json.js';
+import { makeRotary, type Rotary, rotarySchema } from './rotary.js';
 
 const size = z.number().int().positive();
 
-/** What of config.json shapes a LLaMA; names as transformers writes them, its defaults where it leaves one out. */
+/** What of config.json shapes a LLaMA or its kin; names as transformers writes them. */
 const schema = z.looseObject({
   hidden_size: size,
   intermediate_size: size,
   num_hidden_layers: size,
   num_attention_heads: size,
-  num_key_value_heads: size.optional(),
+  num_key_value_heads: size.nullish(),
   head_dim: size.nullish(),
   vocab_size: size,
-  max_position_embeddings: size.default(2048),
+  max_position_embeddings: size,
+  original_max_position_embeddings: size.optional(),
   rms_norm_eps: z.number().positive().default(1e-6),
-  rope_theta: z.number().positive().optional(),
-  rope_scaling: z.null().optional(),
-  rope_parameters: z
-    .object({ rope_theta: z.number().positive(), rope_type: z.literal('default') })
-    .optional(),
+  rope_theta: z.number().positive().default(10000),
+  rope_scaling: rotarySchema.nullish(),
+  rope_parameters: rotarySchema.nullish(),
+  partial_rotary_factor: z.literal(1).optional(),
   tie_word_embeddings: z.boolean().default(false),
   hidden_act: z.literal('silu').default('silu'),
-  attention_bias: z.literal(false).default(false),
-  mlp_bias: z.literal(false).default(false),
+  attention_dropout: z.literal(0).nullish(),
+  attention_bias: z.boolean().default(false),
+  mlp_bias: z.boolean().default(false),
+  sliding_window: size.nullish(),
+  use_sliding_window: z.boolean().default(false),
+  max_window_layers: z.number().int().nonnegative().default(0),
+  layer_types: z.array(z.string()).nullish(),
 });
+
+type Json = z.infer<typeof schema>;
+
+interface Biases {
+  readonly queryKeyValue: boolean;
+  readonly attentionOutput: boolean;
+  readonly feedForward: boolean;
+}
+
+/** What a model_type means beyond the keys that all of them have. */
+interface Family {
+  /** Keys that config.json may leave out, where they differ from one model_type to the other. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly biases: (json: Json) => Biases;
+  /** Queries and keys are normalized head by head. */
+  readonly hasHeadNorms?: boolean;
+  /** How many tokens back attention reaches, where that is not all of them. */
+  readonly window?: (json: Json) => number | null | undefined;
+}
+
+const NO_BIASES: Biases = { queryKeyValue: false, attentionOutput: false, feedForward: false };
+
+/** In which of Qwen's layers attention reaches back only so far; with one of them the whole model does. */
+function qwenWindow(json: Json): number | null | undefined {
+  const isInUse = json.layer_types
+    ? json.layer_types.includes('sliding_attention')
+    : json.max_window_layers < json.num_hidden_layers;
+  return json.use_sliding_window && isInUse ? json.sliding_window : null;
+}
+
+/** Architectures that are LLaMA's but for what stands here. One more is a line more. */
+const FAMILIES: Readonly<Record<string, Family>> = {
+  llama: {
+    defaults: { max_position_embeddings: 2048 },
+    biases: ({ attention_bias: attention, mlp_bias: feedForward }) => ({
+      queryKeyValue: attention,
+      attentionOutput: attention,
+      feedForward,
+    }),
+  },
+  mistral: {
+    defaults: { max_position_embeddings: 131072, sliding_window: 4096, num_key_value_heads: 8 },
+    biases: () => NO_BIASES,
+    window: (json) => json.sliding_window,
+  },
+  qwen2: {
+    defaults: { max_position_embeddings: 32768, max_window_layers: 28 },
+    biases: () => ({ ...NO_BIASES, queryKeyValue: true }),
+    window: qwenWindow,
+  },
+  qwen3: {
+    defaults: { max_position_embeddings: 32768, max_window_layers: 28, head_dim: 128 },
+    biases: ({ attention_bias: attention }) => ({
+      queryKeyValue: attention,
+      attentionOutput: attention,
+      feedForward: false,
+    }),
+    hasHeadNorms: true,
+    window: qwenWindow,
+  },
+};
 
 export interface LlamaConfig {
   readonly hiddenSize: number;
@@ -32,26 +100,25 @@ export interface LlamaConfig {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly vocabularySize: number;
+  /** Where attention reaches back only so far, no more than that: up to there it is the attention that is computed here. */
   readonly maxPositions: number;
   readonly normEpsilon: number;
-  readonly ropeTheta: number;
+  readonly rotary: Rotary;
+  readonly biases: Biases;
+  readonly hasHeadNorms: boolean;
   readonly tiedOutput: boolean;
+}
+
+/** Whether this backbone knows the model_type. */
+export function isLlama(json: Readonly<Record<string, unknown>> | undefined): boolean {
+  return Object.hasOwn(FAMILIES, String(json?.model_type));
 }
 
 /** @throws EvolveError that names every key of config.json that is missing or not supported */
 export function parseLlamaConfig(json: Record<string, unknown>, path: string): LlamaConfig {
-  const result = schema.safeParse(json);
-  if (!result.success) {
-    const faults = result.error.issues.map(({ path: keys, message }) => {
-      const value = JSON.stringify(
-        keys.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)?.[key], json),
-      );
-      return `  ${keys.join('.')}: ${message}, but got ${value}`;
-    });
-    const advice = 'The backbone "llama" takes LLaMA-1 and LLaMA-2 shapes without biases and rotary scaling.';
-    throw new EvolveError('MODEL_INVALID', `${path}/config.json:\n${faults.join('\n')}`, advice);
-  }
-  const config = result.data;
+  const family = FAMILIES[String(json.model_type)];
+  const advice = `The backbone "llama" takes ${Object.keys(FAMILIES).join(', ')}; README.md, "Write a plugin", shows how to add another.`;
+  const config = parseConfigJson(schema, withRotaryType({ ...family.defaults, ...json }), path, advice);
   const heads = config.num_attention_heads;
   const kvHeads = config.num_key_value_heads ?? heads;
   const headDim = config.head_dim ?? config.hidden_size / heads;
@@ -59,6 +126,12 @@ export function parseLlamaConfig(json: Record<string, unknown>, path: string): L
     const message = `${path}/config.json: ${heads} heads, ${kvHeads} key-value heads and a hidden size of ${config.hidden_size} do not fit together`;
     throw new EvolveError('MODEL_INVALID', message, 'Get the file again.');
   }
+  const rotary = makeRotary(config.rope_scaling ?? config.rope_parameters ?? { rope_type: 'default' }, {
+    headDim,
+    theta: config.rope_theta,
+    maxPositions: config.max_position_embeddings,
+    originalPositions: config.original_max_position_embeddings,
+  });
   return {
     hiddenSize: config.hidden_size,
     intermediateSize: config.intermediate_size,
@@ -67,9 +140,24 @@ export function parseLlamaConfig(json: Record<string, unknown>, path: string): L
     kvHeads,
     headDim,
     vocabularySize: config.vocab_size,
-    maxPositions: config.max_position_embeddings,
+    maxPositions: Math.min(rotary.maxPositions, family.window?.(config) ?? Number.POSITIVE_INFINITY),
     normEpsilon: config.rms_norm_eps,
-    ropeTheta: config.rope_parameters?.rope_theta ?? config.rope_theta ?? 10000,
+    rotary,
+    biases: family.biases(config),
+    hasHeadNorms: family.hasHeadNorms ?? false,
     tiedOutput: config.tie_word_embeddings,
   };
+}
+
+/** Says the kind of rotary scaling where config.json leaves it out, or calls it `type` as older files do. */
+function withRotaryType(json: Record<string, unknown>): Record<string, unknown> {
+  const named = { ...json };
+  for (const key of ['rope_scaling', 'rope_parameters']) {
+    const value = json[key] as Record<string, unknown> | null | undefined;
+    if (typeof value !== 'object' || value === null) continue;
+    // transformers takes an empty one for none.
+    const isEmpty = Object.keys(value).length === 0;
+    named[key] = isEmpty ? null : { rope_type: value.type ?? 'default', ...value };
+  }
+  return named;
 }

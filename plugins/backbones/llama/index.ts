@@ -1,9 +1,9 @@
-/** LLaMA-1 and LLaMA-2 in Hugging Face layout: config.json with model_type "llama", tokenizer.json, weights. */
+/** LLaMA 1 to 3 and its kin (config.ts lists them) in Hugging Face layout: config.json, tokenizer.json, weights. */
 
 import { definePlugin } from '../../../core/index.js';
 import { loadTokenizer } from '../tokenizer.js';
 import { checkVocabulary } from '../tokenizers/vocabulary.js';
-import { parseLlamaConfig } from './config.js';
+import { isLlama, parseLlamaConfig } from './config.js';
 import { LlamaModel } from './model.js';
 import { readLlamaWeights } from './weights.js';
 
@@ -15,7 +15,7 @@ export default definePlugin({
     trainer.hooks.loadModel.tap(async (request) => {
       if (request.backbone !== 'auto' && request.backbone !== 'llama') return undefined;
       const json = await request.readJson('config.json');
-      if (json?.model_type !== 'llama') return undefined;
+      if (!json || !isLlama(json)) return undefined;
       const config = parseLlamaConfig(json, request.path);
       const tokenizer = await loadTokenizer(request);
       checkVocabulary(tokenizer, config.vocabularySize, request.path);

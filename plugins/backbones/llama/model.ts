@@ -5,23 +5,20 @@ import {
   type RotaryAngles,
   rmsNorm,
   rotary,
-  rotaryAngles,
-  rotaryFrequencies,
   swiglu,
   type Tokenizer,
   tf,
 } from '../../../core/index.js';
 import { CausalModel } from '../causal-model.js';
 import type { LlamaConfig } from './config.js';
+import { anglesOf } from './rotary.js';
 import type { LlamaLayer, LlamaWeights } from './weights.js';
 
 /**
- * LLaMA: pre-norm layers of rotary attention and a SwiGLU feed-forward, without biases. Source: arXiv 2302.13971
- * and 2307.09288; held to transformers' LlamaForCausalLM in the tests.
+ * LLaMA and its kin: pre-norm layers of rotary attention and a SwiGLU feed-forward. Source: arXiv 2302.13971 and
+ * 2307.09288; held to transformers' LlamaForCausalLM, MistralForCausalLM and Qwen's in the tests.
  */
 export class LlamaModel extends CausalModel {
-  readonly #frequencies: Float64Array;
-
   constructor(
     path: string,
     tokenizer: Tokenizer,
@@ -45,15 +42,15 @@ export class LlamaModel extends CausalModel {
       linears: [...sites, weights.output],
       embeddings: [weights.embedding],
       vectors: weights.vectors,
+      targetModules: ['q_proj', 'v_proj'],
       output: weights.output,
     });
-    this.#frequencies = rotaryFrequencies(config.headDim, config.ropeTheta);
   }
 
   protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
     const { embedding, layers, norm } = this.weights;
-    const { normEpsilon } = this.config;
-    const angles = rotaryAngles(batch.positions, this.#frequencies);
+    const { normEpsilon, rotary: settings } = this.config;
+    const angles = anglesOf(batch, settings);
     const run = (input: tf.Tensor2D, layer: LlamaLayer): tf.Tensor2D => {
       const normed = rmsNorm(input, layer.inputNorm, normEpsilon);
       const x = tf.add(input, this.#attend(layer, normed, angles, batch.offsets, pass)) as tf.Tensor2D;
@@ -71,18 +68,24 @@ export class LlamaModel extends CausalModel {
     offsets: Int32Array,
     pass: Pass,
   ): tf.Tensor2D {
-    const { heads, kvHeads, headDim } = this.config;
+    const { heads, kvHeads, headDim, normEpsilon } = this.config;
+    const { headNorms } = layer;
     const tokens = x.shape[0];
     const split = (flat: tf.Tensor2D, count: number) =>
       tf.reshape(flat, [tokens, count, headDim]) as tf.Tensor3D;
+    const normed = (flat: tf.Tensor2D, count: number, weight?: tf.Tensor1D) =>
+      weight ? rmsNorm(tf.reshape(flat, [tokens * count, headDim]), weight, normEpsilon) : flat;
+    const query = normed(layer.query.forward(x, pass), heads, headNorms?.query);
+    const key = normed(layer.key.forward(x, pass), kvHeads, headNorms?.key);
     const mixed = attention(
-      rotary(split(layer.query.forward(x, pass), heads), angles),
-      rotary(split(layer.key.forward(x, pass), kvHeads), angles),
+      rotary(split(query, heads), angles),
+      rotary(split(key, kvHeads), angles),
       split(layer.value.forward(x, pass), kvHeads),
       { scale: 1 / Math.sqrt(headDim), offsets, precisionOf: layer.query.weight },
     );
     return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, heads * headDim]), pass);
   }
+
   #feedForward(layer: LlamaLayer, x: tf.Tensor2D, pass: Pass): tf.Tensor2D {
     return layer.down.forward(swiglu(layer.gate.forward(x, pass), layer.up.forward(x, pass)), pass);
   }

@@ -161,6 +161,18 @@ export interface Addon {
   ): void;
   dropout(x: F, size: number, rate: number, seed: number, y: F): void;
   embedding(ids: Int32Array, count: number, weight: WeightHandle, y: F): void;
+  copyColumns(
+    x: F,
+    xColumns: number,
+    xAt: number,
+    rows: number,
+    width: number,
+    y: F,
+    yColumns: number,
+    yAt: number,
+  ): void;
+  addRow(x: F, row: F, rows: number, columns: number, y: F): void;
+  columnSums(x: F, rows: number, columns: number, y: F): void;
   add(a: F, b: F, size: number, y: F): void;
   scale(x: F, size: number, factor: number, y: F): void;
   sumOfSquares(x: F, size: number): number;

@@ -9,6 +9,7 @@ import { DEVICE_STAGES } from '../stages.js';
 import { type Addon, loadAddon } from './addon.js';
 import { NativeBackend } from './backend.js';
 import { registerAttention } from './kernels/attention.js';
+import { registerColumns } from './kernels/columns.js';
 import { registerElements } from './kernels/elements.js';
 import { registerGates } from './kernels/gates.js';
 import { BACKEND, type Native } from './kernels/kit.js';
@@ -92,6 +93,7 @@ async function openBackend(addon: Addon): Promise<void> {
       registerGates,
       registerRotary,
       registerRows,
+      registerColumns,
       registerElements,
       registerOptimizer,
       registerStorage,

@@ -4,11 +4,14 @@ import { expect } from 'chai';
 import { generate } from '../../../core/generate.js';
 import type { Batch, EncodedExample, LanguageModel } from '../../../core/index.js';
 import { parameterSizes } from '../../../core/parameters.js';
-import { floatsOf, readFixture, withModel } from '../../support/compose.js';
+import { parseLlamaConfig } from '../../../plugins/backbones/llama/config.js';
+import { describeBackbone } from '../../support/backbone-contract.js';
+import { compose, floatsOf, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
 import { expectClose } from '../../support/numbers.js';
+import { lastLogitsOf, RECORDS, relativeDistance } from '../../support/parity.js';
 
 const expected = readFixture<ExpectedLlama>('llama', 'expected.json');
 const rows: EncodedExample[] = expected.rows.map(({ inputIds, labels }) => ({
@@ -24,18 +27,6 @@ function logitsOf(model: LanguageModel, batch: Batch): Float32Array {
 
 function lossOf(model: LanguageModel, batch: Batch): number {
   return tf.tidy(() => model.loss(batch, PASS).dataSync()[0]);
-}
-
-/** ‖actual − expected‖ / ‖expected‖: unlike a bound on each element it is as strict for small gradients. */
-function relativeDistance(actual: Float32Array, wanted: Float32Array): number {
-  expect(actual.length).to.equal(wanted.length);
-  let difference = 0;
-  let size = 0;
-  for (let i = 0; i < wanted.length; i++) {
-    difference += (actual[i] - wanted[i]) ** 2;
-    size += wanted[i] ** 2;
-  }
-  return Math.sqrt(difference / size);
 }
 
 async function greedy(model: LanguageModel): Promise<void> {
@@ -143,6 +134,116 @@ describe('the backbone llama, held to transformers', () => {
     }));
 });
 
+for (const name of ['llama3', 'mistral', 'qwen2', 'qwen3']) describeBackbone('llama', { fixture: name });
+
+describe("rotary scaling, held to transformers'", () => {
+  interface Scaled {
+    readonly rows: readonly number[][];
+    readonly cases: readonly { name: string; config: Record<string, unknown>; lastLogits: string[] }[];
+    readonly real: readonly {
+      name: string;
+      config: Record<string, unknown>;
+      frequencies: number[];
+      scale: number;
+    }[];
+  }
+  const scaled = readFixture<Scaled>('rotary.json');
+  const json = readFixture<Record<string, unknown>>('llama', 'config.json');
+  const batchOf = (model: LanguageModel, sequences: readonly number[][]) =>
+    model.collate(sequences.map((ids) => ({ inputIds: Int32Array.from(ids), labels: Int32Array.from(ids) })));
+
+  for (const { name, config, lastLogits } of scaled.cases) {
+    it(`${name}: the logits at the end of two sequences`, async () => {
+      const folder = new TemporaryFolder();
+      try {
+        cpSync(fixture('llama'), folder.path, { recursive: true });
+        folder.write('config.json', JSON.stringify({ ...json, ...config }));
+        await withModel({ model: { path: folder.path } }, (model) => {
+          const last = lastLogitsOf(model, batchOf(model, scaled.rows));
+          expectClose(
+            last,
+            lastLogits.flatMap((logits) => [...floatsOf(logits)]),
+            1e-4,
+            'logits',
+          );
+          expect(model.maxLength).to.be.at.least(scaled.rows[0].length);
+        });
+      } finally {
+        folder.remove();
+      }
+    });
+  }
+
+  for (const { name, config, frequencies, scale } of scaled.real) {
+    it(`${name}: the frequencies`, () => {
+      // Those of LlamaConfig, which the fixture's script leaves out.
+      const sizes = { hidden_size: 4096, intermediate_size: 11008, num_hidden_layers: 32, vocab_size: 32000 };
+      const whole = { ...sizes, num_attention_heads: 32, model_type: 'llama', ...config };
+      const { rotary } = parseLlamaConfig(whole, name);
+      const found = rotary.frequenciesFor(100);
+      expect(found.length).to.equal(frequencies.length);
+      // Each against itself: the smallest are a millionth of the largest.
+      for (const [i, frequency] of frequencies.entries()) {
+        expect(found[i] / frequency, `frequency ${i}`).to.be.closeTo(1, 1e-5);
+      }
+      expect(rotary.scale).to.be.closeTo(scale, 1e-6);
+    });
+  }
+});
+
+describe('the positions that a LLaMA was made for', () => {
+  const of = (config: Record<string, unknown>) =>
+    parseLlamaConfig(
+      {
+        ...{ model_type: 'llama', hidden_size: 32, intermediate_size: 48, vocab_size: 340 },
+        ...{ num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2 },
+        ...config,
+      },
+      'x',
+    ).maxPositions;
+
+  it('are those of config.json, or what rotary scaling makes of them', () => {
+    expect(of({})).to.equal(2048);
+    expect(of({ max_position_embeddings: 512 })).to.equal(512);
+    expect(of({ rope_scaling: { type: 'linear', factor: 4 } })).to.equal(8192);
+    expect(of({ rope_scaling: { type: 'dynamic', factor: 2 } })).to.equal(4096);
+    const yarn = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 1024 };
+    expect(of({ rope_parameters: yarn })).to.equal(4096);
+    expect(of({ rope_parameters: yarn, max_position_embeddings: 5000 })).to.equal(5000);
+  });
+
+  it('end where attention would reach back only so far', () => {
+    const mistral = { model_type: 'mistral', head_dim: 8 };
+    expect(of(mistral)).to.equal(4096);
+    expect(of({ ...mistral, sliding_window: null })).to.equal(131072);
+    expect(of({ ...mistral, sliding_window: 64, max_position_embeddings: 32 })).to.equal(32);
+    const qwen = { model_type: 'qwen2', sliding_window: 128 };
+    expect(of(qwen)).to.equal(32768);
+    expect(of({ ...qwen, use_sliding_window: true })).to.equal(32768);
+    expect(of({ ...qwen, use_sliding_window: true, max_window_layers: 1 })).to.equal(128);
+    const types = ['full_attention', 'sliding_attention'];
+    expect(of({ ...qwen, use_sliding_window: true, layer_types: types })).to.equal(128);
+  });
+
+  it('are no fewer than data.cutoffLength', async () => {
+    const folder = new TemporaryFolder();
+    try {
+      cpSync(fixture('mistral'), folder.path, { recursive: true });
+      const json = readFixture<Record<string, unknown>>('mistral', 'config.json');
+      folder.write('config.json', JSON.stringify({ ...json, sliding_window: 64 }));
+      const run = await compose({
+        model: { path: folder.path },
+        data: { sources: [{ path: RECORDS, format: 'alpaca' }], cutoffLength: 65, validationSize: 0 },
+        device: { name: 'portable' },
+        output: folder.join('run'),
+      });
+      await expectError(() => run.trainer.run(), 'MODEL_INVALID', 'data.cutoffLength is 65', '64 positions');
+    } finally {
+      folder.remove();
+    }
+  });
+});
+
 describe('the tokenizer of a Hugging Face folder, held to tokenizers', () => {
   it('yields the ids of every text, special tokens within it taken as characters', () =>
     withModel({ model: LLAMA }, ({ tokenizer }) => {
@@ -197,16 +298,32 @@ describe('the backbone llama refuses', () => {
 
   it('what config.json says and it cannot do, all of it in one error', async () => {
     change('config.json', {
-      rope_parameters: { rope_theta: 10000, rope_type: 'llama3', factor: 8 },
-      attention_bias: true,
+      rope_parameters: { rope_theta: 10000, rope_type: 'llama3', factor: 8, low_freq_factor: '1' },
       hidden_act: 'gelu',
+      partial_rotary_factor: 0.5,
+      attention_dropout: 0.1,
     });
-    await expectError(load, 'MODEL_INVALID', 'config.json', 'rope_type', 'llama3', 'attention_bias', 'gelu');
+    await expectError(
+      load,
+      'MODEL_INVALID',
+      'config.json',
+      /rope_parameters\.low_freq_factor: .*"1"/,
+      /rope_parameters\.high_freq_factor: .*undefined/,
+      /hidden_act: .*"gelu"/,
+      /partial_rotary_factor: .*0\.5/,
+      /attention_dropout: .*0\.1/,
+      'llama, mistral, qwen2, qwen3',
+    );
   });
 
-  it('rotary scaling as older files write it', async () => {
-    change('config.json', { rope_parameters: undefined, rope_scaling: { type: 'linear', factor: 2 } });
-    await expectError(load, 'MODEL_INVALID', 'rope_scaling', 'linear');
+  it('rotary scaling of another kind, or with a key that it does not know', async () => {
+    change('config.json', { rope_parameters: undefined, rope_scaling: { type: 'longrope', factor: 2 } });
+    await expectError(load, 'MODEL_INVALID', /rope_scaling\.rope_type: .*yarn, but got "longrope"/);
+    change('config.json', {
+      rope_scaling: undefined,
+      rope_parameters: { rope_type: 'default', rope_theta: 10000, mrope_section: [1, 1, 2] },
+    });
+    await expectError(load, 'MODEL_INVALID', 'rope_parameters', 'mrope_section');
   });
 
   it('tensors that are missing and tensors of another shape, in one error', async () => {

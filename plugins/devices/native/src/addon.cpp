@@ -452,6 +452,32 @@ napi_value embedding(const Args& args) {
   return nullptr;
 }
 
+/** (x, xColumns, xAt, rows, width, y, yColumns, yAt): columns xAt … of x become columns yAt … of y */
+napi_value copyColumns(const Args& args) {
+  const int64_t xColumns = args.integer(1), xAt = args.integer(2), rows = args.integer(3), width = args.integer(4);
+  const int64_t yColumns = args.integer(6), yAt = args.integer(7);
+  if (xAt < 0 || width < 0 || xAt + width > xColumns) args.fail(2, "is outside the columns");
+  if (yAt < 0 || yAt + width > yColumns) args.fail(7, "is outside the columns");
+  kernels->copyColumns(args.floats(0, rows * xColumns) + xAt, xColumns, rows, width,
+                       args.floats(5, rows * yColumns) + yAt, yColumns);
+  return nullptr;
+}
+
+/** (x, row, rows, columns, y) */
+napi_value addRow(const Args& args) {
+  const int64_t rows = args.integer(2), columns = args.integer(3);
+  kernels->addRow(args.floats(0, rows * columns), args.floats(1, columns), rows, columns,
+                  args.floats(4, rows * columns));
+  return nullptr;
+}
+
+/** (x, rows, columns, y) */
+napi_value columnSums(const Args& args) {
+  const int64_t rows = args.integer(1), columns = args.integer(2);
+  kernels->columnSums(args.floats(0, rows * columns), rows, columns, args.floats(3, columns));
+  return nullptr;
+}
+
 /** (a, b, size, y) */
 napi_value add(const Args& args) {
   const int64_t size = args.integer(2);
@@ -536,6 +562,9 @@ NAPI_MODULE_INIT() {
   EXPORT(rotary);
   EXPORT(dropout);
   EXPORT(embedding);
+  EXPORT(copyColumns);
+  EXPORT(addRow);
+  EXPORT(columnSums);
   EXPORT(add);
   EXPORT(scale);
   EXPORT(sumOfSquares);

@@ -125,6 +125,12 @@ struct Kernels {
   // ---- rows and elements
 
   void (*embedding)(const int32_t* ids, int64_t count, const Weight& w, float* y);
+  /** `width` numbers of each row, from rows of `xColumns` into rows of `yColumns`. */
+  void (*copyColumns)(const float* x, int64_t xColumns, int64_t rows, int64_t width, float* y, int64_t yColumns);
+  /** y [rows, columns] = x + row, to every row. */
+  void (*addRow)(const float* x, const float* row, int64_t rows, int64_t columns, float* y);
+  /** y [columns] = the sum of the rows of x. */
+  void (*columnSums)(const float* x, int64_t rows, int64_t columns, float* y);
   void (*add)(const float* a, const float* b, int64_t size, float* y);
   void (*scale)(const float* x, int64_t size, float factor, float* y);
   /** The sum of squares, in double. */

@@ -1,0 +1,87 @@
+import {
+  attention,
+  type Batch,
+  gelu,
+  layerNorm,
+  type Pass,
+  splitColumns,
+  type Tokenizer,
+  tf,
+} from '../../../core/index.js';
+import { CausalModel } from '../causal-model.js';
+import { alibiSlopes } from './alibi.js';
+import type { BloomConfig } from './config.js';
+import type { BloomLayer, BloomWeights, Norm } from './weights.js';
+
+/**
+ * BLOOM: layers of attention that knows positions by ALiBi alone, and a feed-forward with GELU, all with biases; the
+ * embedding is normalized. Its prompt is Alpaca's without a beginning-of-text token, as its tokenizer puts none. Source:
+ * arXiv 2211.05100; held to transformers' BloomForCausalLM in the tests.
+ */
+export class BloomModel extends CausalModel {
+  readonly #slopes: Float32Array;
+
+  constructor(
+    path: string,
+    tokenizer: Tokenizer,
+    private readonly config: BloomConfig,
+    private readonly weights: BloomWeights,
+  ) {
+    const sites = weights.layers.flatMap((layer) => [
+      layer.queryKeyValue,
+      layer.attentionOutput,
+      layer.up,
+      layer.down,
+    ]);
+    super({
+      backbone: 'bloom',
+      path,
+      tokenizer,
+      maxLength: config.maxPositions,
+      linears: [...sites, weights.output],
+      embeddings: [weights.embedding],
+      vectors: weights.vectors,
+      targetModules: ['query_key_value'],
+      output: weights.output,
+    });
+    this.#slopes = alibiSlopes(config.heads);
+  }
+
+  protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
+    const { embedding, embeddingNorm, layers, norm } = this.weights;
+    const { residualAfterNorm } = this.config;
+    const run = (input: tf.Tensor2D, layer: BloomLayer): tf.Tensor2D => {
+      const normed = this.#normalize(input, layer.inputNorm);
+      const attended = this.#attend(layer, normed, batch.offsets, pass);
+      const x = tf.add(residualAfterNorm ? normed : input, attended) as tf.Tensor2D;
+      const again = this.#normalize(x, layer.postAttentionNorm);
+      const forwarded = layer.down.forward(gelu(layer.up.forward(again, pass)), pass);
+      return tf.add(residualAfterNorm ? again : x, forwarded);
+    };
+    const embedded = tf.tidy(() => this.#normalize(embedding.forward(batch.inputIds), embeddingNorm));
+    const x = this.throughLayers(embedded, layers, run, pass);
+    return tf.tidy(() => this.#normalize(x, norm));
+  }
+
+  #normalize(x: tf.Tensor2D, { weight, bias }: Norm): tf.Tensor2D {
+    return layerNorm(x, weight, bias, this.config.normEpsilon);
+  }
+
+  /** `x` `[tokens, hidden]` -> the same shape. */
+  #attend(layer: BloomLayer, x: tf.Tensor2D, offsets: Int32Array, pass: Pass): tf.Tensor2D {
+    const { heads, headDim, hiddenSize } = this.config;
+    const tokens = x.shape[0];
+    const fused = layer.queryKeyValue.forward(x, pass);
+    const byHead = tf.reshape(fused, [tokens * heads, 3 * headDim]) as tf.Tensor2D;
+    const [q, k, v] = splitColumns(byHead, [headDim, headDim, headDim]).map(
+      (part) => tf.reshape(part, [tokens, heads, headDim]) as tf.Tensor3D,
+    );
+    const mixed = attention(q, k, v, {
+      scale: 1 / Math.sqrt(headDim),
+      offsets,
+      slopes: this.#slopes,
+      precisionOf: layer.queryKeyValue.weight,
+    });
+    return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, hiddenSize]), pass);
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * What every backbone must do, held to a fixture that test/fixtures/parity.py made with transformers and PEFT:
+ *
+ *     describeBackbone('bloom', { fixture: 'bloom' });
+ */
+
+import { readFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import { generate } from '../../core/generate.js';
+import { variableGradients } from '../../core/gradients.js';
+import type { InstructionExample, LanguageModel, StepEvent } from '../../core/index.js';
+import { parameterSizes } from '../../core/parameters.js';
+import { compose, floatsOf, readFixture, saveAdapter, withModel } from './compose.js';
+import { fixture, TemporaryFolder } from './files.js';
+import { expectClose } from './numbers.js';
+import {
+  AS_IT_IS,
+  DEVICES,
+  fingerprint,
+  IN_FP32,
+  lastLogitsOf,
+  logitsOf,
+  RECORDS,
+  readParity,
+  relativeDistance,
+  rowsOf,
+  type TestDevice,
+} from './parity.js';
+
+export interface BackboneFixture {
+  /** A folder of test/fixtures. */
+  readonly fixture: string;
+  /** Names of PyTorch's parameters that the backbone calls otherwise. */
+  readonly rename?: (parameter: string) => string;
+}
+
+/** The contract; `backbone` is the name that the model must tell. */
+export function describeBackbone(backbone: string, options: BackboneFixture): void {
+  const parity = readParity(options.fixture);
+  const rows = rowsOf(parity);
+  const model = { path: fixture(options.fixture) };
+  const adapter = { method: 'lora', init: fixture(options.fixture, 'adapter') };
+
+  describe(`the backbone ${backbone} on ${options.fixture}/, held to transformers and PEFT`, () => {
+    for (const { title, device, missing } of DEVICES) {
+      describe(`on ${title}`, () => {
+        before(function () {
+          if (missing === undefined) return;
+          console.log(`    skipped: ${missing}`);
+          this.skip();
+        });
+        const base = { model, device, quantizer: IN_FP32 };
+        describeNumbers(base);
+        describeQuantized({ model, device });
+        if (title !== 'portable, cpu') describeTraining(title, base);
+      });
+    }
+    describeTokens();
+    describeNames();
+  });
+
+  function describeNumbers(base: object): void {
+    it('yields the logits and the loss of rows of different length, together and each alone', () =>
+      withModel({ ...base }, (loaded) => {
+        const batch = loaded.collate(rows);
+        const wanted = floatsOf(parity.logits);
+        expectClose(logitsOf(loaded, batch), wanted, 1e-4, 'logits');
+        const alone = rows.flatMap((row) => [...logitsOf(loaded, loaded.collate([row]))]);
+        expectClose(alone, wanted, 1e-4, 'logits of each row alone');
+        const loss = tf.tidy(() => loaded.loss(batch, AS_IT_IS).dataSync()[0]);
+        expect(loss).to.be.closeTo(parity.loss, 1e-4 * parity.loss);
+        expectClose(lastLogitsOf(loaded, batch), endsOf(wanted), 1e-4, 'next logits');
+      }));
+
+    it('yields with an adapter what PEFT yields once it is merged, and every gradient of it', () =>
+      withModel({ ...base, adapter }, (loaded) => {
+        const batch = loaded.collate(rows);
+        const { loss, gradients, mergedLogits } = parity.adapted;
+        expectClose(lastLogitsOf(loaded, batch), floatsOf(mergedLogits), 1e-4, 'merged logits');
+        expect([...loaded.trainable.keys()].sort()).to.deep.equal(Object.keys(gradients).sort());
+        for (const checkpointing of [false, true]) {
+          const found = gradientsOf(loaded, checkpointing);
+          expect(found.loss).to.be.closeTo(loss, 1e-4 * loss);
+          for (const [name, gradient] of found.gradients) {
+            expect(relativeDistance(gradient, floatsOf(gradients[name])), name).to.be.below(1e-3);
+          }
+        }
+      }));
+
+    it('yields the gradient of every parameter where all are trained', () =>
+      withModel({ ...base, quantizer: 'none', adapter: { method: 'full' } }, (loaded) => {
+        const renamed = Object.entries(parity.gradients).map(
+          ([name, value]) => [options.rename?.(name) ?? name, value] as const,
+        );
+        const wanted = Object.fromEntries(renamed);
+        const { gradients } = gradientsOf(loaded, false);
+        expect([...gradients.keys()].sort()).to.deep.equal(Object.keys(wanted).sort());
+        for (const [name, gradient] of gradients) {
+          const [norm, product] = fingerprint(gradient);
+          const margin = 1e-3 * wanted[name][0] + 1e-5;
+          expect(norm, `norm of ${name}`).to.be.closeTo(wanted[name][0], margin);
+          expect(product, `direction of ${name}`).to.be.closeTo(wanted[name][1], margin);
+        }
+      }));
+  }
+
+  function describeQuantized(base: object): void {
+    for (const [name, settings] of [
+      ['int8', {}],
+      ['nf4', { doubleQuantization: false }],
+    ] as const) {
+      it(`yields with ${name} what the decoded weights yield`, () =>
+        withModel({ ...base, quantizer: { name, compute: 'fp32', ...settings } }, (loaded) => {
+          const last = lastLogitsOf(loaded, loaded.collate(rows));
+          expectClose(last, floatsOf(parity.quantized[name]), 1e-4, 'logits');
+          expect(relativeDistance(last, endsOf(floatsOf(parity.logits))), 'something is lost').to.be.above(
+            1e-4,
+          );
+        }));
+    }
+  }
+
+  function describeTraining(title: TestDevice['title'], base: object): void {
+    it("takes twenty optimizer steps at PEFT's losses", async function () {
+      this.timeout(300_000);
+      const folder = new TemporaryFolder();
+      try {
+        const run = await compose({
+          ...base,
+          adapter,
+          data: {
+            sources: [{ path: RECORDS, format: 'alpaca' }],
+            cutoffLength: 512,
+            shuffle: false,
+            validationSize: 0,
+          },
+          train: parity.training.options,
+          output: folder.join('run'),
+        });
+        const result = await run.trainer.run();
+        expect(title).to.contain(result.device?.name);
+        const done = run.events.filter((event): event is StepEvent => event.type === 'step');
+        expect(done).to.have.lengthOf(parity.training.steps.length).and.to.have.lengthOf(20);
+        for (const [i, { loss, gradNorm }] of parity.training.steps.entries()) {
+          expect(done[i].loss, `loss of step ${i + 1}`).to.be.closeTo(loss, 1e-3 * loss);
+          expect(done[i].gradNorm, `norm of step ${i + 1}`).to.be.closeTo(gradNorm, 1e-2 * gradNorm);
+        }
+      } finally {
+        folder.remove();
+      }
+    });
+  }
+
+  function describeTokens(): void {
+    it('encodes records and prompts as the reference does', () =>
+      withModel({ model }, (loaded) => {
+        const records = readFixture<InstructionExample[]>('llama', 'train.json');
+        for (const [i, { inputIds, labels }] of parity.encoded.entries()) {
+          const encoded = loaded.encode(records[i], 512);
+          expect([...encoded.inputIds]).to.deep.equal(inputIds);
+          expect([...encoded.labels]).to.deep.equal(labels);
+        }
+        expect(loaded.encodePrompt(records[0])).to.deep.equal(parity.prompt);
+      }));
+
+    it('continues greedily as transformers does, with the adapter and without', async () => {
+      await withModel({ model }, (loaded) => continues(loaded, parity.greedy));
+      await withModel({ model, adapter }, (loaded) => continues(loaded, parity.adapted.greedy));
+    });
+  }
+
+  function describeNames(): void {
+    it('tells its name and its size, and has one output layer', () =>
+      withModel({ model }, (loaded) => {
+        expect(loaded.backbone).to.equal(backbone);
+        const sizes = [...parameterSizes(loaded).values()];
+        expect(sizes.reduce((total, size) => total + size)).to.equal(parity.parameters);
+        expect(loaded.linears.filter((site) => site.isOutput)).to.have.lengthOf(1);
+      }));
+
+    it('adapts the modules that PEFT does where the configuration names none, and saves them as PEFT does', () =>
+      withModel({ model, adapter: { method: 'lora', r: 4 } }, async (loaded, run) => {
+        const folder = new TemporaryFolder();
+        try {
+          await saveAdapter(run, loaded, folder.path);
+          const [ours, theirs] = [folder.path, adapter.init].map((at) => ({
+            tensors: headerOf(`${at}/adapter_model.safetensors`),
+            targets: JSON.parse(readFileSync(`${at}/adapter_config.json`, 'utf8')).target_modules,
+          }));
+          expect(ours).to.deep.equal(theirs);
+        } finally {
+          folder.remove();
+        }
+      }));
+  }
+
+  /** Of the logits of all tokens those at the rows' ends. */
+  function endsOf(logits: Float32Array): number[] {
+    let end = 0;
+    return rows.flatMap(({ inputIds }) => {
+      end += inputIds.length;
+      return [...logits.subarray((end - 1) * parity.vocabulary, end * parity.vocabulary)];
+    });
+  }
+
+  function gradientsOf(
+    loaded: LanguageModel,
+    checkpointing: boolean,
+  ): { loss: number; gradients: Map<string, Float32Array> } {
+    const pass = { ...AS_IT_IS, training: true, checkpointing };
+    const batch = loaded.collate(rows);
+    const { loss, gradients } = variableGradients(() => loaded.loss(batch, pass), loaded.trainable);
+    const numbers = [...gradients].map(
+      ([name, tensor]) => [name, tensor.dataSync().slice() as Float32Array] as const,
+    );
+    const value = loss.dataSync()[0];
+    tf.dispose([loss, ...gradients.values()]);
+    return { loss: value, gradients: new Map(numbers) };
+  }
+}
+
+async function continues(model: LanguageModel, wanted: readonly number[]): Promise<void> {
+  const options = { maxNewTokens: wanted.length, temperature: 0, topP: 1, topK: 0, seed: 0 };
+  const prompt = readFixture<InstructionExample[]>('llama', 'train.json')[0];
+  const answer = await generate(model, prompt, { ...options, repetitionPenalty: 1 });
+  expect(answer.text).to.equal(model.tokenizer.decode(wanted).trim());
+  expect(answer.tokens).to.equal(wanted.filter((id) => id !== model.tokenizer.eosId).length);
+}
+
+/** The names, shapes and types in a safetensors file, by its header alone. */
+function headerOf(file: string): Record<string, { shape: number[]; dtype: string }> {
+  const bytes = readFileSync(file);
+  const length = Number(bytes.readBigUInt64LE(0));
+  const { __metadata__, ...tensors } = JSON.parse(bytes.toString('utf8', 8, 8 + length));
+  return Object.fromEntries(
+    Object.entries(tensors as Record<string, { shape: number[]; dtype: string }>).map(
+      ([name, { shape, dtype }]) => [name, { shape, dtype }],
+    ),
+  );
+}
