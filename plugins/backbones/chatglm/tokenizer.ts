@@ -1,0 +1,41 @@
+import { EvolveError, type ModelRequest, type Tokenizer } from '../../../core/index.js';
+import { loadTokenizer } from '../tokenizer.js';
+import type { ChatGlmConfig } from './config.js';
+
+interface TokenizerJson {
+  readonly added_tokens?: readonly { id: number; content: string }[];
+}
+
+/** The tokenizer of a ChatGLM-6B. Its markers stand behind the prompt, so that no text begins with a token of its own. */
+export async function loadChatGlmTokenizer(request: ModelRequest, config: ChatGlmConfig): Promise<Tokenizer> {
+  const tokenizer = await loadTokenizer(request);
+  const { mask, gmask, start } = config.markers;
+  const expected = { '[MASK]': mask, '[gMASK]': gmask, '<sop>': start, '<eop>': config.endId };
+  for (const [content, id] of Object.entries(expected)) {
+    const found = await addedToken(request, content);
+    if (found === undefined || found === id) continue;
+    const message = `${request.path}: ${content} is ${found} in tokenizer.json, but ${id} by config.json`;
+    throw new EvolveError('MODEL_INVALID', message, 'Both files must be of one model.');
+  }
+  return { ...tokenizer, bosId: null, eosId: config.endId };
+}
+
+/** The tokenizer of a ChatGLM2 or ChatGLM3, and the tokens with which every text begins: `[gMASK]` and `sop`. */
+export async function loadChatGlm2Tokenizer(
+  request: ModelRequest,
+): Promise<{ tokenizer: Tokenizer; start: number[] }> {
+  const tokenizer = await loadTokenizer(request);
+  const gmask = await addedToken(request, '[gMASK]');
+  const start = (await addedToken(request, 'sop')) ?? (await addedToken(request, '<sop>'));
+  if (gmask === undefined || start === undefined) {
+    const missing = gmask === undefined ? '[gMASK]' : 'sop';
+    const message = `${request.path}: tokenizer.json has no token ${missing}`;
+    throw new EvolveError('MODEL_INVALID', message, "Get the files of the model's tokenizer again.");
+  }
+  return { tokenizer: { ...tokenizer, bosId: null }, start: [gmask, start] };
+}
+
+async function addedToken(request: ModelRequest, content: string): Promise<number | undefined> {
+  const json = (await request.readJson('tokenizer.json')) as TokenizerJson | undefined;
+  return json?.added_tokens?.find((token) => token.content === content)?.id;
+}
