@@ -57,4 +57,22 @@ describe('configs/', () => {
       });
     });
   }
+
+  it("full/chatglm-6b-alpaca-belle-cot.yaml has the settings of Alpaca-CoT's command", async () => {
+    const file = path.join(ROOT, 'configs', 'full', 'chatglm-6b-alpaca-belle-cot.yaml');
+    const { config } = await loadConfig(file);
+    expect(config.model.path).to.equal('THUDM/chatglm-6b');
+    expect(config.quantizer).to.deep.equal({ name: 'none' });
+    const lora = { method: 'lora', r: 32, alpha: 32, dropout: 0.1, targetModules: ['query_key_value'] };
+    expect(config.adapter).to.deep.equal(lora);
+    expect(config.data.sources).to.deep.equal(['alpaca-belle-cot']);
+    expect(config.data).to.include({ edition: 'full', cutoffLength: 512, validationSize: 2000 });
+    expect(config.train).to.include({
+      perDeviceBatchSize: 2,
+      gradientAccumulationSteps: 32,
+      epochs: 1,
+      learningRate: 2e-5,
+      warmupSteps: 100,
+    });
+  });
 });

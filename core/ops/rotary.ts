@@ -9,9 +9,10 @@ export interface RotaryAngles {
 
 /**
  * Which elements of a head are paired: `half` element i with i + headDim/2; `twoDimensional` the same within each half
- * of the head, of which the first is turned by the first headDim/4 angles, the second by the others.
+ * of the head, of which the first is turned by the first headDim/4 angles, the second by the others; `interleaved`
+ * element 2i with 2i + 1.
  */
-export type RotaryForm = 'half' | 'twoDimensional';
+export type RotaryForm = 'half' | 'twoDimensional' | 'interleaved';
 
 /** `theta^(−2i / dim)` for i = 0 … dim/2 − 1: the frequencies of the original rotary embedding of `dim` elements. */
 export function rotaryFrequencies(dim: number, theta: number): Float64Array {
@@ -60,16 +61,17 @@ function anglesOf(positions: readonly Int32Array[], frequencies: Float64Array, s
 }
 
 /**
- * Rotary position embedding: the elements of a head are paired (with none of them neighbours), and each pair turned
- * by an angle of the token's. Kernel: `Rotary`. Source: RoFormer (arXiv 2104.09864); the pairings are those of
- * transformers' LLaMA (`half`) and of ChatGLM-6B (`twoDimensional`).
+ * Rotary position embedding: the elements of a head are paired, and each pair turned by an angle of the token's. A
+ * frequency of 0 leaves a pair as it is. Kernel: `Rotary`; it gets the number of `parts` of a head, within each of
+ * which element i is paired with i + part/2. Source: RoFormer (arXiv 2104.09864); the pairings are those
+ * of transformers' LLaMA (`half`), of ChatGLM-6B (`twoDimensional`) and of the paper (`interleaved`).
  *
  * @param x `[tokens, heads, headDim]`
  * @throws RangeError where the angles do not fit x
  */
 export function rotary(x: tf.Tensor3D, angles: RotaryAngles, form: RotaryForm = 'half'): tf.Tensor3D {
   const { cos, sin } = angles;
-  const [tokens, , headDim] = x.shape;
+  const [tokens, heads, headDim] = x.shape;
   for (const { shape } of [cos, sin]) {
     if (shape[0] === tokens && 2 * shape[1] === headDim) continue;
     throw new RangeError(`rotary: angles [${shape}] do not fit x [${x.shape}]`);
@@ -77,23 +79,12 @@ export function rotary(x: tf.Tensor3D, angles: RotaryAngles, form: RotaryForm = 
   if (form === 'twoDimensional' && headDim % 4 !== 0) {
     throw new RangeError(`rotary: a head of ${headDim} does not divide into two halves of pairs`);
   }
-  return dispatch('Rotary', { x, cos, sin }, { form }, () => {
-    if (form === 'half') return turned(x, cos, sin);
-    const halves = tf.split<tf.Tensor3D>(x, 2, 2);
-    const [cosines, sines] = [cos, sin].map((list) => tf.split<tf.Tensor2D>(list, 2, 1));
-    return tf.concat(
-      halves.map((half, i) => turned(half, cosines[i], sines[i])),
-      2,
-    );
+  const parts = { half: 1, twoDimensional: 2, interleaved: headDim / 2 }[form];
+  return dispatch('Rotary', { x, cos, sin }, { parts }, () => {
+    const divided = tf.reshape(x, [tokens, heads, parts, headDim / parts]);
+    const [first, second] = tf.split(divided, 2, 3);
+    const [c, s] = [cos, sin].map((list) => tf.reshape(list, [tokens, 1, parts, headDim / parts / 2]));
+    const turned = [tf.sub(tf.mul(first, c), tf.mul(second, s)), tf.add(tf.mul(second, c), tf.mul(first, s))];
+    return tf.reshape(tf.concat(turned, 3), [tokens, heads, headDim]);
   });
-}
-
-/** The half form, for any number of elements. */
-function turned(x: tf.Tensor3D, cos: tf.Tensor2D, sin: tf.Tensor2D): tf.Tensor3D {
-  const [first, second] = tf.split<tf.Tensor3D>(x, 2, 2);
-  const [c, s] = [cos, sin].map((angles) => tf.expandDims(angles, 1));
-  return tf.concat(
-    [tf.sub(tf.mul(first, c), tf.mul(second, s)), tf.add(tf.mul(second, c), tf.mul(first, s))],
-    2,
-  ) as tf.Tensor3D;
 }

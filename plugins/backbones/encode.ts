@@ -19,26 +19,26 @@ export function encodeExample(tokenizer: Tokenizer, example: Example, cutoffLeng
     const inputIds = Int32Array.from(ids.slice(0, cutoffLength));
     return { inputIds, labels: inputIds.slice() };
   }
-  const promptIds = encodePrompt(tokenizer, example);
-  const answerIds = encodeAnswer(tokenizer, promptIds, alpacaPrompt(example), ` ${example.output} `);
-  const inputIds = Int32Array.from([...promptIds, ...answerIds, tokenizer.eosId].slice(0, cutoffLength));
-  const labels = inputIds.slice().fill(IGNORED, 0, promptIds.length);
-  return { inputIds, labels };
+  const [promptIds, answerIds] = encodeTurns(tokenizer, example, ` ${example.output} `);
+  const unlabelled = [...startOf(tokenizer), ...promptIds];
+  const inputIds = Int32Array.from([...unlabelled, ...answerIds, tokenizer.eosId].slice(0, cutoffLength));
+  return { inputIds, labels: inputIds.slice().fill(IGNORED, 0, unlabelled.length) };
 }
 
-/** The tokens of `answer` behind the prompt: those of both as one text, unless a token spans the border. */
-function encodeAnswer(
-  tokenizer: Tokenizer,
-  promptIds: readonly number[],
-  prompt: string,
-  answer: string,
-): number[] {
-  const joint = [...startOf(tokenizer), ...tokenizer.encode(prompt + answer)];
-  if (promptIds.every((id, i) => joint[i] === id)) return joint.slice(promptIds.length);
+/**
+ * The tokens of a prompt, and those of the answer behind it: what the tokenizer makes of both as one text, unless a
+ * token spans the border.
+ */
+export function encodeTurns(tokenizer: Tokenizer, prompt: Prompt, answer: string): [number[], number[]] {
+  const text = alpacaPrompt(prompt);
+  const promptIds = tokenizer.encode(text);
+  const joint = tokenizer.encode(text + answer);
+  if (promptIds.every((id, i) => joint[i] === id)) return [promptIds, joint.slice(promptIds.length)];
   // Tokenized apart. Tokenizers of SentencePiece's kind begin every text with a space of their own, which then is the
   // answer's: of the two ways the one that reads as it should is right.
-  const ways = [answer, answer.trimStart()].map((text) => tokenizer.encode(text));
-  return ways.find((ids) => tokenizer.decode([...promptIds, ...ids]) === prompt + answer) ?? ways[0];
+  const ways = [answer, answer.trimStart()].map((apart) => tokenizer.encode(apart));
+  const answerIds = ways.find((ids) => tokenizer.decode([...promptIds, ...ids]) === text + answer) ?? ways[0];
+  return [promptIds, answerIds];
 }
 
 function startOf(tokenizer: Tokenizer): number[] {

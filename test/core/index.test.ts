@@ -70,6 +70,7 @@ describe('the public face', () => {
         'concatenate',
         'encodeExample',
         'encodePrompt',
+        'encodeTurns',
         'loadTokenizer',
       ].sort(),
     );

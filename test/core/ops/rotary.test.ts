@@ -89,6 +89,38 @@ describe('rotary', () => {
       });
     });
 
+    describe('interleaved', () => {
+      const POSITIONS = Int32Array.of(5, 0, 3);
+      const turnPairs = (x: tf.Tensor, frequencies: Float64Array) =>
+        rotary(x as tf.Tensor3D, rotaryAngles(POSITIONS, frequencies), 'interleaved');
+
+      it('turns neighbours as the half form turns elements half a head apart', () => {
+        tf.tidy(() => {
+          const x = randomTensor<tf.Rank.R3>([3, 2, 8], 1);
+          const apart = tf.reshape(tf.transpose(tf.reshape(x, [3, 2, 4, 2]), [0, 1, 3, 2]), [3, 2, 8]);
+          const turned = reference(apart.dataSync(), POSITIONS, 2, 8);
+          const back = tf.transpose(tf.tensor4d([...turned], [3, 2, 2, 4]), [0, 1, 3, 2]);
+          expectClose(turnPairs(x, rotaryFrequencies(8, THETA)).dataSync(), back.dataSync(), 1e-5);
+        });
+      });
+
+      it('leaves pairs whose frequency is 0 as they are', () => {
+        tf.tidy(() => {
+          const x = randomTensor<tf.Rank.R3>([3, 2, 8], 1);
+          const y = turnPairs(x, Float64Array.of(1, 0.1, 0, 0));
+          const rest = (tensor: tf.Tensor3D) => tf.slice(tensor, [0, 0, 4], [3, 2, 4]).dataSync();
+          expect(rest(y)).to.deep.equal(rest(x));
+          expect(y.dataSync()).not.to.deep.equal(x.dataSync());
+        });
+      });
+
+      it('has the gradient of x', () => {
+        tf.tidy(() =>
+          checkGradient((x) => turnPairs(x, Float64Array.of(1, 0.1, 0)), [randomTensor([3, 2, 6], 1)]),
+        );
+      });
+    });
+
     describe('in two dimensions', () => {
       const turn2 = (x: tf.Tensor, first: number[], second: number[]) => {
         const frequencies = rotaryFrequencies((x.shape[2] as number) / 2, THETA);

@@ -31,14 +31,14 @@ function turned(form: RotaryForm, x: tf.Tensor): tf.Tensor {
   const positions = (seed: number) => new Random(seed).permutation(tokens);
   const frequencies = (count: number) => Float64Array.from({ length: count }, (_, i) => 0.7 ** i);
   const angles =
-    form === 'half'
-      ? rotaryAngles(positions(1), frequencies(headDim / 2))
-      : twoDimensionalRotaryAngles(positions(1), positions(2), frequencies(headDim / 4));
+    form === 'twoDimensional'
+      ? twoDimensionalRotaryAngles(positions(1), positions(2), frequencies(headDim / 4))
+      : rotaryAngles(positions(1), frequencies(headDim / 2));
   return rotary(x as tf.Tensor3D, angles, form);
 }
 
 describeNative('native rotary embedding', () => {
-  for (const form of ['half', 'twoDimensional'] as const) {
+  for (const form of ['half', 'twoDimensional', 'interleaved'] as const) {
     for (const shape of SHAPES) {
       it(`${form}, [${shape}]`, () =>
         expectReference(TOLERANCE, () =>

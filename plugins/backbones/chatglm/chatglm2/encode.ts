@@ -1,0 +1,37 @@
+import {
+  type EncodedExample,
+  type Example,
+  IGNORED,
+  type Prompt,
+  type Tokenizer,
+} from '../../../../core/index.js';
+import { encodeTurns } from '../../encode.js';
+import { alpacaPrompt } from '../../prompt.js';
+
+/** `[gMASK]` and `sop`, with which every text begins, and the prompt. */
+export function encodeChatGlm2Prompt(
+  tokenizer: Tokenizer,
+  prompt: Prompt,
+  start: readonly number[],
+): number[] {
+  return [...start, ...tokenizer.encode(alpacaPrompt(prompt))];
+}
+
+/**
+ * `[gMASK]`, `sop`, prompt, a space, the output, the end token, as Alpaca-CoT trains it; cut at `cutoffLength` tokens.
+ * Only what follows the prompt has labels; of a text for pretraining all of it.
+ */
+export function encodeChatGlm2Example(
+  tokenizer: Tokenizer,
+  example: Example,
+  start: readonly number[],
+  cutoffLength: number,
+): EncodedExample {
+  const [promptIds, answerIds] =
+    'text' in example
+      ? [[], tokenizer.encode(example.text)]
+      : encodeTurns(tokenizer, example, ` ${example.output}`);
+  const unlabelled = [...start, ...promptIds];
+  const inputIds = Int32Array.from([...unlabelled, ...answerIds, tokenizer.eosId].slice(0, cutoffLength));
+  return { inputIds, labels: inputIds.slice().fill(IGNORED, 0, unlabelled.length) };
+}

@@ -1,0 +1,109 @@
+import {
+  attention,
+  type Batch,
+  type EncodedExample,
+  type Example,
+  type Pass,
+  type Prompt,
+  type RotaryAngles,
+  rmsNorm,
+  rotary,
+  rotaryAngles,
+  rotaryFrequencies,
+  splitColumns,
+  swiglu,
+  type Tokenizer,
+  tf,
+} from '../../../../core/index.js';
+import { CausalModel } from '../../causal-model.js';
+import type { ChatGlm2Config } from './config.js';
+import { encodeChatGlm2Example, encodeChatGlm2Prompt } from './encode.js';
+import type { ChatGlm2Layer, ChatGlm2Weights } from './weights.js';
+
+/**
+ * ChatGLM2 and ChatGLM3: causal pre-norm layers of attention with few key-value heads and a SwiGLU feed-forward, their
+ * projections fused; neighbours in the first half of a head are turned by their position, the second half stays. Held
+ * in the tests to a reference of the model's own code.
+ */
+export class ChatGlm2Model extends CausalModel {
+  readonly #frequencies: Float64Array;
+
+  /** @param start `[gMASK]` and `sop`, with which every text begins */
+  constructor(
+    path: string,
+    tokenizer: Tokenizer,
+    private readonly config: ChatGlm2Config,
+    private readonly weights: ChatGlm2Weights,
+    private readonly start: readonly number[],
+  ) {
+    const sites = weights.layers.flatMap((layer) => [
+      layer.queryKeyValue,
+      layer.attentionOutput,
+      layer.gateAndUp,
+      layer.down,
+    ]);
+    super({
+      backbone: 'chatglm',
+      path,
+      tokenizer,
+      maxLength: config.maxPositions,
+      linears: [...sites, weights.output],
+      embeddings: [weights.embedding],
+      vectors: weights.vectors,
+      targetModules: ['query_key_value'],
+      output: weights.output,
+    });
+    // The pairs of the second half have the frequency 0.
+    this.#frequencies = new Float64Array(config.headDim / 2);
+    const turned = rotaryFrequencies(config.headDim / 2, config.ropeBase);
+    this.#frequencies.set(turned.map((frequency) => frequency / config.positionScale));
+  }
+
+  override encode(example: Example, cutoffLength: number): EncodedExample {
+    return encodeChatGlm2Example(this.tokenizer, example, this.start, cutoffLength);
+  }
+
+  override encodePrompt(prompt: Prompt): number[] {
+    return encodeChatGlm2Prompt(this.tokenizer, prompt, this.start);
+  }
+
+  protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
+    const { embedding, layers, norm } = this.weights;
+    const { normEpsilon, ffnSize, residualAfterNorm } = this.config;
+    const angles = rotaryAngles(batch.positions, this.#frequencies);
+    const run = (input: tf.Tensor2D, layer: ChatGlm2Layer): tf.Tensor2D => {
+      const x = rmsNorm(input, layer.inputNorm, normEpsilon);
+      const attended = this.#attend(layer, x, angles, batch.offsets, pass);
+      const between = tf.add(residualAfterNorm ? x : input, attended) as tf.Tensor2D;
+      const y = rmsNorm(between, layer.postAttentionNorm, normEpsilon);
+      const [gate, up] = splitColumns(layer.gateAndUp.forward(y, pass), [ffnSize, ffnSize]);
+      return tf.add(residualAfterNorm ? y : between, layer.down.forward(swiglu(gate, up), pass));
+    };
+    const x = this.throughLayers(embedding.forward(batch.inputIds), layers, run, pass);
+    return tf.tidy(() => rmsNorm(x, norm, normEpsilon));
+  }
+
+  /** `x` `[tokens, hidden]` -> the same shape. */
+  #attend(
+    layer: ChatGlm2Layer,
+    x: tf.Tensor2D,
+    angles: RotaryAngles,
+    offsets: Int32Array,
+    pass: Pass,
+  ): tf.Tensor2D {
+    const { heads, kvHeads, headDim, fusedGroups } = this.config;
+    const tokens = x.shape[0];
+    const widths = [heads, kvHeads, kvHeads].map((count) => (count * headDim) / fusedGroups);
+    const fused = layer.queryKeyValue.forward(x, pass);
+    const ofGroups = tf.reshape(fused, [tokens * fusedGroups, fused.shape[1] / fusedGroups]) as tf.Tensor2D;
+    const [query, key, value] = splitColumns(ofGroups, widths).map(
+      (part) => tf.reshape(part, [tokens, part.size / (tokens * headDim), headDim]) as tf.Tensor3D,
+    );
+    const mixed = attention(rotary(query, angles, 'interleaved'), rotary(key, angles, 'interleaved'), value, {
+      scale: 1 / Math.sqrt(headDim),
+      offsets,
+      precisionOf: layer.queryKeyValue.weight,
+    });
+    return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, heads * headDim]), pass);
+  }
+}

@@ -1,0 +1,123 @@
+import {
+  attention,
+  type Batch,
+  type EncodedExample,
+  type Example,
+  gelu,
+  layerNorm,
+  type Pass,
+  type Prompt,
+  type RotaryAngles,
+  rotary,
+  rotaryFrequencies,
+  splitColumns,
+  type Tokenizer,
+  tf,
+  twoDimensionalRotaryAngles,
+} from '../../../core/index.js';
+import { CausalModel } from '../causal-model.js';
+import type { ChatGlmConfig } from './config.js';
+import { encodeChatGlmExample, encodeChatGlmPrompt } from './encode.js';
+import { prefixPositions } from './positions.js';
+import type { ChatGlmLayer, ChatGlmWeights, LayerNormWeights } from './weights.js';
+
+/** Where each token stands, and what each may attend to: the same for all layers. */
+interface Surroundings {
+  readonly angles: RotaryAngles;
+  readonly offsets: Int32Array;
+  readonly prefixes: Int32Array;
+}
+
+/**
+ * ChatGLM-6B: a context that sees itself both ways, then an answer from left to right; rotary positions of two
+ * dimensions; layers whose residual is the normalized input times sqrt(2 · layers). Its implementation divides queries
+ * by the layer's number and multiplies scores by it again, to stay within the range of fp16: in fp32 that is nothing.
+ * Source: GLM (arXiv 2103.10360, 2210.02414) and the model's own code; held to a reference of it in the tests.
+ */
+export class ChatGlmModel extends CausalModel {
+  readonly #frequencies: Float64Array;
+  readonly #alpha: number;
+
+  /** @param seed settles where texts for pretraining are cut */
+  constructor(
+    path: string,
+    tokenizer: Tokenizer,
+    private readonly config: ChatGlmConfig,
+    private readonly weights: ChatGlmWeights,
+    private readonly seed: number,
+  ) {
+    const sites = weights.layers.flatMap((layer) => [
+      layer.queryKeyValue,
+      layer.attentionOutput,
+      layer.up,
+      layer.down,
+    ]);
+    super({
+      backbone: 'chatglm',
+      path,
+      tokenizer,
+      maxLength: config.maxPositions,
+      linears: [...sites, weights.output],
+      embeddings: [weights.embedding],
+      vectors: weights.vectors,
+      targetModules: ['query_key_value'],
+      output: weights.output,
+    });
+    this.#frequencies = rotaryFrequencies(config.headDim / 2, 10_000);
+    this.#alpha = Math.sqrt(2 * config.layers);
+  }
+
+  override encode(example: Example, cutoffLength: number): EncodedExample {
+    return encodeChatGlmExample(this.tokenizer, example, this.config.markers, cutoffLength, this.seed);
+  }
+
+  override encodePrompt(prompt: Prompt): number[] {
+    return encodeChatGlmPrompt(this.tokenizer, prompt, this.config.markers);
+  }
+
+  protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
+    const { embedding, layers, norm } = this.weights;
+    const { positions, blockPositions, prefixes } = prefixPositions(batch, this.config.markers);
+    const angles = twoDimensionalRotaryAngles(positions, blockPositions, this.#frequencies);
+    const around: Surroundings = { angles, offsets: batch.offsets, prefixes };
+    const run = (input: tf.Tensor2D, layer: ChatGlmLayer): tf.Tensor2D => {
+      const x = this.#norm(input, layer.inputNorm);
+      const attended = this.#residual(x, this.#attend(layer, x, around, pass));
+      const y = this.#norm(attended, layer.postAttentionNorm);
+      return this.#residual(y, layer.down.forward(gelu(layer.up.forward(y, pass)), pass));
+    };
+    const x = this.throughLayers(embedding.forward(batch.inputIds), layers, run, pass);
+    return tf.tidy(() => this.#norm(x, norm));
+  }
+
+  #norm(x: tf.Tensor2D, { weight, bias }: LayerNormWeights): tf.Tensor2D {
+    return layerNorm(x, weight, bias, this.config.normEpsilon);
+  }
+
+  #residual(x: tf.Tensor2D, change: tf.Tensor2D): tf.Tensor2D {
+    return tf.add(tf.mul(x, this.#alpha), change);
+  }
+
+  /** `x` `[tokens, hidden]` -> the same shape. */
+  #attend(
+    layer: ChatGlmLayer,
+    x: tf.Tensor2D,
+    { angles, offsets, prefixes }: Surroundings,
+    pass: Pass,
+  ): tf.Tensor2D {
+    const { heads, headDim, hiddenSize } = this.config;
+    const tokens = x.shape[0];
+    const fused = layer.queryKeyValue.forward(x, pass);
+    const ofHeads = tf.reshape(fused, [tokens * heads, 3 * headDim]) as tf.Tensor2D;
+    const [query, key, value] = splitColumns(ofHeads, [headDim, headDim, headDim]).map(
+      (part) => tf.reshape(part, [tokens, heads, headDim]) as tf.Tensor3D,
+    );
+    const mixed = attention(
+      rotary(query, angles, 'twoDimensional'),
+      rotary(key, angles, 'twoDimensional'),
+      value,
+      { scale: 1 / Math.sqrt(headDim), offsets, prefixes, precisionOf: layer.queryKeyValue.weight },
+    );
+    return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, hiddenSize]), pass);
+  }
+}
