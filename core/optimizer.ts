@@ -16,6 +16,8 @@ export interface Schedule {
   readonly scheduler: 'linear' | 'cosine';
   /** The highest rate. */
   readonly learningRate: number;
+  /** Where its decay ends. */
+  readonly minLearningRate: number;
   readonly warmupSteps: number;
 }
 
@@ -23,15 +25,16 @@ export interface Schedule {
 const EPSILON = 1e-8;
 
 /**
- * The learning rate of update `step` (from 0): rises linearly over `warmupSteps`, then falls to 0 at `totalSteps`,
- * linearly or as half a cosine wave. Source: transformers' get_linear_schedule_with_warmup and
- * get_cosine_schedule_with_warmup, whose first update with warm-up has the rate 0 too.
+ * The learning rate of update `step` (from 0): rises linearly over `warmupSteps`, then falls to `minLearningRate` at
+ * `totalSteps`, linearly or as half a cosine wave. Source: transformers' get_linear_schedule_with_warmup and
+ * get_cosine_with_min_lr_schedule_with_warmup, whose first update with warm-up has the rate 0 too.
  */
 export function learningRateAt(step: number, schedule: Schedule, totalSteps: number): number {
-  const { scheduler, learningRate, warmupSteps } = schedule;
+  const { scheduler, learningRate, minLearningRate, warmupSteps } = schedule;
   if (step < warmupSteps) return (learningRate * step) / warmupSteps;
   const left = Math.max(0, (totalSteps - step) / Math.max(1, totalSteps - warmupSteps));
-  return learningRate * (scheduler === 'linear' ? left : (1 - Math.cos(Math.PI * left)) / 2);
+  const decay = scheduler === 'linear' ? left : (1 - Math.cos(Math.PI * left)) / 2;
+  return minLearningRate + (learningRate - minLearningRate) * decay;
 }
 
 export class Optimizer {

@@ -54,6 +54,7 @@ export const configSchema = z.strictObject({
       /** Optimizer steps; takes precedence over epochs. */
       maxSteps: count.optional(),
       learningRate: z.number().positive().default(3e-4),
+      minLearningRate: z.number().nonnegative().default(0),
       warmupSteps: z.number().int().nonnegative().default(100),
       scheduler: z.enum(['linear', 'cosine']).default('linear'),
       weightDecay: z.number().nonnegative().default(0),
@@ -64,6 +65,11 @@ export const configSchema = z.strictObject({
       logEvery: count.default(1),
       evalEvery: count.default(200),
       saveEvery: count.default(200),
+    })
+    .superRefine(({ learningRate, minLearningRate: input }, context) => {
+      if (input <= learningRate) return;
+      const message = `expected at most learningRate, ${learningRate}`;
+      context.addIssue({ code: 'custom', path: ['minLearningRate'], message, input });
     })
     .prefault({}),
   device: named.default({ name: 'auto' }),

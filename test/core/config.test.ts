@@ -122,6 +122,16 @@ describe('loadConfig', () => {
       ]);
     });
 
+    it('has the learning rate end where it has been', async () => {
+      const text = `${MINIMAL}train:\n  learningRate: 1e-3\n  minLearningRate: 0.01\n`;
+      expect(await faultsOf(text)).to.deep.equal([
+        ':7:3: train.minLearningRate: expected at most learningRate, 0.001, but got 0.01',
+      ]);
+      expect((await load(text, { set: ['train.minLearningRate=0.001'] })).train.minLearningRate).to.equal(
+        1e-3,
+      );
+    });
+
     it('tells plugins where their options stand', async () => {
       const { locate } = await loadConfig(
         folder.write('run.yaml', `${MINIMAL}adapter:\n  method: lora\n  r: 8\n`),

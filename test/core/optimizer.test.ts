@@ -36,6 +36,7 @@ describe('learningRateAt', () => {
   const linear = (learningRate: number, warmupSteps: number): Schedule => ({
     scheduler: 'linear',
     learningRate,
+    minLearningRate: 0,
     warmupSteps,
   });
 
@@ -55,6 +56,22 @@ describe('learningRateAt', () => {
       expect(learningRateAt(Number(step), schedule, 50), `step ${step}`).to.be.closeTo(rate, 1e-11);
     }
     expect(learningRateAt(60, { ...linear(1, 10), scheduler: 'cosine' }, 50)).to.equal(0);
+  });
+
+  it('ends at the lowest rate, where there is one', () => {
+    // By hand: 0.0002 + 0.0018 · (1 + cos(π · (step − 10) / 40)) / 2, and 0.0002 + 0.0018 · (50 − step) / 40.
+    const cosine = { 0: 0, 10: 0.002, 20: 0.0017363961, 30: 0.0011, 50: 0.0002, 60: 0.0002 };
+    const falling = { 0: 0, 10: 0.002, 20: 0.00155, 30: 0.0011, 50: 0.0002, 60: 0.0002 };
+    for (const [scheduler, points] of [
+      ['cosine', cosine],
+      ['linear', falling],
+    ] as const) {
+      const schedule: Schedule = { ...linear(0.002, 10), scheduler, minLearningRate: 2e-4 };
+      for (const [step, rate] of Object.entries(points)) {
+        const found = learningRateAt(Number(step), schedule, 50);
+        expect(found, `${scheduler}, step ${step}`).to.be.closeTo(rate, 1e-11);
+      }
+    }
   });
 
   it("is transformers' linear schedule with warm-up", () => {
