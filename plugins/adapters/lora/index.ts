@@ -2,7 +2,7 @@
 
 import { definePlugin } from '../../../core/index.js';
 import { LoraLayer } from './layer.js';
-import { loraSchema } from './options.js';
+import { completeOptions, type LoraOptions, loraSchema } from './options.js';
 import { peftNames, readAdapter, writeAdapter } from './peft.js';
 import { findTargets } from './targets.js';
 
@@ -11,8 +11,11 @@ export default definePlugin({
   apiVersion: 1,
   family: 'adapters',
   schema: loraSchema,
-  apply(trainer, options) {
+  apply(trainer, given) {
+    let options: LoraOptions;
     trainer.hooks.injectAdapters.tap(async (model, files) => {
+      const folder = given.init === undefined ? undefined : await files.locate(given.init);
+      options = completeOptions(given, folder);
       const layers = new Map<string, LoraLayer>();
       for (const site of findTargets(model, options.targetModules)) {
         const layer = new LoraLayer(site, options, trainer.random.stream(`lora ${site.name}`));
@@ -22,7 +25,7 @@ export default definePlugin({
         model.trainable.set(a, layer.a);
         model.trainable.set(b, layer.b);
       }
-      if (options.init) await readAdapter(options.init, layers, files);
+      if (folder !== undefined) await readAdapter(folder, layers, files);
       return model;
     });
     trainer.hooks.save.tap((request) => writeAdapter(request, options));

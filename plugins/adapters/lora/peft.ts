@@ -8,6 +8,7 @@ import {
   decodeFloats,
   EvolveError,
   type LanguageModel,
+  parseModelName,
   type SaveRequest,
   tf,
 } from '../../../core/index.js';
@@ -42,10 +43,11 @@ export async function writeAdapter(request: SaveRequest, options: LoraOptions): 
 /** As PEFT's LoraConfig serializes itself; every key is one that it reads. */
 function adapterConfig(model: LanguageModel, options: LoraOptions): Record<string, unknown> {
   const { targetModules } = options;
+  const base = parseModelName(model.name);
   return {
     alpha_pattern: {},
     auto_mapping: null,
-    base_model_name_or_path: model.path,
+    base_model_name_or_path: base?.repository ?? model.path,
     bias: 'none',
     fan_in_fan_out: false,
     inference_mode: true,
@@ -58,7 +60,7 @@ function adapterConfig(model: LanguageModel, options: LoraOptions): Record<strin
     peft_type: 'LORA',
     r: options.r,
     rank_pattern: {},
-    revision: null,
+    revision: base?.revision ?? null,
     target_modules: targetModules === 'all-linear' ? targetModules : [...targetModules].sort(),
     task_type: 'CAUSAL_LM',
     use_dora: false,
