@@ -5,15 +5,15 @@
  *     const config = await loadConfig('configs/llama-alpaca.yaml', { set: ['train.epochs=2'] });
  */
 
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseDocument } from 'yaml';
 import { readConfigFile } from './config-file.js';
 import { EvolveError } from './errors.js';
+import { resolveModel } from './model-name.js';
 import { type ConfigValues, configSchema } from './schema.js';
 import { type Locate, validate } from './validate.js';
 
-/** A validated configuration: `output` is set and every path is absolute. */
+/** A validated configuration: `output` is set and every path is absolute; a model may have a name instead of a path. */
 export type RunConfig = Omit<ConfigValues, 'output'> & { readonly output: string };
 
 export interface LoadedConfig {
@@ -122,7 +122,7 @@ function resolve(values: ConfigValues, file: string, overrides: ConfigOverrides)
     ...values,
     model: { ...values.model, path: resolveModel(folder, values.model.path) },
     adapter:
-      typeof init === 'string' ? { ...values.adapter, init: path.resolve(folder, init) } : values.adapter,
+      typeof init === 'string' ? { ...values.adapter, init: resolveModel(folder, init) } : values.adapter,
     data: {
       ...values.data,
       sources: values.data.sources.map((source) =>
@@ -136,13 +136,6 @@ function resolve(values: ConfigValues, file: string, overrides: ConfigOverrides)
     device: overrides.device ? { name: overrides.device } : values.device,
     output: path.resolve(output),
   });
-}
-
-/** `owner/name` is a hub id unless such a folder stands beside the configuration. */
-function resolveModel(folder: string, model: string): string {
-  const local = path.resolve(folder, model);
-  const looksLikeHubId = /^[\w-][\w.-]*\/[\w.-]+$/.test(model);
-  return looksLikeHubId && !existsSync(local) ? model : local;
 }
 
 function deepFreeze<T>(value: T): T {

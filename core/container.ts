@@ -87,7 +87,7 @@ function applyPlugins(
 }
 
 /** The configuration with the plugins' options as their schemas completed them: what config.yaml keeps. */
-function withOptions(config: RunConfig, plugins: readonly AppliedPlugin[]): object {
+function withOptions(config: RunConfig, plugins: readonly AppliedPlugin[]): RunConfig {
   const optionsOf = (family: string, name: unknown) =>
     plugins.find(({ plugin }) => plugin.family === family && plugin.name === name)?.options as
       | object

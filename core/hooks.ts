@@ -27,6 +27,8 @@ import type {
   EvalEvent,
   Example,
   LanguageModel,
+  Located,
+  LocateRequest,
   LogEvent,
   ModelRequest,
   RunResult,
@@ -48,6 +50,8 @@ export function createHooks() {
   return Object.freeze({
     /** Who computes? A device plugin makes its TensorFlow.js backend the active one and answers. */
     openDevice: new AsyncSeriesBailHook<[DeviceRequest], Device | undefined>(['request'], 'openDevice'),
+    /** A name that is no path -> the files, on this machine, by the hub that has them. */
+    locateModel: new AsyncSeriesBailHook<[LocateRequest], Located | undefined>(['request'], 'locateModel'),
     /** A path -> its named tensors, by the checkpoint format that recognises it. */
     openCheckpoint: new AsyncSeriesBailHook<[string], Checkpoint | undefined>(['path'], 'openCheckpoint'),
     /** A checkpoint -> a model, by the backbone that recognises it. */

@@ -6,7 +6,7 @@
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
 export { type EmbeddingAdapter, EmbeddingSite } from './embedding-site.js';
-export { type ErrorCode, EvolveError } from './errors.js';
+export { type ErrorCode, EvolveError, messageOf } from './errors.js';
 export {
   type ComputeType,
   DENSE_TYPES,
@@ -20,6 +20,7 @@ export {
 export { checkpoint } from './gradients.js';
 export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
 export { type LinearAdapter, LinearSite } from './linear-site.js';
+export { type ModelName, parseModelName } from './model-name.js';
 export type { AdamWOptions } from './ops/adamw.js';
 export { addBias } from './ops/add-bias.js';
 export { type AttentionOptions, attention } from './ops/attention.js';
@@ -46,7 +47,7 @@ export { selectRows } from './ops/select-rows.js';
 export { splitColumns } from './ops/split-columns.js';
 export { swiglu } from './ops/swiglu.js';
 export { trainableLinearCrossEntropy } from './ops/trainable-linear-cross-entropy.js';
-export { shown } from './paths.js';
+export { expandHome, shown } from './paths.js';
 export { API_VERSION, definePlugin, type Family, type Plugin, type TrainerView } from './plugin.js';
 export { deriveSeed, Random, RandomStreams } from './random.js';
 export {
@@ -57,12 +58,16 @@ export {
   type DataSource,
   type Device,
   type DeviceRequest,
+  type DownloadEvent,
+  type DownloadState,
   type EncodedExample,
   type EvalEvent,
   type Example,
   IGNORED,
   type InstructionExample,
   type LanguageModel,
+  type Located,
+  type LocateRequest,
   type LogEvent,
   type ModelRequest,
   type Pass,

@@ -36,7 +36,8 @@ export async function builtInPlugins(): Promise<Plugin[]> {
 
 /** Which plugins a run takes beyond those that its configuration names. */
 export interface PluginSelection {
-  readonly trackers: readonly string[];
+  /** Names, or names with options. */
+  readonly trackers: readonly (string | readonly [string, object])[];
   /** Without adapter, as when a bare base model generates. */
   readonly adapter?: boolean;
 }
@@ -87,10 +88,13 @@ export async function loadPlugins(
     const message = unknownName('backbone', backbone, 'backbones', known);
     faults.push(`${locate(['model', 'backbone'])}: ${message}`);
   }
+  const listeners = new Map(
+    trackers.map((tracker) => (typeof tracker === 'string' ? [tracker, {}] : tracker)),
+  );
   for (const plugin of builtIn) {
     const isAsked = plugin.family && FAMILIES[plugin.family] === 'asked';
-    const listens = plugin.family === 'trackers' && trackers.includes(plugin.name);
-    if ((isAsked || listens) && !taken.has(plugin)) taken.set(plugin, { options: {}, at: [] });
+    const options = plugin.family === 'trackers' ? listeners.get(plugin.name) : isAsked ? {} : undefined;
+    if (options && !taken.has(plugin)) taken.set(plugin, { options, at: [] });
   }
 
   const applied = [...taken].map(([plugin, { options, at }]): AppliedPlugin => {

@@ -7,15 +7,19 @@ import { inject, injectable } from 'tsyringe';
 import type { RunConfig } from './config.js';
 import { EvolveError, messageOf } from './errors.js';
 import type { Hooks } from './hooks.js';
+import { parseModelName } from './model-name.js';
 import { shown } from './paths.js';
 import type { RandomStreams } from './random.js';
-import { HOOKS, RANDOM, RUN_CONFIG } from './tokens.js';
+import { HOOKS, RANDOM, RUN_CONFIG, SIGNAL } from './tokens.js';
 import type {
   Checkpoint,
   CheckpointFiles,
   Device,
   DeviceRequest,
+  DownloadState,
   LanguageModel,
+  Located,
+  LocateRequest,
   ModelRequest,
 } from './types.js';
 
@@ -23,11 +27,14 @@ import type {
 export class ModelAssembler {
   /** Of the model that was loaded. */
   #readModelFile: ModelRequest['readFile'] = async () => undefined;
+  /** By path or name, as the configuration has it. */
+  readonly #located = new Map<string, Located>();
 
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
     @inject(RANDOM) private readonly random: RandomStreams,
+    @inject(SIGNAL) private readonly signal: AbortSignal,
   ) {}
 
   /** The device that is asked for; where it cannot be had, the next one, and one line that says why. */
@@ -54,12 +61,18 @@ export class ModelAssembler {
 
   /** The model, its frozen weights as the quantizer stores them, with the adapter's trainable parameters. */
   async assemble(): Promise<LanguageModel> {
-    const loaded = await this.#load();
+    const { model: base, adapter } = this.config;
+    // Both before either is opened: a wrong name is told at once, and no memory is held while files are on their way.
+    const located = await this.#locate(base.path, 'model', ['model', 'path']);
+    if (typeof adapter.init === 'string') await this.#locateAdapter(adapter.init);
+    const loaded = await this.#load(located.path);
+    loaded.name = located.name;
     try {
       const model = await this.hooks.quantize.promise(loaded);
       const files: CheckpointFiles = {
         open: (location) => this.#openCheckpoint(location),
         readModelFile: this.#readModelFile,
+        locate: async (name) => (await this.#locateAdapter(name)).path,
       };
       return await this.hooks.injectAdapters.promise(model, files);
     } catch (error) {
@@ -68,12 +81,53 @@ export class ModelAssembler {
     }
   }
 
-  async #load(): Promise<LanguageModel> {
-    const { path: location, backbone, init } = this.config.model;
+  /** Under which name the files of `model`, a path or name of the configuration, can be had again. */
+  pinned(model: string): string {
+    return this.#located.get(model)?.name ?? model;
+  }
+
+  #locateAdapter(name: string): Promise<Located> {
+    return this.#locate(name, 'adapter', ['adapter', 'init']);
+  }
+
+  /** Where the files of a path or name are; a hub's are brought here first. */
+  async #locate(name: string, kind: LocateRequest['kind'], at: readonly PropertyKey[]): Promise<Located> {
+    const known = this.#located.get(name);
+    if (known) return known;
+    const located = parseModelName(name) ? await this.#askHubs(name, kind, at) : { path: name, name };
+    this.#located.set(name, located);
+    return located;
+  }
+
+  async #askHubs(name: string, kind: LocateRequest['kind'], at: readonly PropertyKey[]): Promise<Located> {
+    let last: DownloadState | undefined;
+    let status: 'completed' | 'failed' = 'failed';
+    try {
+      const located = await this.hooks.locateModel.promise({
+        name,
+        kind,
+        weights: kind === 'adapter' || this.config.model.init === 'checkpoint',
+        at,
+        signal: this.signal,
+        progress: (state) => {
+          last = state;
+          this.hooks.log.call({ type: 'download', status: 'running', ...state });
+        },
+      });
+      status = 'completed';
+      if (located) return located;
+    } finally {
+      if (last) this.hooks.log.call({ type: 'download', status, ...last });
+    }
+    const message = `there is no file or folder ${name}, and no plugin knows a hub that has it`;
+    throw new EvolveError('MODEL_UNKNOWN', message, 'Check the spelling.', { at });
+  }
+
+  async #load(location: string): Promise<LanguageModel> {
+    const { backbone, init } = this.config.model;
     if (!existsSync(location)) {
       const message = `there is no file or folder ${shown(location)}`;
-      const advice =
-        'Give a folder with config.json and weights. Checkpoints are not downloaded: get one from its hub first.';
+      const advice = 'Give a folder with config.json and weights, or owner/name of a model on the hub.';
       throw new EvolveError('MODEL_UNKNOWN', message, advice, { at: ['model', 'path'] });
     }
     const isFolder = statSync(location).isDirectory();

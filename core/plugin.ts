@@ -27,6 +27,7 @@ export const FAMILIES = {
   checkpoints: 'asked',
   datasets: 'asked',
   devices: 'asked',
+  hubs: 'asked',
   quantizers: 'chosen',
   adapters: 'chosen',
   trackers: 'listening',

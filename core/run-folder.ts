@@ -23,7 +23,7 @@ export class RunFolder {
 
   constructor(
     @inject(RUN_CONFIG) config: RunConfig,
-    @inject(RESOLVED_CONFIG) private readonly resolved: object,
+    @inject(RESOLVED_CONFIG) private readonly resolved: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
   ) {
     this.path = config.output;
@@ -50,8 +50,11 @@ export class RunFolder {
     });
   }
 
-  /** Makes the folder this run's: an earlier run's is renamed to NAME.1, NAME.2, …. */
-  async claim(): Promise<void> {
+  /**
+   * Makes the folder this run's: an earlier run's is renamed to NAME.1, NAME.2, …. What a hub has is named in config.yaml
+   * by its commit, as `pinned` tells: whatever becomes of the branch, the run can be done again.
+   */
+  async claim(pinned: (model: string) => string): Promise<void> {
     if ((await readdir(this.path).catch(() => [])).length > 0) {
       let number = 1;
       while (await stat(`${this.path}.${number}`).catch(() => undefined)) number++;
@@ -61,7 +64,14 @@ export class RunFolder {
     }
     await mkdir(this.path, { recursive: true });
     const header = '# This run, as resolved. `evolve run` on this file does it again.\n';
-    await this.#write(MARK, header + stringify({ ...this.resolved, output: undefined }));
+    const { model, adapter } = this.resolved;
+    const config = {
+      ...this.resolved,
+      model: { ...model, path: pinned(model.path) },
+      adapter: typeof adapter.init === 'string' ? { ...adapter, init: pinned(adapter.init) } : adapter,
+      output: undefined,
+    };
+    await this.#write(MARK, header + stringify(config));
   }
 
   /** Has the `save` hook fill adapter/ or model/, which gets its name when it is whole. */

@@ -96,8 +96,10 @@ export interface Pass {
 export interface LanguageModel {
   /** The backbone's name, as `model.backbone` takes it. */
   readonly backbone: string;
-  /** The folder, file or hub id it was loaded from. */
+  /** The folder or file it was loaded from. */
   readonly path: string;
+  /** Under which it can be had again: its path, or where a hub has it `owner/name@commit`. Set once it is loaded. */
+  name: string;
   readonly tokenizer: Tokenizer;
   /** Positions that the model was made for. */
   readonly maxLength: number;
@@ -127,6 +129,29 @@ export interface LanguageModel {
   nextLogits(batch: Batch): tf.Tensor2D;
   /** Frees the model's tensors. */
   dispose(): void;
+}
+
+/** Asks for the files of a name that is no path. A hub's plugin answers once they are on this machine. */
+export interface LocateRequest {
+  /** As the configuration has it: `owner/name`, `owner/name@revision`, `owner/name/file.gguf`. */
+  readonly name: string;
+  readonly kind: 'model' | 'adapter';
+  /** False: all but the weights is needed. */
+  readonly weights: boolean;
+  /** The key of the configuration that holds the name: where faults are. */
+  readonly at: readonly PropertyKey[];
+  /** Aborted where the run is interrupted. */
+  readonly signal: AbortSignal;
+  /** Tells how a download goes: about once a second, first before anything is there. */
+  progress(state: DownloadState): void;
+}
+
+/** Where the files of a model or an adapter are. */
+export interface Located {
+  /** An absolute path of a folder or file. */
+  readonly path: string;
+  /** Under which exactly these files can be had again: the path, or `owner/name@commit`. */
+  readonly name: string;
 }
 
 /** What a backbone is asked: do you know this checkpoint? It answers with the model, or with undefined. */
@@ -170,6 +195,8 @@ export interface CheckpointFiles {
   open(path: string): Promise<Checkpoint>;
   /** A file of the base model, such as config.json, as backbones read it; undefined where there is none. */
   readModelFile(name: string): Promise<Uint8Array | undefined>;
+  /** Where the files of an adapter are; `name` is a path or a hub's name. */
+  locate(name: string): Promise<string>;
 }
 
 /** Tensors to write. */
@@ -244,6 +271,22 @@ export interface NoticeEvent {
   readonly message: string;
 }
 
+/** How far a download is. */
+export interface DownloadState {
+  readonly name: string;
+  /** All that are needed. */
+  readonly files: number;
+  /** Bytes of them that are there, and bytes that they have. */
+  readonly bytes: number;
+  readonly totalBytes: number;
+}
+
+/** Files come from a hub. The last event of a download says how it ended. */
+export interface DownloadEvent extends DownloadState {
+  readonly type: 'download';
+  readonly status: 'running' | 'completed' | 'failed';
+}
+
 /** How many rows a run has, each an example. */
 export interface RowCounts {
   readonly trainRows: number;
@@ -270,7 +313,7 @@ export interface SaveEvent {
   readonly path: string;
 }
 
-export type LogEvent = NoticeEvent | StartEvent | StepEvent | EvalEvent | SaveEvent;
+export type LogEvent = NoticeEvent | DownloadEvent | StartEvent | StepEvent | EvalEvent | SaveEvent;
 
 /** How a run ended, as `run.json` holds it and the `done` hook passes it. */
 export interface RunResult {

@@ -6,6 +6,7 @@ import { EvolveError } from '../errors.js';
 import { GENERATE_DEFAULTS, type GenerateOptions, generate } from '../generate.js';
 import { loadPlugins } from '../load-plugins.js';
 import { readJsonFile } from '../model-assembler.js';
+import { resolveModel } from '../model-name.js';
 import { shown } from '../paths.js';
 
 interface GenerateCommandOptions extends Partial<GenerateOptions> {
@@ -23,11 +24,9 @@ interface GenerateCommandOptions extends Partial<GenerateOptions> {
 export async function generateCommand(options: GenerateCommandOptions): Promise<void> {
   const sampling = samplingOptions(options);
   const { config, adapter } = await configOf(options);
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers: [], adapter });
-  const { hooks, assembler } = composeRun(config, plugins);
-  hooks.log.tap('generate', (event) => {
-    if (event.type === 'notice') process.stderr.write(`${event.message}\n`);
-  });
+  const trackers = [['progress', { stream: 'stderr' }]] as const;
+  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, adapter });
+  const { assembler } = composeRun(config, plugins);
   await assembler.openDevice();
   const model = await assembler.assemble();
   try {
@@ -87,8 +86,10 @@ async function configOf(options: GenerateCommandOptions): Promise<{ config: RunC
   const model = { path: options.model };
   const device = options.device ?? 'auto';
   if (options.adapter === undefined) return { config: makeConfig({ model, device, data }), adapter: false };
-  const file = path.join(options.adapter, 'adapter_config.json');
-  const described = await readJsonFile(file);
+  const init = resolveModel('', options.adapter);
+  // What a hub has is here only once it was asked; adapters with a name of their own are LoRA's.
+  const isPath = path.isAbsolute(init);
+  const described = isPath ? await readJsonFile(path.join(init, 'adapter_config.json')) : {};
   if (!described) {
     const message = `--adapter ${shown(options.adapter)}: there is no adapter_config.json`;
     throw new EvolveError(
@@ -98,6 +99,6 @@ async function configOf(options: GenerateCommandOptions): Promise<{ config: RunC
     );
   }
   const method = String(described.peft_type ?? 'lora').toLowerCase();
-  const adapter = { method, init: path.resolve(options.adapter) };
+  const adapter = { method, init };
   return { config: makeConfig({ model, device, data, adapter }), adapter: true };
 }

@@ -32,6 +32,7 @@ export interface CausalModelParts
 export abstract class CausalModel implements LanguageModel {
   readonly backbone: string;
   readonly path: string;
+  name: string;
   readonly tokenizer: Tokenizer;
   readonly maxLength: number;
   readonly linears: readonly LinearSite[];
@@ -52,6 +53,7 @@ export abstract class CausalModel implements LanguageModel {
       vectors: this.vectors,
       targetModules: this.targetModules,
     } = parts);
+    this.name = parts.path;
   }
 
   /** The last hidden states, normalized, `[tokens, hidden]`. */

@@ -2,7 +2,7 @@
 
 import { definePlugin } from '../../../core/index.js';
 import { LoraLayer } from './layer.js';
-import { loraSchema, type TargetModules } from './options.js';
+import { completeOptions, type LoraOptions, loraSchema, type TargetModules } from './options.js';
 import { peftNames, readAdapter, writeAdapter } from './peft.js';
 import { findTargets, targetsFor } from './targets.js';
 
@@ -11,9 +11,12 @@ export default definePlugin({
   apiVersion: 1,
   family: 'adapters',
   schema: loraSchema,
-  apply(trainer, options) {
+  apply(trainer, given) {
+    let options: LoraOptions;
     let targetModules: TargetModules;
     trainer.hooks.injectAdapters.tap(async (model, files) => {
+      const folder = given.init === undefined ? undefined : await files.locate(given.init);
+      options = completeOptions(given, folder);
       targetModules = targetsFor(model, options.targetModules);
       const layers = new Map<string, LoraLayer>();
       for (const site of findTargets(model, targetModules)) {
@@ -24,7 +27,7 @@ export default definePlugin({
         model.trainable.set(a, layer.a);
         model.trainable.set(b, layer.b);
       }
-      if (options.init) await readAdapter(options.init, layers, files);
+      if (folder !== undefined) await readAdapter(folder, layers, files);
       return model;
     });
     trainer.hooks.save.tap((request) => writeAdapter(request, { ...options, targetModules }));

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { z } from '../../../core/index.js';
+import { EvolveError, parseModelName, z } from '../../../core/index.js';
 
 /** What `adapter:` takes beside `method: lora`. With `init`, what is not said is as in that adapter. */
 const given = z.strictObject({
@@ -8,7 +8,7 @@ const given = z.strictObject({
   alpha: z.number().positive().optional(),
   dropout: z.number().min(0).lt(1).optional(),
   targetModules: z.union([z.literal('all-linear'), z.array(z.string().min(1)).min(1)]).optional(),
-  /** The folder of an adapter to start from. */
+  /** An adapter to start from: its folder, or its name on a hub. */
   init: z.string().min(1).optional(),
 });
 
@@ -41,20 +41,52 @@ const adapterConfig = z.looseObject({
   alpha_pattern: z.strictObject({}).default({}),
 });
 
-export const loraSchema = given.transform((options, context): LoraOptions => {
+export type GivenLoraOptions = Partial<LoraOptions>;
+
+/** Completes the options, unless they start from an adapter that a hub has: what that says is known once it is here. */
+export const loraSchema = given.transform((options, context): GivenLoraOptions => {
   if (options.init === undefined) return { ...DEFAULTS, ...options };
-  const start = readAdapterConfig(options.init);
-  if (typeof start === 'string') {
-    context.addIssue({ code: 'custom', message: start, path: ['init'] });
-    return z.NEVER;
-  }
-  for (const key of ['r', 'targetModules'] as const) {
-    if (options[key] === undefined || sameSet(options[key], start[key])) continue;
-    const message = `the adapter in ${options.init} has ${JSON.stringify(start[key])}; leave ${key} out, or give the same`;
+  if (parseModelName(options.init)) return options;
+  const { completed, faults } = completeWith(options, options.init);
+  for (const { key, message } of faults) {
     context.addIssue({ code: 'custom', message, path: [key], input: options[key] });
   }
-  return { ...start, ...options };
-}) as z.ZodType<LoraOptions>;
+  return completed ?? z.NEVER;
+}) as z.ZodType<GivenLoraOptions>;
+
+/**
+ * What was given, completed by what the adapter in `folder` was made with, or else by the defaults.
+ *
+ * @throws EvolveError where the adapter cannot be used, or what was given contradicts it
+ */
+export function completeOptions(options: GivenLoraOptions, folder: string | undefined): LoraOptions {
+  if (folder === undefined) return { ...DEFAULTS, ...options };
+  const { completed, faults } = completeWith(options, folder);
+  if (completed) return completed;
+  const [{ key, message }] = faults;
+  throw new EvolveError('ADAPTER_INVALID', `adapter.${key}: ${message}`, '', { at: ['adapter', key] });
+}
+
+interface Fault {
+  readonly key: keyof GivenLoraOptions;
+  readonly message: string;
+}
+
+function completeWith(
+  options: GivenLoraOptions,
+  folder: string,
+): { completed?: LoraOptions; faults: Fault[] } {
+  const start = readAdapterConfig(folder);
+  if (typeof start === 'string') return { faults: [{ key: 'init', message: start }] };
+  const faults = (['r', 'targetModules'] as const).flatMap((key): Fault[] => {
+    if (options[key] === undefined || sameSet(options[key], start[key])) return [];
+    const has = JSON.stringify(start[key]);
+    return [
+      { key, message: `the adapter in ${options.init} has ${has}; leave ${key} out, or give the same` },
+    ];
+  });
+  return faults.length > 0 ? { faults } : { completed: { ...start, ...options }, faults };
+}
 
 /** Targets are a set: PEFT writes them in no particular order. */
 function sameSet(a: unknown, b: unknown): boolean {

@@ -11,6 +11,7 @@ import {
   decodeFloats,
   EvolveError,
   type LanguageModel,
+  parseModelName,
   type SaveRequest,
   tf,
 } from '../../../core/index.js';
@@ -49,10 +50,11 @@ export async function writeAdapter(request: SaveRequest, options: UsedOptions): 
 /** As PEFT's LoraConfig serializes itself; every key is one that it reads. */
 function adapterConfig(model: LanguageModel, options: UsedOptions): Record<string, unknown> {
   const { targetModules } = options;
+  const base = parseModelName(model.name);
   return {
     alpha_pattern: {},
     auto_mapping: null,
-    base_model_name_or_path: model.path,
+    base_model_name_or_path: base?.repository ?? model.path,
     bias: 'none',
     fan_in_fan_out: false,
     inference_mode: true,
@@ -65,7 +67,7 @@ function adapterConfig(model: LanguageModel, options: UsedOptions): Record<strin
     peft_type: 'LORA',
     r: options.r,
     rank_pattern: {},
-    revision: null,
+    revision: base?.revision ?? null,
     target_modules: targetModules === 'all-linear' ? targetModules : [...targetModules].sort(),
     task_type: 'CAUSAL_LM',
     use_dora: false,

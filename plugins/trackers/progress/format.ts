@@ -54,6 +54,19 @@ export function duration(seconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-function count(number: number): string {
+/** `1234567` bytes -> `1.2 MB`. */
+export function size(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let scaled = bytes;
+  let unit = 0;
+  // 999.95 of a unit would be shown as 1000.0.
+  while (scaled >= 999.95 && unit < units.length - 1) {
+    scaled /= 1000;
+    unit++;
+  }
+  return `${unit === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${units[unit]}`;
+}
+
+export function count(number: number): string {
   return number.toLocaleString('en-US');
 }

@@ -1,7 +1,8 @@
 /** Tells the person at the terminal how the run goes: a bar on a terminal, plain lines where output is piped. */
 
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
-import { definePlugin, type LogEvent } from '../../../core/index.js';
+import { definePlugin, type LogEvent, z } from '../../../core/index.js';
+import { DownloadTeller } from './download.js';
 import { describeEnd, describeEval, describeStart, describeStep, duration } from './format.js';
 
 const FORMAT = '{bar} {value}/{total}  loss {loss}  {speed} tokens/s  {left} left';
@@ -10,7 +11,12 @@ export default definePlugin({
   name: 'progress',
   apiVersion: 1,
   family: 'trackers',
-  apply(trainer) {
+  schema: z.strictObject({
+    /** Where it writes; `evolve generate` keeps standard output for the answer. */
+    stream: z.enum(['stdout', 'stderr']).default('stdout'),
+  }),
+  apply(trainer, options) {
+    const stream = process[options.stream];
     let bars: MultiBar | undefined;
     let bar: SingleBar | undefined;
     let steps = 0;
@@ -19,8 +25,22 @@ export default definePlugin({
 
     const print = (text: string) => {
       if (bars) bars.log(`${text}\n`);
-      else process.stdout.write(`${text}\n`);
+      else stream.write(`${text}\n`);
     };
+    const openBars = (hideCursor: boolean) => {
+      if (!stream.isTTY) return undefined;
+      bars = new MultiBar(
+        { format: FORMAT, hideCursor, gracefulExit: false, stream },
+        Presets.shades_classic,
+      );
+      return bars;
+    };
+    const closeBars = () => {
+      bars?.stop();
+      bars = undefined;
+    };
+    // The cursor stays: who interrupts a download ends the process at once.
+    const downloads = new DownloadTeller(print, () => openBars(false));
     const tell = (event: LogEvent): void => {
       switch (event.type) {
         case 'notice':
@@ -30,13 +50,11 @@ export default definePlugin({
           print(describeStart(event));
           steps = event.steps;
           startedAt = performance.now();
-          if (process.stdout.isTTY) {
-            bars = new MultiBar(
-              { format: FORMAT, hideCursor: true, gracefulExit: false, stream: process.stdout },
-              Presets.shades_classic,
-            );
-            bar = bars.create(steps, 0, { loss: '–', speed: '–', left: '–' });
-          }
+          bar = openBars(true)?.create(steps, 0, { loss: '–', speed: '–', left: '–' });
+          break;
+        case 'download':
+          if (event.status !== 'running') closeBars();
+          downloads.tell(event);
           break;
         case 'step': {
           const secondsLeft = ((performance.now() - startedAt) / 1000 / event.step) * (steps - event.step);
@@ -56,8 +74,7 @@ export default definePlugin({
     };
     trainer.hooks.log.tap(tell);
     trainer.hooks.done.tap((result) => {
-      bars?.stop();
-      bars = undefined;
+      closeBars();
       // Where nothing was begun, the error alone says what there is to say.
       if (startedAt > 0) print(describeEnd(result, saved));
     });

@@ -1,11 +1,13 @@
 import path from 'node:path';
 import { expect } from 'chai';
+import type { DownloadEvent } from '../../../core/index.js';
 import {
   describeEnd,
   describeEval,
   describeStart,
   describeStep,
   duration,
+  size,
 } from '../../../plugins/trackers/progress/format.js';
 import { compose } from '../../support/compose.js';
 import { EVAL, NOTICE, RESULT, SAVE, START, STEP } from '../../support/sample-events.js';
@@ -16,6 +18,12 @@ describe('what progress prints of', () => {
     const shown = [0, 0.4, 59.6, 75, 3599, 3600, 3675, 360000, -5].map(duration);
     const wanted = ['0:00', '0:00', '1:00', '1:15', '59:59', '1:00:00', '1:01:15', '100:00:00', '0:00'];
     expect(shown).to.deep.equal(wanted);
+  });
+
+  it('a number of bytes', () => {
+    const sizes = [0, 999, 1000, 1234, 999_949, 999_950, 13_476_835_328, 2e15].map(size);
+    const wanted = ['0 B', '999 B', '1.0 kB', '1.2 kB', '999.9 kB', '1.0 MB', '13.5 GB', '2000.0 TB'];
+    expect(sizes).to.deep.equal(wanted);
   });
 
   it('the start', () => {
@@ -72,6 +80,28 @@ describe('the tracker progress', () => {
     expect(lines.slice(5).join('\n')).to.equal(describeEnd(RESULT, SAVE.path));
     // No cursor movement in a file.
     expect(text).to.not.include('\u001b');
+  });
+
+  it('prints a line for every tenth of a download', async () => {
+    const { hooks } = await compose({}, { trackers: ['progress'] });
+    const tell = (bytes: number, status: DownloadEvent['status'] = 'running') =>
+      hooks.log.call({ type: 'download', name: 'owner/name', files: 5, bytes, totalBytes: 2e6, status });
+    const text = await captureStdout(() => {
+      for (const bytes of [1000, 100_000, 210_000, 250_000, 1_999_999, 2e6]) tell(bytes);
+      tell(2e6, 'completed');
+      // Another one begins anew, and fails.
+      tell(0);
+      tell(1000, 'failed');
+    });
+    const lines = text.trimEnd().split('\n');
+    expect(lines[0]).to.equal('downloading owner/name: 5 files, 2.0 MB, of which 1.0 kB are here');
+    expect(lines[1]).to.match(/^owner\/name: 10 % of 2\.0 MB, [\d.]+ \w?B\/s, \d+:\d\d left$/);
+    expect(lines.slice(2, 4).map((line) => line.split(' of ')[0])).to.deep.equal([
+      'owner/name: 90 %',
+      'owner/name: 100 %',
+    ]);
+    expect(lines[4]).to.match(/^downloaded owner\/name in 0:00, [\d.]+ \w?B\/s$/);
+    expect(lines.slice(5)).to.deep.equal(['downloading owner/name: 5 files, 2.0 MB']);
   });
 
   it('says nothing of the end of a run that did not begin', async () => {

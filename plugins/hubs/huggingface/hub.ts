@@ -1,0 +1,264 @@
+/**
+ * The hub over HTTP: which commit, which files, their bytes. What passes by itself (too many requests, a server that
+ * fails, a network that is gone) is tried again; what does not is an error that says what to do.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ListFileEntry, listFiles, modelInfo } from '@huggingface/hub';
+import { EvolveError, messageOf } from '../../../core/index.js';
+import { isCommit } from './cache.js';
+import type { Environment } from './environment.js';
+import { refusal } from './refusal.js';
+
+/** A file of a repository at a commit. */
+export interface RemoteFile {
+  /** In the repository. */
+  readonly path: string;
+  readonly size: number;
+  /** Of the content: its SHA-256 where it lies in large file storage, else the SHA-1 that git gives it. */
+  readonly hash: string;
+}
+
+/** Who asks, about what. */
+export interface Inquiry {
+  readonly environment: Environment;
+  /** `owner/name` */
+  readonly repository: string;
+  readonly revision: string;
+  /** The key of the configuration that names it. */
+  readonly at: readonly PropertyKey[];
+  readonly signal: AbortSignal;
+  notice(message: string): void;
+}
+
+/** How often something is tried before it is an error. */
+export const ATTEMPTS = 5;
+/** Before the second attempt; each wait is twice the one before. */
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 300_000;
+/** A connection over which nothing came for so long is taken for dead. */
+const SILENCE_MS = 60_000;
+
+export class Hub {
+  /** Aborted where the run is interrupted, or by `halt`. */
+  readonly signal: AbortSignal;
+  readonly #host: string;
+  readonly #halting = new AbortController();
+
+  constructor(private readonly inquiry: Inquiry) {
+    this.signal = AbortSignal.any([inquiry.signal, this.#halting.signal]);
+    this.#host = new URL(inquiry.environment.endpoint).host;
+  }
+
+  /** Ends all that is being asked. */
+  halt(): void {
+    this.#halting.abort();
+  }
+
+  /** The commit that the revision is. */
+  async commit(attempts = ATTEMPTS): Promise<string> {
+    const { repository, revision, environment } = this.inquiry;
+    const asked = modelInfo({
+      name: repository,
+      revision,
+      additionalFields: ['sha'],
+      hubUrl: environment.endpoint,
+      fetch: (input, init) => this.#fetch(input, init, attempts),
+    });
+    const { sha } = await this.#understood(asked);
+    if (isCommit(sha)) return sha;
+    throw this.#nonsense(`names "${sha}" as a commit of ${repository}`);
+  }
+
+  /** All files at a commit; those of folders only with `recursive`. */
+  async files(commit: string, recursive: boolean): Promise<RemoteFile[]> {
+    const { repository, environment } = this.inquiry;
+    const listed = listFiles({
+      repo: { type: 'model', name: repository },
+      revision: commit,
+      recursive,
+      hubUrl: environment.endpoint,
+      fetch: (input, init) => this.#fetch(input, init),
+    });
+    const entries: ListFileEntry[] = [];
+    const gather = async () => {
+      for await (const entry of listed) entries.push(entry);
+    };
+    await this.#understood(gather());
+    return entries
+      .filter(({ type }) => type === 'file')
+      .map(({ path, size, oid, lfs }): RemoteFile => {
+        const hash = lfs?.oid ?? oid ?? '';
+        // Both become names of files here.
+        if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash) || path.split('/').includes('..')) {
+          throw this.#nonsense(`lists the file "${path}" with the hash "${hash}"`);
+        }
+        return { path, size: lfs?.size ?? size, hash };
+      });
+  }
+
+  /**
+   * The bytes of a file from the byte `from` on, or, where the hub takes no ranges, from the first one on.
+   *
+   * @returns undefined where the hub's file has no byte `from`
+   */
+  async read(
+    commit: string,
+    { path }: RemoteFile,
+    from: number,
+  ): Promise<{ from: number; chunks: AsyncIterable<Uint8Array> } | undefined> {
+    const { repository, environment } = this.inquiry;
+    const file = path.split('/').map(encodeURIComponent).join('/');
+    const silence = new Silence();
+    const response = await this.#fetch(
+      `${environment.endpoint}/${repository}/resolve/${commit}/${file}`,
+      { headers: { 'accept-encoding': 'identity', ...(from > 0 && { range: `bytes=${from}-` }) } },
+      ATTEMPTS,
+      silence,
+    );
+    if (response.status === 416) return undefined;
+    return { from: response.status === 206 ? from : 0, chunks: silence.watch(response.body) };
+  }
+
+  /** Waits before attempt `next`, and says why. */
+  async pause(why: string, next: number, wait = FIRST_WAIT_MS * 2 ** (next - 2)): Promise<void> {
+    this.inquiry.notice(`${this.#host} ${why}; trying again in ${Math.ceil(wait / 1000)} s`);
+    await sleep(wait, undefined, { signal: this.signal });
+  }
+
+  /** The error of what was tried in vain. */
+  unreachable(why: string, cause?: unknown): EvolveError {
+    const { environment, repository } = this.inquiry;
+    const proxy = process.env.HTTPS_PROXY ?? process.env.https_proxy;
+    const advice = [
+      'Check the network; HF_ENDPOINT names another hub, and HF_HUB_OFFLINE=1 takes what the cache holds.',
+      ...(proxy
+        ? ['Node.js uses HTTPS_PROXY where NODE_USE_ENV_PROXY=1 is set (22.21 and 24.5 or later).']
+        : []),
+    ];
+    const message = `${repository} cannot be had from ${environment.endpoint}: ${this.#host} ${why}`;
+    return new EvolveError('HUB_UNREACHABLE', message, advice.join(' '), { cause });
+  }
+
+  /** What the library makes of an answer; where it fails, the answer was none of a hub. */
+  async #understood<T>(result: Promise<T>): Promise<T> {
+    try {
+      return await result;
+    } catch (error) {
+      if (error instanceof EvolveError || this.signal.aborted) throw error;
+      throw this.#nonsense(`answers what no hub would: ${messageOf(error)}`);
+    }
+  }
+
+  #nonsense(what: string): EvolveError {
+    const advice = 'HF_ENDPOINT must be the address of a Hugging Face hub or of a mirror of one.';
+    return new EvolveError('HUB_UNREACHABLE', `${this.inquiry.environment.endpoint} ${what}`, advice);
+  }
+
+  /** The answer to a request: one that is well, or 416. */
+  async #fetch(
+    input: RequestInfo | URL,
+    init: RequestInit = {},
+    attempts = ATTEMPTS,
+    silence = new Silence(),
+  ): Promise<Response> {
+    const { environment } = this.inquiry;
+    const url = new URL(input instanceof Request ? input.url : input);
+    const headers = new Headers(init.headers);
+    headers.set('user-agent', 'evolve');
+    // fetch itself drops it where it is redirected to another origin, such as the storage behind the hub.
+    if (environment.token && url.origin === new URL(environment.endpoint).origin) {
+      headers.set('authorization', `Bearer ${environment.token}`);
+    }
+    for (let attempt = 1; ; attempt++) {
+      let why: string;
+      let wait: number | undefined;
+      let cause: unknown;
+      try {
+        const response = await fetch(url, {
+          ...init,
+          headers,
+          signal: AbortSignal.any([this.signal, silence.start()]),
+        });
+        const { status, statusText } = response;
+        if (response.ok || status === 416) return response;
+        if (status < 500 && status !== 429 && status !== 408) throw await refusal(response, this.inquiry);
+        why = `answered ${status} (${status === 429 ? 'too many requests' : statusText || 'it failed'})`;
+        wait = retryAfter(response);
+        await response.body?.cancel();
+      } catch (error) {
+        if (error instanceof EvolveError || this.signal.aborted) throw error;
+        why = describeFailure(error);
+        cause = error;
+      } finally {
+        silence.pause();
+      }
+      if (wait !== undefined && wait > LONGEST_WAIT_MS) {
+        throw this.unreachable(`${why}, to be asked again in ${Math.round(wait / 60_000)} minutes`);
+      }
+      if (attempt >= attempts)
+        throw this.unreachable(attempts > 1 ? `${why}, ${attempts} times` : why, cause);
+      await this.pause(why, attempt + 1, wait);
+    }
+  }
+}
+
+/** Aborts a request over which nothing comes for too long. */
+class Silence {
+  #controller = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** For a new attempt. */
+  start(): AbortSignal {
+    this.#controller = new AbortController();
+    this.#listen();
+    return this.#controller.signal;
+  }
+
+  pause(): void {
+    clearTimeout(this.#timer);
+  }
+
+  async *watch(chunks: AsyncIterable<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+    this.#listen();
+    try {
+      for await (const chunk of chunks ?? []) {
+        this.#timer?.refresh();
+        yield chunk;
+      }
+    } finally {
+      this.pause();
+    }
+  }
+
+  #listen(): void {
+    const { signal } = this.#controller;
+    const abort = () => this.#controller.abort(new Error(`nothing came for ${SILENCE_MS / 1000} s`));
+    if (!signal.aborted) this.#timer = setTimeout(abort, SILENCE_MS);
+  }
+}
+
+/** Milliseconds, as the header Retry-After asks for: seconds or a date. */
+function retryAfter({ headers }: Response): number | undefined {
+  const value = headers.get('retry-after');
+  if (!value) return undefined;
+  const wait = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(wait) ? undefined : Math.max(0, wait);
+}
+
+/** What a request or a connection failed of; fetch keeps the reason in the cause. */
+export function describeFailure(error: unknown): string {
+  const { code } =
+    (error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined) ?? {};
+  const reasons: Readonly<Record<string, string>> = {
+    ENOTFOUND: 'is not known to the network',
+    EAI_AGAIN: 'is not known to the network',
+    ECONNREFUSED: 'takes no connection',
+    ECONNRESET: 'cut the connection',
+    UND_ERR_SOCKET: 'cut the connection',
+    UND_ERR_CONNECT_TIMEOUT: 'does not answer',
+  };
+  const reason = code && reasons[code];
+  const cause = error instanceof Error && error.cause ? error.cause : error;
+  return reason ? `${reason} (${code})` : `failed: ${messageOf(cause)}`;
+}

@@ -1,0 +1,76 @@
+/** From a name to files on this machine: those of the cache where they suffice, else those of the hub. */
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { EvolveError, type Located, type LocateRequest, parseModelName } from '../../../core/index.js';
+import { isCommit, RepositoryCache } from './cache.js';
+import { readEnvironment } from './environment.js';
+import { Hub } from './hub.js';
+import { filesOfIndex, selectFiles, suffices, type Target } from './selection.js';
+import { Snapshot } from './snapshot.js';
+
+/**
+ * @throws EvolveError HUB_UNKNOWN, HUB_REFUSED, HUB_UNREACHABLE, DOWNLOAD_FAILED, INTERRUPTED; MODEL_UNKNOWN,
+ * ADAPTER_INVALID or CHECKPOINT_INVALID where the repository does not hold what it should
+ */
+export async function locate(
+  request: LocateRequest,
+  notice: (message: string) => void,
+): Promise<Located | undefined> {
+  const name = parseModelName(request.name);
+  if (!name) return undefined;
+  const { at, signal } = request;
+  const { revision = 'main', ...wanted } = name;
+  const target: Target = { ...wanted, kind: request.kind, weights: request.weights };
+  const { repository } = target;
+  const environment = await readEnvironment();
+  const cache = new RepositoryCache(environment, repository);
+
+  const known = await cache.commitOf(revision);
+  const cached = known && (await findCached(cache, known, target));
+  // A commit never changes: nobody has to be asked.
+  if (cached && (environment.offline || isCommit(revision))) return cached;
+  if (environment.offline) {
+    const message = `HF_HUB_OFFLINE is set, and ${cache.folder} does not hold what is needed of ${request.name}`;
+    throw new EvolveError('HUB_UNREACHABLE', message, 'Run it once without HF_HUB_OFFLINE.', { at });
+  }
+
+  const hub = new Hub({ environment, repository, revision, at, signal, notice });
+  const latest = async () => {
+    if (!cached) return hub.commit();
+    try {
+      return await hub.commit(1);
+    } catch (error) {
+      if (!(error instanceof EvolveError && error.code === 'HUB_UNREACHABLE')) throw error;
+      notice(`${error.message}; the cache has it (with HF_HUB_OFFLINE=1 the hub is not asked)`);
+      return undefined;
+    }
+  };
+  try {
+    const commit = await latest();
+    if (commit === undefined) return cached || undefined;
+    const found =
+      (await findCached(cache, commit, target)) ??
+      (await new Snapshot(cache, hub, commit, target, request, notice).download());
+    // It serves those who ask without a network; a cache that cannot be written has its files all the same.
+    await cache.remember(revision, commit).catch(() => {});
+    return found;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const message = `interrupted while ${request.name} was downloaded`;
+    throw new EvolveError('INTERRUPTED', message, 'What came is kept; the next run goes on from there.');
+  }
+}
+
+/** What the cache holds of a commit, where that is all that is needed. */
+async function findCached(
+  cache: RepositoryCache,
+  commit: string,
+  target: Target,
+): Promise<Located | undefined> {
+  const folder = cache.snapshot(commit);
+  const names = await cache.filesOf(commit);
+  const readIndex = async (index: string) => filesOfIndex(await readFile(path.join(folder, index), 'utf8'));
+  const selection = await selectFiles({ names, readIndex }, target).catch(() => undefined);
+  return selection && suffices(selection, names, target) ? cache.located(commit, selection.entry) : undefined;
+}

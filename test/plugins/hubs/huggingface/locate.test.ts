@@ -1,0 +1,293 @@
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import type { DownloadState } from '../../../../core/index.js';
+import { expectError } from '../../../support/errors.js';
+import { HubCase, LARGE, MODEL } from '../../../support/hub-case.js';
+
+const namesOf = (requests: readonly { path: string }[]) => requests.map((request) => request.path);
+
+describe('the hub huggingface', () => {
+  let at: HubCase;
+  beforeEach(async () => {
+    at = new HubCase();
+    await at.serve(MODEL);
+  });
+  afterEach(() => at.end());
+
+  describe('stores a model', () => {
+    it('in the layout of huggingface_hub', async () => {
+      const located = await at.locate();
+      expect(located).to.deep.equal({ path: at.snapshot(), name: `people/model@${at.hub.commit}` });
+      expect(readdirSync(at.snapshot()).sort()).to.deep.equal(Object.keys(MODEL).sort());
+      for (const [name, content] of at.hub.files) {
+        expect(readFileSync(at.snapshot(name)).equals(content), name).to.equal(true);
+        expect(readlinkSync(at.snapshot(name))).to.equal(path.join('..', '..', 'blobs', at.hub.hash(name)));
+      }
+      // Two of them have the same content.
+      expect(at.blobs()).to.have.members([
+        ...new Set([...at.hub.files.keys()].map((name) => at.hub.hash(name))),
+      ]);
+      expect(at.notices).to.deep.equal([]);
+      expect(readFileSync(at.cache('refs', 'main'), 'utf8')).to.equal(at.hub.commit);
+    });
+
+    it('with what is needed, and nothing else', async () => {
+      const others = [
+        'README.md',
+        'pytorch_model.bin',
+        'tf_model.h5',
+        'image.png',
+        'onnx/model.onnx',
+        'm-q4_0.gguf',
+      ];
+      await at.serve({ ...MODEL, ...Object.fromEntries(others.map((name) => [name, 'x'])) });
+      await at.locate();
+      expect(readdirSync(at.snapshot()).sort()).to.deep.equal(Object.keys(MODEL).sort());
+    });
+
+    it('in shards, as its index names them', async () => {
+      const weight_map = { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors' };
+      const { 'model.safetensors': _, ...companions } = MODEL;
+      const shards = {
+        [weight_map.a]: 'first',
+        [weight_map.b]: 'second',
+        'model-00001-of-00009.safetensors': 'other',
+      };
+      await at.serve({
+        ...companions,
+        ...shards,
+        'model.safetensors.index.json': JSON.stringify({ weight_map }),
+      });
+      await at.locate();
+      const stored = readdirSync(at.snapshot()).filter((name) => name.startsWith('model'));
+      expect(stored.sort()).to.deep.equal(
+        [weight_map.a, weight_map.b, 'model.safetensors.index.json'].sort(),
+      );
+    });
+
+    it('of PyTorch, where it has no safetensors', async () => {
+      const { 'model.safetensors': weights, ...companions } = MODEL;
+      await at.serve({ ...companions, 'pytorch_model.bin': weights });
+      await at.locate();
+      expect(readdirSync(at.snapshot())).to.include('pytorch_model.bin');
+    });
+
+    it('of GGUF: its one file, or the one that is named', async () => {
+      await at.serve({ 'm-q4_0.gguf': 'GGUF', 'README.md': 'x' });
+      expect(await at.locate()).to.deep.equal({
+        path: at.snapshot('m-q4_0.gguf'),
+        name: `people/model/m-q4_0.gguf@${at.hub.commit}`,
+      });
+      await at.serve({ 'a.gguf': 'A', 'big/b-00001-of-00002.gguf': 'B1', 'big/b-00002-of-00002.gguf': 'B2' });
+      const { path: file } = await at.locate({ name: 'people/model/big/b-00001-of-00002.gguf' });
+      expect(readFileSync(file, 'utf8')).to.equal('B1');
+      expect(readdirSync(at.snapshot('big'))).to.have.length(2);
+      expect(existsSync(at.snapshot('a.gguf'))).to.equal(false);
+    });
+
+    it('without weights, where they are to be drawn at random', async () => {
+      await at.locate({ weights: false });
+      expect(existsSync(at.snapshot('config.json'))).to.equal(true);
+      expect(existsSync(at.snapshot('model.safetensors'))).to.equal(false);
+      await at.locate();
+      expect(existsSync(at.snapshot('model.safetensors'))).to.equal(true);
+    });
+
+    it('of a branch, a tag or a commit', async () => {
+      at.hub.revisions.set('refs/pr/3', 'beef'.padEnd(40, '2'));
+      const { name } = await at.locate({ name: 'people/model@refs/pr/3' });
+      expect(name).to.equal(`people/model@${at.hub.revisions.get('refs/pr/3')}`);
+      expect(readFileSync(at.cache('refs', 'refs', 'pr', '3'), 'utf8')).to.equal(
+        at.hub.revisions.get('refs/pr/3'),
+      );
+      await at.locate({ name: `people/model@${at.hub.commit}` });
+      expect(existsSync(at.cache('refs', 'main'))).to.equal(false);
+      expect(existsSync(at.snapshot('config.json'))).to.equal(true);
+    });
+
+    it('where there are no links: the files themselves', async () => {
+      at.environment.set({ HF_HUB_DISABLE_SYMLINKS: '1' });
+      await at.locate();
+      expect(lstatSync(at.snapshot('model.safetensors')).isFile()).to.equal(true);
+      expect(readFileSync(at.snapshot('model.safetensors')).equals(LARGE)).to.equal(true);
+      expect(at.blobs()).to.deep.equal([]);
+      at.hub.requests.length = 0;
+      await at.locate();
+      expect(at.hub.requests).to.have.length(1);
+    });
+
+    it('and adapters, of which it takes two files', async () => {
+      await at.serve({
+        'adapter_config.json': '{}',
+        'adapter_model.safetensors': LARGE,
+        'tokenizer.json': '{}',
+        'README.md': '',
+      });
+      await at.locate({ kind: 'adapter', at: ['adapter', 'init'] });
+      expect(readdirSync(at.snapshot()).sort()).to.deep.equal([
+        'adapter_config.json',
+        'adapter_model.safetensors',
+      ]);
+    });
+
+    it('of which another revision has files that are here already', async () => {
+      await at.locate();
+      at.hub.revisions.set('main', 'decade'.padEnd(40, '3'));
+      at.hub.files.set('config.json', Buffer.from('{"model_type":"llama","new":true}'));
+      await at.locate();
+      expect(readFileSync(at.snapshot('config.json'), 'utf8')).to.include('new');
+      expect(readFileSync(at.snapshot('model.safetensors')).equals(LARGE)).to.equal(true);
+      expect(namesOf(at.hub.requests).filter((name) => name.startsWith('/storage/'))).to.have.length(2);
+      expect(readFileSync(at.cache('refs', 'main'), 'utf8')).to.equal(at.hub.commit);
+    });
+  });
+
+  describe('asks', () => {
+    it('only for the commit, where that is in the cache', async () => {
+      await at.locate();
+      at.hub.requests.length = 0;
+      at.states.length = 0;
+      await at.locate();
+      expect(namesOf(at.hub.requests)).to.deep.equal(['/api/models/people/model/revision/main']);
+      expect(at.states).to.deep.equal([]);
+    });
+
+    it('nothing for a commit that is in the cache', async () => {
+      const { name } = await at.locate();
+      at.hub.requests.length = 0;
+      expect((await at.locate({ name })).path).to.equal(at.snapshot());
+      expect(at.hub.requests).to.deep.equal([]);
+    });
+
+    it('nothing with HF_HUB_OFFLINE, and says so where the cache does not suffice', async () => {
+      at.environment.set({ HF_HUB_OFFLINE: '1' });
+      await expectError(() => at.locate(), 'HUB_UNREACHABLE', 'HF_HUB_OFFLINE', 'people/model', at.cache());
+      expect(at.hub.requests).to.deep.equal([]);
+      at.environment.set({ HF_HUB_OFFLINE: '0' });
+      await at.locate({ weights: false });
+      at.environment.set({ HF_HUB_OFFLINE: 'TRUE' });
+      await expectError(() => at.locate(), 'HUB_UNREACHABLE', 'HF_HUB_OFFLINE');
+      expect((await at.locate({ weights: false })).path).to.equal(at.snapshot());
+    });
+
+    it('with the token of HF_TOKEN or of the file, and the hub alone sees it', async () => {
+      at.environment.set({ HF_TOKEN: 'of-a-mirror' });
+      await at.locate();
+      const tokens = (requests: readonly { headers: { authorization?: string } }[]) =>
+        new Set(requests.map(({ headers }) => headers.authorization));
+      const ofStorage = at.hub.requests.filter((request) => request.path.startsWith('/storage/'));
+      expect(ofStorage).to.have.length(2);
+      expect(tokens(ofStorage)).to.deep.equal(new Set([undefined]));
+      expect(tokens(at.hub.requests.filter((request) => !ofStorage.includes(request)))).to.deep.equal(
+        new Set(['Bearer of-a-mirror']),
+      );
+      delete process.env.HF_TOKEN;
+      at.folder.write('hf/token', 'hf_kept\n');
+      at.hub.requests.length = 0;
+      await at.locate();
+      expect(tokens(at.hub.requests)).to.deep.equal(new Set(['Bearer hf_kept']));
+    });
+
+    it('for the cache where the variables say it is', async () => {
+      at.environment.set({ HF_HUB_CACHE: at.folder.join('cache') });
+      expect((await at.locate()).path).to.equal(
+        at.folder.join('cache', 'models--people--model', 'snapshots', at.hub.commit),
+      );
+      delete process.env.HF_HUB_CACHE;
+      delete process.env.HF_HOME;
+      at.environment.set({ XDG_CACHE_HOME: at.folder.join('xdg') });
+      expect((await at.locate()).path).to.include(
+        at.folder.join('xdg', 'huggingface', 'hub', 'models--people--model'),
+      );
+      at.environment.set({ HF_HOME: '~/nowhere', HF_HUB_OFFLINE: '1' });
+      await expectError(() => at.locate(), 'HUB_UNREACHABLE', path.join(homedir(), 'nowhere', 'hub'));
+    });
+  });
+
+  describe('goes on where a download was cut', () => {
+    it('within a run', async () => {
+      at.hub.cuts.set('model.safetensors', [100_000, 50_000]);
+      await at.locate();
+      const [first, second, third] = at.hub
+        .requestsFor('model.safetensors')
+        .map(({ headers }) => headers.range);
+      expect(first).to.equal(undefined);
+      expect([second, third]).to.deep.equal(['bytes=100000-', 'bytes=150000-']);
+      expect(readFileSync(at.snapshot('model.safetensors')).equals(LARGE)).to.equal(true);
+      expect(at.notices.join('\n')).to.match(
+        /127\.0\.0\.1:\d+ cut the connection.* within model\.safetensors; trying again in 1 s/,
+      );
+    });
+
+    it('in the next run', async () => {
+      const interruption = new AbortController();
+      at.hub.cuts.set('model.safetensors', [100_000]);
+      const interrupt = (state: DownloadState) => {
+        if (state.bytes >= 100_000) interruption.abort();
+      };
+      at.hub.answer = (request) => {
+        // The attempt after the cut is one that the person does not wait for.
+        if (at.hub.requestsFor('model.safetensors').length > 1 && request.headers.range) interruption.abort();
+        return false;
+      };
+      await expectError(
+        () => at.locate({ signal: interruption.signal, progress: interrupt }),
+        'INTERRUPTED',
+        'people/model',
+        'goes on',
+      );
+      at.hub.answer = () => false;
+      const kept = at.cache('blobs', `${at.hub.hash('model.safetensors')}.evolve.incomplete`);
+      expect(lstatSync(kept).size).to.be.within(100_000, LARGE.length - 1);
+      expect(existsSync(at.snapshot('model.safetensors'))).to.equal(false);
+      at.hub.requests.length = 0;
+      await at.locate();
+      expect(at.hub.requestsFor('model.safetensors')[0].headers.range).to.match(/^bytes=[1-9]\d+-$/);
+      expect(readFileSync(at.snapshot('model.safetensors')).equals(LARGE)).to.equal(true);
+      expect(at.states[0].bytes).to.be.at.least(100_000);
+      expect(at.blobs().filter((name) => name.includes('evolve'))).to.deep.equal([]);
+    });
+
+    it('and from the beginning where the hub takes no ranges', async () => {
+      at.hub.takesRanges = false;
+      at.hub.cuts.set('model.safetensors', [100_000]);
+      await at.locate();
+      expect(at.hub.requestsFor('model.safetensors')).to.have.length(2);
+      expect(readFileSync(at.snapshot('model.safetensors')).equals(LARGE)).to.equal(true);
+    });
+
+    it('and anew where what was kept is damaged', async () => {
+      const name = `hf/hub/models--people--model/blobs/${at.hub.hash('model.safetensors')}.evolve.incomplete`;
+      at.folder.write(name, Buffer.alloc(1000));
+      await at.locate();
+      expect(readFileSync(at.snapshot('model.safetensors')).equals(LARGE)).to.equal(true);
+      expect(at.notices).to.deep.equal([
+        'model.safetensors: what was kept of an earlier download is damaged; it is downloaded anew',
+      ]);
+      expect(at.hub.requestsFor('model.safetensors').map(({ headers }) => headers.range)).to.deep.equal([
+        'bytes=1000-',
+        undefined,
+      ]);
+    });
+  });
+
+  it('tells how far it is: first what is there, at last all', async () => {
+    await at.locate();
+    const totalBytes = [...at.hub.files.values()].reduce((sum, { length }) => sum + length, 0);
+    expect(at.states[0]).to.deep.equal({ name: 'people/model', files: 6, bytes: 0, totalBytes });
+    expect(at.states.at(-1)).to.deep.equal({ ...at.states[0], bytes: totalBytes });
+  });
+
+  it('leaves what is no name to others', async () => {
+    let asked: unknown;
+    try {
+      asked = await at.locate({ name: '/models/llama' });
+    } catch (error) {
+      asked = (error as Error).message;
+    }
+    expect(asked).to.equal('no hub answered');
+    expect(at.hub.requests).to.deep.equal([]);
+  });
+});
