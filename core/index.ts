@@ -19,7 +19,9 @@ export {
 } from './frozen-weight.js';
 export { checkpoint } from './gradients.js';
 export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
+export { BLOCK_TOKENS, type CachedLayer, CachedSequence, CachePass, KeyValueCache, SLAB_BLOCKS } from './key-value-cache.js';
 export { type LinearAdapter, LinearSite } from './linear-site.js';
+export { ModelFolder } from './model-folder.js';
 export type { AdamWOptions } from './ops/adamw.js';
 export { type AttentionOptions, attention } from './ops/attention.js';
 export { crossEntropy } from './ops/cross-entropy.js';
@@ -70,6 +72,7 @@ export {
   type SaveRequest,
   type StepEvent,
   type TensorInfo,
+  type TensorToWrite,
   type TextExample,
   type Tokenizer,
 } from './types.js';
