@@ -25,7 +25,7 @@ inline HeadBlock headBlock(const AttentionShape& shape, const CacheView& cache, 
 /** Puts the new tokens' keys and values in their places. */
 inline void writeToCache(const float* k, const float* v, const AttentionShape& shape, const CacheView& cache) {
   const int64_t dim = shape.headDim;
-  const auto write = [&](int64_t task, int) {
+  const auto write = [&](int64_t task) {
     const int64_t sequence = task / shape.kvHeads;
     const int64_t head = task % shape.kvHeads;
     for (int64_t token = shape.offsets[sequence]; token < shape.offsets[sequence + 1]; token++) {
@@ -39,8 +39,8 @@ inline void writeToCache(const float* k, const float* v, const AttentionShape& s
   };
   const int64_t tasks = shape.sequences * shape.kvHeads;
   // A few tokens are written before another thread is awake.
-  if (shape.tokens * shape.kvHeads * dim > 16384) return parallelFor(tasks, write);
-  for (int64_t task = 0; task < tasks; task++) write(task, 0);
+  if (shape.tokens * shape.kvHeads * dim > 16384) return parallelFor(tasks, [&](int64_t task, int) { write(task); });
+  for (int64_t task = 0; task < tasks; task++) write(task);
 }
 
 /** scores[0 … kBlockTokens − 1] = q · each key of the block. */
