@@ -8,10 +8,10 @@ const PIECE = 1 << 22;
 
 /**
  * A model's tensors under the names that transformers gives them, each in the type that it was loaded in, with the
- * adapters merged into the weights. The numbers are made a piece at a time when they are asked for; the model must live
- * until then.
+ * adapters merged into the weights; those of a quantized checkpoint have no type. The numbers are made a piece at a time
+ * when they are asked for; the model must live until then.
  *
- * @throws EvolveError where an adapter cannot be merged, or a weight is quantized
+ * @throws EvolveError where an adapter cannot be merged
  */
 export function mergedTensors(model: LanguageModel): Map<string, TensorToWrite> {
   const tensors = new Map<string, TensorToWrite>();
@@ -22,7 +22,7 @@ export function mergedTensors(model: LanguageModel): Map<string, TensorToWrite> 
   for (const { name, weight, adapter } of model.embeddings) {
     if (adapter) refuse(`the adapter of ${name} cannot be merged`);
     written.add(weight);
-    tensors.set(`${name}.weight`, { shape: weight.shape, type: typeOf(weight, name), values: () => rowsOf(name, weight) });
+    tensors.set(`${name}.weight`, { shape: weight.shape, type: typeOf(weight), values: () => rowsOf(name, weight) });
   }
   for (const { name, weight, adapter } of model.linears) {
     if (adapter && !adapter.mergeInto) refuse(`the adapter of ${name} cannot be merged`);
@@ -33,11 +33,11 @@ export function mergedTensors(model: LanguageModel): Map<string, TensorToWrite> 
     written.add(weight);
     tensors.set(`${name}.weight`, {
       shape: weight.shape,
-      type: typeOf(weight, name),
+      type: typeOf(weight),
       values: () => rowsOf(name, weight, adapter),
     });
   }
-  const type = typeOf(model.linears[0].weight, model.linears[0].name);
+  const type = typeOf(model.linears[0].weight) ?? 'f32';
   for (const [name, vector] of model.vectors) {
     const values = vector.dataSync() as Float32Array;
     tensors.set(name, { shape: vector.shape, type: holds(type, values) ? type : 'f32', values });
@@ -45,9 +45,9 @@ export function mergedTensors(model: LanguageModel): Map<string, TensorToWrite> 
   return tensors;
 }
 
-function typeOf(weight: FrozenWeight, name: string): DenseType {
-  if (weight instanceof DenseWeight) return weight.storage;
-  throw new EvolveError('MODEL_INVALID', `${name} is stored in ${weight.storage}, which cannot be written`);
+/** The type that it was loaded in; undefined for a quantized one. */
+function typeOf(weight: FrozenWeight): DenseType | undefined {
+  return weight instanceof DenseWeight ? weight.storage : undefined;
 }
 
 function* rowsOf(name: string, weight: FrozenWeight, adapter?: LinearSite['adapter']): Generator<Float32Array> {

@@ -10,15 +10,30 @@ import type { Hooks } from './hooks.js';
 import { shown } from './paths.js';
 import type { RandomStreams } from './random.js';
 import { HOOKS, RANDOM, RUN_CONFIG } from './tokens.js';
-import type { Checkpoint, Device, DeviceRequest, LanguageModel, ModelRequest } from './types.js';
+import type {
+  Checkpoint,
+  CheckpointFiles,
+  Device,
+  DeviceRequest,
+  LanguageModel,
+  ModelRequest,
+} from './types.js';
 
 @injectable()
 export class ModelAssembler {
+  /** Of the model that was loaded. */
+  #readModelFile: ModelRequest['readFile'] = async () => undefined;
+
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
     @inject(RANDOM) private readonly random: RandomStreams,
   ) {}
+
+  /** A file of the model that was assembled, such as config.json; undefined where there is none. */
+  get readModelFile(): ModelRequest['readFile'] {
+    return this.#readModelFile;
+  }
 
   /** The device that is asked for; where it cannot be had, the next one, and one line that says why. */
   async openDevice(): Promise<Device> {
@@ -47,7 +62,10 @@ export class ModelAssembler {
     const loaded = await this.#load();
     try {
       const model = await this.hooks.quantize.promise(loaded);
-      const files = { open: (location: string) => this.#openCheckpoint(location) };
+      const files: CheckpointFiles = {
+        open: (location) => this.#openCheckpoint(location),
+        readModelFile: this.#readModelFile,
+      };
       return await this.hooks.injectAdapters.promise(model, files);
     } catch (error) {
       loaded.dispose();
@@ -74,6 +92,7 @@ export class ModelAssembler {
       const inside = isFolder ? undefined : (await openCheckpoint()).files?.get(name);
       return inside ?? readIfThere(path.join(folder, name));
     };
+    this.#readModelFile = readModelFile;
     const request: ModelRequest = {
       path: location,
       backbone,

@@ -1,10 +1,9 @@
 /** The layout in which transformers keeps a model: config.json, the tokenizer's files, model.safetensors. */
 
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { EvolveError } from './errors.js';
 import type { DenseType } from './frozen-weight.js';
-import type { SaveRequest, TensorToWrite } from './types.js';
+import type { CheckpointFiles, SaveRequest, TensorToWrite } from './types.js';
 
 /** What is taken over as it is, where there is one. */
 const COMPANIONS = [
@@ -26,23 +25,22 @@ const MAX_SHARD_BYTES = 5e9;
 export class ModelFolder {
   private constructor(
     private readonly config: Record<string, unknown>,
-    private readonly companions: ReadonlyMap<string, Buffer>,
+    private readonly companions: ReadonlyMap<string, Uint8Array>,
     private readonly type: DenseType,
   ) {}
 
   /**
-   * Such a folder as the model at `location` came from, with weights of type `type`. What is not trained is read now:
-   * when it is written, the folder may have been moved.
+   * Such a folder as the base model came from, with weights of type `type`. What is not trained is read now: when it is
+   * written, the base model may have been moved.
    */
-  static async like(location: string, type: DenseType): Promise<ModelFolder> {
-    const folder = (await stat(location)).isDirectory() ? location : path.dirname(location);
-    const config = JSON.parse(await readFile(path.join(folder, 'config.json'), 'utf8'));
-    const companions = new Map<string, Buffer>();
+  static async like(
+    { readModelFile }: Pick<CheckpointFiles, 'readModelFile'>,
+    type: DenseType,
+  ): Promise<ModelFolder> {
+    const config = JSON.parse(new TextDecoder().decode(await readModelFile('config.json')));
+    const companions = new Map<string, Uint8Array>();
     for (const name of COMPANIONS) {
-      const content = await readFile(path.join(folder, name)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return undefined;
-        throw new EvolveError('MODEL_INVALID', `${path.join(folder, name)} cannot be read: ${error.message}`);
-      });
+      const content = await readModelFile(name);
       if (content) companions.set(name, content);
     }
     return new ModelFolder(config, companions, type);

@@ -171,6 +171,8 @@ export interface Checkpoint {
 /** Opens checkpoints in whatever format a plugin knows. */
 export interface CheckpointFiles {
   open(path: string): Promise<Checkpoint>;
+  /** A file of the base model, such as config.json, as backbones read it; undefined where there is none. */
+  readModelFile(name: string): Promise<Uint8Array | undefined>;
 }
 
 /** Tensors to write. */

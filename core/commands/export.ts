@@ -2,11 +2,11 @@ import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { composeRun } from '../container.js';
 import { EvolveError, messageOf } from '../errors.js';
-import { DenseWeight } from '../frozen-weight.js';
 import { loadPlugins } from '../load-plugins.js';
 import { mergedTensors } from '../merged-tensors.js';
 import { ModelFolder } from '../model-folder.js';
 import { shown } from '../paths.js';
+import type { ModelAssembler } from '../model-assembler.js';
 import type { CheckpointWrite, LanguageModel, TensorToWrite } from '../types.js';
 import { configOf, type ModelChoice } from './model-choice.js';
 
@@ -50,7 +50,7 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     await rm(partial, { recursive: true, force: true });
     await mkdir(partial, { recursive: true });
     try {
-      await writeModel(model, partial, options, async (request) => {
+      await writeModel(model, assembler, partial, options, async (request) => {
         if (await hooks.writeCheckpoint.promise(request)) return;
         throw new EvolveError('COMMAND_LINE', `no plugin writes ${path.basename(request.path)}`);
       });
@@ -77,20 +77,26 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
 /** A folder for transformers, or model.gguf alone. */
 async function writeModel(
   model: LanguageModel,
+  files: Pick<ModelAssembler, 'readModelFile'>,
   folder: string,
   { format, type }: ExportOptions,
   writeTensors: (request: CheckpointWrite) => Promise<void>,
 ): Promise<void> {
-  const { weight } = model.linears[0];
-  const base = weight instanceof DenseWeight ? weight.storage : 'f32';
-  const tensors = type === undefined ? mergedTensors(model) : untyped(mergedTensors(model));
-  if (format === 'safetensors') {
-    // What no folder can say is refused where it is written.
-    const layout = await ModelFolder.like(model.path, type === undefined || type === 'q8_0' ? base : type);
-    return layout.write(tensors, { folder, writeTensors: (request) => writeTensors({ ...request, type: type ?? base }) });
+  const merged = mergedTensors(model);
+  const quantized = [...merged].find(([, tensor]) => tensor.type === undefined)?.[0];
+  if (quantized !== undefined && type === undefined) {
+    const message = `${quantized} is quantized in ${shown(model.path)}: it has no type that ${format} could take over`;
+    throw new EvolveError('COMMAND_LINE', message, 'Use evolve export with --type, such as bf16.');
   }
-  const { files } = await ModelFolder.like(model.path, base);
-  await writeTensors({ path: path.join(folder, 'model.gguf'), tensors, type: type ?? base, files });
+  const base = merged.get(`${model.linears[0].name}.weight`)?.type ?? 'f32';
+  const wanted = type ?? base;
+  const tensors = type === undefined ? merged : untyped(merged);
+  const layout = await ModelFolder.like(files, wanted === 'q8_0' ? base : wanted);
+  if (format === 'gguf') {
+    const file = path.join(folder, 'model.gguf');
+    return writeTensors({ path: file, tensors, type: wanted, files: layout.files });
+  }
+  await layout.write(tensors, { folder, writeTensors: (request) => writeTensors({ ...request, type: wanted }) });
 }
 
 /** The same, in whatever type is asked for. */
