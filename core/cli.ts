@@ -32,16 +32,25 @@ program
   .option('--adapter <dir>', 'an adapter for --model')
   .option('--instruction <text>', 'what to do')
   .option('--input <text>', 'further context of the instruction')
-  .option('--input-file <file>', 'many instructions: one a line, or a .jsonl file of {"instruction", "input"}')
+  .option(
+    '--input-file <file>',
+    'many instructions: one a line, or a .jsonl file of {"instruction", "input"}',
+  )
   .option('--max-new-tokens <n>', 'generate at most this many tokens', integer(1))
   .option('--greedy', 'take the likeliest token each time (the default unless a sampling option is given)')
   .option('--temperature <t>', 'sample; below 1 sharper, above 1 flatter', number(0))
   .option('--top-p <p>', 'sample from the likeliest tokens that together have this probability', number(0, 1))
   .option('--top-k <k>', 'sample from this many of the likeliest tokens', integer(0))
   .option('--repetition-penalty <x>', 'above 1: avoid tokens that stand in the text already', number(0))
-  .addOption(notNegated('--no-repeat-ngram-size <n>', 'let no run of so many tokens come twice').argParser(integer(0)))
+  .addOption(
+    notNegated('--no-repeat-ngram-size <n>', 'let no run of so many tokens come twice').argParser(integer(0)),
+  )
   .option('--num-beams <n>', 'follow so many continuations, and take the likeliest whole answer', integer(1))
-  .option('--length-penalty <x>', 'of beams: above 1 prefers longer answers, below 1 shorter ones', number(-100))
+  .option(
+    '--length-penalty <x>',
+    'of beams: above 1 prefers longer answers, below 1 shorter ones',
+    number(-100),
+  )
   .option('--early-stopping', 'of beams: end with as many whole answers as there are beams')
   .option('--seed <n>', 'of the sampling', integer(0))
   .option('--device <name>', 'what computes')
@@ -64,7 +73,9 @@ program
   .option('--run <dir>', 'the folder of a run: its model with its adapter')
   .option('--model <path>', 'a base model')
   .option('--adapter <dir>', 'an adapter for --model')
-  .addOption(new Option('--format <name>', 'what to write').choices(['gguf', 'safetensors']).makeOptionMandatory())
+  .addOption(
+    new Option('--format <name>', 'what to write').choices(['gguf', 'safetensors']).makeOptionMandatory(),
+  )
   .addOption(new Option('--type <name>', "of the numbers (default: the base model's)").choices(TYPES))
   .requiredOption('--output <dir>', 'the folder to write; it must be new or empty')
   .option('--device <name>', 'what computes')

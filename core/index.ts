@@ -19,7 +19,14 @@ export {
 } from './frozen-weight.js';
 export { checkpoint } from './gradients.js';
 export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
-export { BLOCK_TOKENS, type CachedLayer, CachedSequence, CachePass, KeyValueCache, SLAB_BLOCKS } from './key-value-cache.js';
+export {
+  BLOCK_TOKENS,
+  type CachedLayer,
+  CachedSequence,
+  CachePass,
+  KeyValueCache,
+  SLAB_BLOCKS,
+} from './key-value-cache.js';
 export { type LinearAdapter, LinearSite } from './linear-site.js';
 export { ModelFolder } from './model-folder.js';
 export type { AdamWOptions } from './ops/adamw.js';

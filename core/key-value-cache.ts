@@ -136,7 +136,8 @@ export class CachePass {
     }
     this.pasts = Int32Array.from(sequences, ({ length }) => length);
     const counts = Array.from(this.pasts, (past, s) => offsets[s + 1] - offsets[s] - past);
-    if (counts.some((count) => count < 1)) throw new RangeError('all tokens of a sequence are cached already');
+    if (counts.some((count) => count < 1))
+      throw new RangeError('all tokens of a sequence are cached already');
     this.batch = {
       inputIds: this.pick(whole.inputIds),
       labels: this.pick(whole.labels),
@@ -170,7 +171,8 @@ export class CachePass {
 
   /** The pass is done: its tokens are cached. */
   commit(): void {
-    if (!this.#isUsed) throw new Error('the backbone hands no cache to its attention, which it must (pass.cache)');
+    if (!this.#isUsed)
+      throw new Error('the backbone hands no cache to its attention, which it must (pass.cache)');
     const { offsets } = this.batch;
     for (const [s, sequence] of this.sequences.entries()) sequence.length += offsets[s + 1] - offsets[s];
   }
@@ -186,7 +188,11 @@ export class CachedLayer {
   /** The memory of all blocks; block b is the one `b % SLAB_BLOCKS` of slab `b / SLAB_BLOCKS`; see LayerStore. */
   slabs(kvHeads: number, headDim: number): readonly Float32Array[] {
     const { blocks } = this.pass;
-    return this.store.slabs(kvHeads, headDim, blocks.reduce((most, block) => Math.max(most, block), -1));
+    return this.store.slabs(
+      kvHeads,
+      headDim,
+      blocks.reduce((most, block) => Math.max(most, block), -1),
+    );
   }
 
   /** Caches the new tokens' `k` and `v`, each `[tokens, kvHeads, headDim]`. */
@@ -207,7 +213,12 @@ export class CachedLayer {
   }
 
   /** The first `count` tokens of sequence `s`: keys and values, each `[count, kvHeads, headDim]`. */
-  read(s: number, count: number, kvHeads: number, headDim: number): { keys: Float32Array; values: Float32Array } {
+  read(
+    s: number,
+    count: number,
+    kvHeads: number,
+    headDim: number,
+  ): { keys: Float32Array; values: Float32Array } {
     const width = kvHeads * headDim;
     const result = { keys: new Float32Array(count * width), values: new Float32Array(count * width) };
     for (let token = 0; token < count; token++) {

@@ -1,5 +1,11 @@
 import { EvolveError } from './errors.js';
-import { type DenseType, DenseWeight, decodeFloats, encodeFloats, type FrozenWeight } from './frozen-weight.js';
+import {
+  type DenseType,
+  DenseWeight,
+  decodeFloats,
+  encodeFloats,
+  type FrozenWeight,
+} from './frozen-weight.js';
 import type { LinearSite } from './linear-site.js';
 import type { LanguageModel, TensorToWrite } from './types.js';
 
@@ -22,7 +28,11 @@ export function mergedTensors(model: LanguageModel): Map<string, TensorToWrite> 
   for (const { name, weight, adapter } of model.embeddings) {
     if (adapter) refuse(`the adapter of ${name} cannot be merged`);
     written.add(weight);
-    tensors.set(`${name}.weight`, { shape: weight.shape, type: typeOf(weight), values: () => rowsOf(name, weight) });
+    tensors.set(`${name}.weight`, {
+      shape: weight.shape,
+      type: typeOf(weight),
+      values: () => rowsOf(name, weight),
+    });
   }
   for (const { name, weight, adapter } of model.linears) {
     if (adapter && !adapter.mergeInto) refuse(`the adapter of ${name} cannot be merged`);
@@ -50,7 +60,11 @@ function typeOf(weight: FrozenWeight): DenseType | undefined {
   return weight instanceof DenseWeight ? weight.storage : undefined;
 }
 
-function* rowsOf(name: string, weight: FrozenWeight, adapter?: LinearSite['adapter']): Generator<Float32Array> {
+function* rowsOf(
+  name: string,
+  weight: FrozenWeight,
+  adapter?: LinearSite['adapter'],
+): Generator<Float32Array> {
   const [rows, columns] = weight.shape;
   const count = Math.max(1, Math.floor(PIECE / columns));
   for (let start = 0; start < rows; start += count) {
@@ -61,7 +75,8 @@ function* rowsOf(name: string, weight: FrozenWeight, adapter?: LinearSite['adapt
       adapter.mergeInto(values, start, end);
       // 0 unless some number is none.
       const check = values.reduce((sum, value) => sum + value * 0, 0);
-      if (check !== 0) throw new EvolveError('NOT_FINITE', `${name}: merged, it holds what is no finite number`);
+      if (check !== 0)
+        throw new EvolveError('NOT_FINITE', `${name}: merged, it holds what is no finite number`);
     }
     yield values;
   }

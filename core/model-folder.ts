@@ -66,6 +66,9 @@ export class ModelFolder {
     // transformers 5 writes `dtype`, earlier ones `torch_dtype`; all read the latter.
     const key = 'dtype' in this.config ? 'dtype' : 'torch_dtype';
     const { quantization_config: _, ...config } = { ...this.config, [key]: TYPE_NAMES[this.type] };
-    return new Map([['config.json', Buffer.from(`${JSON.stringify(config, null, 2)}\n`)], ...this.companions]);
+    return new Map([
+      ['config.json', Buffer.from(`${JSON.stringify(config, null, 2)}\n`)],
+      ...this.companions,
+    ]);
   }
 }

@@ -4,9 +4,9 @@ import { composeRun } from '../container.js';
 import { EvolveError, messageOf } from '../errors.js';
 import { loadPlugins } from '../load-plugins.js';
 import { mergedTensors } from '../merged-tensors.js';
+import type { ModelAssembler } from '../model-assembler.js';
 import { ModelFolder } from '../model-folder.js';
 import { shown } from '../paths.js';
-import type { ModelAssembler } from '../model-assembler.js';
 import type { CheckpointWrite, LanguageModel, TensorToWrite } from '../types.js';
 import { configOf, type ModelChoice } from './model-choice.js';
 
@@ -35,8 +35,15 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   await checkOutput(output);
   const { config, adapter } = await configOf(options, { unquantized: true });
   if (needsAdapter && !adapter) {
-    const what = options.run === undefined ? 'there is no --adapter' : `the run ${shown(options.run)} left a whole model`;
-    throw new EvolveError('COMMAND_LINE', `${what}: nothing is to be merged`, 'evolve export writes a model as it is.');
+    const what =
+      options.run === undefined
+        ? 'there is no --adapter'
+        : `the run ${shown(options.run)} left a whole model`;
+    throw new EvolveError(
+      'COMMAND_LINE',
+      `${what}: nothing is to be merged`,
+      'evolve export writes a model as it is.',
+    );
   }
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers: [], adapter });
   const { hooks, assembler } = composeRun(config, plugins);
@@ -96,7 +103,10 @@ async function writeModel(
     const file = path.join(folder, 'model.gguf');
     return writeTensors({ path: file, tensors, type: wanted, files: layout.files });
   }
-  await layout.write(tensors, { folder, writeTensors: (request) => writeTensors({ ...request, type: wanted }) });
+  await layout.write(tensors, {
+    folder,
+    writeTensors: (request) => writeTensors({ ...request, type: wanted }),
+  });
 }
 
 /** The same, in whatever type is asked for. */
@@ -108,7 +118,11 @@ function untyped(tensors: ReadonlyMap<string, TensorToWrite>): Map<string, Tenso
 async function checkOutput(output: string): Promise<void> {
   const entries = await readdir(output).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new EvolveError('OUTPUT_FOLDER', `--output ${shown(output)}: ${error.message}`, 'Name another folder.');
+    throw new EvolveError(
+      'OUTPUT_FOLDER',
+      `--output ${shown(output)}: ${error.message}`,
+      'Name another folder.',
+    );
   });
   if (entries.length === 0) return;
   throw new EvolveError('OUTPUT_FOLDER', `--output ${shown(output)} is not empty`, 'Name another folder.');

@@ -50,7 +50,11 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
 }
 
 /** Writes what is certain of the answer while it is made. */
-async function answerAsItGrows(model: LanguageModel, prompt: Prompt, options: GenerateOptions): Promise<void> {
+async function answerAsItGrows(
+  model: LanguageModel,
+  prompt: Prompt,
+  options: GenerateOptions,
+): Promise<void> {
   let written = '';
   const write = (text: string) => {
     process.stdout.write(text.slice(written.length));
@@ -82,11 +86,15 @@ function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): P
   try {
     text = readFileSync(inputFile, 'utf8');
   } catch (error) {
-    throw new EvolveError('COMMAND_LINE', `--input-file ${shown(inputFile)} cannot be read: ${messageOf(error)}`);
+    throw new EvolveError(
+      'COMMAND_LINE',
+      `--input-file ${shown(inputFile)} cannot be read: ${messageOf(error)}`,
+    );
   }
   const lines = [...text.split(/\r?\n/).entries()].filter(([, line]) => line.trim() !== '');
   if (lines.length === 0) throw new EvolveError('COMMAND_LINE', `--input-file ${shown(inputFile)} is empty`);
-  if (!inputFile.endsWith('.jsonl')) return lines.map(([, line]) => ({ instruction: line.trim(), input: '' }));
+  if (!inputFile.endsWith('.jsonl'))
+    return lines.map(([, line]) => ({ instruction: line.trim(), input: '' }));
   return lines.map(([i, line]) => parsePrompt(line, `--input-file ${shown(inputFile)}, line ${i + 1}`));
 }
 
@@ -100,7 +108,11 @@ function parsePrompt(line: string, place: string): Prompt {
   const { instruction, input = '' } = value ?? {};
   if (typeof instruction === 'string' && typeof input === 'string') return { instruction, input };
   const example = '{"instruction": "Name a fruit.", "input": ""}';
-  throw new EvolveError('COMMAND_LINE', `${place}: expected an instruction, and an input or none`, `Such as ${example}`);
+  throw new EvolveError(
+    'COMMAND_LINE',
+    `${place}: expected an instruction, and an input or none`,
+    `Such as ${example}`,
+  );
 }
 
 /** Greedy unless an option of sampling is given. */

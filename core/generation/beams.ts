@@ -57,7 +57,10 @@ export class BeamSearch implements Search {
       const answer = beams[candidate.beam].ids.slice(this.prompt.length);
       const stopped = candidate.id === eosId ? 'end' : 'length';
       const ids = stopped === 'end' ? answer : [...answer, candidate.id];
-      this.#finish({ answer: { ids, stopped }, score: candidate.score / length ** this.options.lengthPenalty });
+      this.#finish({
+        answer: { ids, stopped },
+        score: candidate.score / length ** this.options.lengthPenalty,
+      });
     }
     const following = candidates
       .filter((candidate) => !ends(candidate))

@@ -65,7 +65,12 @@ export async function generateAll(
   });
 }
 
-function searchFor(model: LanguageModel, prompt: Prompt, options: GenerateOptions, name = 'the prompt'): Search {
+function searchFor(
+  model: LanguageModel,
+  prompt: Prompt,
+  options: GenerateOptions,
+  name = 'the prompt',
+): Search {
   const { eosId } = model.tokenizer;
   const ids = model.encodePrompt(prompt);
   if (ids.length >= model.maxLength) {

@@ -56,7 +56,8 @@ function nucleus(
     const sorted = isSorted ? pool : highest(scores, count);
     let mass = 0;
     let taken = 0;
-    while (taken < sorted.length && (taken < atLeast || mass < topP * total)) mass += weightOf(sorted[taken++]);
+    while (taken < sorted.length && (taken < atLeast || mass < topP * total))
+      mass += weightOf(sorted[taken++]);
     if (taken < sorted.length || sorted.length >= pool.length) return sorted.slice(0, taken);
   }
 }

@@ -116,10 +116,7 @@ function additiveMask([, queries, keys]: readonly number[], prefix: number): Flo
 /** `[1, queries, keys]`: the key's position − the query's. */
 function distances([, queries, keys]: readonly number[]): tf.Tensor3D {
   const from = tf.range(keys - queries, keys, 1, 'float32');
-  return tf.sub(
-    tf.reshape(tf.range(0, keys, 1, 'float32'), [1, 1, keys]),
-    tf.reshape(from, [1, queries, 1]),
-  );
+  return tf.sub(tf.reshape(tf.range(0, keys, 1, 'float32'), [1, 1, keys]), tf.reshape(from, [1, queries, 1]));
 }
 
 function checkShapes(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, options: AttentionOptions): void {

@@ -122,7 +122,10 @@ export abstract class CausalModel implements LanguageModel {
     const hidden = this.hidden(computed, pass);
     cache?.commit();
     const last = computed.offsets.subarray(1).map((end) => end - 1);
-    return this.parts.output.forward(last.length === hidden.shape[0] ? hidden : selectRows(hidden, last), pass);
+    return this.parts.output.forward(
+      last.length === hidden.shape[0] ? hidden : selectRows(hidden, last),
+      pass,
+    );
   }
 
   dispose(): void {

@@ -31,7 +31,8 @@ export async function decode(context: Context): Promise<Row[]> {
   for (const quantizer of QUANTIZERS) {
     const storage = quantizer === 'none' ? 'bf16' : quantizer;
     await withModel({ model: { path: model }, quantizer, device: context.device }, async (ours) => {
-      for (const batch of BATCHES) rows.push(...(await against(context, ours, model, storage, batch, bandwidth)));
+      for (const batch of BATCHES)
+        rows.push(...(await against(context, ours, model, storage, batch, bandwidth)));
       if (quantizer === 'none') rows.push(...(await byLength(ours)));
     });
   }
@@ -125,7 +126,9 @@ async function timeTokens(
 }
 
 function textOf({ tokenizer }: LanguageModel, length: number): number[] {
-  const ids = tokenizer.encode('The history of the city begins on the banks of a river, where traders met. '.repeat(200));
+  const ids = tokenizer.encode(
+    'The history of the city begins on the banks of a river, where traders met. '.repeat(200),
+  );
   return ids.slice(0, length);
 }
 

@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import type { Batch, LanguageModel } from '../../core/index.js';
-import { BLOCK_TOKENS, type CachedSequence, KeyValueCache } from '../../core/key-value-cache.js';
+import { BLOCK_TOKENS, type CachedSequence, CachePass, KeyValueCache } from '../../core/key-value-cache.js';
 import { type AttentionOptions, attention } from '../../core/ops/attention.js';
-import { CachePass } from '../../core/key-value-cache.js';
 import { withModel } from '../support/compose.js';
 import { LLAMA } from '../support/llama-fixture.js';
 import { addon, describeNative } from '../support/native.js';
@@ -103,7 +102,9 @@ describe('KeyValueCache', () => {
     pretend(batchOf([3]), [sequence]);
     expect(() => new CachePass(batchOf([3]), [sequence])).to.throw(RangeError, 'cached already');
     expect(() => new CachePass(batchOf([3, 4]), [sequence])).to.throw(RangeError, '1 cached sequences');
-    expect(() => new CachePass(batchOf([4]), [sequence]).commit()).to.throw('hands no cache to its attention');
+    expect(() => new CachePass(batchOf([4]), [sequence]).commit()).to.throw(
+      'hands no cache to its attention',
+    );
   });
 });
 
@@ -144,7 +145,12 @@ function errorOfCaching({ lengths, heads, kvHeads, dim, prefixes, slopes }: Size
     const sequences = lengths.map(() => cache.begin());
     let worst = 0;
     // Prompts; then several tokens, one token, one token in one sequence and many in another.
-    for (const left of [lengths.map((_, s) => 9 + s), lengths.map(() => 4), lengths.map(() => 3), lengths.map(() => 0)]) {
+    for (const left of [
+      lengths.map((_, s) => 9 + s),
+      lengths.map(() => 4),
+      lengths.map(() => 3),
+      lengths.map(() => 0),
+    ]) {
       const batch = batchOf(lengths.map((length, s) => length - left[s]));
       // A token is known by its number in the whole.
       const ids = lengths.flatMap((length, s) => upTo(whole.offsets[s] + length - left[s], whole.offsets[s]));
@@ -210,7 +216,9 @@ async function expectSameLogits(model: LanguageModel, tolerance: number): Promis
 describe('a model with a cache', () => {
   for (const backend of ['wasm', 'cpu']) {
     it(`yields the logits that it yields without, on ${backend}`, () =>
-      withModel({ model: LLAMA, device: { name: 'portable', backend } }, (model) => expectSameLogits(model, 1e-5)));
+      withModel({ model: LLAMA, device: { name: 'portable', backend } }, (model) =>
+        expectSameLogits(model, 1e-5),
+      ));
   }
 
   describeNative('on the native device', () => {
@@ -221,7 +229,9 @@ describe('a model with a cache', () => {
       [{ name: 'int8', compute: 'int8' }, 0.1],
     ] as const) {
       it(`yields the logits that it yields without, ${JSON.stringify(quantizer)}`, () =>
-        withModel({ model: LLAMA, quantizer, device: 'native' }, (model) => expectSameLogits(model, tolerance)));
+        withModel({ model: LLAMA, quantizer, device: 'native' }, (model) =>
+          expectSameLogits(model, tolerance),
+        ));
     }
   });
 });

@@ -87,12 +87,21 @@ export function llamaTensor(
   const config = parse(json);
   const [, module, kind] = name.match(/^(.+)\.(weight|bias)$/) ?? [];
   const [, layer, part] = module?.match(/^model\.layers\.(\d+)\.(.+)$/) ?? [];
-  const known = layer === undefined ? NAMES[module] : LAYER_NAMES[part] && `blk.${layer}.${LAYER_NAMES[part]}`;
+  const known =
+    layer === undefined ? NAMES[module] : LAYER_NAMES[part] && `blk.${layer}.${LAYER_NAMES[part]}`;
   if (known === undefined) {
-    throw new EvolveError('MODEL_INVALID', `GGUF has no name for the tensor ${name}`, 'Take --format safetensors.');
+    throw new EvolveError(
+      'MODEL_INVALID',
+      `GGUF has no name for the tensor ${name}`,
+      'Take --format safetensors.',
+    );
   }
   const heads =
-    part === 'self_attn.q_proj' ? config.num_attention_heads : part === 'self_attn.k_proj' ? kvHeadsOf(config) : 0;
+    part === 'self_attn.q_proj'
+      ? config.num_attention_heads
+      : part === 'self_attn.k_proj'
+        ? kvHeadsOf(config)
+        : 0;
   return { name: `${known}.${kind}`, tensor: heads === 0 ? tensor : interleaved(tensor, heads) };
 }
 

@@ -31,9 +31,13 @@ export function tokenizerMetadata(
   chatTemplate: Uint8Array | undefined,
 ): [string, MetadataValue][] {
   const tokenizer = json('tokenizer.json') as unknown as TokenizerJson | undefined;
-  if (!tokenizer) throw new EvolveError('MODEL_INVALID', 'GGUF needs the model\'s tokenizer.json, which is not there');
+  if (!tokenizer)
+    throw new EvolveError('MODEL_INVALID', "GGUF needs the model's tokenizer.json, which is not there");
   if (tokenizer.model.type !== 'BPE') {
-    throw new EvolveError('MODEL_INVALID', `GGUF is written with a tokenizer of type BPE, not ${tokenizer.model.type}`);
+    throw new EvolveError(
+      'MODEL_INVALID',
+      `GGUF is written with a tokenizer of type BPE, not ${tokenizer.model.type}`,
+    );
   }
   const settings = json('tokenizer_config.json') ?? {};
   const vocabulary = new Map(Object.entries(tokenizer.model.vocab));
@@ -44,7 +48,8 @@ export function tokenizerMetadata(
     tokens[id] = token;
     types[id] = TOKEN.normal;
   }
-  for (const { id, special } of tokenizer.added_tokens ?? []) types[id] = special ? TOKEN.control : TOKEN.userDefined;
+  for (const { id, special } of tokenizer.added_tokens ?? [])
+    types[id] = special ? TOKEN.control : TOKEN.userDefined;
   const unknown = tokenizer.model.unk_token;
   const unknownId = unknown === null || unknown === undefined ? undefined : vocabulary.get(unknown);
   if (unknownId !== undefined) types[unknownId] = TOKEN.unknown;
@@ -57,7 +62,8 @@ export function tokenizerMetadata(
   };
   const ids = { bos: idOf('bos'), eos: idOf('eos'), unknown: unknownId ?? idOf('unk'), padding: idOf('pad') };
   const bos = ids.bos === undefined ? undefined : tokens[ids.bos];
-  const addsBos = settings.add_bos_token ?? JSON.stringify(tokenizer.post_processor ?? {}).includes(`"${bos}"`);
+  const addsBos =
+    settings.add_bos_token ?? JSON.stringify(tokenizer.post_processor ?? {}).includes(`"${bos}"`);
   const template = settings.chat_template ?? (chatTemplate && new TextDecoder().decode(chatTemplate));
   const isByteLevel = JSON.stringify(tokenizer.pre_tokenizer ?? {}).includes('"ByteLevel"');
   return [
@@ -69,7 +75,9 @@ export function tokenizerMetadata(
     ),
     ['tokenizer.ggml.add_bos_token', { bool: Boolean(addsBos) }],
     ['tokenizer.ggml.add_eos_token', { bool: settings.add_eos_token === true }],
-    ...(typeof template === 'string' ? [['tokenizer.chat_template', { string: template }] as [string, MetadataValue]] : []),
+    ...(typeof template === 'string'
+      ? [['tokenizer.chat_template', { string: template }] as [string, MetadataValue]]
+      : []),
   ];
 }
 

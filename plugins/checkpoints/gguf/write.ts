@@ -4,7 +4,13 @@
  */
 
 import { type FileHandle, open, rename } from 'node:fs/promises';
-import { type CheckpointWrite, type DenseType, EvolveError, encodeFloats, type TensorToWrite } from '../../../core/index.js';
+import {
+  type CheckpointWrite,
+  type DenseType,
+  EvolveError,
+  encodeFloats,
+  type TensorToWrite,
+} from '../../../core/index.js';
 import { llamaMetadata, llamaTensor } from './write-llama.js';
 import { tokenizerMetadata } from './write-tokenizer.js';
 
@@ -76,7 +82,8 @@ export async function writeGguf(request: CheckpointWrite): Promise<void> {
   const handle = await open(`${request.path}.partial`, 'w');
   try {
     await handle.writeFile(head.all());
-    for (const { name, tensor, stored, bytes } of infos) await writeTensor(handle, name, tensor, stored, bytes);
+    for (const { name, tensor, stored, bytes } of infos)
+      await writeTensor(handle, name, tensor, stored, bytes);
     await handle.sync();
   } finally {
     await handle.close();
@@ -115,7 +122,8 @@ export function encodeQ8(values: Float32Array): Uint8Array {
   const numbers = new Int8Array(bytes.buffer);
   for (let block = 0; block < blocks; block++) {
     let largest = 0;
-    for (let i = block * Q8_BLOCK; i < (block + 1) * Q8_BLOCK; i++) largest = Math.max(largest, Math.abs(values[i]));
+    for (let i = block * Q8_BLOCK; i < (block + 1) * Q8_BLOCK; i++)
+      largest = Math.max(largest, Math.abs(values[i]));
     scales[block] = Math.fround(largest / 127);
     const inverse = scales[block] === 0 ? 0 : Math.fround(1 / scales[block]);
     for (let i = 0; i < Q8_BLOCK; i++) {
@@ -124,7 +132,8 @@ export function encodeQ8(values: Float32Array): Uint8Array {
     }
   }
   const halves = encodeFloats('f16', scales);
-  for (let block = 0; block < blocks; block++) bytes.set(halves.subarray(2 * block, 2 * block + 2), block * Q8_BYTES);
+  for (let block = 0; block < blocks; block++)
+    bytes.set(halves.subarray(2 * block, 2 * block + 2), block * Q8_BYTES);
   return bytes;
 }
 
@@ -172,12 +181,20 @@ class Bytes {
   entry(key: string, value: MetadataValue): void {
     this.string(key);
     if ('u32' in value) this.#typed(4, () => this.u32(value.u32));
-    else if ('f32' in value) this.#typed(6, () => this.#add(new Uint8Array(Float32Array.of(value.f32).buffer)));
+    else if ('f32' in value)
+      this.#typed(6, () => this.#add(new Uint8Array(Float32Array.of(value.f32).buffer)));
     else if ('bool' in value) this.#typed(7, () => this.#add(Uint8Array.of(Number(value.bool))));
     else if ('string' in value) this.#typed(8, () => this.string(value.string));
-    else if ('strings' in value) this.#array(8, value.strings.length, () => value.strings.forEach((text) => this.string(text)));
-    else if ('f32s' in value) this.#array(6, value.f32s.length, () => this.#add(new Uint8Array(Float32Array.from(value.f32s).buffer)));
-    else this.#array(5, value.i32s.length, () => this.#add(new Uint8Array(Int32Array.from(value.i32s).buffer)));
+    else if ('strings' in value)
+      this.#array(8, value.strings.length, () => {
+        for (const text of value.strings) this.string(text);
+      });
+    else if ('f32s' in value)
+      this.#array(6, value.f32s.length, () =>
+        this.#add(new Uint8Array(Float32Array.from(value.f32s).buffer)),
+      );
+    else
+      this.#array(5, value.i32s.length, () => this.#add(new Uint8Array(Int32Array.from(value.i32s).buffer)));
   }
 
   #typed(type: number, write: () => void): void {

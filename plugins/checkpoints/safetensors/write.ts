@@ -22,9 +22,15 @@ export async function writeSafetensors(request: CheckpointWrite): Promise<void> 
   const { type = 'f32', maxShardBytes = Number.POSITIVE_INFINITY } = request;
   if (type === 'q8_0') {
     const message = `safetensors holds no ${type}`;
-    throw new EvolveError('COMMAND_LINE', message, `Take ${Object.keys(DENSE_TYPES).join(', ')}, or --format gguf.`);
+    throw new EvolveError(
+      'COMMAND_LINE',
+      message,
+      `Take ${Object.keys(DENSE_TYPES).join(', ')}, or --format gguf.`,
+    );
   }
-  const tensors = [...request.tensors].map(([name, tensor]): NamedTensor => [name, { type, ...tensor }]);
+  const tensors = [...request.tensors].map(
+    ([name, tensor]): NamedTensor => [name, { ...tensor, type: tensor.type ?? type }],
+  );
   const shards: NamedTensor[][] = [[]];
   let bytes = 0;
   for (const entry of tensors.sort(([a], [b]) => (a < b ? -1 : 1))) {

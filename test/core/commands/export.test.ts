@@ -55,7 +55,15 @@ describe('merge and export', () => {
   }
 
   it('writes a model that computes what base and adapter compute', async () => {
-    await command('merge', '--model', fixture('llama'), '--adapter', fixture('peft-adapter'), '--output', 'merged');
+    await command(
+      'merge',
+      '--model',
+      fixture('llama'),
+      '--adapter',
+      fixture('peft-adapter'),
+      '--output',
+      'merged',
+    );
     const [base, adapted, merged] = [
       await withModel({ model: LLAMA }, logitsOf),
       await withModel({ model: LLAMA, adapter: PEFT_ADAPTER }, logitsOf),
@@ -70,7 +78,9 @@ describe('merge and export', () => {
       'tokenizer_config.json',
     ]);
     const read = (...names: string[]) => JSON.parse(readFileSync(folder.join(...names), 'utf8'));
-    expect(read('merged', 'config.json')).to.deep.equal(JSON.parse(readFileSync(fixture('llama', 'config.json'), 'utf8')));
+    expect(read('merged', 'config.json')).to.deep.equal(
+      JSON.parse(readFileSync(fixture('llama', 'config.json'), 'utf8')),
+    );
   });
 
   it('keeps the names and types of the base, halves and tied layers too', async () => {
@@ -93,8 +103,18 @@ describe('merge and export', () => {
       model: LLAMA,
       quantizer: 'nf4',
       adapter: { r: 4 },
-      data: { sources: [{ path: fixture('llama', 'train.json'), format: 'alpaca' }], cutoffLength: 256, validationSize: 0 },
-      train: { perDeviceBatchSize: 2, gradientAccumulationSteps: 1, maxSteps: 3, warmupSteps: 0, learningRate: 0.05 },
+      data: {
+        sources: [{ path: fixture('llama', 'train.json'), format: 'alpaca' }],
+        cutoffLength: 256,
+        validationSize: 0,
+      },
+      train: {
+        perDeviceBatchSize: 2,
+        gradientAccumulationSteps: 1,
+        maxSteps: 3,
+        warmupSteps: 0,
+        learningRate: 0.05,
+      },
       device: 'portable',
     };
     folder.write('my.yaml', JSON.stringify(config));
@@ -114,7 +134,17 @@ describe('merge and export', () => {
       await withModel({ model: { path: folder.join('same') } }, logitsOf),
     ];
     expect(same).to.deep.equal(base);
-    await command('export', '--model', fixture('llama'), '--format', 'safetensors', '--type', 'bf16', '--output', 'less');
+    await command(
+      'export',
+      '--model',
+      fixture('llama'),
+      '--format',
+      'safetensors',
+      '--type',
+      'bf16',
+      '--output',
+      'less',
+    );
     expect([...new Set(Object.values(typesOf('less', 'model.safetensors')))]).to.deep.equal(['BF16']);
     expect(JSON.parse(readFileSync(folder.join('less', 'config.json'), 'utf8')).dtype).to.equal('bfloat16');
   });
@@ -138,7 +168,10 @@ describe('merge and export', () => {
     cpSync(fixture('llama'), folder.join('other'), { recursive: true });
     const config = JSON.parse(readFileSync(folder.join('other', 'config.json'), 'utf8'));
     writeFileSync(folder.join('other', 'config.json'), JSON.stringify({ ...config, model_type: 'other' }));
-    await refused(['export', '--model', 'other', '--format', 'gguf', '--output', 'new'], 'model_type is "other"');
+    await refused(
+      ['export', '--model', 'other', '--format', 'gguf', '--output', 'new'],
+      'model_type is "other"',
+    );
   });
 
   it('is loaded by transformers and computes there what it computes here', async function () {
@@ -174,15 +207,22 @@ describe('merge and export', () => {
         const asked = { ids: prompt, texts: TEXTS };
         const found = askPython<Found>('core/commands/load_gguf.py', [folder.join('out')], asked);
         if ('missing' in found) {
-          console.log(`      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers and gguf)`);
+          console.log(
+            `      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers and gguf)`,
+          );
           this.skip();
         }
         const { metadata, types, logits, tokens } = found.answer;
         const adapted = await withModel({ model: LLAMA, adapter: PEFT_ADAPTER }, logitsOf);
         expect(relativeError(logits.flat(), adapted)).to.be.below(tolerance);
         expect(metadata).to.include({ 'general.architecture': 'llama', 'llama.attention.head_count_kv': 2 });
-        expect(types).to.include({ 'blk.0.attn_norm.weight': 'F32', 'blk.1.attn_q.weight': type.toUpperCase() });
-        const ours = await withModel({ model: LLAMA }, ({ tokenizer }) => TEXTS.map((text) => tokenizer.encode(text)));
+        expect(types).to.include({
+          'blk.0.attn_norm.weight': 'F32',
+          'blk.1.attn_q.weight': type.toUpperCase(),
+        });
+        const ours = await withModel({ model: LLAMA }, ({ tokenizer }) =>
+          TEXTS.map((text) => tokenizer.encode(text)),
+        );
         expect(tokens).to.deep.equal(ours);
       });
     }

@@ -44,6 +44,8 @@ describe('logSoftmax', () => {
   it('yields log-probabilities, of large scores too', () => {
     const scores = Float32Array.of(1000, 1000, Number.NEGATIVE_INFINITY, 1000);
     logSoftmax(scores);
-    expect([...scores].map(Math.exp).map((p) => Math.round(p * 1e6))).to.deep.equal([333333, 333333, 0, 333333]);
+    expect([...scores].map(Math.exp).map((p) => Math.round(p * 1e6))).to.deep.equal([
+      333333, 333333, 0, 333333,
+    ]);
   });
 });

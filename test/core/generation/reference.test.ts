@@ -24,14 +24,17 @@ function searchOf({ options: given, prompt, eos: eosId }: Case): BeamSearch | To
   return options.numBeams > 1 ? new BeamSearch(prompt, all) : new TokenSearch(prompt, all);
 }
 
-const nameOf = ({ options, prompt, ids }: Case) => `${JSON.stringify(options)}, ${prompt.length} + ${ids.length} tokens`;
+const nameOf = ({ options, prompt, ids }: Case) =>
+  `${JSON.stringify(options)}, ${prompt.length} + ${ids.length} tokens`;
 
 async function expectAnswers(model: LanguageModel, cases: readonly Case[]): Promise<void> {
   const searches = cases.map(searchOf);
   await decode(model, searches);
   for (const [i, { answer }] of searches.entries()) {
     expect(answer.ids, nameOf(cases[i])).to.deep.equal(cases[i].ids);
-    expect(answer.stopped).to.equal(cases[i].ids.length < (cases[i].options.maxNewTokens ?? 0) ? 'end' : 'length');
+    expect(answer.stopped).to.equal(
+      cases[i].ids.length < (cases[i].options.maxNewTokens ?? 0) ? 'end' : 'length',
+    );
   }
 }
 
@@ -40,7 +43,9 @@ describe('generation, held to transformers', () => {
 
   it('has cases of each kind: 128 tokens, ends that come, beams', () => {
     expect(CASES.filter(({ ids }) => ids.length === 128)).to.have.length.above(5);
-    expect(CASES.filter(({ ids, options }) => ids.length < (options.maxNewTokens ?? 0))).to.have.length.above(10);
+    expect(CASES.filter(({ ids, options }) => ids.length < (options.maxNewTokens ?? 0))).to.have.length.above(
+      10,
+    );
     expect(CASES.filter(({ options }) => (options.numBeams ?? 1) > 1)).to.have.length.above(20);
   });
 

@@ -1,4 +1,10 @@
-import { type AttentionOptions, BLOCK_TOKENS, type CachedLayer, SLAB_BLOCKS, type tf } from '../../../../core/index.js';
+import {
+  type AttentionOptions,
+  BLOCK_TOKENS,
+  type CachedLayer,
+  SLAB_BLOCKS,
+  type tf,
+} from '../../../../core/index.js';
 import type { AttentionShape } from '../addon.js';
 import { computeOf } from '../weights.js';
 import { gradient, kernel, type Native, tensorOf } from './kit.js';
