@@ -14,11 +14,14 @@ namespace {
 /** From more rows on, packed tiles are faster. */
 constexpr int64_t kFewRows = 32;
 
-/** Rows of x, and of the weight, whose products are summed up side by side in registers. */
+/**
+ * Rows of the weight whose products with R rows of x are summed up side by side in registers. R is at most 4: then the
+ * rows of x stay in the first-level cache.
+ */
 template <int R>
 constexpr int weightRows() {
 #if defined(__AVX512F__)
-  return R <= 2 ? 8 / R : R == 4 ? 4 : 2;
+  return R == 1 ? 8 : 4;
 #else
   return R == 1 ? 4 : R == 2 ? 2 : 1;
 #endif
@@ -41,28 +44,42 @@ inline float sumInPairs(vf v) {
 
 // ---- W numbers of a stored row as fp32
 
-typedef uint16_t vHalves __attribute__((vector_size(W * 2)));
-typedef int8_t vBytes __attribute__((vector_size(W)));
+inline vf readBf16(const uint8_t* from) {
+#if defined(__AVX512F__)
+  const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
+#elif defined(__AVX2__)
+  const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return (vf)_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16);
+#else
+  vf values;
+  decodeBf16(from, W, reinterpret_cast<float*>(&values));
+  return values;
+#endif
+}
+
+inline vf readInt8(const uint8_t* from) {
+#if defined(__AVX512F__)
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return (vf)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+#elif defined(__AVX2__)
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+  return (vf)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+#else
+  vf values;
+  decodeInt8(from, W, reinterpret_cast<float*>(&values));
+  return values;
+#endif
+}
 
 template <Storage storage>
 inline __attribute__((always_inline)) vf readVector(const uint8_t* from) {
-  if constexpr (storage == Storage::f32) {
-    vf values;
-    std::memcpy(&values, from, sizeof values);
-    return values;
-  } else if constexpr (storage == Storage::bf16) {
-    vHalves halves;
-    std::memcpy(&halves, from, sizeof halves);
-    return (vf)(__builtin_convertvector(halves, vu) << 16);
-  } else if constexpr (storage == Storage::int8) {
-    vBytes bytes;
-    std::memcpy(&bytes, from, sizeof bytes);
-    return __builtin_convertvector(bytes, vf);
-  } else {
-    vf values;
-    decodeF16(from, W, reinterpret_cast<float*>(&values));
-    return values;
-  }
+  if constexpr (storage == Storage::bf16) return readBf16(from);
+  if constexpr (storage == Storage::int8) return readInt8(from);
+  vf values;
+  if constexpr (storage == Storage::f32) std::memcpy(&values, from, sizeof values);
+  else decodeF16(from, W, reinterpret_cast<float*>(&values));
+  return values;
 }
 
 template <Storage storage>
@@ -95,11 +112,13 @@ inline __attribute__((always_inline)) void dotRows(const Weight& w, int64_t row,
     }
   }
   if (column < columns) {
+#pragma GCC unroll 8
     for (int n = 0; n < N; n++) {
       // Behind the last number x is zero, but what stands behind the row may be no number.
       alignas(64) uint8_t rest[W * 4] = {};
       std::memcpy(rest, from + (n * columns + column) * size, static_cast<size_t>((columns - column) * size));
       const vf weight = readVector<storage>(rest);
+#pragma GCC unroll 8
       for (int r = 0; r < R; r++) sums[n][r] += weight * load(x + r * stride + column);
     }
   }
@@ -289,9 +308,6 @@ inline void linearOfFewRows(const float* x, int64_t rows, const Weight& w, const
     const auto take = [&]<int R>(std::integral_constant<int, R>) {
       for (; row + R <= rows; row += R) fewRowsChunk<R>(w, first, end, arranged, row, decoded, epilogue, y);
     };
-#if defined(__AVX512F__)
-    take(std::integral_constant<int, 8>{});
-#endif
     take(std::integral_constant<int, 4>{});
     take(std::integral_constant<int, 2>{});
     take(std::integral_constant<int, 1>{});
