@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /** The command line: arguments -> command -> exit status (0 done, 1 the run failed, 2 faulty input, 130 interrupted). */
 
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EvolveError, messageOf } from './errors.js';
 import { packageVersion } from './version.js';
+
+const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
 
 // A command's module, with all of TensorFlow.js behind it, is loaded when the command is given.
 const program = new Command('evolve')
@@ -24,22 +26,60 @@ program
 
 program
   .command('generate')
-  .description('answer an instruction with a base model, with or without an adapter')
+  .description('answer instructions with a base model, with or without an adapter')
   .option('--run <dir>', 'the folder of a run: its model with its adapter')
   .option('--model <path>', 'a base model')
   .option('--adapter <dir>', 'an adapter for --model')
-  .requiredOption('--instruction <text>', 'what to do')
-  .option('--input <text>', 'further context of the instruction', '')
+  .option('--instruction <text>', 'what to do')
+  .option('--input <text>', 'further context of the instruction')
+  .option(
+    '--input-file <file>',
+    'many instructions: one a line, or a .jsonl file of {"instruction", "input"}',
+  )
   .option('--max-new-tokens <n>', 'generate at most this many tokens', integer(1))
   .option('--greedy', 'take the likeliest token each time (the default unless a sampling option is given)')
   .option('--temperature <t>', 'sample; below 1 sharper, above 1 flatter', number(0))
   .option('--top-p <p>', 'sample from the likeliest tokens that together have this probability', number(0, 1))
   .option('--top-k <k>', 'sample from this many of the likeliest tokens', integer(0))
   .option('--repetition-penalty <x>', 'above 1: avoid tokens that stand in the text already', number(0))
+  .addOption(
+    notNegated('--no-repeat-ngram-size <n>', 'let no run of so many tokens come twice').argParser(integer(0)),
+  )
+  .option('--num-beams <n>', 'follow so many continuations, and take the likeliest whole answer', integer(1))
+  .option(
+    '--length-penalty <x>',
+    'of beams: above 1 prefers longer answers, below 1 shorter ones',
+    number(-100),
+  )
+  .option('--early-stopping', 'of beams: end with as many whole answers as there are beams')
   .option('--seed <n>', 'of the sampling', integer(0))
   .option('--device <name>', 'what computes')
-  .option('--json', 'write one JSON line to standard output')
+  .option('--json', 'write JSON lines to standard output')
   .action(async (options) => (await import('./commands/generate.js')).generateCommand(options));
+
+program
+  .command('merge')
+  .description('write base model and adapter as one model, as transformers loads it')
+  .option('--run <dir>', 'the folder of a run: its model with its adapter')
+  .option('--model <path>', 'a base model')
+  .option('--adapter <dir>', 'an adapter for --model')
+  .requiredOption('--output <dir>', 'the folder to write; it must be new or empty')
+  .option('--device <name>', 'what computes')
+  .action(async (options) => (await import('./commands/export.js')).mergeCommand(options));
+
+program
+  .command('export')
+  .description('write a model, with its adapter merged where there is one, for other programs')
+  .option('--run <dir>', 'the folder of a run: its model with its adapter')
+  .option('--model <path>', 'a base model')
+  .option('--adapter <dir>', 'an adapter for --model')
+  .addOption(
+    new Option('--format <name>', 'what to write').choices(['gguf', 'safetensors']).makeOptionMandatory(),
+  )
+  .addOption(new Option('--type <name>', "of the numbers (default: the base model's)").choices(TYPES))
+  .requiredOption('--output <dir>', 'the folder to write; it must be new or empty')
+  .option('--device <name>', 'what computes')
+  .action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 
 program
   .command('plugins')
@@ -47,6 +87,11 @@ program
   .argument('[config]', 'a configuration whose third-party plugins are listed too')
   .option('--json', 'write JSON lines to standard output')
   .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
+
+/** An option that takes a value although its name begins with `no`. */
+function notNegated(flags: string, description: string): Option {
+  return Object.assign(new Option(flags, description), { negate: false });
+}
 
 function collect(value: string, previous: string[]): string[] {
   return [...previous, value];

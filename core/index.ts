@@ -19,7 +19,16 @@ export {
 } from './frozen-weight.js';
 export { checkpoint } from './gradients.js';
 export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
+export {
+  BLOCK_TOKENS,
+  type CachedLayer,
+  CachedSequence,
+  CachePass,
+  KeyValueCache,
+  SLAB_BLOCKS,
+} from './key-value-cache.js';
 export { type LinearAdapter, LinearSite } from './linear-site.js';
+export { ModelFolder } from './model-folder.js';
 export { type ModelName, parseModelName } from './model-name.js';
 export type { AdamWOptions } from './ops/adamw.js';
 export { addBias } from './ops/add-bias.js';
@@ -77,6 +86,7 @@ export {
   type SaveRequest,
   type StepEvent,
   type TensorInfo,
+  type TensorToWrite,
   type TextExample,
   type Tokenizer,
 } from './types.js';

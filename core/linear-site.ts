@@ -11,6 +11,11 @@ export interface LinearAdapter {
   forward(x: tf.Tensor2D, site: LinearSite, pass: Pass): tf.Tensor2D;
   /** Of an output layer: the summed cross-entropy of what `forward` yields, where it can be had for less. */
   crossEntropy?(x: tf.Tensor2D, site: LinearSite, labels: Int32Array, pass: Pass): tf.Scalar | undefined;
+  /**
+   * Adds to `rows`, rows `start` … `end` − 1 of the layer's weight in fp32, what makes the adapter needless. An adapter
+   * without it cannot be merged.
+   */
+  mergeInto?(rows: Float32Array, start: number, end: number): void;
 }
 
 /** A linear layer of a model: what quantizers and adapters find by its name. */

@@ -37,6 +37,11 @@ export class ModelAssembler {
     @inject(SIGNAL) private readonly signal: AbortSignal,
   ) {}
 
+  /** A file of the model that was assembled, such as config.json; undefined where there is none. */
+  get readModelFile(): ModelRequest['readFile'] {
+    return this.#readModelFile;
+  }
+
   /** The device that is asked for; where it cannot be had, the next one, and one line that says why. */
   async openDevice(): Promise<Device> {
     const { name } = this.config.device;

@@ -6,6 +6,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { EmbeddingSite } from './embedding-site.js';
 import type { DenseType } from './frozen-weight.js';
+import type { CachedSequence, CachePass } from './key-value-cache.js';
 import type { LinearSite } from './linear-site.js';
 import type { RandomStreams } from './random.js';
 
@@ -87,6 +88,8 @@ export interface Pass {
   readonly seed: number;
   /** Each layer's gradient computes the layer again, so that only its input is kept until then. */
   readonly checkpointing: boolean;
+  /** What came before the batch's tokens in their sequences: each layer's attention takes its `layer(i)`. */
+  readonly cache?: CachePass;
 }
 
 /**
@@ -125,8 +128,12 @@ export interface LanguageModel {
   loss(batch: Batch, pass: Pass): tf.Scalar;
   /** What follows each token: logits `[tokens, vocabulary]`. */
   logits(batch: Batch, pass: Pass): tf.Tensor2D;
-  /** What follows the last token of each sequence: logits `[sequences, vocabulary]`. */
-  nextLogits(batch: Batch): tf.Tensor2D;
+  /**
+   * What follows the last token of each sequence: logits `[sequences, vocabulary]`.
+   *
+   * @param cached one for each sequence: tokens that it holds are not computed again, the others are added to it
+   */
+  nextLogits(batch: Batch, cached?: readonly CachedSequence[]): tf.Tensor2D;
   /** Frees the model's tensors. */
   dispose(): void;
 }
@@ -205,10 +212,19 @@ export interface CheckpointWrite {
   readonly path: string;
   /** Above this many bytes of tensors the file is split in several, with an index beside them. */
   readonly maxShardBytes?: number;
-  readonly tensors: ReadonlyMap<string, { shape: readonly number[]; values: Float32Array }>;
-  /** The type to store; f32 where nothing is said. */
-  readonly type?: DenseType;
+  readonly tensors: ReadonlyMap<string, TensorToWrite>;
+  /** The type to store, where a tensor does not say; f32 where nothing is said. */
+  readonly type?: DenseType | 'q8_0';
   readonly metadata?: Readonly<Record<string, string>>;
+  /** What a format that has everything in one file holds besides, under the names of Hugging Face's files: config.json … */
+  readonly files?: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface TensorToWrite {
+  readonly shape: readonly number[];
+  /** Its numbers; or pieces of them, made when their turn comes, so that they never are in memory all at once. */
+  readonly values: Float32Array | (() => Iterable<Float32Array>);
+  readonly type?: DenseType;
 }
 
 /** What the `save` hook passes: a folder to fill. It gets its final name when every tap is done. */

@@ -1,27 +1,29 @@
-import { existsSync } from 'node:fs';
-import path from 'node:path';
-import { loadConfig, makeConfig, type RunConfig } from '../config.js';
+import { readFileSync } from 'node:fs';
 import { composeRun } from '../container.js';
-import { EvolveError } from '../errors.js';
-import { GENERATE_DEFAULTS, type GenerateOptions, generate } from '../generate.js';
+import { EvolveError, messageOf } from '../errors.js';
+import {
+  GENERATE_DEFAULTS,
+  type Generated,
+  type GenerateOptions,
+  generate,
+  generateAll,
+} from '../generation/generate.js';
 import { loadPlugins } from '../load-plugins.js';
-import { readJsonFile } from '../model-assembler.js';
-import { resolveModel } from '../model-name.js';
 import { shown } from '../paths.js';
+import type { LanguageModel, Prompt } from '../types.js';
+import { configOf, type ModelChoice } from './model-choice.js';
 
-interface GenerateCommandOptions extends Partial<GenerateOptions> {
-  readonly run?: string;
-  readonly model?: string;
-  readonly adapter?: string;
-  readonly instruction: string;
-  readonly input: string;
+interface GenerateCommandOptions extends ModelChoice, Partial<GenerateOptions> {
+  readonly instruction?: string;
+  readonly input?: string;
+  readonly inputFile?: string;
   readonly greedy?: true;
-  readonly device?: string;
   readonly json?: true;
 }
 
-/** `evolve generate`: the answer goes to standard output, everything else to standard error. */
+/** `evolve generate`: answers go to standard output, everything else to standard error. */
 export async function generateCommand(options: GenerateCommandOptions): Promise<void> {
+  const prompts = promptsOf(options);
   const sampling = samplingOptions(options);
   const { config, adapter } = await configOf(options);
   const trackers = [['progress', { stream: 'stderr' }]] as const;
@@ -30,15 +32,85 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   await assembler.openDevice();
   const model = await assembler.assemble();
   try {
-    const { instruction, input } = options;
-    const generated = await generate(model, { instruction, input }, sampling);
-    const { text: output, tokens, stopped } = generated;
-    process.stdout.write(
-      `${options.json ? JSON.stringify({ instruction, input, output, tokens, stopped }) : output}\n`,
-    );
+    if (options.inputFile === undefined && !options.json && process.stdout.isTTY) {
+      await answerAsItGrows(model, prompts[0], sampling);
+    } else {
+      await generateAll(model, prompts, sampling, ({ text: output, tokens, stopped }, i) => {
+        const line = options.json
+          ? JSON.stringify({ ...prompts[i], output, tokens, stopped })
+          : `${i > 0 ? '\n' : ''}${output}`;
+        process.stdout.write(`${line}\n`);
+      });
+    }
   } finally {
     model.dispose();
   }
+}
+
+/** Writes what is certain of the answer while it is made. */
+async function answerAsItGrows(
+  model: LanguageModel,
+  prompt: Prompt,
+  options: GenerateOptions,
+): Promise<void> {
+  let written = '';
+  const write = (text: string) => {
+    process.stdout.write(text.slice(written.length));
+    written = text;
+  };
+  const { text }: Generated = await generate(model, prompt, options, (soFar) => {
+    // A character of several tokens is not whole yet.
+    if (soFar.startsWith(written) && !soFar.endsWith('\ufffd')) write(soFar);
+  });
+  if (!text.startsWith(written)) {
+    process.stdout.write('\n');
+    written = '';
+  }
+  write(text);
+  process.stdout.write('\n');
+}
+
+/** The one instruction of the command line, or those of a file: one a line, or in a .jsonl file one object a line. */
+function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): Prompt[] {
+  if ((instruction === undefined) === (inputFile === undefined)) {
+    const given = instruction === undefined ? 'neither' : 'both';
+    throw new EvolveError('COMMAND_LINE', `expected either --instruction or --input-file, but got ${given}`);
+  }
+  if (inputFile === undefined) return [{ instruction: instruction as string, input: input ?? '' }];
+  if (input !== undefined) {
+    throw new EvolveError('COMMAND_LINE', '--input goes with --instruction, but --input-file was given');
+  }
+  let text: string;
+  try {
+    text = readFileSync(inputFile, 'utf8');
+  } catch (error) {
+    throw new EvolveError(
+      'COMMAND_LINE',
+      `--input-file ${shown(inputFile)} cannot be read: ${messageOf(error)}`,
+    );
+  }
+  const lines = [...text.split(/\r?\n/).entries()].filter(([, line]) => line.trim() !== '');
+  if (lines.length === 0) throw new EvolveError('COMMAND_LINE', `--input-file ${shown(inputFile)} is empty`);
+  if (!inputFile.endsWith('.jsonl'))
+    return lines.map(([, line]) => ({ instruction: line.trim(), input: '' }));
+  return lines.map(([i, line]) => parsePrompt(line, `--input-file ${shown(inputFile)}, line ${i + 1}`));
+}
+
+function parsePrompt(line: string, place: string): Prompt {
+  let value: Partial<Prompt> | null;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw new EvolveError('COMMAND_LINE', `${place}: is no JSON: ${messageOf(error)}`);
+  }
+  const { instruction, input = '' } = value ?? {};
+  if (typeof instruction === 'string' && typeof input === 'string') return { instruction, input };
+  const example = '{"instruction": "Name a fruit.", "input": ""}';
+  throw new EvolveError(
+    'COMMAND_LINE',
+    `${place}: expected an instruction, and an input or none`,
+    `Such as ${example}`,
+  );
 }
 
 /** Greedy unless an option of sampling is given. */
@@ -49,6 +121,10 @@ function samplingOptions(options: GenerateCommandOptions): GenerateOptions {
     const message = '--greedy takes no --temperature, --top-p or --top-k';
     throw new EvolveError('COMMAND_LINE', message, 'Leave one or the other out.');
   }
+  if ((options.numBeams ?? 1) === 1 && (options.lengthPenalty !== undefined || options.earlyStopping)) {
+    const message = '--length-penalty and --early-stopping are for beams, but --num-beams is 1';
+    throw new EvolveError('COMMAND_LINE', message, 'Add --num-beams, or leave them out.');
+  }
   const given = Object.fromEntries(
     Object.keys(GENERATE_DEFAULTS).flatMap((key) => {
       const value = options[key as keyof GenerateOptions];
@@ -56,49 +132,4 @@ function samplingOptions(options: GenerateCommandOptions): GenerateOptions {
     }),
   );
   return { ...GENERATE_DEFAULTS, ...(samples ? { temperature: 1 } : {}), ...given };
-}
-
-/** The part of a run's configuration that generation needs, and whether there is an adapter. */
-async function configOf(options: GenerateCommandOptions): Promise<{ config: RunConfig; adapter: boolean }> {
-  const given = [options.run, options.model].filter((value) => value !== undefined).length;
-  if (given !== 1) {
-    throw new EvolveError(
-      'COMMAND_LINE',
-      `expected either --run or --model, but got ${given === 0 ? 'neither' : 'both'}`,
-    );
-  }
-  const data = { sources: ['none'] };
-  if (options.run !== undefined) {
-    if (options.adapter !== undefined) {
-      const message = '--adapter goes with --model, but --run was given';
-      throw new EvolveError('COMMAND_LINE', message, 'A run has an adapter of its own.');
-    }
-    const { config } = await loadConfig(path.join(options.run, 'config.yaml'));
-    const { model, quantizer, plugins } = config;
-    const device = options.device ?? config.device;
-    const whole = path.resolve(options.run, 'model');
-    if (existsSync(whole)) {
-      return { config: makeConfig({ model: { path: whole }, plugins, device, data }), adapter: false };
-    }
-    const adapter = { method: config.adapter.method, init: path.resolve(options.run, 'adapter') };
-    return { config: makeConfig({ model, quantizer, plugins, adapter, device, data }), adapter: true };
-  }
-  const model = { path: options.model };
-  const device = options.device ?? 'auto';
-  if (options.adapter === undefined) return { config: makeConfig({ model, device, data }), adapter: false };
-  const init = resolveModel('', options.adapter);
-  // What a hub has is here only once it was asked; adapters with a name of their own are LoRA's.
-  const isPath = path.isAbsolute(init);
-  const described = isPath ? await readJsonFile(path.join(init, 'adapter_config.json')) : {};
-  if (!described) {
-    const message = `--adapter ${shown(options.adapter)}: there is no adapter_config.json`;
-    throw new EvolveError(
-      'ADAPTER_INVALID',
-      message,
-      'Name the folder that holds it; in a run it is adapter/.',
-    );
-  }
-  const method = String(described.peft_type ?? 'lora').toLowerCase();
-  const adapter = { method, init };
-  return { config: makeConfig({ model, device, data, adapter }), adapter: true };
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { FrozenWeight } from '../frozen-weight.js';
+import type { CachedLayer } from '../key-value-cache.js';
 import { dispatch } from './dispatch.js';
 
 /** Which tokens attend to which: each to itself and those before it in its own sequence, unless `prefixes` opens more. */
@@ -8,12 +9,14 @@ export interface AttentionOptions {
   readonly scale: number;
   /** `[sequences + 1]`: sequence s is the tokens offsets[s] … offsets[s + 1] − 1. */
   readonly offsets: Int32Array;
-  /** `[sequences]`: the first prefixes[s] tokens of sequence s see each other both ways. */
+  /** `[sequences]`: the first prefixes[s] tokens of sequence s, cached ones included, see each other both ways. */
   readonly prefixes?: Int32Array;
   /** `[heads]`: slopes[h] · (j − i) is added to the score of query i and key j (ALiBi, arXiv 2108.12409). */
   readonly slopes?: Float32Array;
   /** A device that computes in several arithmetics takes that of products with this weight; else fp32. */
   readonly precisionOf?: FrozenWeight;
+  /** The tokens of each sequence that came before those of `offsets`; these are added to it. */
+  readonly cache?: CachedLayer;
 }
 
 /** Large enough that the softmax of a masked score is exactly 0. */
@@ -21,7 +24,8 @@ const MASKED = -1e9;
 
 /**
  * Scaled dot-product attention with grouped heads, over sequences that lie one after another: query head h attends to
- * key-value head h / (heads / kvHeads). Kernel: `Attention`. Source: arXiv 1706.03762; grouped heads: arXiv 2305.13245.
+ * key-value head h / (heads / kvHeads). With a cache, queries attend to what it holds too, and no gradient is taken.
+ * Kernels: `Attention`, `CachedAttention`. Source: arXiv 1706.03762; grouped heads: arXiv 2305.13245.
  *
  * @param q `[tokens, heads, headDim]`
  * @param k `[tokens, kvHeads, headDim]`
@@ -36,22 +40,39 @@ export function attention(
   options: AttentionOptions,
 ): tf.Tensor3D {
   checkShapes(q, k, v, options);
-  const { scale, offsets, prefixes, slopes } = options;
-  return dispatch('Attention', { q, k, v }, { ...options }, () => {
+  const { scale, offsets, prefixes, slopes, cache } = options;
+  return dispatch(cache ? 'CachedAttention' : 'Attention', { q, k, v }, { ...options }, () => {
     const lengths = Array.from(offsets.subarray(1), (end, s) => end - offsets[s]);
-    const [queries, keys, values] = [q, k, v].map((x) => split(x, lengths));
-    const mixed = lengths.map((length, s) => {
-      const mask = tf.tensor3d(additiveMask(length, prefixes?.[s] ?? 0), [1, length, length]);
+    const queries = split(q, lengths);
+    const keysAndValues = cache ? throughCache(k, v, cache) : zip(split(k, lengths), split(v, lengths));
+    const mixed = queries.map((query, s) => {
+      const [keys, values] = keysAndValues[s];
+      const shape = [1, lengths[s], keys.shape[0]] as [number, number, number];
+      const mask = tf.tensor3d(additiveMask(shape, prefixes?.[s] ?? 0), shape);
       const bias = slopes
-        ? tf.add(mask, tf.mul(tf.tensor3d(slopes, [slopes.length, 1, 1]), distances(length)))
+        ? tf.add(mask, tf.mul(tf.tensor3d(slopes, [slopes.length, 1, 1]), distances(shape)))
         : mask;
-      return attendWithin(queries[s], keys[s], values[s], scale, bias);
+      return attendWithin(query, keys, values, scale, bias);
     });
     return mixed.length === 1 ? mixed[0] : tf.concat(mixed, 0);
   });
 }
 
-/** Attention within one sequence; `bias`, `[1 or heads, length, length]`, is added to the scores. */
+/** Caches `k` and `v`, and yields for each sequence all keys and values, each `[tokens, kvHeads, headDim]`. */
+function throughCache(k: tf.Tensor3D, v: tf.Tensor3D, cache: CachedLayer): [tf.Tensor3D, tf.Tensor3D][] {
+  const [, kvHeads, headDim] = k.shape;
+  const [newKeys, newValues] = [k, v].map((x) => x.dataSync() as Float32Array);
+  cache.append(newKeys, newValues, kvHeads, headDim);
+  const { pasts, batch } = cache.pass;
+  return Array.from(pasts, (past, s) => {
+    const count = past + batch.offsets[s + 1] - batch.offsets[s];
+    const { keys, values } = cache.read(s, count, kvHeads, headDim);
+    const shape: [number, number, number] = [count, kvHeads, headDim];
+    return [tf.tensor3d(keys, shape), tf.tensor3d(values, shape)];
+  });
+}
+
+/** Attention within one sequence; `bias`, `[1 or heads, queries, keys]`, is added to the scores. */
 function attendWithin(
   q: tf.Tensor3D,
   k: tf.Tensor3D,
@@ -59,16 +80,16 @@ function attendWithin(
   scale: number,
   bias: tf.Tensor,
 ): tf.Tensor3D {
-  const [length, heads, headDim] = q.shape;
-  const kvHeads = k.shape[1];
+  const [queries, heads, headDim] = q.shape;
+  const [keys, kvHeads] = k.shape;
   const groups = heads / kvHeads;
   // The heads that share a key-value head stand under each other, so keys and values need no repetition.
-  const grouped = tf.reshape(tf.transpose(q, [1, 0, 2]), [kvHeads, groups * length, headDim]);
+  const grouped = tf.reshape(tf.transpose(q, [1, 0, 2]), [kvHeads, groups * queries, headDim]);
   const products = tf.matMul(grouped, tf.transpose(k, [1, 0, 2]), false, true);
-  const scores = tf.mul(tf.reshape(products, [heads, length, length]), scale);
-  const weights = tf.reshape(tf.softmax(tf.add(scores, bias)), [kvHeads, groups * length, length]);
+  const scores = tf.mul(tf.reshape(products, [heads, queries, keys]), scale);
+  const weights = tf.reshape(tf.softmax(tf.add(scores, bias)), [kvHeads, groups * queries, keys]);
   const mixed = tf.matMul(weights, tf.transpose(v, [1, 0, 2]));
-  return tf.transpose(tf.reshape(mixed, [heads, length, headDim]), [1, 0, 2]);
+  return tf.transpose(tf.reshape(mixed, [heads, queries, headDim]), [1, 0, 2]);
 }
 
 /** The sequences of `x`. */
@@ -77,24 +98,29 @@ function split(x: tf.Tensor3D, lengths: number[]): tf.Tensor3D[] {
   return lengths.length === 1 ? [x] : tf.split(x, lengths, 0);
 }
 
-/** `[length, length]`: 0 where the column may be attended to from the row, else MASKED. */
-function additiveMask(length: number, prefix: number): Float32Array {
-  const mask = new Float32Array(length * length).fill(MASKED);
-  for (let query = 0; query < length; query++) {
+function zip<A, B>(as: readonly A[], bs: readonly B[]): [A, B][] {
+  return as.map((a, i) => [a, bs[i]]);
+}
+
+/** `[1, queries, keys]`, the queries being the last of the keys' tokens: 0 where one sees the other, else MASKED. */
+function additiveMask([, queries, keys]: readonly number[], prefix: number): Float32Array {
+  const mask = new Float32Array(queries * keys).fill(MASKED);
+  for (let row = 0; row < queries; row++) {
+    const query = keys - queries + row;
     const seen = query < prefix ? prefix : query + 1;
-    mask.fill(0, query * length, query * length + seen);
+    mask.fill(0, row * keys, row * keys + seen);
   }
   return mask;
 }
 
-/** `[1, length, length]`: column − row. */
-function distances(length: number): tf.Tensor3D {
-  const to = tf.range(0, length, 1, 'float32');
-  return tf.sub(tf.reshape(to, [1, 1, length]), tf.reshape(to, [1, length, 1]));
+/** `[1, queries, keys]`: the key's position − the query's. */
+function distances([, queries, keys]: readonly number[]): tf.Tensor3D {
+  const from = tf.range(keys - queries, keys, 1, 'float32');
+  return tf.sub(tf.reshape(tf.range(0, keys, 1, 'float32'), [1, 1, keys]), tf.reshape(from, [1, queries, 1]));
 }
 
 function checkShapes(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, options: AttentionOptions): void {
-  const { offsets, prefixes, slopes } = options;
+  const { offsets, prefixes, slopes, cache } = options;
   const [tokens, heads, headDim] = q.shape;
   const kvHeads = k.shape[1];
   const refuse = (what: string): never => {
@@ -112,8 +138,11 @@ function checkShapes(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, options: At
   if (prefixes && prefixes.length !== sequences) {
     refuse(`${prefixes.length} prefixes do not fit ${sequences} sequences`);
   }
-  const outside =
-    prefixes?.findIndex((prefix, s) => prefix < 0 || prefix > offsets[s + 1] - offsets[s]) ?? -1;
+  if (cache && cache.pass.batch.offsets.join() !== offsets.join()) {
+    refuse(`offsets [${offsets}] are not those of the cache, [${cache.pass.batch.offsets}]`);
+  }
+  const lengthOf = (s: number) => (cache?.pass.pasts[s] ?? 0) + offsets[s + 1] - offsets[s];
+  const outside = prefixes?.findIndex((prefix, s) => prefix < 0 || prefix > lengthOf(s)) ?? -1;
   if (outside >= 0) refuse(`the prefix ${prefixes?.[outside]} is not within sequence ${outside}`);
   if (slopes && slopes.length !== heads) refuse(`${slopes.length} slopes do not fit ${heads} heads`);
 }

@@ -1,5 +1,7 @@
 import {
   type Batch,
+  type CachedSequence,
+  CachePass,
   checkpoint,
   type EmbeddingSite,
   type EncodedExample,
@@ -56,7 +58,10 @@ export abstract class CausalModel implements LanguageModel {
     this.name = parts.path;
   }
 
-  /** The last hidden states, normalized, `[tokens, hidden]`. */
+  /**
+   * The last hidden states, normalized, `[tokens, hidden]`. With `pass.cache` the batch has only the tokens that are
+   * not cached, `pass.cache.whole` all of them, and every layer's attention gets its `pass.cache.layer(i)`.
+   */
   protected abstract hidden(batch: Batch, pass: Pass): tf.Tensor2D;
 
   /**
@@ -64,20 +69,20 @@ export abstract class CausalModel implements LanguageModel {
    * with checkpointing that is its input alone. `x` is freed.
    *
    * @param x `[tokens, hidden]`
-   * @param run one layer: `x` -> the same shape. What it takes besides is made before.
+   * @param run layer `index`: `x` -> the same shape. What it takes besides is made before.
    */
   protected throughLayers<L>(
     x: tf.Tensor2D,
     layers: readonly L[],
-    run: (x: tf.Tensor2D, layer: L) => tf.Tensor2D,
+    run: (x: tf.Tensor2D, layer: L, index: number) => tf.Tensor2D,
     pass: Pass,
   ): tf.Tensor2D {
     let hidden = x;
-    for (const layer of layers) {
+    for (const [i, layer] of layers.entries()) {
       const input = hidden;
       hidden = pass.checkpointing
-        ? checkpoint((again) => run(again, layer), input)
-        : tf.tidy(() => run(input, layer));
+        ? checkpoint((again) => run(again, layer, i), input)
+        : tf.tidy(() => run(input, layer, i));
       if (hidden !== input) input.dispose();
     }
     return hidden;
@@ -114,10 +119,17 @@ export abstract class CausalModel implements LanguageModel {
     return this.parts.output.forward(this.hidden(batch, pass), pass);
   }
 
-  nextLogits(batch: Batch): tf.Tensor2D {
-    const pass: Pass = { training: false, seed: 0, checkpointing: false };
-    const last = batch.offsets.subarray(1).map((end) => end - 1);
-    return this.parts.output.forward(selectRows(this.hidden(batch, pass), last), pass);
+  nextLogits(batch: Batch, cached?: readonly CachedSequence[]): tf.Tensor2D {
+    const cache = cached && new CachePass(batch, cached);
+    const computed = cache?.batch ?? batch;
+    const pass: Pass = { training: false, seed: 0, checkpointing: false, cache };
+    const hidden = this.hidden(computed, pass);
+    cache?.commit();
+    const last = computed.offsets.subarray(1).map((end) => end - 1);
+    return this.parts.output.forward(
+      last.length === hidden.shape[0] ? hidden : selectRows(hidden, last),
+      pass,
+    );
   }
 
   dispose(): void {

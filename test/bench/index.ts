@@ -9,6 +9,7 @@ import { Argument, Command } from 'commander';
 import { ROOT } from '../support/files.js';
 import { BARS } from './bars.js';
 import type { Context, Part } from './context.js';
+import { decode } from './decode.js';
 import { embedded } from './embedded.js';
 import { epoch } from './epoch.js';
 import { firstStep } from './first-step.js';
@@ -28,7 +29,7 @@ interface Options {
   readonly plain?: true;
 }
 
-const PARTS = ['kernels', 'step', 'epoch', 'first-step', 'llama-7b', 'embedded'] as const;
+const PARTS = ['kernels', 'step', 'epoch', 'first-step', 'llama-7b', 'embedded', 'decode'] as const;
 const FOLDER = path.join(ROOT, '.bench');
 
 async function bench(names: string[], options: Options): Promise<void> {
@@ -55,6 +56,7 @@ async function bench(names: string[], options: Options): Promise<void> {
     'first-step': firstStep,
     'llama-7b': llama7b(Number(options.layers)),
     embedded,
+    decode,
   };
   const machine = { ...machineFacts(), python: (await peer?.ask<object>('facts')) ?? null };
   const file = path.join(FOLDER, `${machine.date.replaceAll(':', '-')}.json`);

@@ -7,7 +7,9 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { generate } from '../../core/generate.js';
+import { decode } from '../../core/generation/decoder.js';
+import { GENERATE_DEFAULTS } from '../../core/generation/options.js';
+import { TokenSearch } from '../../core/generation/search.js';
 import { variableGradients } from '../../core/gradients.js';
 import type { InstructionExample, LanguageModel, StepEvent } from '../../core/index.js';
 import { parameterSizes } from '../../core/parameters.js';
@@ -53,6 +55,7 @@ export function describeBackbone(backbone: string, options: BackboneFixture): vo
         const base = { model, device, quantizer: IN_FP32 };
         describeNumbers(base);
         describeQuantized({ model, device });
+        describeGeneration(base);
         if (title !== 'portable, cpu') describeTraining(title, base);
       });
     }
@@ -164,9 +167,12 @@ export function describeBackbone(backbone: string, options: BackboneFixture): vo
         expect(loaded.encodePrompt(records[0])).to.deep.equal(parity.prompt);
       }));
 
-    it('continues greedily as transformers does, with the adapter and without', async () => {
-      await withModel({ model }, (loaded) => continues(loaded, parity.greedy));
-      await withModel({ model, adapter }, (loaded) => continues(loaded, parity.adapted.greedy));
+  }
+
+  function describeGeneration(base: object): void {
+    it('continues greedily as transformers does, with the adapter and without, alone and among others', async () => {
+      await withModel({ ...base }, (loaded) => continues(loaded, parity.greedy));
+      await withModel({ ...base, adapter }, (loaded) => continues(loaded, parity.adapted.greedy));
     });
   }
 
@@ -221,11 +227,23 @@ export function describeBackbone(backbone: string, options: BackboneFixture): vo
 }
 
 async function continues(model: LanguageModel, wanted: readonly number[]): Promise<void> {
-  const options = { maxNewTokens: wanted.length, temperature: 0, topP: 1, topK: 0, seed: 0 };
-  const prompt = readFixture<InstructionExample[]>('llama', 'train.json')[0];
-  const answer = await generate(model, prompt, { ...options, repetitionPenalty: 1 });
-  expect(answer.text).to.equal(model.tokenizer.decode(wanted).trim());
-  expect(answer.tokens).to.equal(wanted.filter((id) => id !== model.tokenizer.eosId).length);
+  const { eosId, stopIds = [eosId] } = model.tokenizer;
+  const records = readFixture<InstructionExample[]>('llama', 'train.json');
+  const searches = records.slice(0, 3).map((record) => {
+    const prompt = model.encodePrompt(record);
+    const limit = Math.min(prompt.length + wanted.length, model.maxLength);
+    return () => new TokenSearch(prompt, { ...GENERATE_DEFAULTS, stopIds: new Set(stopIds), limit });
+  });
+  const alone: number[][] = [];
+  for (const begin of searches) {
+    const search = begin();
+    await decode(model, [search]);
+    alone.push([...search.answer.ids]);
+  }
+  expect(alone[0]).to.deep.equal(wanted.filter((id) => !stopIds.includes(id)));
+  const together = searches.map((begin) => begin());
+  await decode(model, together);
+  expect(together.map(({ answer }) => answer.ids)).to.deep.equal(alone);
 }
 
 /** The names, shapes and types in a safetensors file, by its header alone. */

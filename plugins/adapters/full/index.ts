@@ -9,10 +9,12 @@ import {
   EvolveError,
   type FrozenWeight,
   type LinearSite,
+  ModelFolder,
+  type SaveRequest,
+  type TensorToWrite,
   z,
 } from '../../../core/index.js';
 import { type Matrix, TrainableEmbedding, TrainableLinear, variableOf } from './layers.js';
-import { ModelFolder } from './model-folder.js';
 
 export default definePlugin({
   name: 'full',
@@ -57,9 +59,20 @@ export default definePlugin({
       for (const [name, vector] of model.vectors) model.trainable.set(name, vector);
       return model;
     });
-    trainer.hooks.save.tap((request) => folder.write(request));
+    trainer.hooks.save.tap(async (request) => folder.write(await trained(request), request));
   },
 });
+
+/** @throws Error where a value is no number, which nobody could use */
+async function trained({ model }: SaveRequest): Promise<Map<string, TensorToWrite>> {
+  const tensors = new Map<string, TensorToWrite>();
+  for (const [name, variable] of model.trainable) {
+    const values = (await variable.data()) as Float32Array;
+    if (!values.every(Number.isFinite)) throw new Error(`${name} holds a value that is no finite number`);
+    tensors.set(name, { shape: variable.shape, values });
+  }
+  return tensors;
+}
 
 function inFp32(weight: FrozenWeight): FrozenWeight {
   if (!(weight instanceof DenseWeight))

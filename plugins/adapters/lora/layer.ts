@@ -27,6 +27,16 @@ export class LoraLayer implements LinearAdapter {
     this.b = variable(new Float32Array(out * r), [out, r]);
   }
 
+  /** scaling · B A */
+  mergeInto(rows: Float32Array, start: number, end: number): void {
+    const { alpha, r } = this.options;
+    const delta = tf.tidy(() => {
+      const b = tf.slice(this.b as tf.Tensor2D, [start, 0], [end - start, r]);
+      return tf.matMul(tf.mul(b, alpha / r), this.a as tf.Tensor2D).dataSync();
+    });
+    for (let i = 0; i < rows.length; i++) rows[i] += delta[i];
+  }
+
   forward(x: tf.Tensor2D, site: LinearSite, pass: Pass): tf.Tensor2D {
     const { alpha, r, dropout } = this.options;
     return loraLinear(x, site.weight, site.bias, {

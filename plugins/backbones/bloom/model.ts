@@ -50,9 +50,9 @@ export class BloomModel extends CausalModel {
   protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
     const { embedding, embeddingNorm, layers, norm } = this.weights;
     const { residualAfterNorm } = this.config;
-    const run = (input: tf.Tensor2D, layer: BloomLayer): tf.Tensor2D => {
+    const run = (input: tf.Tensor2D, layer: BloomLayer, i: number): tf.Tensor2D => {
       const normed = this.#normalize(input, layer.inputNorm);
-      const attended = this.#attend(layer, normed, batch.offsets, pass);
+      const attended = this.#attend(layer, normed, batch.offsets, pass, i);
       const x = tf.add(residualAfterNorm ? normed : input, attended) as tf.Tensor2D;
       const again = this.#normalize(x, layer.postAttentionNorm);
       const forwarded = layer.down.forward(gelu(layer.up.forward(again, pass)), pass);
@@ -68,7 +68,13 @@ export class BloomModel extends CausalModel {
   }
 
   /** `x` `[tokens, hidden]` -> the same shape. */
-  #attend(layer: BloomLayer, x: tf.Tensor2D, offsets: Int32Array, pass: Pass): tf.Tensor2D {
+  #attend(
+    layer: BloomLayer,
+    x: tf.Tensor2D,
+    offsets: Int32Array,
+    pass: Pass,
+    index: number,
+  ): tf.Tensor2D {
     const { heads, headDim, hiddenSize } = this.config;
     const tokens = x.shape[0];
     const fused = layer.queryKeyValue.forward(x, pass);
@@ -81,6 +87,7 @@ export class BloomModel extends CausalModel {
       offsets,
       slopes: this.#slopes,
       precisionOf: layer.queryKeyValue.weight,
+      cache: pass.cache?.layer(index),
     });
     return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, hiddenSize]), pass);
   }

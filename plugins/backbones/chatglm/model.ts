@@ -77,12 +77,21 @@ export class ChatGlmModel extends CausalModel {
 
   protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
     const { embedding, layers, norm } = this.weights;
-    const { positions, blockPositions, prefixes } = prefixPositions(batch, this.config.markers);
-    const angles = twoDimensionalRotaryAngles(positions, blockPositions, this.#frequencies);
+    const { cache } = pass;
+    const { positions, blockPositions, prefixes } = prefixPositions(
+      cache?.whole ?? batch,
+      this.config.markers,
+    );
+    const ofBatch = (values: Int32Array) => cache?.pick(values) ?? values;
+    const angles = twoDimensionalRotaryAngles(
+      ofBatch(positions),
+      ofBatch(blockPositions),
+      this.#frequencies,
+    );
     const around: Surroundings = { angles, offsets: batch.offsets, prefixes };
-    const run = (input: tf.Tensor2D, layer: ChatGlmLayer): tf.Tensor2D => {
+    const run = (input: tf.Tensor2D, layer: ChatGlmLayer, i: number): tf.Tensor2D => {
       const x = this.#norm(input, layer.inputNorm);
-      const attended = this.#residual(x, this.#attend(layer, x, around, pass));
+      const attended = this.#residual(x, this.#attend(layer, x, around, pass, i));
       const y = this.#norm(attended, layer.postAttentionNorm);
       return this.#residual(y, layer.down.forward(gelu(layer.up.forward(y, pass)), pass));
     };
@@ -104,6 +113,7 @@ export class ChatGlmModel extends CausalModel {
     x: tf.Tensor2D,
     { angles, offsets, prefixes }: Surroundings,
     pass: Pass,
+    index: number,
   ): tf.Tensor2D {
     const { heads, headDim, hiddenSize } = this.config;
     const tokens = x.shape[0];
@@ -116,7 +126,13 @@ export class ChatGlmModel extends CausalModel {
       rotary(query, angles, 'twoDimensional'),
       rotary(key, angles, 'twoDimensional'),
       value,
-      { scale: 1 / Math.sqrt(headDim), offsets, prefixes, precisionOf: layer.queryKeyValue.weight },
+      {
+        scale: 1 / Math.sqrt(headDim),
+        offsets,
+        prefixes,
+        precisionOf: layer.queryKeyValue.weight,
+        cache: pass.cache?.layer(index),
+      },
     );
     return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, hiddenSize]), pass);
   }

@@ -51,9 +51,9 @@ export class LlamaModel extends CausalModel {
     const { embedding, layers, norm } = this.weights;
     const { normEpsilon, rotary: settings } = this.config;
     const angles = anglesOf(batch, settings);
-    const run = (input: tf.Tensor2D, layer: LlamaLayer): tf.Tensor2D => {
+    const run = (input: tf.Tensor2D, layer: LlamaLayer, i: number): tf.Tensor2D => {
       const normed = rmsNorm(input, layer.inputNorm, normEpsilon);
-      const x = tf.add(input, this.#attend(layer, normed, angles, batch.offsets, pass)) as tf.Tensor2D;
+      const x = tf.add(input, this.#attend(layer, normed, angles, batch.offsets, pass, i)) as tf.Tensor2D;
       return tf.add(x, this.#feedForward(layer, rmsNorm(x, layer.postAttentionNorm, normEpsilon), pass));
     };
     const x = this.throughLayers(embedding.forward(batch.inputIds), layers, run, pass);
@@ -67,6 +67,7 @@ export class LlamaModel extends CausalModel {
     angles: RotaryAngles,
     offsets: Int32Array,
     pass: Pass,
+    index: number,
   ): tf.Tensor2D {
     const { heads, kvHeads, headDim, normEpsilon } = this.config;
     const { headNorms } = layer;
@@ -81,7 +82,12 @@ export class LlamaModel extends CausalModel {
       rotary(split(query, heads), angles),
       rotary(split(key, kvHeads), angles),
       split(layer.value.forward(x, pass), kvHeads),
-      { scale: 1 / Math.sqrt(headDim), offsets, precisionOf: layer.query.weight },
+      {
+        scale: 1 / Math.sqrt(headDim),
+        offsets,
+        precisionOf: layer.query.weight,
+        cache: pass.cache?.layer(index),
+      },
     );
     return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, heads * headDim]), pass);
   }

@@ -1,10 +1,11 @@
 /**
  * GGUF, the file of llama.cpp with everything in it: tensors, plain and in blocks of small integers, the model's
- * settings and its tokenizer. Reading; LLaMA (Mistral too) and Qwen2.
+ * settings and its tokenizer. Reads LLaMA (Mistral too) and Qwen2, writes LLaMA.
  */
 
 import { definePlugin } from '../../../core/index.js';
 import { openGguf } from './read.js';
+import { writeGguf } from './write.js';
 
 export default definePlugin({
   name: 'gguf',
@@ -13,5 +14,10 @@ export default definePlugin({
   apply(trainer) {
     // A folder that has the weights in another format too is read from that, which is not quantized.
     trainer.hooks.openCheckpoint.tap((path) => openGguf(path), { stage: 2 });
+    trainer.hooks.writeCheckpoint.tap(async (request) => {
+      if (!request.path.endsWith('.gguf')) return undefined;
+      await writeGguf(request);
+      return true as const;
+    });
   },
 });

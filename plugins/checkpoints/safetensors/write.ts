@@ -1,26 +1,45 @@
 import { open, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type CheckpointWrite, DENSE_TYPES, encodeFloats } from '../../../core/index.js';
+import {
+  type CheckpointWrite,
+  DENSE_TYPES,
+  type DenseType,
+  EvolveError,
+  encodeFloats,
+  type TensorToWrite,
+} from '../../../core/index.js';
 import { TYPE_NAMES } from './header.js';
 
-type NamedTensor = readonly [name: string, tensor: { shape: readonly number[]; values: Float32Array }];
+type NamedTensor = readonly [name: string, tensor: TensorToWrite & { readonly type: DenseType }];
 
 /**
- * Writes the tensors, by name in order. Above `maxShardBytes` they go to NAME-00001-of-0000N.safetensors and on,
- * with NAME.safetensors.index.json, as transformers names them. A file gets its name when it is whole.
+ * Writes the tensors, by name in order, one after another. Above `maxShardBytes` they go to NAME-00001-of-0000N.safetensors
+ * and on, with NAME.safetensors.index.json, as transformers names them. A file gets its name when it is whole.
+ *
+ * @throws EvolveError where the type is none of this format's
  */
 export async function writeSafetensors(request: CheckpointWrite): Promise<void> {
   const { type = 'f32', maxShardBytes = Number.POSITIVE_INFINITY } = request;
-  const size = ([, { values }]: NamedTensor) => values.length * DENSE_TYPES[type];
+  if (type === 'q8_0') {
+    const message = `safetensors holds no ${type}`;
+    throw new EvolveError(
+      'COMMAND_LINE',
+      message,
+      `Take ${Object.keys(DENSE_TYPES).join(', ')}, or --format gguf.`,
+    );
+  }
+  const tensors = [...request.tensors].map(
+    ([name, tensor]): NamedTensor => [name, { ...tensor, type: tensor.type ?? type }],
+  );
   const shards: NamedTensor[][] = [[]];
   let bytes = 0;
-  for (const entry of [...request.tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (bytes > 0 && bytes + size(entry) > maxShardBytes) {
+  for (const entry of tensors.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (bytes > 0 && bytes + bytesOf(entry) > maxShardBytes) {
       shards.push([]);
       bytes = 0;
     }
     shards[shards.length - 1].push(entry);
-    bytes += size(entry);
+    bytes += bytesOf(entry);
   }
   if (shards.length === 1) {
     await writeFileOf(shards[0], request.path, request);
@@ -31,7 +50,7 @@ export async function writeSafetensors(request: CheckpointWrite): Promise<void> 
   const files = shards.map((_, i) => `${stem}-${number(i + 1)}-of-${number(shards.length)}.safetensors`);
   for (const [i, shard] of shards.entries()) await writeFileOf(shard, files[i], request);
   const index = {
-    metadata: { total_size: shards.flat().reduce((total, entry) => total + size(entry), 0) },
+    metadata: { total_size: shards.flat().reduce((total, entry) => total + bytesOf(entry), 0) },
     weight_map: Object.fromEntries(
       shards.flatMap((shard, i) => shard.map(([name]) => [name, path.basename(files[i])])),
     ),
@@ -45,11 +64,12 @@ async function writeFileOf(
   file: string,
   request: CheckpointWrite,
 ): Promise<void> {
-  const { type = 'f32', metadata } = request;
+  const { metadata } = request;
   const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
   let offset = 0;
-  for (const [name, { shape, values }] of tensors) {
-    const end = offset + values.length * DENSE_TYPES[type];
+  for (const entry of tensors) {
+    const [name, { shape, type }] = entry;
+    const end = offset + bytesOf(entry);
     header[name] = { dtype: TYPE_NAMES[type], shape, data_offsets: [offset, end] };
     offset = end;
   }
@@ -64,10 +84,25 @@ async function writeFileOf(
   try {
     await handle.writeFile(length);
     await handle.writeFile(padded);
-    for (const [, { values }] of tensors) await handle.writeFile(encodeFloats(type, values));
+    for (const [name, { type, shape, values }] of tensors) {
+      let written = 0;
+      for (const piece of values instanceof Float32Array ? [values] : values()) {
+        await handle.writeFile(encodeFloats(type, piece));
+        written += piece.length;
+      }
+      if (written !== sizeOf(shape)) throw new Error(`${name} [${shape}] was given ${written} numbers`);
+    }
     await handle.sync();
   } finally {
     await handle.close();
   }
   await rename(`${file}.partial`, file);
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+function bytesOf([, { shape, type }]: NamedTensor): number {
+  return sizeOf(shape) * DENSE_TYPES[type];
 }

@@ -110,6 +110,20 @@ export interface Addon {
     sequences: number,
     ...shape: AttentionShape
   ): void;
+  cachedAttention(
+    q: F,
+    k: F,
+    v: F,
+    y: Optional,
+    pasts: Int32Array,
+    blocks: Int32Array,
+    starts: Int32Array,
+    slabs: readonly F[],
+    slabBlocks: number,
+    blockTokens: number,
+    sequences: number,
+    ...shape: AttentionShape
+  ): void;
   linearCrossEntropy(
     x: F,
     tokens: number,

@@ -40,6 +40,20 @@ class Peer:
     def trainingStep(self) -> dict:
         return self.training.step(self.rows)
 
+    def openGeneration(self, model: str, dtype: str) -> dict:
+        from generation import Generation
+
+        self.generation = Generation(model, dtype)
+        return {}
+
+    def decode(self, **of) -> dict:
+        return self.generation.decode(**of)
+
+    def readSpeed(self) -> dict:
+        from generation import read_speed
+
+        return {"bytesPerSecond": read_speed()}
+
     def heldOutLoss(self, **of) -> dict:
         from training import held_out_loss
 

@@ -1,7 +1,7 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { generate } from '../../../core/generate.js';
+import { GENERATE_DEFAULTS, generate } from '../../../core/generation/generate.js';
 import type { Batch, EncodedExample, LanguageModel } from '../../../core/index.js';
 import { parameterSizes } from '../../../core/parameters.js';
 import { parseLlamaConfig } from '../../../plugins/backbones/llama/config.js';
@@ -32,8 +32,8 @@ function lossOf(model: LanguageModel, batch: Batch): number {
 async function greedy(model: LanguageModel): Promise<void> {
   const wanted = model.trainable.size > 0 ? expected.adapted.greedy : expected.greedy;
   const prompt = { instruction: 'Name a color.', input: '' };
-  const options = { maxNewTokens: wanted.length, temperature: 0, topP: 1, topK: 0, seed: 0 };
-  const answer = await generate(model, prompt, { ...options, repetitionPenalty: 1 });
+  const options = { ...GENERATE_DEFAULTS, maxNewTokens: wanted.length };
+  const answer = await generate(model, prompt, options);
   expect(answer.text).to.equal(model.tokenizer.decode(wanted).trim());
   expect(answer.tokens).to.equal(wanted.length);
 }

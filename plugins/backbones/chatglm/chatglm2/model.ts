@@ -71,9 +71,9 @@ export class ChatGlm2Model extends CausalModel {
     const { embedding, layers, norm } = this.weights;
     const { normEpsilon, ffnSize, residualAfterNorm } = this.config;
     const angles = rotaryAngles(batch.positions, this.#frequencies);
-    const run = (input: tf.Tensor2D, layer: ChatGlm2Layer): tf.Tensor2D => {
+    const run = (input: tf.Tensor2D, layer: ChatGlm2Layer, i: number): tf.Tensor2D => {
       const x = rmsNorm(input, layer.inputNorm, normEpsilon);
-      const attended = this.#attend(layer, x, angles, batch.offsets, pass);
+      const attended = this.#attend(layer, x, angles, batch.offsets, pass, i);
       const between = tf.add(residualAfterNorm ? x : input, attended) as tf.Tensor2D;
       const y = rmsNorm(between, layer.postAttentionNorm, normEpsilon);
       const [gate, up] = splitColumns(layer.gateAndUp.forward(y, pass), [ffnSize, ffnSize]);
@@ -90,6 +90,7 @@ export class ChatGlm2Model extends CausalModel {
     angles: RotaryAngles,
     offsets: Int32Array,
     pass: Pass,
+    index: number,
   ): tf.Tensor2D {
     const { heads, kvHeads, headDim, fusedGroups } = this.config;
     const tokens = x.shape[0];
@@ -103,6 +104,7 @@ export class ChatGlm2Model extends CausalModel {
       scale: 1 / Math.sqrt(headDim),
       offsets,
       precisionOf: layer.queryKeyValue.weight,
+      cache: pass.cache?.layer(index),
     });
     return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, heads * headDim]), pass);
   }

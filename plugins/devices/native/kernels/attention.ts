@@ -1,4 +1,10 @@
-import type { AttentionOptions, tf } from '../../../../core/index.js';
+import {
+  type AttentionOptions,
+  BLOCK_TOKENS,
+  type CachedLayer,
+  SLAB_BLOCKS,
+  type tf,
+} from '../../../../core/index.js';
 import type { AttentionShape } from '../addon.js';
 import { computeOf } from '../weights.js';
 import { gradient, kernel, type Native, tensorOf } from './kit.js';
@@ -47,4 +53,34 @@ export function registerAttention({ backend }: Native): void {
       return { q: () => byQ, k: () => byK, v: () => byV };
     },
   );
+
+  kernel<AttentionOptions & { cache: CachedLayer }>('CachedAttention', ({ q, k, v }, options) => {
+    const { cache, offsets } = options;
+    const { pasts, blocks, starts } = cache.pass;
+    const [, kvHeads, headDim] = k.shape;
+    const [queries, keys, values] = [q, k, v].map((x) => backend.floats(x));
+    const shape = shapeOf(q, k, options);
+    const sequences = offsets.length - 1;
+    const y = backend.output(q.shape);
+    // New sequences attend to themselves alone: then many queries meet many keys, which is the other kernel's.
+    const areNew = pasts.every((past) => past === 0);
+    addon.cachedAttention(
+      queries,
+      keys,
+      values,
+      areNew ? null : y.values,
+      pasts,
+      blocks,
+      starts,
+      cache.slabs(kvHeads, headDim),
+      SLAB_BLOCKS,
+      BLOCK_TOKENS,
+      sequences,
+      ...shape,
+    );
+    if (!areNew) return y.info;
+    const logSums = backend.output([q.shape[1], q.shape[0]]);
+    addon.attention(queries, keys, values, y.values, logSums.values, sequences, ...shape);
+    return [y.info, logSums.info];
+  });
 }

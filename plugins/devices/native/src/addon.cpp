@@ -63,6 +63,19 @@ class Args {
 
   float* floatsOrNull(int i, int64_t count) const { return isNull(i) ? nullptr : floats(i, count); }
 
+  /** An array of typed arrays, each of `count` elements. */
+  std::vector<float*> floatsList(int i, int64_t count) const {
+    uint32_t length;
+    if (napi_get_array_length(env, values_[i], &length) != napi_ok) fail(i, "must be an array");
+    std::vector<float*> list(length);
+    for (uint32_t j = 0; j < length; j++) {
+      napi_value element;
+      napi_get_element(env, values_[i], j, &element);
+      list[j] = arrayOf<float>(i, element, napi_float32_array, count);
+    }
+    return list;
+  }
+
   const Weight& weight(int i) const {
     void* data = nullptr;
     if (napi_get_value_external(env, values_[i], &data) != napi_ok) fail(i, "must be a weight");
@@ -88,14 +101,19 @@ class Args {
   }
 
  private:
-  static constexpr size_t kMost = 20;
+  static constexpr size_t kMost = 24;
 
   template <class T>
   T* array(int i, napi_typedarray_type wanted, int64_t count) const {
+    return arrayOf<T>(i, values_[i], wanted, count);
+  }
+
+  template <class T>
+  T* arrayOf(int i, napi_value value, napi_typedarray_type wanted, int64_t count) const {
     napi_typedarray_type type;
     size_t length;
     void* data;
-    if (napi_get_typedarray_info(env, values_[i], &type, &length, &data, nullptr, nullptr) != napi_ok ||
+    if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
         type != wanted)
       fail(i, "is no typed array of the kind that is needed");
     if (static_cast<int64_t>(length) < count)
@@ -344,6 +362,29 @@ napi_value attentionGradient(const Args& args) {
   return nullptr;
 }
 
+/** (q, k, v, y or null, pasts, blocks, starts, slabs, slabBlocks, blockTokens, sequences, shape…) */
+napi_value cachedAttention(const Args& args) {
+  const int64_t sequences = args.integer(10);
+  const AttentionShape s = attentionShape(args, 11, sequences);
+  const int64_t q = s.tokens * s.heads * s.headDim, kv = s.tokens * s.kvHeads * s.headDim;
+  const int64_t slabBlocks = args.integer(8), blockTokens = args.integer(9);
+  if (blockTokens != kBlockTokens) args.fail(9, "must be " + std::to_string(kBlockTokens));
+  const std::vector<float*> slabs = args.floatsList(7, slabBlocks * blockTokens * 2 * s.kvHeads * s.headDim);
+  const int32_t* starts = args.integers(6, sequences + 1);
+  const int32_t* blocks = args.integers(5, starts[sequences]);
+  const int32_t* pasts = args.integers(4, sequences);
+  for (int64_t i = 0; i < sequences; i++) {
+    const int64_t needed = (pasts[i] + s.offsets[i + 1] - s.offsets[i] + blockTokens - 1) / blockTokens;
+    if (starts[i + 1] - starts[i] < needed) args.fail(5, "has too few blocks for a sequence");
+  }
+  for (int32_t i = 0; i < starts[sequences]; i++)
+    if (blocks[i] < 0 || blocks[i] >= slabBlocks * static_cast<int64_t>(slabs.size()))
+      args.fail(5, "holds a block that is in no slab");
+  kernels->cachedAttention(args.floats(0, q), args.floats(1, kv), args.floats(2, kv), s,
+                           CacheView{pasts, blocks, starts, slabs.data(), slabBlocks}, args.floatsOrNull(3, q));
+  return nullptr;
+}
+
 /** (x, tokens, weight, compute, bias, labels, dx or null, dw or null, pieceBytes) -> the summed loss */
 napi_value linearCrossEntropy(const Args& args) {
   const int64_t tokens = args.integer(1);
@@ -550,6 +591,7 @@ NAPI_MODULE_INIT() {
   EXPORT(product);
   EXPORT(attention);
   EXPORT(attentionGradient);
+  EXPORT(cachedAttention);
   EXPORT(linearCrossEntropy);
   EXPORT(rmsNorm);
   EXPORT(rmsNormGradient);

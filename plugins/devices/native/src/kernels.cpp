@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "attention.hpp"
+#include "cached-attention.hpp"
 #include "elementwise.hpp"
 #include "loss.hpp"
 
@@ -54,6 +54,7 @@ extern const Kernels EVOLVE_TABLE = {
     .product = product,
     .attention = attention,
     .attentionGradient = attentionGradient,
+    .cachedAttention = cachedAttention,
     .linearCrossEntropy = linearCrossEntropy,
     .rmsNorm = rmsNorm,
     .rmsNormGradient = rmsNormGradient,

@@ -56,6 +56,21 @@ struct AttentionShape {
   Compute compute;
 };
 
+/** Tokens of a block of the cache. */
+constexpr int64_t kBlockTokens = 32;
+
+/** Where the cached keys and values of the sequences lie; core/key-value-cache.ts has the layout. */
+struct CacheView {
+  /** [sequences]: tokens that are cached already. */
+  const int32_t* pasts;
+  /** The sequences' blocks, one list behind the other; that of sequence s begins at starts[s]. */
+  const int32_t* blocks;
+  const int32_t* starts;
+  /** Block b is the one b % slabBlocks of slab b / slabBlocks. */
+  float* const* slabs;
+  int64_t slabBlocks;
+};
+
 struct AdamW {
   double learningRate, beta1, beta2, epsilon, weightDecay, gradientScale;
   /** 1 − beta^step */
@@ -95,6 +110,9 @@ struct Kernels {
                     float* logSums);
   void (*attentionGradient)(const float* q, const float* k, const float* v, const float* y, const float* dy,
                             const float* logSums, const AttentionShape& shape, float* dq, float* dk, float* dv);
+  /** Adds k and v to the cache; y [tokens, heads, headDim], where it is not null, attends to all that it then holds. */
+  void (*cachedAttention)(const float* q, const float* k, const float* v, const AttentionShape& shape,
+                          const CacheView& cache, float* y);
   /**
    * Returns Σ logsumexp − logit[label]; writes the gradients dx [tokens, hidden] and dw, where they are not null. The
    * logits take about `pieceBytes` at a time.

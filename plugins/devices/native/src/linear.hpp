@@ -1,6 +1,7 @@
 // The linear layer on a frozen weight, stored once and row-major: x Wᵀ forward, dy W backward, the low-rank branch
 // and the outlier columns of int8 added in fp32 while a tile is still in registers.
 #pragma once
+#include "few-rows.hpp"
 #include "quantize.hpp"
 #include "skinny.hpp"
 
@@ -243,6 +244,7 @@ Left<Lane> packForward(const float* x, uint64_t id, int64_t rows, int64_t depth,
 
 inline void linear(const float* x, uint64_t id, int64_t tokens, const Weight& w, Compute wanted, float outlier,
                    const float* bias, const Branch* branch, float* y) {
+  if (tokens <= kFewRows) return linearOfFewRows(x, tokens, w, bias, branch, y);
   const Compute compute = computeFor(w, wanted);
   const int64_t in = w.columns;
   LinearProduct<true> product{w, bias, branch ? branch->b : nullptr, branch ? branch->rank : 0, {}, nullptr, 0,

@@ -23,7 +23,8 @@ import { int8Steps, makeWeight, STORAGES, type Storage, stepsTensor } from '../.
 const COMPUTES: ComputeType[] = ['fp32', 'bf16', 'int8'];
 
 /**
- * `[tokens, in, out]`: none, one, around the tiles' 6 or 14 rows and 8, 16 or 32 columns, more columns than a task
+ * `[tokens, in, out]`: none, one, around the 1, 2, 4 and 8 rows that kernels of few rows take at once, with and without
+ * whole blocks of nf4; from 33 rows on around the tiles' 6 or 14 rows and 8, 16 or 32 columns, more columns than a task
  * takes, one more than a block of the reduction has: 1024 of fp32, 2048 of bf16, 4096 of int8.
  */
 const SHAPES: [number, number, number][] = [
@@ -41,9 +42,21 @@ const SHAPES: [number, number, number][] = [
   [3, 4097, 35],
   [2, 3, 1025],
   [3, 35, 4097],
+  [1, 64, 40],
+  [3, 192, 33],
+  [15, 128, 9],
+  [32, 576, 50],
+  [33, 17, 31],
+  [42, 16, 32],
+  [34, 20, 1100],
+  [36, 1025, 3],
+  [35, 2049, 17],
+  [33, 4097, 35],
+  [37, 3, 1025],
+  [41, 35, 4097],
   [43, 130, 300],
 ];
-const [TOKENS, IN, OUT] = [15, 33, 65];
+const [TOKENS, IN, OUT] = [47, 33, 65];
 
 /** Sums of a few thousand products, in another order. */
 const EXACT = 2e-6;

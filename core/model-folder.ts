@@ -2,7 +2,8 @@
 
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { CheckpointFiles, DenseType, SaveRequest } from '../../../core/index.js';
+import type { DenseType } from './frozen-weight.js';
+import type { CheckpointFiles, SaveRequest, TensorToWrite } from './types.js';
 
 /** What is taken over as it is, where there is one. */
 const COMPANIONS = [
@@ -32,7 +33,10 @@ export class ModelFolder {
    * Such a folder as the base model came from, with weights of type `type`. What is not trained is read now: when it is
    * written, the base model may have been moved.
    */
-  static async like({ readModelFile }: CheckpointFiles, type: DenseType): Promise<ModelFolder> {
+  static async like(
+    { readModelFile }: Pick<CheckpointFiles, 'readModelFile'>,
+    type: DenseType,
+  ): Promise<ModelFolder> {
     const config = JSON.parse(new TextDecoder().decode(await readModelFile('config.json')));
     const companions = new Map<string, Uint8Array>();
     for (const name of COMPANIONS) {
@@ -42,14 +46,11 @@ export class ModelFolder {
     return new ModelFolder(config, companions, type);
   }
 
-  /** Writes the model into the request's folder. */
-  async write({ folder, model, writeTensors }: SaveRequest): Promise<void> {
-    const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
-    for (const [name, variable] of model.trainable) {
-      const values = (await variable.data()) as Float32Array;
-      if (!values.every(Number.isFinite)) throw new Error(`${name} holds a value that is no finite number`);
-      tensors.set(name, { shape: variable.shape, values });
-    }
+  /** Writes these tensors, and all that belongs to them, into a folder. */
+  async write(
+    tensors: ReadonlyMap<string, TensorToWrite>,
+    { folder, writeTensors }: Pick<SaveRequest, 'folder' | 'writeTensors'>,
+  ): Promise<void> {
     await writeTensors({
       path: path.join(folder, 'model.safetensors'),
       tensors,
@@ -57,10 +58,17 @@ export class ModelFolder {
       maxShardBytes: MAX_SHARD_BYTES,
       metadata: { format: 'pt' },
     });
+    for (const [name, content] of this.files) await writeFile(path.join(folder, name), content);
+  }
+
+  /** The files beside the weights, by name. */
+  get files(): ReadonlyMap<string, Uint8Array> {
     // transformers 5 writes `dtype`, earlier ones `torch_dtype`; all read the latter.
     const key = 'dtype' in this.config ? 'dtype' : 'torch_dtype';
-    const config = { ...this.config, [key]: TYPE_NAMES[this.type] };
-    await writeFile(path.join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
-    for (const [name, content] of this.companions) await writeFile(path.join(folder, name), content);
+    const { quantization_config: _, ...config } = { ...this.config, [key]: TYPE_NAMES[this.type] };
+    return new Map([
+      ['config.json', Buffer.from(`${JSON.stringify(config, null, 2)}\n`)],
+      ...this.companions,
+    ]);
   }
 }

@@ -1,0 +1,126 @@
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import { composeRun } from '../container.js';
+import { EvolveError, messageOf } from '../errors.js';
+import { loadPlugins } from '../load-plugins.js';
+import { mergedTensors } from '../merged-tensors.js';
+import type { ModelAssembler } from '../model-assembler.js';
+import { ModelFolder } from '../model-folder.js';
+import { shown } from '../paths.js';
+import type { CheckpointWrite, LanguageModel, TensorToWrite } from '../types.js';
+import { configOf, type ModelChoice } from './model-choice.js';
+
+interface MergeOptions extends ModelChoice {
+  readonly output: string;
+}
+
+interface ExportOptions extends MergeOptions {
+  readonly format: 'gguf' | 'safetensors';
+  readonly type?: CheckpointWrite['type'];
+}
+
+/** `evolve merge`: base and adapter as one model in Hugging Face layout, in the base's type. */
+export function mergeCommand(options: MergeOptions): Promise<void> {
+  return write({ ...options, format: 'safetensors' }, true);
+}
+
+/** `evolve export`: a model, its adapter merged where there is one, as a folder for transformers or a GGUF file. */
+export function exportCommand(options: ExportOptions): Promise<void> {
+  return write(options, false);
+}
+
+async function write(options: ExportOptions, needsAdapter: boolean): Promise<void> {
+  const output = path.resolve(options.output);
+  await checkOutput(output);
+  const { config, adapter } = await configOf(options, { unquantized: true });
+  if (needsAdapter && !adapter) {
+    const what =
+      options.run === undefined
+        ? 'there is no --adapter'
+        : `the run ${shown(options.run)} left a whole model`;
+    throw new EvolveError(
+      'COMMAND_LINE',
+      `${what}: nothing is to be merged`,
+      'evolve export writes a model as it is.',
+    );
+  }
+  const trackers = [['progress', { stream: 'stderr' }]] as const;
+  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, adapter });
+  const { hooks, assembler } = composeRun(config, plugins);
+  await assembler.openDevice();
+  const model = await assembler.assemble();
+  try {
+    const partial = `${output}.partial`;
+    await rm(partial, { recursive: true, force: true });
+    await mkdir(partial, { recursive: true });
+    try {
+      await writeModel(model, assembler, partial, options, async (request) => {
+        if (await hooks.writeCheckpoint.promise(request)) return;
+        throw new EvolveError('COMMAND_LINE', `no plugin writes ${path.basename(request.path)}`);
+      });
+      await rmdir(output).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+      await rename(partial, output);
+    } catch (cause) {
+      await rm(partial, { recursive: true, force: true });
+      throw cause;
+    }
+  } catch (cause) {
+    const isOfSystem = cause instanceof Error && 'errno' in cause;
+    const root = cause instanceof EvolveError ? cause.cause : undefined;
+    if (!isOfSystem && !(root instanceof Error && 'errno' in root)) throw cause;
+    const message = `the model cannot be written to ${shown(output)}: ${messageOf(root ?? cause)}`;
+    throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
+  } finally {
+    model.dispose();
+  }
+  process.stderr.write(`written: ${shown(output)}\n`);
+}
+
+/** A folder for transformers, or model.gguf alone. */
+async function writeModel(
+  model: LanguageModel,
+  files: Pick<ModelAssembler, 'readModelFile'>,
+  folder: string,
+  { format, type }: ExportOptions,
+  writeTensors: (request: CheckpointWrite) => Promise<void>,
+): Promise<void> {
+  const merged = mergedTensors(model);
+  const quantized = [...merged].find(([, tensor]) => tensor.type === undefined)?.[0];
+  if (quantized !== undefined && type === undefined) {
+    const message = `${quantized} is quantized in ${shown(model.path)}: it has no type that ${format} could take over`;
+    throw new EvolveError('COMMAND_LINE', message, 'Use evolve export with --type, such as bf16.');
+  }
+  const base = merged.get(`${model.linears[0].name}.weight`)?.type ?? 'f32';
+  const wanted = type ?? base;
+  const tensors = type === undefined ? merged : untyped(merged);
+  const layout = await ModelFolder.like(files, wanted === 'q8_0' ? base : wanted);
+  if (format === 'gguf') {
+    const file = path.join(folder, 'model.gguf');
+    return writeTensors({ path: file, tensors, type: wanted, files: layout.files });
+  }
+  await layout.write(tensors, {
+    folder,
+    writeTensors: (request) => writeTensors({ ...request, type: wanted }),
+  });
+}
+
+/** The same, in whatever type is asked for. */
+function untyped(tensors: ReadonlyMap<string, TensorToWrite>): Map<string, TensorToWrite> {
+  return new Map([...tensors].map(([name, { shape, values }]) => [name, { shape, values }]));
+}
+
+/** A folder that may be written: none yet, or an empty one. */
+async function checkOutput(output: string): Promise<void> {
+  const entries = await readdir(output).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new EvolveError(
+      'OUTPUT_FOLDER',
+      `--output ${shown(output)}: ${error.message}`,
+      'Name another folder.',
+    );
+  });
+  if (entries.length === 0) return;
+  throw new EvolveError('OUTPUT_FOLDER', `--output ${shown(output)} is not empty`, 'Name another folder.');
+}

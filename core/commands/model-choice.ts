@@ -1,0 +1,69 @@
+/** The model that a command works on: that of a run, or a base model with or without an adapter. */
+
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { loadConfig, makeConfig, type RunConfig } from '../config.js';
+import { EvolveError } from '../errors.js';
+import { readJsonFile } from '../model-assembler.js';
+import { resolveModel } from '../model-name.js';
+import { shown } from '../paths.js';
+
+export interface ModelChoice {
+  readonly run?: string;
+  readonly model?: string;
+  readonly adapter?: string;
+  readonly device?: string;
+}
+
+/**
+ * The part of a run's configuration that assembles the model, and whether there is an adapter.
+ *
+ * @param unquantized the base model's weights are to stay as in the checkpoint, whatever the run did
+ */
+export async function configOf(
+  options: ModelChoice,
+  { unquantized = false } = {},
+): Promise<{ config: RunConfig; adapter: boolean }> {
+  const given = [options.run, options.model].filter((value) => value !== undefined).length;
+  if (given !== 1) {
+    throw new EvolveError(
+      'COMMAND_LINE',
+      `expected either --run or --model, but got ${given === 0 ? 'neither' : 'both'}`,
+    );
+  }
+  const data = { sources: ['none'] };
+  if (options.run !== undefined) {
+    if (options.adapter !== undefined) {
+      const message = '--adapter goes with --model, but --run was given';
+      throw new EvolveError('COMMAND_LINE', message, 'A run has an adapter of its own.');
+    }
+    const { config } = await loadConfig(path.join(options.run, 'config.yaml'));
+    const { model, plugins } = config;
+    const quantizer = unquantized ? 'none' : config.quantizer;
+    const device = options.device ?? config.device;
+    const whole = path.resolve(options.run, 'model');
+    if (existsSync(whole)) {
+      return { config: makeConfig({ model: { path: whole }, plugins, device, data }), adapter: false };
+    }
+    const adapter = { method: config.adapter.method, init: path.resolve(options.run, 'adapter') };
+    return { config: makeConfig({ model, quantizer, plugins, adapter, device, data }), adapter: true };
+  }
+  const model = { path: options.model };
+  const device = options.device ?? 'auto';
+  if (options.adapter === undefined) return { config: makeConfig({ model, device, data }), adapter: false };
+  const init = resolveModel('', options.adapter);
+  // What a hub has is here only once it was asked; adapters with a name of their own are LoRA's.
+  const isPath = path.isAbsolute(init);
+  const described = isPath ? await readJsonFile(path.join(init, 'adapter_config.json')) : {};
+  if (!described) {
+    const message = `--adapter ${shown(options.adapter)}: there is no adapter_config.json`;
+    throw new EvolveError(
+      'ADAPTER_INVALID',
+      message,
+      'Name the folder that holds it; in a run it is adapter/.',
+    );
+  }
+  const method = String(described.peft_type ?? 'lora').toLowerCase();
+  const adapter = { method, init };
+  return { config: makeConfig({ model, device, data, adapter }), adapter: true };
+}

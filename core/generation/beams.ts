@@ -1,0 +1,117 @@
+import { Random } from '../random.js';
+import { logSoftmax, processScores } from './processors.js';
+import { draw, narrow, weightsOf } from './sampling.js';
+import type { Answer, Hypothesis, Search, SearchOptions } from './search.js';
+
+/** A text that is followed, with the log-probability of its answer (as the processors left it). */
+interface Beam extends Hypothesis {
+  readonly score: number;
+}
+
+/** An answer that has ended; its score is per token, to the power of the length penalty. */
+interface Finished {
+  readonly answer: Answer;
+  readonly score: number;
+}
+
+/** A beam with one more token. */
+interface Continuation {
+  readonly beam: number;
+  readonly id: number;
+  readonly score: number;
+}
+
+/** As far as a candidate must be followed when others end: twice the beams, since each has one way to end. */
+const CANDIDATES_A_BEAM = 2;
+
+/**
+ * Beam search, and beam sampling where there is a temperature: of all continuations of all beams the likeliest are
+ * followed, or drawn ones. Semantics are those of transformers 5.23: the processors see log-probabilities; of twice as
+ * many candidates as beams those that end count among the first half only; the search ends when no beam can beat the
+ * worst of the answers that have ended.
+ */
+export class BeamSearch implements Search {
+  readonly width: number;
+  hypotheses: readonly Beam[];
+  readonly #random: Random;
+  #finished: Finished[] = [];
+
+  constructor(
+    private readonly prompt: readonly number[],
+    private readonly options: SearchOptions,
+  ) {
+    this.width = options.numBeams;
+    this.#random = new Random(options.seed);
+    this.hypotheses = [{ ids: prompt, parent: 0, score: 0 }];
+  }
+
+  advance(scores: readonly Float32Array[]): void {
+    const { numBeams, stopIds, limit } = this.options;
+    const beams = this.hypotheses;
+    const candidates = this.#candidates(scores);
+    const length = beams[0].ids.length + 1 - this.prompt.length;
+    const isLast = beams[0].ids.length + 1 >= limit;
+    const ends = ({ id }: Continuation) => isLast || stopIds.has(id);
+
+    for (const candidate of candidates.slice(0, numBeams).filter(ends)) {
+      const answer = beams[candidate.beam].ids.slice(this.prompt.length);
+      const stopped = stopIds.has(candidate.id) ? 'end' : 'length';
+      const ids = stopped === 'end' ? answer : [...answer, candidate.id];
+      this.#finish({
+        answer: { ids, stopped },
+        score: candidate.score / length ** this.options.lengthPenalty,
+      });
+    }
+    const following = candidates
+      .filter((candidate) => !ends(candidate))
+      .sort((a, b) => b.score - a.score)
+      .slice(0, numBeams)
+      .map(({ beam, id, score }) => ({ ids: [...beams[beam].ids, id], parent: beam, score }));
+    this.hypotheses = this.#isDone(following, length) ? [] : following;
+  }
+
+  get answer(): Answer {
+    return this.#finished[0]?.answer ?? { ids: [], stopped: 'length' };
+  }
+
+  /** The likeliest continuations of all beams, or drawn ones in the order in which they were drawn. */
+  #candidates(scores: readonly Float32Array[]): Continuation[] {
+    const { options, hypotheses } = this;
+    const count = CANDIDATES_A_BEAM * options.numBeams;
+    const samples = options.temperature !== 0;
+    const all = scores.flatMap((ofBeam, beam): Continuation[] => {
+      logSoftmax(ofBeam);
+      processScores(ofBeam, hypotheses[beam].ids, options);
+      // Greedily no beam yields more than `count` of them. A beam that samples keeps a way on beside the end.
+      const { ids, scores: left } = samples
+        ? narrow(ofBeam, options, 2)
+        : narrow(ofBeam, { temperature: 1, topK: count, topP: 1 });
+      return ids.map((id, i) => ({ beam, id, score: Math.fround(left[i] + hypotheses[beam].score) }));
+    });
+    if (!samples) return all.sort((a, b) => b.score - a.score).slice(0, count);
+
+    const weights = weightsOf(all.map(({ score }) => score));
+    const drawn: Continuation[] = [];
+    while (drawn.length < count && weights.some((weight) => weight > 0)) {
+      const i = draw(weights, this.#random);
+      drawn.push(all[i]);
+      weights[i] = 0;
+    }
+    return drawn;
+  }
+
+  #finish(answer: Finished): void {
+    const { earlyStopping, numBeams } = this.options;
+    if (earlyStopping && this.#finished.length === numBeams) return;
+    this.#finished = [...this.#finished, answer].sort((a, b) => b.score - a.score).slice(0, numBeams);
+  }
+
+  /** Whether no beam can improve on the answers that have ended, of which there must be enough. */
+  #isDone(following: readonly Beam[], length: number): boolean {
+    const { numBeams, earlyStopping, lengthPenalty } = this.options;
+    if (following.length === 0) return true;
+    if (this.#finished.length < numBeams) return false;
+    if (earlyStopping) return true;
+    return following[0].score / length ** lengthPenalty <= this.#finished[numBeams - 1].score;
+  }
+}

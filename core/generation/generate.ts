@@ -1,0 +1,88 @@
+/**
+ * Text from a model.
+ *
+ *     const { text } = await generate(model, { instruction: 'Name a fruit.', input: '' });
+ *     for await (const answer of generateAll(model, prompts, { ...GENERATE_DEFAULTS, numBeams: 4 })) …
+ */
+
+import { EvolveError } from '../errors.js';
+import type { LanguageModel, Prompt } from '../types.js';
+import { BeamSearch } from './beams.js';
+import { decode } from './decoder.js';
+import { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';
+import { type Answer, type Search, TokenSearch } from './search.js';
+
+export { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';
+
+export interface Generated {
+  readonly text: string;
+  readonly tokens: number;
+  /** `end`: the model said it was done; `length`: maxNewTokens, or the positions of the model, ran out. */
+  readonly stopped: Answer['stopped'];
+}
+
+/** Called with what there is of an answer whenever it has grown; not where beams are searched. */
+export type GenerateListener = (text: string) => void;
+
+/**
+ * Answers an instruction in the backbone's own prompt format.
+ *
+ * @throws EvolveError where the prompt leaves no position for an answer
+ */
+export async function generate(
+  model: LanguageModel,
+  prompt: Prompt,
+  options: GenerateOptions = GENERATE_DEFAULTS,
+  listener?: GenerateListener,
+): Promise<Generated> {
+  const search = searchFor(model, prompt, options);
+  const listens = listener !== undefined && options.numBeams === 1;
+  await decode(model, [search], () => {
+    if (listens) listener(generatedOf(model, search).text);
+  });
+  return generatedOf(model, search);
+}
+
+/**
+ * Answers many instructions side by side, each as `generate` answers it alone, with the same seed.
+ *
+ * @param onAnswer called with each answer and its prompt's index, in the order of the prompts
+ * @throws EvolveError where a prompt leaves no position for an answer; before any is answered
+ */
+export async function generateAll(
+  model: LanguageModel,
+  prompts: readonly Prompt[],
+  options: GenerateOptions,
+  onAnswer: (generated: Generated, index: number) => void,
+): Promise<void> {
+  const searches = prompts.map((prompt, i) => searchFor(model, prompt, options, `prompt ${i + 1}`));
+  let told = 0;
+  await decode(model, searches, () => {
+    while (told < searches.length && searches[told].hypotheses.length === 0) {
+      onAnswer(generatedOf(model, searches[told]), told);
+      told++;
+    }
+  });
+}
+
+function searchFor(
+  model: LanguageModel,
+  prompt: Prompt,
+  options: GenerateOptions,
+  name = 'the prompt',
+): Search {
+  const { eosId, stopIds = [eosId] } = model.tokenizer;
+  const ids = model.encodePrompt(prompt);
+  if (ids.length >= model.maxLength) {
+    const message = `${name} has ${ids.length} tokens, but the model was made for ${model.maxLength} positions`;
+    throw new EvolveError('COMMAND_LINE', message, 'Shorten the instruction or its input.');
+  }
+  const limit = Math.min(ids.length + options.maxNewTokens, model.maxLength);
+  const all = { ...options, stopIds: new Set(stopIds), limit };
+  return options.numBeams > 1 ? new BeamSearch(ids, all) : new TokenSearch(ids, all);
+}
+
+function generatedOf({ tokenizer }: LanguageModel, { answer }: Search): Generated {
+  const { ids, stopped } = answer;
+  return { text: tokenizer.decode(ids).trim(), tokens: ids.length, stopped };
+}

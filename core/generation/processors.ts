@@ -1,0 +1,43 @@
+/**
+ * What is done to a model's scores before a token is chosen, in the order of transformers: repetition penalty, n-grams
+ * that came already; where tokens are drawn, then temperature, top-k and top-p. Scores are changed in place.
+ */
+
+import type { GenerateOptions } from './options.js';
+
+type ProcessorOptions = Pick<GenerateOptions, 'repetitionPenalty' | 'noRepeatNgramSize'>;
+
+/** @param soFar the tokens of prompt and answer */
+export function processScores(
+  scores: Float32Array,
+  soFar: readonly number[],
+  { repetitionPenalty, noRepeatNgramSize }: ProcessorOptions,
+): void {
+  if (repetitionPenalty !== 1) penalizeRepetition(scores, soFar, repetitionPenalty);
+  if (noRepeatNgramSize > 0) forbidRepeatedNgrams(scores, soFar, noRepeatNgramSize);
+}
+
+function penalizeRepetition(scores: Float32Array, soFar: readonly number[], penalty: number): void {
+  for (const id of new Set(soFar)) scores[id] = scores[id] > 0 ? scores[id] / penalty : scores[id] * penalty;
+}
+
+/** Tokens that would complete a run of `size` tokens that stands in the text get the score −∞. */
+function forbidRepeatedNgrams(scores: Float32Array, soFar: readonly number[], size: number): void {
+  const begun = soFar.length - (size - 1);
+  for (let start = 0; start < begun; start++) {
+    let same = 0;
+    while (same < size - 1 && soFar[start + same] === soFar[begun + same]) same++;
+    if (same === size - 1 && start + same < soFar.length)
+      scores[soFar[start + same]] = Number.NEGATIVE_INFINITY;
+  }
+}
+
+/** Scores -> log-probabilities, in place. */
+export function logSoftmax(scores: Float32Array): void {
+  let highest = Number.NEGATIVE_INFINITY;
+  for (let id = 0; id < scores.length; id++) if (scores[id] > highest) highest = scores[id];
+  let total = 0;
+  for (let id = 0; id < scores.length; id++) total += Math.exp(scores[id] - highest);
+  const logTotal = highest + Math.log(total);
+  for (let id = 0; id < scores.length; id++) scores[id] -= logTotal;
+}

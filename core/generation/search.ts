@@ -1,0 +1,69 @@
+/** The way from a prompt to its answer, whoever computes the scores. */
+
+import { Random } from '../random.js';
+import type { GenerateOptions } from './options.js';
+import { processScores } from './processors.js';
+import { pickToken } from './sampling.js';
+
+/** A text that is to be continued. */
+export interface Hypothesis {
+  /** Prompt and answer so far. */
+  readonly ids: readonly number[];
+  /** Which of the hypotheses before it continues; 0 for the first. */
+  readonly parent: number;
+}
+
+export interface Answer {
+  readonly ids: readonly number[];
+  /** `end`: the model said it was done; `length`: maxNewTokens, or the positions of the model, ran out. */
+  readonly stopped: 'end' | 'length';
+}
+
+/** It is asked what is to be continued, and told the scores of what may come next, until it has the answer. */
+export interface Search {
+  /** How many hypotheses there are at most. */
+  readonly width: number;
+  /** At first the prompt alone; none when the answer is there. */
+  readonly hypotheses: readonly Hypothesis[];
+  /** @param scores one array for each hypothesis, over the vocabulary; they are the search's to change */
+  advance(scores: readonly Float32Array[]): void;
+  /** The answer, as far as it goes. */
+  readonly answer: Answer;
+}
+
+export interface SearchOptions extends GenerateOptions {
+  /** Any of these ends an answer. */
+  readonly stopIds: ReadonlySet<number>;
+  /** Prompt and answer together have at most so many tokens. */
+  readonly limit: number;
+}
+
+/** Token by token: the likeliest each time, or a drawn one. */
+export class TokenSearch implements Search {
+  readonly width = 1;
+  hypotheses: readonly Hypothesis[];
+  readonly #random: Random;
+  readonly #ids: number[];
+  #stopped: Answer['stopped'] = 'length';
+
+  constructor(
+    private readonly prompt: readonly number[],
+    private readonly options: SearchOptions,
+  ) {
+    this.#ids = [...prompt];
+    this.#random = new Random(options.seed);
+    this.hypotheses = [{ ids: this.#ids, parent: 0 }];
+  }
+
+  advance([scores]: readonly Float32Array[]): void {
+    processScores(scores, this.#ids, this.options);
+    const next = pickToken(scores, this.options, this.#random);
+    if (this.options.stopIds.has(next)) this.#stopped = 'end';
+    else this.#ids.push(next);
+    if (this.#stopped === 'end' || this.#ids.length >= this.options.limit) this.hypotheses = [];
+  }
+
+  get answer(): Answer {
+    return { ids: this.#ids.slice(this.prompt.length), stopped: this.#stopped };
+  }
+}

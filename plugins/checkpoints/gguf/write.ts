@@ -1,0 +1,216 @@
+/**
+ * Writes a model as one GGUF file, as llama.cpp loads it. Container: ggml's docs/gguf.md, version 3. Tensors are written
+ * one after another as their numbers are made; the file gets its name when it is whole.
+ */
+
+import { type FileHandle, open, rename } from 'node:fs/promises';
+import {
+  type CheckpointWrite,
+  type DenseType,
+  EvolveError,
+  encodeFloats,
+  type TensorToWrite,
+} from '../../../core/index.js';
+import { llamaMetadata, llamaTensor } from './write-llama.js';
+import { tokenizerMetadata } from './write-tokenizer.js';
+
+/** A value with its GGUF type. */
+export type MetadataValue =
+  | { readonly u32: number }
+  | { readonly f32: number }
+  | { readonly bool: boolean }
+  | { readonly string: string }
+  | { readonly strings: readonly string[] }
+  | { readonly f32s: readonly number[] }
+  | { readonly i32s: readonly number[] };
+export type Metadata = ReadonlyMap<string, MetadataValue>;
+
+type Type = DenseType | 'q8_0';
+
+const ALIGNMENT = 32;
+/** By our names: ggml's tensor type, and llama.cpp's `general.file_type`. */
+const TYPES: Readonly<Record<Type, { tensor: number; file: number }>> = {
+  f32: { tensor: 0, file: 0 },
+  f16: { tensor: 1, file: 1 },
+  q8_0: { tensor: 8, file: 7 },
+  bf16: { tensor: 30, file: 32 },
+};
+/** Numbers of a Q8_0 block, and its bytes: a half for the scale, then a byte each. */
+const Q8_BLOCK = 32;
+const Q8_BYTES = 34;
+
+/** @throws EvolveError where the model is none that GGUF has names for here */
+export async function writeGguf(request: CheckpointWrite): Promise<void> {
+  const { type = 'f32' } = request;
+  const json = (name: string) => {
+    const bytes = request.files?.get(name);
+    return bytes ? (JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>) : undefined;
+  };
+  const config = json('config.json');
+  if (!config) throw new EvolveError('MODEL_INVALID', `${request.path}: GGUF needs the model's config.json`);
+  const metadata = new Map<string, MetadataValue>([
+    ...llamaMetadata(config),
+    ['general.file_type', { u32: TYPES[type].file }],
+    ['general.quantization_version', { u32: 2 }],
+    ['general.alignment', { u32: ALIGNMENT }],
+    ...tokenizerMetadata(json, config, request.files?.get('chat_template.jinja')),
+  ]);
+  const tensors = [...request.tensors].map(([name, tensor]) => llamaTensor(name, tensor, config));
+  const infos = tensors.map(({ name, tensor }) => {
+    const stored = typeFor(tensor, type);
+    return { name, tensor, stored, bytes: bytesOf(tensor.shape, stored) };
+  });
+
+  const head = new Bytes();
+  head.text('GGUF');
+  head.u32(3);
+  head.u64(infos.length);
+  head.u64(metadata.size);
+  for (const [key, value] of metadata) head.entry(key, value);
+  let offset = 0;
+  for (const { name, tensor, stored, bytes } of infos) {
+    head.string(name);
+    head.u32(tensor.shape.length);
+    // The fastest dimension comes first.
+    for (const extent of [...tensor.shape].reverse()) head.u64(extent);
+    head.u32(TYPES[stored].tensor);
+    head.u64(offset);
+    offset = aligned(offset + bytes);
+  }
+  head.pad();
+
+  const handle = await open(`${request.path}.partial`, 'w');
+  try {
+    await handle.writeFile(head.all());
+    for (const { name, tensor, stored, bytes } of infos)
+      await writeTensor(handle, name, tensor, stored, bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(`${request.path}.partial`, request.path);
+}
+
+/** Vectors are kept in fp32; rows that are no whole blocks in f16: both as llama.cpp has it. */
+function typeFor({ shape }: TensorToWrite, type: Type): Type {
+  if (shape.length === 1) return 'f32';
+  return type === 'q8_0' && shape[shape.length - 1] % Q8_BLOCK !== 0 ? 'f16' : type;
+}
+
+async function writeTensor(
+  handle: FileHandle,
+  name: string,
+  { shape, values }: TensorToWrite,
+  stored: Type,
+  bytes: number,
+): Promise<void> {
+  let written = 0;
+  for (const piece of values instanceof Float32Array ? [values] : values()) {
+    const encoded = stored === 'q8_0' ? encodeQ8(piece) : encodeFloats(stored, piece);
+    await handle.writeFile(encoded);
+    written += encoded.length;
+  }
+  if (written !== bytes) throw new Error(`${name} [${shape}] has ${bytes} bytes, but was given ${written}`);
+  await handle.writeFile(new Uint8Array(aligned(bytes) - bytes));
+}
+
+/** Blocks of 32 numbers, each with the scale that takes its largest to 127. Source: ggml-quants.c. */
+export function encodeQ8(values: Float32Array): Uint8Array {
+  const blocks = values.length / Q8_BLOCK;
+  const scales = new Float32Array(blocks);
+  const bytes = new Uint8Array(blocks * Q8_BYTES);
+  const numbers = new Int8Array(bytes.buffer);
+  for (let block = 0; block < blocks; block++) {
+    let largest = 0;
+    for (let i = block * Q8_BLOCK; i < (block + 1) * Q8_BLOCK; i++)
+      largest = Math.max(largest, Math.abs(values[i]));
+    scales[block] = Math.fround(largest / 127);
+    const inverse = scales[block] === 0 ? 0 : Math.fround(1 / scales[block]);
+    for (let i = 0; i < Q8_BLOCK; i++) {
+      const value = Math.fround(values[block * Q8_BLOCK + i] * inverse);
+      numbers[block * Q8_BYTES + 2 + i] = Math.sign(value) * Math.floor(Math.abs(value) + 0.5);
+    }
+  }
+  const halves = encodeFloats('f16', scales);
+  for (let block = 0; block < blocks; block++)
+    bytes.set(halves.subarray(2 * block, 2 * block + 2), block * Q8_BYTES);
+  return bytes;
+}
+
+function bytesOf(shape: readonly number[], type: Type): number {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  if (type === 'q8_0') return (size / Q8_BLOCK) * Q8_BYTES;
+  return size * (type === 'f32' ? 4 : 2);
+}
+
+function aligned(offset: number): number {
+  return Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
+}
+
+/** Little-endian bytes, as they come. */
+class Bytes {
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
+
+  all(): Uint8Array {
+    return Buffer.concat(this.#parts);
+  }
+
+  pad(): void {
+    this.#add(new Uint8Array(aligned(this.#length) - this.#length));
+  }
+
+  text(text: string): void {
+    this.#add(new TextEncoder().encode(text));
+  }
+
+  u32(value: number): void {
+    this.#add(new Uint8Array(Uint32Array.of(value).buffer));
+  }
+
+  u64(value: number): void {
+    this.#add(new Uint8Array(BigUint64Array.of(BigInt(value)).buffer));
+  }
+
+  string(text: string): void {
+    const bytes = new TextEncoder().encode(text);
+    this.u64(bytes.length);
+    this.#add(bytes);
+  }
+
+  entry(key: string, value: MetadataValue): void {
+    this.string(key);
+    if ('u32' in value) this.#typed(4, () => this.u32(value.u32));
+    else if ('f32' in value)
+      this.#typed(6, () => this.#add(new Uint8Array(Float32Array.of(value.f32).buffer)));
+    else if ('bool' in value) this.#typed(7, () => this.#add(Uint8Array.of(Number(value.bool))));
+    else if ('string' in value) this.#typed(8, () => this.string(value.string));
+    else if ('strings' in value)
+      this.#array(8, value.strings.length, () => {
+        for (const text of value.strings) this.string(text);
+      });
+    else if ('f32s' in value)
+      this.#array(6, value.f32s.length, () =>
+        this.#add(new Uint8Array(Float32Array.from(value.f32s).buffer)),
+      );
+    else
+      this.#array(5, value.i32s.length, () => this.#add(new Uint8Array(Int32Array.from(value.i32s).buffer)));
+  }
+
+  #typed(type: number, write: () => void): void {
+    this.u32(type);
+    write();
+  }
+
+  #array(type: number, length: number, write: () => void): void {
+    this.u32(9);
+    this.u32(type);
+    this.u64(length);
+    write();
+  }
+
+  #add(bytes: Uint8Array): void {
+    this.#parts.push(bytes);
+    this.#length += bytes.length;
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Decoding SmolLM2-135M token by token: tokens a second in each storage of the weights, what of the machine's memory
+ * bandwidth reading the weights takes, and how the time of a token grows with the text. Against transformers' generate.
+ */
+
+import * as tf from '@tensorflow/tfjs';
+import { decode as decodeAll } from '../../core/generation/decoder.js';
+import { GENERATE_DEFAULTS } from '../../core/generation/options.js';
+import { TokenSearch } from '../../core/generation/search.js';
+import { globalNorm } from '../../core/ops/global-norm.js';
+import type { LanguageModel } from '../../core/types.js';
+import { compose, withModel } from '../support/compose.js';
+import { type Context, smollm2 } from './context.js';
+import { Others } from './machine.js';
+import { median } from './statistics.js';
+import type { Row } from './table.js';
+
+const QUANTIZERS = ['none', 'int8', 'nf4'] as const;
+const PROMPT_LENGTH = 64;
+const TOKENS = 96;
+/** Texts side by side. */
+const BATCHES = [1, 8];
+/** Lengths of the text at which a token is timed. */
+const LENGTHS = [64, 512, 1024, 1900];
+
+export async function decode(context: Context): Promise<Row[]> {
+  const model = await smollm2(context);
+  if (!model) return [];
+  const bandwidth = await readSpeed(context);
+  const rows: Row[] = [];
+  for (const quantizer of QUANTIZERS) {
+    const storage = quantizer === 'none' ? 'bf16' : quantizer;
+    await withModel({ model: { path: model }, quantizer, device: context.device }, async (ours) => {
+      for (const batch of BATCHES)
+        rows.push(...(await against(context, ours, model, storage, batch, bandwidth)));
+      if (quantizer === 'none') rows.push(...(await byLength(ours)));
+    });
+  }
+  return rows;
+}
+
+/** Tokens a second, ours and theirs in turns; and the weights' bytes that ours reads a second. */
+async function against(
+  { peer, rounds }: Context,
+  model: LanguageModel,
+  folder: string,
+  storage: string,
+  batch: number,
+  bandwidth: number,
+): Promise<Row[]> {
+  const prompt = textOf(model, PROMPT_LENGTH);
+  const sides: Record<string, number[]> = { ours: [] };
+  const others = new Others();
+  for (let round = 0; round < rounds; round++) {
+    sides.ours.push(...(await timeTokens(model, prompt, batch, TOKENS)));
+    if (!peer || storage !== 'bf16') continue;
+    for (const dtype of ['bf16', 'f32']) {
+      await peer.ask('openGeneration', { model: folder, dtype });
+      const options = { prompt, rows: batch, tokens: TOKENS };
+      await peer.ask('decode', { ...options, tokens: 4 });
+      const { seconds } = await peer.ask<{ seconds: number[] }>('decode', options);
+      sides[dtype] = [...(sides[dtype] ?? []), ...seconds];
+    }
+  }
+  const share = others.share();
+  const speed = (name: string) => (sides[name] ? batch / median(sides[name]) : null);
+  const bytes = weightBytes(model);
+  const what = `decoding ${storage}, ${batch} ${batch === 1 ? 'text' : 'texts'}`;
+  const read = bytes / median(sides.ours);
+  const note = `${(bytes / 1e6).toFixed(0)} MB of weights a pass`;
+  const row = (name: string): Row => ({
+    what: `${what}, against transformers ${name}`,
+    unit: 'tokens/s',
+    ours: speed('ours'),
+    theirs: speed(name),
+    others: share,
+    raw: { ours: sides.ours, theirs: sides[name] },
+  });
+  return [
+    ...(sides.bf16 ? [row('bf16'), row('f32')] : [{ ...row('-'), what }]),
+    {
+      what: `${what}, weights read (theirs: the machine)`,
+      unit: 'GB/s',
+      ours: read / 1e9,
+      theirs: bandwidth / 1e9,
+      others: share,
+      note,
+    },
+  ];
+}
+
+/** Time of a token by the length of the text before it. */
+async function byLength(model: LanguageModel): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const length of LENGTHS) {
+    const others = new Others();
+    const seconds = await timeTokens(model, textOf(model, length), 1, 24);
+    rows.push({
+      what: `a token after ${length}`,
+      unit: 's',
+      ours: median(seconds),
+      theirs: null,
+      others: others.share(),
+      raw: seconds,
+    });
+  }
+  return rows;
+}
+
+/** Seconds of each pass after the first tokens. */
+async function timeTokens(
+  model: LanguageModel,
+  prompt: readonly number[],
+  batch: number,
+  tokens: number,
+): Promise<number[]> {
+  // No token ends the text.
+  const limit = prompt.length + tokens;
+  const options = { ...GENERATE_DEFAULTS, maxNewTokens: tokens, stopIds: new Set<number>(), limit };
+  const searches = Array.from({ length: batch }, () => new TokenSearch(prompt, options));
+  const times: number[] = [];
+  const last = searches[batch - 1];
+  await decodeAll(model, searches, (search) => {
+    if (search === last) times.push(performance.now() / 1000);
+  });
+  return times.slice(1).map((time, i) => time - times[i]);
+}
+
+function textOf({ tokenizer }: LanguageModel, length: number): number[] {
+  const ids = tokenizer.encode(
+    'The history of the city begins on the banks of a river, where traders met. '.repeat(200),
+  );
+  return ids.slice(0, length);
+}
+
+/** What a pass reads of the weights: every linear layer once. */
+function weightBytes(model: LanguageModel): number {
+  return model.linears.reduce((sum, { weight }) => sum + weight.byteLength, 0);
+}
+
+/** Bytes a second of streaming reads on all cores: the better of our sum of squares and PyTorch's sum. */
+async function readSpeed({ peer, say, device }: Context): Promise<number> {
+  const theirs = (await peer?.ask<{ bytesPerSecond: number }>('readSpeed'))?.bytesPerSecond ?? 0;
+  const ours = await withDevice(device, () => {
+    const numbers = tf.ones([2 ** 27]);
+    const bytes = numbers.size * 4;
+    const seconds = Array.from({ length: 8 }, () => {
+      const start = performance.now();
+      globalNorm([numbers]).dispose();
+      return (performance.now() - start) / 1000;
+    });
+    numbers.dispose();
+    return bytes / Math.min(...seconds);
+  });
+  say(`memory is read at ${(ours / 1e9).toFixed(1)} GB/s by ours, ${(theirs / 1e9).toFixed(1)} by PyTorch`);
+  return Math.max(ours, theirs);
+}
+
+async function withDevice<T>(device: string, use: () => T): Promise<T> {
+  const run = await compose({ device });
+  await run.assembler.openDevice();
+  return use();
+}

@@ -1,0 +1,243 @@
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import type { LanguageModel } from '../../../core/index.js';
+import { evolve } from '../../support/cli.js';
+import { readFixture, saveAdapter, withModel } from '../../support/compose.js';
+import { fixture, TemporaryFolder } from '../../support/files.js';
+import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
+import { relativeError } from '../../support/numbers.js';
+import { askPython } from '../../support/python.js';
+
+const { prompt } = readFixture<ExpectedLlama>('llama', 'expected.json');
+const PASS = { training: false, seed: 0, checkpointing: false };
+
+function logitsOf(model: LanguageModel): Float32Array {
+  const ids = Int32Array.from(prompt);
+  const batch = model.collate([{ inputIds: ids, labels: ids }]);
+  return tf.tidy(() => model.logits(batch, PASS).dataSync().slice()) as Float32Array;
+}
+
+describe('merge and export', () => {
+  let folder: TemporaryFolder;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  /** Runs the command, which must do its work. */
+  async function command(...args: string[]): Promise<void> {
+    const { status, stderr } = await evolve([...args, '--device', 'portable'], { cwd: folder.path });
+    expect(status, stderr).to.equal(0);
+  }
+
+  /** An adapter for a fixture model that changes what it computes. */
+  async function adapterFor(model: string): Promise<string> {
+    const adapter = { method: 'lora', r: 4, alpha: 12, targetModules: 'all-linear' };
+    await withModel({ model: { path: fixture(model) }, adapter }, async (adapted, run) => {
+      for (const [i, variable] of [...adapted.trainable.values()].entries()) {
+        const values = tf.randomUniform(variable.shape, -0.2, 0.2, 'float32', i);
+        variable.assign(values as tf.Tensor);
+        values.dispose();
+      }
+      folder.write('adapter/place', '');
+      await saveAdapter(run, adapted, folder.join('adapter'));
+    });
+    return folder.join('adapter');
+  }
+
+  /** The tensors of a file by name: their types. */
+  function typesOf(...names: string[]): Record<string, string> {
+    const bytes = readFileSync(folder.join(...names));
+    const header = JSON.parse(bytes.toString('utf8', 8, 8 + Number(bytes.readBigUInt64LE(0))));
+    const { __metadata__: _, ...tensors } = header as Record<string, { dtype: string }>;
+    return Object.fromEntries(Object.entries(tensors).map(([name, { dtype }]) => [name, dtype]));
+  }
+
+  it('writes a model that computes what base and adapter compute', async () => {
+    await command(
+      'merge',
+      '--model',
+      fixture('llama'),
+      '--adapter',
+      fixture('peft-adapter'),
+      '--output',
+      'merged',
+    );
+    const [base, adapted, merged] = [
+      await withModel({ model: LLAMA }, logitsOf),
+      await withModel({ model: LLAMA, adapter: PEFT_ADAPTER }, logitsOf),
+      await withModel({ model: { path: folder.join('merged') } }, logitsOf),
+    ];
+    expect(relativeError(base, adapted), 'the adapter does something').to.be.above(0.05);
+    expect(relativeError(merged, adapted)).to.be.below(1e-5);
+    expect(readdirSync(folder.join('merged')).sort()).to.deep.equal([
+      'config.json',
+      'model.safetensors',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ]);
+    const read = (...names: string[]) => JSON.parse(readFileSync(folder.join(...names), 'utf8'));
+    expect(read('merged', 'config.json')).to.deep.equal(
+      JSON.parse(readFileSync(fixture('llama', 'config.json'), 'utf8')),
+    );
+  });
+
+  it('keeps the names and types of the base, halves and tied layers too', async () => {
+    const adapter = await adapterFor('llama-tied');
+    const base = fixture('llama-tied');
+    await command('merge', '--model', base, '--adapter', adapter, '--output', 'merged');
+    const types = typesOf('merged', 'model.safetensors');
+    expect([...new Set(Object.values(types))]).to.deep.equal(['F16']);
+    expect(types).to.not.have.property('lm_head.weight');
+    const device = { name: 'portable', backend: 'cpu' };
+    const lora = { method: 'lora', init: adapter };
+    const adapted = await withModel({ model: { path: base }, adapter: lora, device }, logitsOf);
+    const merged = await withModel({ model: { path: folder.join('merged') }, device }, logitsOf);
+    // Each weight is rounded to a half, by up to 2⁻¹¹ of itself.
+    expect(relativeError(merged, adapted)).to.be.within(1e-7, 5e-3);
+  });
+
+  it('merges into the base model of a run as it is, not as the run quantized it', async () => {
+    const config = {
+      model: LLAMA,
+      quantizer: 'nf4',
+      adapter: { r: 4 },
+      data: {
+        sources: [{ path: fixture('llama', 'train.json'), format: 'alpaca' }],
+        cutoffLength: 256,
+        validationSize: 0,
+      },
+      train: {
+        perDeviceBatchSize: 2,
+        gradientAccumulationSteps: 1,
+        maxSteps: 3,
+        warmupSteps: 0,
+        learningRate: 0.05,
+      },
+      device: 'portable',
+    };
+    folder.write('my.yaml', JSON.stringify(config));
+    await command('run', 'my.yaml', '--output', 'run');
+    await command('merge', '--run', 'run', '--output', 'merged');
+    const adapter = { method: 'lora', init: folder.join('run', 'adapter') };
+    const adapted = await withModel({ model: LLAMA, adapter }, logitsOf);
+    const merged = await withModel({ model: { path: folder.join('merged') } }, logitsOf);
+    expect(relativeError(merged, adapted)).to.be.below(1e-5);
+  });
+
+  it('exports a model without an adapter, in another type where one is asked for', async () => {
+    await command('export', '--model', fixture('llama'), '--format', 'safetensors', '--output', 'same');
+    expect([...new Set(Object.values(typesOf('same', 'model.safetensors')))]).to.deep.equal(['F32']);
+    const [base, same] = [
+      await withModel({ model: LLAMA }, logitsOf),
+      await withModel({ model: { path: folder.join('same') } }, logitsOf),
+    ];
+    expect(same).to.deep.equal(base);
+    await command(
+      'export',
+      '--model',
+      fixture('llama'),
+      '--format',
+      'safetensors',
+      '--type',
+      'bf16',
+      '--output',
+      'less',
+    );
+    expect([...new Set(Object.values(typesOf('less', 'model.safetensors')))]).to.deep.equal(['BF16']);
+    expect(JSON.parse(readFileSync(folder.join('less', 'config.json'), 'utf8')).dtype).to.equal('bfloat16');
+  });
+
+  it('refuses what it cannot do, and leaves nothing behind', async () => {
+    const refused = async (args: string[], text: string) => {
+      const before = readdirSync(folder.path).sort();
+      const { status, stderr } = await evolve([...args, '--device', 'portable'], { cwd: folder.path });
+      expect(stderr).to.include(text);
+      expect(status).to.equal(2);
+      expect(readdirSync(folder.path).sort()).to.deep.equal(before);
+    };
+    const model = ['--model', fixture('llama')];
+    const adapter = ['--adapter', fixture('peft-adapter')];
+    folder.write('full/of.txt', 'things');
+    await refused(['merge', ...model, ...adapter, '--output', 'full'], 'is not empty');
+    await refused(['merge', ...model, '--output', 'new'], 'there is no --adapter: nothing is to be merged');
+    await refused(['merge', ...model, ...adapter], '--output');
+    const safetensors = ['export', ...model, '--format', 'safetensors', '--output', 'new'];
+    await refused([...safetensors, '--type', 'q8_0'], 'safetensors holds no q8_0');
+    cpSync(fixture('llama'), folder.join('other'), { recursive: true });
+    const config = JSON.parse(readFileSync(folder.join('other', 'config.json'), 'utf8'));
+    writeFileSync(folder.join('other', 'config.json'), JSON.stringify({ ...config, model_type: 'other' }));
+    await refused(
+      ['export', '--model', 'other', '--format', 'gguf', '--output', 'new'],
+      'model_type is "other"',
+    );
+  });
+
+  it('is loaded by transformers and computes there what it computes here', async function () {
+    this.timeout(300_000);
+    const adapter = await adapterFor('llama-tied');
+    await command('merge', '--model', fixture('llama-tied'), '--adapter', adapter, '--output', 'merged');
+    const script = 'plugins/adapters/load_with_transformers.py';
+    const found = askPython<{ logits: number[][]; dtype: string }>(script, [folder.join('merged')], prompt);
+    if ('missing' in found) {
+      console.log(`      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers)`);
+      this.skip();
+    }
+    const ours = await withModel({ model: { path: folder.join('merged') } }, logitsOf);
+    expect(relativeError(ours, found.answer.logits.flat())).to.be.below(1e-4);
+    expect(found.answer.dtype).to.equal('float16');
+  });
+
+  describe('as GGUF', () => {
+    interface Found {
+      readonly metadata: Record<string, unknown>;
+      readonly types: Record<string, string>;
+      /** Tensors that the package gguf would have stored otherwise. */
+      readonly others: string[];
+      readonly logits: number[][];
+      readonly tokens: number[][];
+    }
+    const TEXTS = ['Hello, world!', 'Below is an instruction', '春天来了,花开了。', 'a 😀 b'];
+
+    for (const [type, tolerance] of Object.entries({ f32: 1e-4, f16: 5e-3, bf16: 5e-2, q8_0: 0.3 })) {
+      it(`is loaded by transformers and by the package gguf, ${type}`, async function () {
+        this.timeout(300_000);
+        const model = ['--model', fixture('llama'), '--adapter', fixture('peft-adapter')];
+        await command('export', ...model, '--format', 'gguf', '--type', type, '--output', 'out');
+        expect(readdirSync(folder.join('out'))).to.deep.equal(['model.gguf']);
+        await command('export', ...model, '--format', 'gguf', '--output', 'plain');
+        const asked = { ids: prompt, texts: TEXTS };
+        const found = askPython<Found>('core/commands/load_gguf.py', [folder.join('out'), folder.join('plain')], asked);
+        if ('missing' in found) {
+          console.log(
+            `      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers and gguf)`,
+          );
+          this.skip();
+        }
+        const { metadata, types, others, logits, tokens } = found.answer;
+        expect(others).to.deep.equal([]);
+        const adapted = await withModel({ model: LLAMA, adapter: PEFT_ADAPTER }, logitsOf);
+        expect(relativeError(logits.flat(), adapted)).to.be.below(tolerance);
+        expect(metadata).to.include({ 'general.architecture': 'llama', 'llama.attention.head_count_kv': 2 });
+        expect(types).to.include({
+          'blk.0.attn_norm.weight': 'F32',
+          'blk.1.attn_q.weight': type.toUpperCase(),
+        });
+        const ours = await withModel({ model: LLAMA }, ({ tokenizer }) =>
+          TEXTS.map((text) => tokenizer.encode(text)),
+        );
+        expect(tokens).to.deep.equal(ours);
+      });
+    }
+
+    it('begins as the format says', async () => {
+      await command('export', '--model', fixture('llama'), '--format', 'gguf', '--output', 'out');
+      const bytes = readFileSync(folder.join('out', 'model.gguf'));
+      expect(bytes.toString('latin1', 0, 4)).to.equal('GGUF');
+      expect(bytes.readUInt32LE(4)).to.equal(3);
+      expect(bytes.readBigUInt64LE(8)).to.equal(21n);
+      expect(existsSync(folder.join('out.partial'))).to.equal(false);
+    });
+  });
+});
