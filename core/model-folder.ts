@@ -3,9 +3,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { DenseType } from './frozen-weight.js';
-import type { CheckpointFiles, SaveRequest, TensorToWrite } from './types.js';
+import type { CheckpointFiles, LanguageModel, SaveRequest, TensorToWrite } from './types.js';
 
-/** What is taken over as it is, where there is one. */
+/** What is taken over as it is, where there is one, and the model's own companions. */
 const COMPANIONS = [
   'tokenizer.json',
   'tokenizer_config.json',
@@ -30,16 +30,17 @@ export class ModelFolder {
   ) {}
 
   /**
-   * Such a folder as the base model came from, with weights of type `type`. What is not trained is read now: when it is
-   * written, the base model may have been moved.
+   * Such a folder as `model` came from, with weights of type `type`. What is not trained is read now: when it is written,
+   * the base model may have been moved.
    */
   static async like(
+    { companions: own = [] }: LanguageModel,
     { readModelFile }: Pick<CheckpointFiles, 'readModelFile'>,
     type: DenseType,
   ): Promise<ModelFolder> {
     const config = JSON.parse(new TextDecoder().decode(await readModelFile('config.json')));
     const companions = new Map<string, Uint8Array>();
-    for (const name of COMPANIONS) {
+    for (const name of [...COMPANIONS, ...own]) {
       const content = await readModelFile(name);
       if (content) companions.set(name, content);
     }

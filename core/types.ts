@@ -114,6 +114,8 @@ export interface LanguageModel {
   readonly vectors: ReadonlyMap<string, tf.Variable<tf.Rank.R1>>;
   /** Where adapters go that are told nothing else: ends of the names of linear layers. */
   readonly targetModules?: readonly string[];
+  /** Files of the checkpoint that belong to a saved model too, beside those that every model has. */
+  readonly companions?: readonly string[];
   /** What an optimizer step changes, by the name under which it is saved. Adapters add to it. */
   readonly trainable: Map<string, tf.Variable>;
   /** What a run leaves, in a folder of that name: an adapter for the base model, or a whole model. An adapter sets it. */

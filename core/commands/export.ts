@@ -95,7 +95,7 @@ async function writeModel(
   const base = merged.get(`${model.linears[0].name}.weight`)?.type ?? 'f32';
   const wanted = type ?? base;
   const tensors = type === undefined ? merged : untyped(merged);
-  const layout = await ModelFolder.like(files, wanted === 'q8_0' ? base : wanted);
+  const layout = await ModelFolder.like(model, files, wanted === 'q8_0' ? base : wanted);
   if (format === 'gguf') {
     const file = path.join(folder, 'model.gguf');
     return writeTensors({ path: file, tensors, type: wanted, files: layout.files });

@@ -21,7 +21,15 @@ import { encodeExample, encodePrompt } from './encode.js';
 export interface CausalModelParts
   extends Pick<
     LanguageModel,
-    'backbone' | 'path' | 'tokenizer' | 'maxLength' | 'linears' | 'embeddings' | 'vectors' | 'targetModules'
+    | 'backbone'
+    | 'path'
+    | 'tokenizer'
+    | 'maxLength'
+    | 'linears'
+    | 'embeddings'
+    | 'vectors'
+    | 'targetModules'
+    | 'companions'
   > {
   /** From the last hidden state to the logits; one of `linears`. */
   readonly output: LinearSite;
@@ -41,6 +49,7 @@ export abstract class CausalModel implements LanguageModel {
   readonly embeddings: readonly EmbeddingSite[];
   readonly vectors: LanguageModel['vectors'];
   readonly targetModules: LanguageModel['targetModules'];
+  readonly companions: LanguageModel['companions'];
   readonly trainable = new Map<string, tf.Variable>();
   saves: LanguageModel['saves'] = 'adapter';
 
@@ -54,6 +63,7 @@ export abstract class CausalModel implements LanguageModel {
       embeddings: this.embeddings,
       vectors: this.vectors,
       targetModules: this.targetModules,
+      companions: this.companions,
     } = parts);
     this.name = parts.path;
   }

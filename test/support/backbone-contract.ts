@@ -166,7 +166,6 @@ export function describeBackbone(backbone: string, options: BackboneFixture): vo
         }
         expect(loaded.encodePrompt(records[0])).to.deep.equal(parity.prompt);
       }));
-
   }
 
   function describeGeneration(base: object): void {

@@ -37,7 +37,7 @@ export default definePlugin({
     let folder: ModelFolder;
     trainer.hooks.injectAdapters.tap(async (model, files) => {
       const { storage } = model.linears[0].weight;
-      folder = await ModelFolder.like(files, options.dtype ?? (storage as DenseType));
+      folder = await ModelFolder.like(model, files, options.dtype ?? (storage as DenseType));
       model.saves = 'model';
       // Tied layers have one weight, and one variable.
       const variables = new Map<FrozenWeight, Matrix>();

@@ -68,13 +68,7 @@ export class BloomModel extends CausalModel {
   }
 
   /** `x` `[tokens, hidden]` -> the same shape. */
-  #attend(
-    layer: BloomLayer,
-    x: tf.Tensor2D,
-    offsets: Int32Array,
-    pass: Pass,
-    index: number,
-  ): tf.Tensor2D {
+  #attend(layer: BloomLayer, x: tf.Tensor2D, offsets: Int32Array, pass: Pass, index: number): tf.Tensor2D {
     const { heads, headDim, hiddenSize } = this.config;
     const tokens = x.shape[0];
     const fused = layer.queryKeyValue.forward(x, pass);

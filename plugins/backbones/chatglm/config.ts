@@ -5,6 +5,15 @@ import { parseConfigJson } from '../config-json.js';
 export const ADVICE =
   'The backbone "chatglm" takes ChatGLM-6B, ChatGLM2 and ChatGLM3 with weights in 16 or 32 bits.';
 
+/** What else a folder of such a model needs: transformers runs the code that lies beside the weights. */
+export const COMPANIONS = [
+  'ice_text.model',
+  'configuration_chatglm.py',
+  'modeling_chatglm.py',
+  'quantization.py',
+  'tokenization_chatglm.py',
+];
+
 const size = z.number().int().positive();
 const id = z.number().int().nonnegative();
 

@@ -16,7 +16,7 @@ import {
   twoDimensionalRotaryAngles,
 } from '../../../core/index.js';
 import { CausalModel } from '../causal-model.js';
-import type { ChatGlmConfig } from './config.js';
+import { type ChatGlmConfig, COMPANIONS } from './config.js';
 import { encodeChatGlmExample, encodeChatGlmPrompt } from './encode.js';
 import { prefixPositions } from './positions.js';
 import type { ChatGlmLayer, ChatGlmWeights, LayerNormWeights } from './weights.js';
@@ -61,6 +61,7 @@ export class ChatGlmModel extends CausalModel {
       embeddings: [weights.embedding],
       vectors: weights.vectors,
       targetModules: ['query_key_value'],
+      companions: COMPANIONS,
       output: weights.output,
     });
     this.#frequencies = rotaryFrequencies(config.headDim / 2, 10_000);
@@ -83,11 +84,7 @@ export class ChatGlmModel extends CausalModel {
       this.config.markers,
     );
     const ofBatch = (values: Int32Array) => cache?.pick(values) ?? values;
-    const angles = twoDimensionalRotaryAngles(
-      ofBatch(positions),
-      ofBatch(blockPositions),
-      this.#frequencies,
-    );
+    const angles = twoDimensionalRotaryAngles(ofBatch(positions), ofBatch(blockPositions), this.#frequencies);
     const around: Surroundings = { angles, offsets: batch.offsets, prefixes };
     const run = (input: tf.Tensor2D, layer: ChatGlmLayer, i: number): tf.Tensor2D => {
       const x = this.#norm(input, layer.inputNorm);

@@ -23,18 +23,19 @@ interface Architecture {
 }
 
 /** By `general.architecture`; Mistral goes as llama. */
-const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
+export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   llama: { modelType: 'llama', className: 'LlamaForCausalLM', interleaved: true, tellsBias: true },
   qwen2: { modelType: 'qwen2', className: 'Qwen2ForCausalLM', interleaved: false, tellsBias: false },
 };
 
-const MODULES: Readonly<Record<string, string>> = {
+/** From llama.cpp's names to transformers'. */
+export const MODULES: Readonly<Record<string, string>> = {
   token_embd: 'model.embed_tokens',
   output_norm: 'model.norm',
   output: 'lm_head',
 };
 
-const LAYER_MODULES: Readonly<Record<string, string>> = {
+export const LAYER_MODULES: Readonly<Record<string, string>> = {
   attn_norm: 'input_layernorm',
   attn_q: 'self_attn.q_proj',
   attn_k: 'self_attn.k_proj',
@@ -176,28 +177,35 @@ function ropeScaling(
   throw invalid(path, `scales rotary positions by "${type}"; known are linear and yarn`, '');
 }
 
+type Llama3Settings = typeof LLAMA3 & { readonly factor: number };
+
 /** Llama 3.1 and later leave all but the factor as it was. */
 const LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
 
 /**
- * The settings that yield these divisors of the frequencies, if Llama 3's do: long waves are stretched by the
- * factor, short ones left alone, those between in proportion. Source: transformers, modeling_rope_utils.py.
+ * By what Llama 3 divides its rotary frequencies, `[headDim / 2]`: long waves are stretched by the factor, short ones
+ * left alone, those between in proportion. Source: transformers, modeling_rope_utils.py.
  */
+export function llama3Divisors(settings: Llama3Settings, headDim: number, base: number): Float32Array {
+  const { factor, low_freq_factor: low, high_freq_factor: high } = settings;
+  return Float32Array.from({ length: headDim / 2 }, (_, i) => {
+    const turns = settings.original_max_position_embeddings / (2 * Math.PI * base ** ((2 * i) / headDim));
+    const smooth = Math.min(1, Math.max(0, (turns - low) / (high - low)));
+    return 1 / ((1 - smooth) / factor + smooth);
+  });
+}
+
+/** The settings that yield these divisors of the frequencies, if Llama 3's do. */
 function llama3Scaling(
   divisors: Float32Array,
   headDim: number,
   base: number,
 ): Record<string, unknown> | undefined {
   const factor = Math.max(...divisors);
-  const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: original } = LLAMA3;
+  const expected = llama3Divisors({ ...LLAMA3, factor }, headDim, base);
   const isLlama3 =
-    divisors.length === headDim / 2 &&
-    divisors.every((divisor, i) => {
-      const turns = original / (2 * Math.PI * base ** ((2 * i) / headDim));
-      const smooth = Math.min(1, Math.max(0, (turns - low) / (high - low)));
-      const expected = 1 / ((1 - smooth) / factor + smooth);
-      return Math.abs(divisor - expected) < 1e-4 * expected;
-    });
+    divisors.length === expected.length &&
+    divisors.every((divisor, i) => Math.abs(divisor - expected[i]) < 1e-4 * expected[i]);
   return isLlama3 ? { rope_type: 'llama3', factor, ...LLAMA3 } : undefined;
 }
 

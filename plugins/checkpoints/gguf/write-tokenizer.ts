@@ -1,10 +1,15 @@
 /**
- * tokenizer.json -> the `tokenizer.` keys of GGUF. Two kinds are known: BPE over pieces with "▁" for a space and bytes
+ * tokenizer.json or tokenizer.model -> the `tokenizer.` keys of GGUF. Two kinds are known: BPE over pieces with "▁" for a space and bytes
  * where nothing fits, SentencePiece's ("llama"); and BPE over bytes ("gpt2"), with the name that llama.cpp has for the
  * way in which it splits text beforehand.
  */
 
 import { EvolveError } from '../../../core/index.js';
+import {
+  PIECE_TYPES,
+  readModelFile,
+  type SentencePieceModel,
+} from '../../backbones/tokenizers/sentencepiece/model-file.js';
 import type { MetadataValue } from './write.js';
 
 interface TokenizerJson {
@@ -21,59 +26,59 @@ interface TokenizerJson {
   };
 }
 
-/** llama.cpp's token types. */
+/** llama.cpp's token types: those of SentencePiece. */
 const TOKEN = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
-/** @param json a file of the model by name, parsed */
-export function tokenizerMetadata(
-  json: (name: string) => Record<string, unknown> | undefined,
-  config: Record<string, unknown>,
-  chatTemplate: Uint8Array | undefined,
-): [string, MetadataValue][] {
-  const tokenizer = json('tokenizer.json') as unknown as TokenizerJson | undefined;
-  if (!tokenizer)
-    throw new EvolveError('MODEL_INVALID', "GGUF needs the model's tokenizer.json, which is not there");
-  if (tokenizer.model.type !== 'BPE') {
-    throw new EvolveError(
-      'MODEL_INVALID',
-      `GGUF is written with a tokenizer of type BPE, not ${tokenizer.model.type}`,
-    );
-  }
-  const settings = json('tokenizer_config.json') ?? {};
-  const vocabulary = new Map(Object.entries(tokenizer.model.vocab));
-  for (const { content, id } of tokenizer.added_tokens ?? []) vocabulary.set(content, id);
-  const tokens = Array.from({ length: Number(config.vocab_size) }, (_, id) => `[PAD${id}]`);
-  const types = new Array<number>(tokens.length).fill(TOKEN.unused);
-  for (const [token, id] of vocabulary) {
-    tokens[id] = token;
-    types[id] = TOKEN.normal;
-  }
-  for (const { id, special } of tokenizer.added_tokens ?? [])
-    types[id] = special ? TOKEN.control : TOKEN.userDefined;
-  const unknown = tokenizer.model.unk_token;
-  const unknownId = unknown === null || unknown === undefined ? undefined : vocabulary.get(unknown);
-  if (unknownId !== undefined) types[unknownId] = TOKEN.unknown;
+type Files = ReadonlyMap<string, Uint8Array>;
 
+/** The tokens of a vocabulary by their ids, and what each is. */
+interface Vocabulary {
+  readonly tokens: readonly string[];
+  readonly types: number[];
+  /** What only this kind of tokenizer has. */
+  readonly metadata: readonly [string, MetadataValue][];
+  readonly unknownId?: number;
+  /** Whether texts begin with the beginning-of-text token where tokenizer_config.json does not say. */
+  readonly begins: (bos: string | undefined) => boolean;
+}
+
+/** A JSON file of the model; undefined where there is none. */
+export function parsed(files: Files, name: string): Record<string, unknown> | undefined {
+  const bytes = files.get(name);
+  return bytes && JSON.parse(new TextDecoder().decode(bytes));
+}
+
+/**
+ * @param files of the model, by name
+ * @param config config.json
+ * @throws EvolveError where there is no tokenizer, or none that GGUF has a name for here
+ */
+export function tokenizerMetadata(
+  files: Files,
+  config: Readonly<Record<string, unknown>>,
+): [string, MetadataValue][] {
+  const rows = Number(config.vocab_size);
+  const { tokens, types, metadata, unknownId, begins } = vocabularyOf(files, rows);
+  const settings = parsed(files, 'tokenizer_config.json') ?? {};
   const idOf = (name: string): number | undefined => {
     const token = settings[`${name}_token`] as string | { content: string } | null | undefined;
-    const id = vocabulary.get(typeof token === 'string' ? token : (token?.content ?? ''));
+    const id = tokens.indexOf((typeof token === 'string' ? token : token?.content) ?? '');
     const [configured] = [config[`${name}_token_id`]].flat();
-    return id ?? (typeof configured === 'number' && configured >= 0 ? configured : undefined);
+    if (id >= 0) return id;
+    return typeof configured === 'number' && configured >= 0 ? configured : undefined;
   };
   const ids = { bos: idOf('bos'), eos: idOf('eos'), unknown: unknownId ?? idOf('unk'), padding: idOf('pad') };
   const bos = ids.bos === undefined ? undefined : tokens[ids.bos];
-  const addsBos =
-    settings.add_bos_token ?? JSON.stringify(tokenizer.post_processor ?? {}).includes(`"${bos}"`);
-  const template = settings.chat_template ?? (chatTemplate && new TextDecoder().decode(chatTemplate));
-  const isByteLevel = JSON.stringify(tokenizer.pre_tokenizer ?? {}).includes('"ByteLevel"');
+  const jinja = files.get('chat_template.jinja');
+  const template = settings.chat_template ?? (jinja && new TextDecoder().decode(jinja));
   return [
-    ...(isByteLevel ? byteLevel(tokenizer) : sentencePiece(tokenizer, vocabulary, tokens, types)),
+    ...metadata,
     ['tokenizer.ggml.tokens', { strings: tokens }],
     ['tokenizer.ggml.token_type', { i32s: types }],
     ...Object.entries(ids).flatMap(([name, id]): [string, MetadataValue][] =>
       id === undefined ? [] : [[`tokenizer.ggml.${name}_token_id`, { u32: id }]],
     ),
-    ['tokenizer.ggml.add_bos_token', { bool: Boolean(addsBos) }],
+    ['tokenizer.ggml.add_bos_token', { bool: Boolean(settings.add_bos_token ?? begins(bos)) }],
     ['tokenizer.ggml.add_eos_token', { bool: settings.add_eos_token === true }],
     ...(typeof template === 'string'
       ? [['tokenizer.chat_template', { string: template }] as [string, MetadataValue]]
@@ -81,11 +86,63 @@ export function tokenizerMetadata(
   ];
 }
 
+function vocabularyOf(files: Files, rows: number): Vocabulary {
+  const tokenizer = parsed(files, 'tokenizer.json') as TokenizerJson | undefined;
+  if (tokenizer) return ofTokenizerJson(tokenizer, rows);
+  const pieces = files.get('tokenizer.model');
+  if (pieces) return ofSentencePiece(readModelFile(pieces, 'tokenizer.model'), rows);
+  throw invalid("GGUF needs the model's tokenizer.json or tokenizer.model, and neither is there");
+}
+
+function ofTokenizerJson(tokenizer: TokenizerJson, rows: number): Vocabulary {
+  const { model, added_tokens: added = [], pre_tokenizer, post_processor } = tokenizer;
+  if (model.type !== 'BPE') throw invalid(`GGUF is written with a tokenizer of type BPE, not ${model.type}`);
+  const vocabulary = new Map(Object.entries(model.vocab));
+  for (const { content, id } of added) vocabulary.set(content, id);
+  const { tokens, types } = padded(rows);
+  for (const [token, id] of vocabulary) {
+    tokens[id] = token;
+    types[id] = TOKEN.normal;
+  }
+  for (const { id, special } of added) types[id] = special ? TOKEN.control : TOKEN.userDefined;
+  const unknownId = vocabulary.get(model.unk_token ?? '');
+  if (unknownId !== undefined) types[unknownId] = TOKEN.unknown;
+  const isByteLevel = JSON.stringify(pre_tokenizer ?? {}).includes('"ByteLevel"');
+  const metadata = isByteLevel ? byteLevel(tokenizer) : scored(tokenizer, vocabulary, tokens, types);
+  const begins = (bos: string | undefined) => JSON.stringify(post_processor ?? {}).includes(`"${bos}"`);
+  return { tokens, types, metadata, unknownId, begins };
+}
+
+function ofSentencePiece({ pieces, algorithm, normalizer }: SentencePieceModel, rows: number): Vocabulary {
+  if (algorithm !== 'bpe') throw invalid(`GGUF is written with a tokenizer of type BPE, not ${algorithm}`);
+  const { tokens, types } = padded(rows);
+  const scores = new Array<number>(rows).fill(0);
+  for (const [id, { piece, score, type }] of pieces.entries()) {
+    tokens[id] = piece;
+    types[id] = PIECE_TYPES.indexOf(type) + 1;
+    scores[id] = score;
+  }
+  const unknown = pieces.findIndex(({ type }) => type === 'unknown');
+  return {
+    tokens,
+    types,
+    metadata: sentencePiece(scores, normalizer.addDummyPrefix),
+    unknownId: unknown < 0 ? undefined : unknown,
+    begins: () => true,
+  };
+}
+
+/** As many tokens as the embedding has rows. */
+function padded(rows: number): { tokens: string[]; types: number[] } {
+  const tokens = Array.from({ length: rows }, (_, id) => `[PAD${id}]`);
+  return { tokens, types: new Array<number>(rows).fill(TOKEN.unused) };
+}
+
 /**
  * SentencePiece merges the pair whose whole has the highest score: here the earlier a whole stands among the merges,
  * the higher. Bytes get their type and, like all else that no merge makes, the lowest score.
  */
-function sentencePiece(
+function scored(
   { model, normalizer }: TokenizerJson,
   vocabulary: ReadonlyMap<string, number>,
   tokens: readonly string[],
@@ -99,11 +156,15 @@ function sentencePiece(
   for (const [id, token] of tokens.entries()) {
     if (types[id] === TOKEN.normal && /^<0x[0-9A-F]{2}>$/.test(token)) types[id] = TOKEN.byte;
   }
+  return sentencePiece(scores, JSON.stringify(normalizer ?? {}).includes('"Prepend"'));
+}
+
+function sentencePiece(scores: readonly number[], addsSpace: boolean): [string, MetadataValue][] {
   return [
     ['tokenizer.ggml.model', { string: 'llama' }],
     ['tokenizer.ggml.pre', { string: 'default' }],
     ['tokenizer.ggml.scores', { f32s: scores }],
-    ['tokenizer.ggml.add_space_prefix', { bool: JSON.stringify(normalizer ?? {}).includes('"Prepend"') }],
+    ['tokenizer.ggml.add_space_prefix', { bool: addsSpace }],
   ];
 }
 
@@ -121,10 +182,13 @@ function splitOf(json: string): string {
   if (json.includes('\\\\p{N}{1,3}')) return 'llama-bpe';
   if (json.includes('\\\\p{N}') && json.includes('(?i:')) return 'qwen2';
   if (!json.includes('"Split"')) return 'gpt-2';
-  const message = 'GGUF has no name for the way in which tokenizer.json splits text (pre_tokenizer)';
-  throw new EvolveError('MODEL_INVALID', message, 'Take --format safetensors.');
+  throw invalid('GGUF has no name for the way in which tokenizer.json splits text (pre_tokenizer)');
 }
 
 function partsOf(merge: string | readonly [string, string]): readonly string[] {
   return typeof merge === 'string' ? merge.split(' ') : merge;
+}
+
+function invalid(message: string): EvolveError {
+  return new EvolveError('MODEL_INVALID', message, 'Take --format safetensors.');
 }

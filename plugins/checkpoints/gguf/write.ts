@@ -11,8 +11,8 @@ import {
   encodeFloats,
   type TensorToWrite,
 } from '../../../core/index.js';
-import { llamaMetadata, llamaTensor } from './write-llama.js';
-import { tokenizerMetadata } from './write-tokenizer.js';
+import { describeModel } from './write-model.js';
+import { parsed, tokenizerMetadata } from './write-tokenizer.js';
 
 /** A value with its GGUF type. */
 export type MetadataValue =
@@ -42,21 +42,18 @@ const Q8_BYTES = 34;
 /** @throws EvolveError where the model is none that GGUF has names for here */
 export async function writeGguf(request: CheckpointWrite): Promise<void> {
   const { type = 'f32' } = request;
-  const json = (name: string) => {
-    const bytes = request.files?.get(name);
-    return bytes ? (JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>) : undefined;
-  };
-  const config = json('config.json');
+  const files = request.files ?? new Map<string, Uint8Array>();
+  const config = parsed(files, 'config.json');
   if (!config) throw new EvolveError('MODEL_INVALID', `${request.path}: GGUF needs the model's config.json`);
+  const model = describeModel(config, request.tensors);
   const metadata = new Map<string, MetadataValue>([
-    ...llamaMetadata(config),
+    ...model.metadata,
     ['general.file_type', { u32: TYPES[type].file }],
     ['general.quantization_version', { u32: 2 }],
     ['general.alignment', { u32: ALIGNMENT }],
-    ...tokenizerMetadata(json, config, request.files?.get('chat_template.jinja')),
+    ...tokenizerMetadata(files, config),
   ]);
-  const tensors = [...request.tensors].map(([name, tensor]) => llamaTensor(name, tensor, config));
-  const infos = tensors.map(({ name, tensor }) => {
+  const infos = model.tensors.map(({ name, tensor }) => {
     const stored = typeFor(tensor, type);
     return { name, tensor, stored, bytes: bytesOf(tensor.shape, stored) };
   });

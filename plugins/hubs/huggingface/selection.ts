@@ -32,6 +32,9 @@ const TOKENIZER = /^tokenizer\.json$|^vocab\.(json|txt)$|\.(model|tiktoken)$/;
 const TOKENIZER_SETTINGS =
   /^(tokenizer_config|special_tokens_map|added_tokens|chat_template)\.json$|^merges\.txt$|\.jinja$/;
 
+/** A model's own code. It is not run here, but belongs into a folder for transformers. */
+const CODE = /\.py$/;
+
 /** The first that is there is taken; what can be mapped into memory comes before what must be unpacked. */
 const WEIGHTS = {
   model: [
@@ -54,7 +57,7 @@ export async function selectFiles(
   // A GGUF file holds the configuration and the tokenizer too.
   if (entry) return { companions: [], weights: partsOf(entry), entry };
   const shards = weights && first?.endsWith('.index.json') ? await readIndex(first) : [];
-  const patterns = kind === 'model' ? [GENERATION, TOKENIZER, TOKENIZER_SETTINGS] : [];
+  const patterns = kind === 'model' ? [GENERATION, TOKENIZER, TOKENIZER_SETTINGS, CODE] : [];
   const isCompanion = (name: string) =>
     name === CONFIG[kind] || patterns.some((pattern) => pattern.test(name));
   return {

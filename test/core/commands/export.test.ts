@@ -208,7 +208,11 @@ describe('merge and export', () => {
         expect(readdirSync(folder.join('out'))).to.deep.equal(['model.gguf']);
         await command('export', ...model, '--format', 'gguf', '--output', 'plain');
         const asked = { ids: prompt, texts: TEXTS };
-        const found = askPython<Found>('core/commands/load_gguf.py', [folder.join('out'), folder.join('plain')], asked);
+        const found = askPython<Found>(
+          'core/commands/load_gguf.py',
+          [folder.join('out'), folder.join('plain')],
+          asked,
+        );
         if ('missing' in found) {
           console.log(
             `      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers and gguf)`,
@@ -228,6 +232,19 @@ describe('merge and export', () => {
           TEXTS.map((text) => tokenizer.encode(text)),
         );
         expect(tokens).to.deep.equal(ours);
+      });
+    }
+
+    for (const base of ['llama', 'mistral', 'qwen2', 'llama-tied']) {
+      it(`is read again as the model that it was, ${base}`, async () => {
+        const model = { path: fixture(base) };
+        await command('export', '--model', model.path, '--format', 'gguf', '--output', 'out');
+        const again = { path: folder.join('out', 'model.gguf') };
+        const encode = ({ tokenizer }: LanguageModel) => TEXTS.map((text) => tokenizer.encode(text));
+        expect(await withModel({ model: again }, logitsOf)).to.deep.equal(
+          await withModel({ model }, logitsOf),
+        );
+        expect(await withModel({ model: again }, encode)).to.deep.equal(await withModel({ model }, encode));
       });
     }
 

@@ -16,6 +16,7 @@ import {
   tf,
 } from '../../../../core/index.js';
 import { CausalModel } from '../../causal-model.js';
+import { COMPANIONS } from '../config.js';
 import type { ChatGlm2Config } from './config.js';
 import { encodeChatGlm2Example, encodeChatGlm2Prompt } from './encode.js';
 import type { ChatGlm2Layer, ChatGlm2Weights } from './weights.js';
@@ -51,6 +52,7 @@ export class ChatGlm2Model extends CausalModel {
       embeddings: [weights.embedding],
       vectors: weights.vectors,
       targetModules: ['query_key_value'],
+      companions: COMPANIONS,
       output: weights.output,
     });
     // The pairs of the second half have the frequency 0.
