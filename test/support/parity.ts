@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import type { Batch, EncodedExample, LanguageModel } from '../../core/index.js';
 import { loadAddon } from '../../plugins/devices/native/addon.js';
@@ -19,13 +20,13 @@ export interface Parity {
   readonly quantized: { readonly int8: string; readonly nf4: string };
   /** The first records of llama/train.json in tokens. */
   readonly encoded: readonly { inputIds: number[]; labels: number[] }[];
-  /** "Name a color." as a prompt, and how it goes on. */
+  /** "Name a color." as a prompt. */
   readonly prompt: readonly number[];
-  readonly greedy: readonly number[];
+  readonly greedy: Continuation;
   /** The same with the adapter in adapter/. */
   readonly adapted: {
     readonly loss: number;
-    readonly greedy: readonly number[];
+    readonly greedy: Continuation;
     readonly gradients: Readonly<Record<string, string>>;
     /** At the rows' ends, once PEFT has merged the adapter into the weights. */
     readonly mergedLogits: string;
@@ -36,6 +37,12 @@ export interface Parity {
   };
 }
 
+/** The likeliest 128 tokens after the prompt of a record, by its index in llama/train.json. */
+export interface Continuation {
+  readonly record: number;
+  readonly ids: readonly number[];
+}
+
 export function readParity(name: string): Parity {
   return readFixture<Parity>(name, 'expected.json');
 }
@@ -43,7 +50,7 @@ export function readParity(name: string): Parity {
 /** A device as a configuration names it, with whether it is there. */
 export interface TestDevice {
   readonly title: string;
-  readonly device: object;
+  readonly device: object | string;
   /** Why it cannot be had. */
   readonly missing?: string;
 }
@@ -58,7 +65,24 @@ export const DEVICES: readonly TestDevice[] = [
     device: { name: 'native', threads: 2 },
     ...('reason' in addon ? { missing: addon.reason } : {}),
   },
+  {
+    title: 'tensorflow',
+    device: 'tensorflow',
+    ...(hasTensorFlow() ? {} : { missing: 'no package of TensorFlow is installed with its addon' }),
+  },
 ];
+
+/** Looked for, not loaded: that would make it the backend of all tests. */
+function hasTensorFlow(): boolean {
+  return ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'].some((name) => {
+    try {
+      const lib = new URL('../lib/', import.meta.resolve(name));
+      return readdirSync(lib).some((folder) => existsSync(new URL(`${folder}/tfjs_binding.node`, lib)));
+    } catch {
+      return false;
+    }
+  });
+}
 
 /** Without it the native device would compute in bf16. */
 export const IN_FP32 = { name: 'none', compute: 'fp32' };
