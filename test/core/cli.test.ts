@@ -264,7 +264,9 @@ describe('the command line', () => {
   it('evolve plugins lists what there is and what taps what', async () => {
     const { status, stdout } = await evolve(['plugins']);
     expect(status).to.equal(0);
-    expect(stdout).to.match(/^backbones\n {2}llama +loadModel$/m);
+    expect(stdout).to.match(
+      /^backbones\n {2}bloom +loadModel\n {2}chatglm +loadModel\n {2}llama +loadModel$/m,
+    );
     expect(stdout).to.match(/^ {2}lora +injectAdapters, save$/m);
     const lines = (await evolve(['plugins', '--json'])).stdout.trimEnd().split('\n');
     const names = lines.map((line) => JSON.parse(line).name);

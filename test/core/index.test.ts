@@ -10,12 +10,18 @@ describe('the public face', () => {
       [
         ...[
           'API_VERSION',
+          'BLOCK_TOKENS',
+          'CachePass',
+          'CachedSequence',
           'DENSE_TYPES',
           'DenseWeight',
           'EmbeddingSite',
           'EvolveError',
           'IGNORED',
+          'KeyValueCache',
           'LinearSite',
+          'ModelFolder',
+          'SLAB_BLOCKS',
         ],
         ...[
           'Random',

@@ -76,7 +76,7 @@ describe('generate', () => {
       instruction,
       input: '',
     }));
-    const given = options({ temperature: 0.3, maxNewTokens: 20 });
+    const given = options({ temperature: 0.1, maxNewTokens: 20 });
     const alone: Generated[] = [];
     for (const each of prompts) alone.push(await generate(countingModel(), each, given));
     const together: Generated[] = [];

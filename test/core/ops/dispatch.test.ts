@@ -99,7 +99,7 @@ const OPS: Record<string, { call(): tf.Tensor; inputs: string[]; attrs: Record<s
   Rotary: {
     call: () => rotary(tf.ones<tf.Rank.R3>([2, 1, 4]), { cos: ones2(2, 2), sin: ones2(2, 2) }),
     inputs: ['x', 'cos', 'sin'],
-    attrs: { form: 'half' },
+    attrs: { parts: 1 },
   },
   SeededDropout: {
     call: () => dropout(ones2(4, 2), 0.5, 8),
