@@ -152,11 +152,13 @@ export class ModelAssembler {
       return inside ? inside.get(name) : readIfThere(path.join(folder, name));
     };
     this.#readModelFile = readModelFile;
+    const known: string[] = [];
     const request: ModelRequest = {
       path: location,
       backbone,
       init,
       random: this.random,
+      takes: (modelTypes) => known.push(...modelTypes),
       readFile: readModelFile,
       readJson: async (name) => {
         const bytes = await readModelFile(name);
@@ -171,7 +173,7 @@ export class ModelAssembler {
       await (await opened)?.close();
     }
     const type = (await request.readJson('config.json'))?.model_type;
-    const known = this.hooks.loadModel.taps.map((tap) => tap.name).join(', ');
+    const backbones = this.hooks.loadModel.taps.map((tap) => tap.name).join(', ');
     const asked = backbone === 'auto' ? 'no backbone knows' : `the backbone "${backbone}" does not know`;
     const what =
       type === undefined ? 'which has no config.json with a model_type' : `whose model_type is "${type}"`;
@@ -179,7 +181,7 @@ export class ModelAssembler {
     throw new EvolveError(
       'MODEL_UNKNOWN',
       message,
-      `Backbones: ${known}. README.md, "Write a plugin", shows how to add one.`,
+      `Known are the model types ${known.sort().join(', ')} (backbones ${backbones}). README.md, "Write a plugin", shows how a plugin adds one.`,
       { at: ['model', 'path'] },
     );
   }

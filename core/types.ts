@@ -172,6 +172,8 @@ export interface ModelRequest {
   /** Whether the weights are those of the checkpoint, or drawn anew from `random` (the checkpoint is then not opened). */
   readonly init: 'checkpoint' | 'random';
   readonly random: RandomStreams;
+  /** Says which values of `model_type` a backbone takes. People are told them where no backbone takes the model. */
+  takes(modelTypes: readonly string[]): void;
   /** A file of the model: of those that the checkpoint itself holds, or else of the folder; undefined where there is none. */
   readFile(name: string): Promise<Uint8Array | undefined>;
   /** The same, a JSON object, parsed. */

@@ -13,6 +13,7 @@ export default definePlugin({
   family: 'backbones',
   apply(trainer) {
     trainer.hooks.loadModel.tap(async (request) => {
+      request.takes(['bloom']);
       if (request.backbone !== 'auto' && request.backbone !== 'bloom') return undefined;
       const json = await request.readJson('config.json');
       if (json?.model_type !== 'bloom') return undefined;

@@ -19,6 +19,7 @@ export default definePlugin({
   family: 'backbones',
   apply(trainer) {
     trainer.hooks.loadModel.tap(async (request) => {
+      request.takes(['chatglm']);
       if (request.backbone !== 'auto' && request.backbone !== 'chatglm') return undefined;
       const json = await request.readJson('config.json');
       if (json?.model_type !== 'chatglm') return undefined;

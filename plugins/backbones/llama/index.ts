@@ -3,7 +3,7 @@
 import { definePlugin } from '../../../core/index.js';
 import { loadTokenizer } from '../tokenizer.js';
 import { checkVocabulary } from '../tokenizers/vocabulary.js';
-import { isLlama, parseLlamaConfig } from './config.js';
+import { MODEL_TYPES, parseLlamaConfig } from './config.js';
 import { LlamaModel } from './model.js';
 import { readLlamaWeights } from './weights.js';
 
@@ -13,9 +13,10 @@ export default definePlugin({
   family: 'backbones',
   apply(trainer) {
     trainer.hooks.loadModel.tap(async (request) => {
+      request.takes(MODEL_TYPES);
       if (request.backbone !== 'auto' && request.backbone !== 'llama') return undefined;
       const json = await request.readJson('config.json');
-      if (!json || !isLlama(json)) return undefined;
+      if (!json || !MODEL_TYPES.includes(String(json.model_type))) return undefined;
       const config = parseLlamaConfig(json, request.path);
       const tokenizer = await loadTokenizer(request);
       checkVocabulary(tokenizer, config.vocabularySize, request.path);

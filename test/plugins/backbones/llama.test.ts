@@ -352,9 +352,10 @@ describe('the backbone llama refuses', () => {
     await expectError(load, 'MODEL_INVALID', folder.path, 'tokenizer.json');
   });
 
-  it('a model_type that no backbone knows, told with the type and the backbones that there are', async () => {
+  it('a model_type that no backbone knows, told with the type and those that are known', async () => {
     change('config.json', { model_type: 'hyena' });
-    await expectError(load, 'MODEL_UNKNOWN', 'hyena', 'llama');
+    const known = 'bloom, chatglm, llama, mistral, qwen2, qwen3';
+    await expectError(load, 'MODEL_UNKNOWN', 'hyena', known, 'how a plugin adds one');
     rmSync(folder.join('config.json'));
     await expectError(load, 'MODEL_UNKNOWN', 'no config.json');
   });
