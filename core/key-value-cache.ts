@@ -169,10 +169,9 @@ export class CachePass {
     return new CachedLayer(this, this.sequences[0].cache.store(index));
   }
 
-  /** The pass is done: its tokens are cached. */
+  /** The pass is done: its tokens are cached, unless no layer made use of the cache. Then all are computed each time. */
   commit(): void {
-    if (!this.#isUsed)
-      throw new Error('the backbone hands no cache to its attention, which it must (pass.cache)');
+    if (!this.#isUsed) return;
     const { offsets } = this.batch;
     for (const [s, sequence] of this.sequences.entries()) sequence.length += offsets[s + 1] - offsets[s];
   }

@@ -96,15 +96,21 @@ describe('KeyValueCache', () => {
     expect(() => pretend(batchOf([2]), [last])).to.throw('freed');
   });
 
-  it('refuses a pass without new tokens, and one whose backbone does not hand the cache on', () => {
+  it('refuses a pass without new tokens', () => {
     const cache = new KeyValueCache();
     const sequence = cache.begin();
     pretend(batchOf([3]), [sequence]);
     expect(() => new CachePass(batchOf([3]), [sequence])).to.throw(RangeError, 'cached already');
     expect(() => new CachePass(batchOf([3, 4]), [sequence])).to.throw(RangeError, '1 cached sequences');
-    expect(() => new CachePass(batchOf([4]), [sequence]).commit()).to.throw(
-      'hands no cache to its attention',
-    );
+  });
+
+  it('holds nothing of a pass whose backbone does not hand it on, so that all tokens are computed again', () => {
+    const cache = new KeyValueCache();
+    const sequence = cache.begin();
+    new CachePass(batchOf([4]), [sequence]).commit();
+    expect(sequence.length).to.equal(0);
+    expect([...new CachePass(batchOf([5]), [sequence]).batch.offsets]).to.deep.equal([0, 5]);
+    sequence.free();
   });
 });
 

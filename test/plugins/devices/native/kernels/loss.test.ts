@@ -150,10 +150,11 @@ describeNative('native output layer and loss', () => {
         return { loss, dx, dw };
       };
       const whole = inPieces(2 ** 26);
-      for (const rows of [1, 30, 99]) {
+      // Few rows have a kernel of their own, which sums up in another order.
+      for (const rows of [1, 30, 33, 99]) {
         const { loss, dx, dw } = inPieces(rows * vocabulary * 4);
-        expect(loss, isa).to.equal(whole.loss);
-        expect(dx, isa).to.deep.equal(whole.dx);
+        expect(loss, isa).to.be.closeTo(whole.loss, 1e-6 * whole.loss);
+        expect(relativeError(dx, whole.dx), isa).to.be.at.most(1e-6);
         expect(relativeError(dw, whole.dw), isa).to.be.at.most(1e-6);
       }
     }));
