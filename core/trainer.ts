@@ -221,9 +221,9 @@ export class Trainer {
     const parameters = sum([...parameterSizes(model).values()]);
     this.#parameters = { total: parameters, trainable: trainableParameters };
     this.#rows = {
-      trainRows: rows.train.flat().length,
+      trainRows: rows.examples.train,
       ...(this.config.data.packing && { packedRows: rows.train.length }),
-      validationRows: rows.validation.flat().length,
+      validationRows: rows.examples.validation,
     };
     this.hooks.log.call({
       type: 'start',

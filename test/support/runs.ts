@@ -19,10 +19,12 @@ export interface RunValues {
   readonly output: string;
   /** A file in Alpaca's form. */
   readonly data: string;
+  /** In place of it. */
+  readonly sources?: readonly object[];
   readonly train?: object;
   readonly adapter?: object;
   readonly validationSize?: number;
-  readonly packing?: boolean;
+  readonly packing?: boolean | 'wrapped';
   readonly quantizer?: string;
 }
 
@@ -37,7 +39,7 @@ export function composeTestRun(
     quantizer: values.quantizer ?? 'none',
     adapter: { r: 4, ...values.adapter },
     data: {
-      sources: [{ path: values.data, format: 'alpaca' }],
+      sources: values.sources ?? [{ path: values.data, format: 'alpaca' }],
       cutoffLength: 256,
       validationSize: values.validationSize ?? 0,
       packing: values.packing ?? false,
