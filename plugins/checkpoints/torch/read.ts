@@ -3,7 +3,7 @@ import { openLayout } from '../layout.js';
 import { invalid, TensorFile } from '../tensor-file.js';
 import { inOrder } from './strides.js';
 import { type TorchTensor, unpickleTensors } from './tensors.js';
-import { readZip, startOf, type ZipEntry } from './zip.js';
+import { readZip, type ZipEntry } from './zip.js';
 
 const LAYOUT = {
   endings: ['.bin', '.pt', '.pth'],
@@ -76,7 +76,7 @@ class Archive {
     if (head.equals(LEGACY))
       throw invalid(file.path, 'is of the form that PyTorch wrote before version 1.6', SAVE_AGAIN);
     if (head.toString('latin1', 0, 2) !== 'PK') throw invalid(file.path, 'is no file that torch.save wrote');
-    const entries = await readZip(file);
+    const entries = await readZip(file.path);
     const pickles = [...entries.keys()].filter((name) => /^[^/]*\/data\.pkl$/.test(name));
     if (pickles.length !== 1)
       throw invalid(
@@ -89,7 +89,7 @@ class Archive {
       const entry = stored(file, entries, name);
       if (entry.size > MAX_PICKLE_BYTES)
         throw invalid(file.path, `its entry "${name}" has ${entry.size} bytes, more than can be meant`);
-      return file.read(await startOf(file, entry), entry.size);
+      return file.read(entry.start, entry.size);
     };
     const order = `${root}/byteorder`;
     if (entries.has(order) && (await read(order)).toString('latin1') !== 'little')
@@ -109,8 +109,7 @@ class Archive {
   /** The numbers in order; those of a view that has another order are copied. */
   async bytesOf(tensor: TorchTensor, size: number): Promise<Uint8Array> {
     const entry = this.#storage(tensor);
-    const start = (await startOf(this.file, entry)) + tensor.offset * size;
-    const bytes = await this.file.map(start, tensor.span * size);
+    const bytes = await this.file.map(entry.start + tensor.offset * size, tensor.span * size);
     return tensor.isContiguous ? bytes : inOrder(bytes, size, tensor.shape, tensor.strides);
   }
 

@@ -51,9 +51,11 @@ function restoreUtil(): void {
   legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
 }
 
-/** One phrase for the two usual cases: never installed, and installed without its native part. */
+/** One phrase for the two usual cases: never installed, and installed where its native part could not be fetched. */
 function explain(name: string, error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ERR_MODULE_NOT_FOUND' && message.includes(`'${name}'`)) return 'is not installed';
+  if (message.includes('tfjs_binding.node'))
+    return 'is installed without its addon, which it fetches when installed';
   return `does not load: ${message.split('\n')[0]}`;
 }

@@ -4,7 +4,7 @@ import { type EvalEvent, type LogEvent, type RunResult, type StepEvent, shown } 
 type StartEvent = Extract<LogEvent, { type: 'start' }>;
 
 export function describeStart(event: StartEvent): string {
-  const share = ((100 * event.trainableParameters) / event.parameters).toPrecision(2);
+  const share = Number(((100 * event.trainableParameters) / event.parameters).toPrecision(2));
   const packed = event.packedRows === undefined ? '' : ` packed into ${count(event.packedRows)}`;
   const held = event.validationRows > 0 ? `, ${count(event.validationRows)} held out` : '';
   return (

@@ -31,6 +31,7 @@ describe('what progress prints of', () => {
       'llama: 3,000,000 parameters, 12,345 (0.41 %) trainable\ndata: 1,234 rows, 60 held out; 200 optimizer steps',
     );
     expect(describeStart({ ...START, validationRows: 0 })).to.not.include('held out');
+    expect(describeStart({ ...START, trainableParameters: START.parameters })).to.include('(100 %)');
     expect(describeStart({ ...START, packedRows: 310 })).to.include(
       '1,234 rows packed into 310, 60 held out;',
     );
