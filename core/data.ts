@@ -8,7 +8,7 @@ import { readCatalogue, resolveSources } from './catalogue.js';
 import type { RunConfig } from './config.js';
 import { EvolveError } from './errors.js';
 import type { Hooks } from './hooks.js';
-import { pack, type Row, wrap } from './packing.js';
+import { pack, type Row } from './packing.js';
 import type { RandomStreams } from './random.js';
 import { suggest } from './suggest.js';
 import { TokenArena } from './token-arena.js';
@@ -19,8 +19,6 @@ import { type DataSource, type EncodedExample, type Example, IGNORED, type Langu
 export interface SplitRows {
   readonly train: readonly Row[];
   readonly validation: readonly Row[];
-  /** How many examples these are. */
-  readonly examples: { readonly train: number; readonly validation: number };
 }
 
 @injectable()
@@ -118,26 +116,14 @@ export class DataLoader {
     const order = this.random.stream('split').permutation(usable.length);
     const rowsOf = (indices: Int32Array) =>
       this.#rowsOf(Array.from(indices.slice().sort(), (i) => usable[i]));
-    return {
-      validation: rowsOf(order.subarray(0, held)),
-      train: rowsOf(order.subarray(held)),
-      examples: { train: usable.length - held, validation: held },
-    };
+    return { validation: rowsOf(order.subarray(0, held)), train: rowsOf(order.subarray(held)) };
   }
 
   /** Each example in a row of its own, or several packed into one: which ones is settled once for all epochs. */
   #rowsOf(examples: readonly EncodedExample[]): Row[] {
     const { packing, cutoffLength } = this.config.data;
     if (!packing) return examples.map((example) => [example]);
-    const shuffled = this.#shuffled(examples, 'packing');
-    if (packing !== 'wrapped') return pack(shuffled, cutoffLength);
-    if (shuffled.some(({ labels }) => labels.includes(IGNORED))) {
-      const message =
-        'data.packing is wrapped, but there are records with a prompt, which others must not stand before';
-      const advice = 'It is for texts that are trained on as a whole. Take packing: true.';
-      throw new EvolveError('CONFIG_INVALID', message, advice, { at: ['data', 'packing'] });
-    }
-    return wrap(shuffled, cutoffLength);
+    return pack(this.#shuffled(examples, 'packing'), cutoffLength);
   }
 
   #tellSkipped(count: number, total: number, reason: string): void {

@@ -7,27 +7,6 @@ export type Row = readonly EncodedExample[];
 const OPEN_ROWS = 64;
 
 /**
- * The examples one behind the other, cut into rows of `size` tokens, the last of what is left: each sees what stands
- * before it in its row, as is usual in pretraining.
- */
-export function wrap(examples: readonly EncodedExample[], size: number): Row[] {
-  const total = examples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
-  const [inputIds, labels] = [new Int32Array(total), new Int32Array(total)];
-  let end = 0;
-  for (const example of examples) {
-    inputIds.set(example.inputIds, end);
-    labels.set(example.labels, end);
-    end += example.inputIds.length;
-  }
-  const rows: Row[] = [];
-  // A single token has nothing to predict.
-  for (let at = 0; at + 1 < total; at += size) {
-    rows.push([{ inputIds: inputIds.subarray(at, at + size), labels: labels.subarray(at, at + size) }]);
-  }
-  return rows;
-}
-
-/**
  * Packs examples into rows of at most `capacity` tokens: each goes into the first open row with room for it, else into
  * a new one; where too many are open the oldest is closed. The same order of examples gives the same rows, in the order
  * in which they were opened.

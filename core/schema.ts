@@ -43,7 +43,7 @@ export const configSchema = z.strictObject({
     /** Rows held out; where nothing is said, 2,000 or a tenth of the rows, whichever is less. */
     validationSize: z.number().int().nonnegative().optional(),
     shuffle: z.boolean().default(true),
-    packing: z.union([z.boolean(), z.literal('wrapped')]).default(false),
+    packing: z.boolean().default(false),
   }),
   train: z
     .strictObject({

@@ -221,9 +221,9 @@ export class Trainer {
     const parameters = sum([...parameterSizes(model).values()]);
     this.#parameters = { total: parameters, trainable: trainableParameters };
     this.#rows = {
-      trainRows: rows.examples.train,
+      trainRows: rows.train.flat().length,
       ...(this.config.data.packing && { packedRows: rows.train.length }),
-      validationRows: rows.examples.validation,
+      validationRows: rows.validation.flat().length,
     };
     this.hooks.log.call({
       type: 'start',

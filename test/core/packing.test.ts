@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { pack, wrap } from '../../core/packing.js';
+import { pack } from '../../core/packing.js';
 import { Random } from '../../core/random.js';
 import type { EncodedExample } from '../../core/types.js';
 
@@ -38,49 +38,5 @@ describe('pack', () => {
 
   it('refuses an example that fits no row', () => {
     expect(() => pack([example(11)], 10)).to.throw(RangeError, '11 tokens does not fit a row of 10');
-  });
-});
-
-describe('wrap', () => {
-  const counted = (from: number, size: number): EncodedExample => {
-    const inputIds = Int32Array.from({ length: size }, (_, i) => from + i);
-    return { inputIds, labels: inputIds.map((id) => -id) };
-  };
-  const listed = (rows: ReturnType<typeof wrap>) =>
-    rows.map((row) => row.map(({ inputIds, labels }) => [[...inputIds], [...labels]]));
-
-  it('has the examples run on from row to row, and keeps what is left', () => {
-    expect(listed(wrap([counted(1, 3), counted(4, 6), counted(10, 1)], 4))).to.deep.equal([
-      [
-        [
-          [1, 2, 3, 4],
-          [-1, -2, -3, -4],
-        ],
-      ],
-      [
-        [
-          [5, 6, 7, 8],
-          [-5, -6, -7, -8],
-        ],
-      ],
-      [
-        [
-          [9, 10],
-          [-9, -10],
-        ],
-      ],
-    ]);
-  });
-
-  it('leaves out a last token alone, before which there is nothing', () => {
-    expect(listed(wrap([counted(1, 5)], 4))).to.deep.equal([
-      [
-        [
-          [1, 2, 3, 4],
-          [-1, -2, -3, -4],
-        ],
-      ],
-    ]);
-    expect(wrap([], 4)).to.deep.equal([]);
   });
 });

@@ -103,24 +103,6 @@ describe('Trainer', () => {
     expect(events.map((event) => event.epoch).at(-1)).to.equal(2);
   });
 
-  it('has texts run on from row to row where packing is wrapped, but no records with a prompt', async () => {
-    const texts = Array.from({ length: 9 }, (_, i) =>
-      JSON.stringify({ text: `${i} is a number. `.repeat(9) }),
-    );
-    const sources = [{ path: folder.write('texts.jsonl', texts.join('\n')), format: 'text' }];
-    const train = { perDeviceBatchSize: 1, gradientAccumulationSteps: 1, epochs: 1 };
-    const run = await composeTestRun({ output, data, sources, packing: 'wrapped', train });
-    const { rows, steps } = await run.trainer.run();
-    expect(rows?.trainRows).to.equal(9);
-    expect(steps).to.equal(rows?.packedRows);
-    const sizes = readSteps(output).map((event) => event.tokens);
-    expect(sizes.filter((size) => size !== 256)).to.have.lengthOf.at.most(1);
-    expect(sizes.length).to.be.above(2);
-
-    const other = await composeTestRun({ output: folder.join('other'), data, packing: 'wrapped', train });
-    await expectError(() => other.trainer.run(), 'CONFIG_INVALID', 'records with a prompt', 'packing: true');
-  });
-
   it('computes the same with gradient checkpointing', async () => {
     await (await composeTestRun({ output, data, train: { maxSteps: 3 } })).trainer.run();
     const other = folder.join('checkpointed');

@@ -19,12 +19,10 @@ export interface RunValues {
   readonly output: string;
   /** A file in Alpaca's form. */
   readonly data: string;
-  /** In place of it. */
-  readonly sources?: readonly object[];
   readonly train?: object;
   readonly adapter?: object;
   readonly validationSize?: number;
-  readonly packing?: boolean | 'wrapped';
+  readonly packing?: boolean;
   readonly quantizer?: string;
 }
 
@@ -39,7 +37,7 @@ export function composeTestRun(
     quantizer: values.quantizer ?? 'none',
     adapter: { r: 4, ...values.adapter },
     data: {
-      sources: values.sources ?? [{ path: values.data, format: 'alpaca' }],
+      sources: [{ path: values.data, format: 'alpaca' }],
       cutoffLength: 256,
       validationSize: values.validationSize ?? 0,
       packing: values.packing ?? false,
