@@ -48,25 +48,25 @@ export type Metrics = Pick<EvalEvent, 'evalLoss'> & Record<string, number>;
  */
 export function createHooks() {
   return Object.freeze({
+    /** A data source -> its examples, by the dataset plugin that knows the format. */
+    loadData: new AsyncSeriesBailHook<[DataSource], AsyncIterable<Example> | undefined>(
+      ['source'],
+      'loadData',
+    ),
     /** Who computes? A device plugin makes its TensorFlow.js backend the active one and answers. */
     openDevice: new AsyncSeriesBailHook<[DeviceRequest], Device | undefined>(['request'], 'openDevice'),
     /** A name that is no path -> the files, on this machine, by the hub that has them. */
     locateModel: new AsyncSeriesBailHook<[LocateRequest], Located | undefined>(['request'], 'locateModel'),
-    /** A path -> its named tensors, by the checkpoint format that recognises it. */
-    openCheckpoint: new AsyncSeriesBailHook<[string], Checkpoint | undefined>(['path'], 'openCheckpoint'),
     /** A checkpoint -> a model, by the backbone that recognises it. */
     loadModel: new AsyncSeriesBailHook<[ModelRequest], LanguageModel | undefined>(['request'], 'loadModel'),
+    /** A path -> its named tensors, by the checkpoint format that recognises it. */
+    openCheckpoint: new AsyncSeriesBailHook<[string], Checkpoint | undefined>(['path'], 'openCheckpoint'),
     /** The model with its frozen weights stored smaller. */
     quantize: new AsyncSeriesWaterfallHook<[LanguageModel]>(['model'], 'quantize'),
     /** The model with trainable parameters; `files` opens an adapter to start from. */
     injectAdapters: new AsyncSeriesWaterfallHook<[LanguageModel, CheckpointFiles]>(
       ['model', 'files'],
       'injectAdapters',
-    ),
-    /** A data source -> its examples, by the dataset plugin that knows the format. */
-    loadData: new AsyncSeriesBailHook<[DataSource], AsyncIterable<Example> | undefined>(
-      ['source'],
-      'loadData',
     ),
     /** The summed loss of a micro-batch, amended. Runs while gradients are recorded, hence synchronous. */
     loss: new SyncWaterfallHook<[tf.Scalar, Batch, LanguageModel]>(['loss', 'batch', 'model'], 'loss'),

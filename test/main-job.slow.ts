@@ -10,21 +10,26 @@ import { evolve } from './support/cli.js';
 import { ROOT } from './support/files.js';
 import { readJson, readSteps } from './support/runs.js';
 
-const RUN = path.join(ROOT, 'runs', 'llama-alpaca-belle-cot');
+const runOf = (name: string) => path.join(ROOT, 'runs', name);
+
+/** That it ran to its end and learned. */
+function expectLearned(run: string): void {
+  const { status, steps } = readJson(run, 'run.json');
+  expect(status).to.equal('completed');
+  const losses = readSteps(run).map((event) => event.loss);
+  expect(losses).to.have.length(steps as number);
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value) / values.length;
+  const [first, last] = [mean(losses.slice(0, 10)), mean(losses.slice(-10))];
+  const less = ((1 - last / first) * 100).toFixed(1);
+  console.log(`      first ten steps ${first.toFixed(3)}, last ten ${last.toFixed(3)}: ${less} % less`);
+  expect(last).to.be.at.most(0.8 * first);
+}
 
 describe('the main job', () => {
-  it('ran to the end and learned: the last ten steps lose at least 20 % less than the first ten', () => {
-    const { status, steps } = readJson(RUN, 'run.json');
-    expect(status).to.equal('completed');
-    const losses = readSteps(RUN).map((event) => event.loss);
-    expect(losses).to.have.length(steps as number);
-    const mean = (values: number[]) => values.reduce((sum, value) => sum + value) / values.length;
-    const [first, last] = [mean(losses.slice(0, 10)), mean(losses.slice(-10))];
-    console.log(
-      `      first ten steps ${first.toFixed(3)}, last ten ${last.toFixed(3)}: ${((1 - last / first) * 100).toFixed(1)} % less`,
-    );
-    expect(last).to.be.at.most(0.8 * first);
-  });
+  const RUN = runOf('llama-alpaca-belle-cot');
+
+  it('ran to the end and learned: the last ten steps lose at least 20 % less than the first ten', () =>
+    expectLearned(RUN));
 
   it('left an adapter in which every B, zero at first, has changed', () => {
     const bytes = readFileSync(path.join(RUN, 'adapter', 'adapter_model.safetensors'));
@@ -55,4 +60,14 @@ describe('the main job', () => {
       expect(stdout).to.match(script);
     }
   });
+});
+
+describe('the main job of another backbone', () => {
+  for (const name of ['bloom-alpaca-belle-cot', 'chatglm-alpaca-belle-cot']) {
+    it(`${name} runs and learns as the LLaMA's does`, async () => {
+      const { status, stderr } = await evolve(['run', `configs/${name}.yaml`]);
+      expect(status, stderr).to.equal(0);
+      expectLearned(runOf(name));
+    });
+  }
 });
