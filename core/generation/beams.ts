@@ -1,4 +1,5 @@
 import { Random } from '../random.js';
+import { checkScores, nothingLeft } from './faults.js';
 import { logSoftmax, processScores } from './processors.js';
 import { draw, narrow, weightsOf } from './sampling.js';
 import type { Answer, Hypothesis, Search, SearchOptions } from './search.js';
@@ -66,6 +67,7 @@ export class BeamSearch implements Search {
         };
       });
     this.#finished = [...this.#finished, ...ended].sort((a, b) => b.score - a.score).slice(0, numBeams);
+    if (candidates.length === 0 && this.#finished.length === 0) throw nothingLeft(beams[0].ids, this.options);
 
     const following = candidates
       .filter((candidate) => !ends(candidate))
@@ -86,6 +88,7 @@ export class BeamSearch implements Search {
     const samples = options.temperature !== 0;
     const all = scores.flatMap((ofBeam, beam): Continuation[] => {
       const { ids: soFar } = hypotheses[beam];
+      checkScores(ofBeam, soFar, options);
       logSoftmax(ofBeam);
       processScores(ofBeam, soFar, options);
       // Greedily no beam yields more than `count` of them. A beam that samples keeps a way on beside the end.
