@@ -38,10 +38,18 @@ program
   )
   .option('--max-new-tokens <n>', 'generate at most this many tokens', integer(1))
   .option('--greedy', 'take the likeliest token each time (the default unless a sampling option is given)')
-  .option('--temperature <t>', 'sample; below 1 sharper, above 1 flatter', number(0))
-  .option('--top-p <p>', 'sample from the likeliest tokens that together have this probability', number(0, 1))
+  .option('--temperature <t>', 'sample; below 1 sharper, above 1 flatter', number({ from: 0 }))
+  .option(
+    '--top-p <p>',
+    'sample from the likeliest tokens that together have this probability',
+    number({ from: 0, to: 1 }),
+  )
   .option('--top-k <k>', 'sample from this many of the likeliest tokens', integer(0))
-  .option('--repetition-penalty <x>', 'above 1: avoid tokens that stand in the text already', number(0))
+  .option(
+    '--repetition-penalty <x>',
+    'above 1: avoid tokens that stand in the text already',
+    number({ above: 0 }),
+  )
   .addOption(
     notNegated('--no-repeat-ngram-size <n>', 'let no run of so many tokens come twice').argParser(integer(0)),
   )
@@ -49,7 +57,7 @@ program
   .option(
     '--length-penalty <x>',
     'of beams: above 1 prefers longer answers, below 1 shorter ones',
-    number(-100),
+    number({ from: -100 }),
   )
   .option('--early-stopping', 'of beams: end with as many whole answers as there are beams')
   .option('--seed <n>', 'of the sampling', integer(0))
@@ -97,13 +105,13 @@ function collect(value: string, previous: string[]): string[] {
   return [...previous, value];
 }
 
-function number(low: number, high = Number.POSITIVE_INFINITY) {
+function number(range: { above?: number; from?: number; to?: number }) {
+  const { above = Number.NEGATIVE_INFINITY, from = above, to = Number.MAX_VALUE } = range;
   return (text: string): number => {
     const value = Number(text);
-    if (text.trim() !== '' && value >= low && value <= high) return value;
-    const range =
-      high === Number.POSITIVE_INFINITY ? `a number from ${low}` : `a number from ${low} to ${high}`;
-    throw new InvalidArgumentError(`Expected ${range}.`);
+    if (text.trim() !== '' && value > above && value >= from && value <= to) return value;
+    const words = Object.entries(range).map(([word, bound]) => `${word} ${bound}`);
+    throw new InvalidArgumentError(`Expected a number ${words.join(' ')}.`);
   };
 }
 

@@ -115,11 +115,15 @@ function parsePrompt(line: string, place: string): Prompt {
 
 /** Greedy unless an option of sampling is given. */
 function samplingOptions(options: GenerateCommandOptions): GenerateOptions {
-  const samples =
-    options.temperature !== undefined || options.topP !== undefined || options.topK !== undefined;
+  const narrows = options.topP !== undefined || options.topK !== undefined;
+  const samples = options.temperature !== undefined || narrows;
   if (options.greedy && samples) {
     const message = '--greedy takes no --temperature, --top-p or --top-k';
     throw new EvolveError('COMMAND_LINE', message, 'Leave one or the other out.');
+  }
+  if (options.temperature === 0 && narrows) {
+    const message = '--temperature 0 takes the likeliest token each time, and no --top-p or --top-k';
+    throw new EvolveError('COMMAND_LINE', message, 'Ask for a temperature above 0, or leave them out.');
   }
   if ((options.numBeams ?? 1) === 1 && (options.lengthPenalty !== undefined || options.earlyStopping)) {
     const message = '--length-penalty and --early-stopping are for beams, but --num-beams is 1';

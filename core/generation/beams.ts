@@ -1,4 +1,5 @@
 import { Random } from '../random.js';
+import { checkScores, nothingLeft } from './faults.js';
 import { logSoftmax, processScores } from './processors.js';
 import { draw, narrow, weightsOf } from './sampling.js';
 import type { Answer, Hypothesis, Search, SearchOptions } from './search.js';
@@ -21,18 +22,17 @@ interface Continuation {
   readonly score: number;
 }
 
-/** As far as a candidate must be followed when others end: twice the beams, since each has one way to end. */
-const CANDIDATES_A_BEAM = 2;
-
 /**
  * Beam search, and beam sampling where there is a temperature: of all continuations of all beams the likeliest are
- * followed, or drawn ones. Semantics are those of transformers 5.23: the processors see log-probabilities; of twice as
- * many candidates as beams those that end count among the first half only; the search ends when no beam can beat the
- * worst of the answers that have ended.
+ * followed, or drawn ones. Semantics are those of transformers 5.23: the processors see log-probabilities; there are
+ * candidates enough that all beams go on, whichever end; those that end count among the first only, as many as there
+ * are beams; the search ends when no beam can beat the worst of the answers that have ended.
  */
 export class BeamSearch implements Search {
   readonly width: number;
   hypotheses: readonly Beam[];
+  /** Continuations of a beam of which one does not end; a beam ends with any of the stop tokens. */
+  readonly #waysOn: number;
   readonly #random: Random;
   #finished: Finished[] = [];
 
@@ -41,27 +41,34 @@ export class BeamSearch implements Search {
     private readonly options: SearchOptions,
   ) {
     this.width = options.numBeams;
+    this.#waysOn = Math.max(2, 1 + options.stopIds.size);
     this.#random = new Random(options.seed);
     this.hypotheses = [{ ids: prompt, parent: 0, score: 0 }];
   }
 
   advance(scores: readonly Float32Array[]): void {
-    const { numBeams, stopIds, limit } = this.options;
+    const { numBeams, stopIds, limit, lengthPenalty } = this.options;
     const beams = this.hypotheses;
     const candidates = this.#candidates(scores);
     const length = beams[0].ids.length + 1 - this.prompt.length;
     const isLast = beams[0].ids.length + 1 >= limit;
     const ends = ({ id }: Continuation) => isLast || stopIds.has(id);
 
-    for (const candidate of candidates.slice(0, numBeams).filter(ends)) {
-      const answer = beams[candidate.beam].ids.slice(this.prompt.length);
-      const stopped = stopIds.has(candidate.id) ? 'end' : 'length';
-      const ids = stopped === 'end' ? answer : [...answer, candidate.id];
-      this.#finish({
-        answer: { ids, stopped },
-        score: candidate.score / length ** this.options.lengthPenalty,
+    const ended = candidates
+      .slice(0, numBeams)
+      .filter(ends)
+      .map(({ beam, id, score }): Finished => {
+        const answer = beams[beam].ids.slice(this.prompt.length);
+        return {
+          answer: stopIds.has(id)
+            ? { ids: answer, stopped: 'end' }
+            : { ids: [...answer, id], stopped: 'length' },
+          score: score / length ** lengthPenalty,
+        };
       });
-    }
+    this.#finished = [...this.#finished, ...ended].sort((a, b) => b.score - a.score).slice(0, numBeams);
+    if (candidates.length === 0 && this.#finished.length === 0) throw nothingLeft(beams[0].ids, this.options);
+
     const following = candidates
       .filter((candidate) => !ends(candidate))
       .sort((a, b) => b.score - a.score)
@@ -77,14 +84,16 @@ export class BeamSearch implements Search {
   /** The likeliest continuations of all beams, or drawn ones in the order in which they were drawn. */
   #candidates(scores: readonly Float32Array[]): Continuation[] {
     const { options, hypotheses } = this;
-    const count = CANDIDATES_A_BEAM * options.numBeams;
+    const count = this.#waysOn * options.numBeams;
     const samples = options.temperature !== 0;
     const all = scores.flatMap((ofBeam, beam): Continuation[] => {
+      const { ids: soFar } = hypotheses[beam];
+      checkScores(ofBeam, soFar, options);
       logSoftmax(ofBeam);
-      processScores(ofBeam, hypotheses[beam].ids, options);
+      processScores(ofBeam, soFar, options);
       // Greedily no beam yields more than `count` of them. A beam that samples keeps a way on beside the end.
       const { ids, scores: left } = samples
-        ? narrow(ofBeam, options, 2)
+        ? narrow(ofBeam, options, this.#waysOn)
         : narrow(ofBeam, { temperature: 1, topK: count, topP: 1 });
       return ids.map((id, i) => ({ beam, id, score: Math.fround(left[i] + hypotheses[beam].score) }));
     });
@@ -98,12 +107,6 @@ export class BeamSearch implements Search {
       weights[i] = 0;
     }
     return drawn;
-  }
-
-  #finish(answer: Finished): void {
-    const { earlyStopping, numBeams } = this.options;
-    if (earlyStopping && this.#finished.length === numBeams) return;
-    this.#finished = [...this.#finished, answer].sort((a, b) => b.score - a.score).slice(0, numBeams);
   }
 
   /** Whether no beam can improve on the answers that have ended, of which there must be enough. */

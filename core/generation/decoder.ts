@@ -20,6 +20,7 @@ interface Active {
  * others take their place. A prompt is computed in a pass of its own, so that no answer depends on which others there are.
  *
  * @param onAdvance called when a search has got further
+ * @throws EvolveError NOT_FINITE where a search finds no token that could be chosen
  */
 export async function decode(
   model: LanguageModel,
@@ -56,17 +57,20 @@ async function advance(
   const batch = model.collate(texts.map((ids) => ({ inputIds: ids, labels: ids })));
   const cached = active.flatMap(({ sequences }) => sequences);
   const logits = tf.tidy(() => model.nextLogits(batch, cached));
-  const values = (await logits.data()) as Float32Array;
-  const vocabulary = logits.shape[1];
-  let row = 0;
-  for (const item of active) {
-    const { search, sequences } = item;
-    // A copy: the tensor's memory is not ours to change.
-    const scores = sequences.map(() => values.slice(row * vocabulary, ++row * vocabulary));
-    search.advance(scores);
-    item.sequences = search.hypotheses.map(({ parent }) => sequences[parent].fork());
-    for (const sequence of sequences) sequence.free();
-    onAdvance(search);
+  try {
+    const values = (await logits.data()) as Float32Array;
+    const vocabulary = logits.shape[1];
+    let row = 0;
+    for (const item of active) {
+      const { search, sequences } = item;
+      // A copy: the tensor's memory is not ours to change.
+      const scores = sequences.map(() => values.slice(row * vocabulary, ++row * vocabulary));
+      search.advance(scores);
+      item.sequences = search.hypotheses.map(({ parent }) => sequences[parent].fork());
+      for (const sequence of sequences) sequence.free();
+      onAdvance(search);
+    }
+  } finally {
+    logits.dispose();
   }
-  logits.dispose();
 }

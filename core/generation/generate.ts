@@ -27,7 +27,7 @@ export type GenerateListener = (text: string) => void;
 /**
  * Answers an instruction in the backbone's own prompt format.
  *
- * @throws EvolveError where the prompt leaves no position for an answer
+ * @throws EvolveError where the prompt leaves no position for an answer, or there is no token that could be chosen
  */
 export async function generate(
   model: LanguageModel,
@@ -47,7 +47,8 @@ export async function generate(
  * Answers many instructions side by side, each as `generate` answers it alone, with the same seed.
  *
  * @param onAnswer called with each answer and its prompt's index, in the order of the prompts
- * @throws EvolveError where a prompt leaves no position for an answer; before any is answered
+ * @throws EvolveError where a prompt leaves no position for an answer, before any is answered; or where there is no
+ *   token that could be chosen
  */
 export async function generateAll(
   model: LanguageModel,
@@ -78,7 +79,7 @@ function searchFor(
     throw new EvolveError('COMMAND_LINE', message, 'Shorten the instruction or its input.');
   }
   const limit = Math.min(ids.length + options.maxNewTokens, model.maxLength);
-  const all = { ...options, stopIds: new Set(stopIds), limit };
+  const all = { ...options, name, stopIds: new Set(stopIds), limit };
   return options.numBeams > 1 ? new BeamSearch(ids, all) : new TokenSearch(ids, all);
 }
 

@@ -32,10 +32,16 @@ function forbidRepeatedNgrams(scores: Float32Array, soFar: readonly number[], si
   }
 }
 
+/** The largest number; NaN where one is NaN, −∞ of none. */
+export function largest(numbers: ArrayLike<number>): number {
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < numbers.length; i++) most = Math.max(most, numbers[i]);
+  return most;
+}
+
 /** Scores -> log-probabilities, in place. */
 export function logSoftmax(scores: Float32Array): void {
-  let highest = Number.NEGATIVE_INFINITY;
-  for (let id = 0; id < scores.length; id++) if (scores[id] > highest) highest = scores[id];
+  const highest = largest(scores);
   let total = 0;
   for (let id = 0; id < scores.length; id++) total += Math.exp(scores[id] - highest);
   const logTotal = highest + Math.log(total);

@@ -2,6 +2,7 @@
 
 import type { Random } from '../random.js';
 import type { GenerateOptions } from './options.js';
+import { largest } from './processors.js';
 
 type SamplingOptions = Pick<GenerateOptions, 'temperature' | 'topK' | 'topP'>;
 
@@ -99,8 +100,8 @@ function highest(scores: Float32Array, count: number): number[] {
 
 /** Scores -> weights, of which the largest is 1. */
 export function weightsOf(scores: readonly number[]): number[] {
-  const highest = scores.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);
-  return scores.map((score) => Math.exp(score - highest));
+  const most = largest(scores);
+  return scores.map((score) => Math.exp(score - most));
 }
 
 /** An index, drawn by weight. */

@@ -1,8 +1,9 @@
 /** The way from a prompt to its answer, whoever computes the scores. */
 
 import { Random } from '../random.js';
+import { checkScores, nothingLeft } from './faults.js';
 import type { GenerateOptions } from './options.js';
-import { processScores } from './processors.js';
+import { largest, processScores } from './processors.js';
 import { pickToken } from './sampling.js';
 
 /** A text that is to be continued. */
@@ -25,13 +26,18 @@ export interface Search {
   readonly width: number;
   /** At first the prompt alone; none when the answer is there. */
   readonly hypotheses: readonly Hypothesis[];
-  /** @param scores one array for each hypothesis, over the vocabulary; they are the search's to change */
+  /**
+   * @param scores one array for each hypothesis, over the vocabulary; they are the search's to change
+   * @throws EvolveError NOT_FINITE where there is no token that could be chosen
+   */
   advance(scores: readonly Float32Array[]): void;
   /** The answer, as far as it goes. */
   readonly answer: Answer;
 }
 
 export interface SearchOptions extends GenerateOptions {
+  /** What errors call the prompt. */
+  readonly name: string;
   /** Any of these ends an answer. */
   readonly stopIds: ReadonlySet<number>;
   /** Prompt and answer together have at most so many tokens. */
@@ -56,7 +62,9 @@ export class TokenSearch implements Search {
   }
 
   advance([scores]: readonly Float32Array[]): void {
+    checkScores(scores, this.#ids, this.options);
     processScores(scores, this.#ids, this.options);
+    if (!Number.isFinite(largest(scores))) throw nothingLeft(this.#ids, this.options);
     const next = pickToken(scores, this.options, this.#random);
     if (this.options.stopIds.has(next)) this.#stopped = 'end';
     else this.#ids.push(next);

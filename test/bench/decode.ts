@@ -116,7 +116,8 @@ async function timeTokens(
 ): Promise<number[]> {
   // No token ends the text.
   const limit = prompt.length + tokens;
-  const options = { ...GENERATE_DEFAULTS, maxNewTokens: tokens, stopIds: new Set<number>(), limit };
+  const answer = { name: 'the prompt', stopIds: new Set<number>(), limit };
+  const options = { ...GENERATE_DEFAULTS, maxNewTokens: tokens, ...answer };
   const searches = Array.from({ length: batch }, () => new TokenSearch(prompt, options));
   const times: number[] = [];
   const last = searches[batch - 1];

@@ -247,6 +247,46 @@ describe('the command line', () => {
       expect(bare.stdout).to.not.equal(trained.stdout);
     });
 
+    it('draws beams as the Alpaca-CoT project does, of many instructions, by seed', async () => {
+      const prompts = [
+        { instruction: 'Name a fruit.' },
+        { instruction: 'Name color 1.', input: 'of the list' },
+        { instruction: '请写一个句子描述春天。', input: '' },
+      ];
+      const file = folder.write(
+        'questions.jsonl',
+        prompts.map((prompt) => JSON.stringify(prompt)).join('\n'),
+      );
+      const upstream =
+        '--temperature 1 --top-p 0.9 --top-k 40 --num-beams 4 --repetition-penalty 1.8 --no-repeat-ngram-size 6';
+      const further = '--length-penalty 1.2 --early-stopping --max-new-tokens 20 --json';
+      const args = [...upstream.split(' '), ...further.split(' '), '--input-file', file];
+      const answers = async (seed: string) => {
+        const { status, stdout } = await evolve([
+          'generate',
+          '--model',
+          fixture('llama'),
+          ...args,
+          '--seed',
+          seed,
+        ]);
+        expect(status).to.equal(0);
+        return stdout
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as { output: string; tokens: number });
+      };
+      const first = await answers('1');
+      expect(first).to.have.lengthOf(prompts.length);
+      for (const [i, answer] of first.entries()) {
+        expect(answer).to.include({ input: '', ...prompts[i] });
+        expect(answer.tokens).to.be.within(1, 20);
+      }
+      expect(await answers('1')).to.deep.equal(first);
+      const other = await answers('2');
+      expect(other.map(({ output }) => output)).to.not.deep.equal(first.map(({ output }) => output));
+    });
+
     it('refuses contradictions', async () => {
       const refused = async (args: string[], text: string) => {
         const { status, stderr } = await evolve(['generate', '--instruction', 'x', ...args]);
@@ -255,6 +295,18 @@ describe('the command line', () => {
       };
       await refused(['--run', 'a', '--model', 'b'], 'either --run or --model, but got both');
       await refused(['--model', 'b', '--greedy', '--top-k', '3'], '--greedy takes no');
+      for (const narrowing of [
+        ['--top-k', '5'],
+        ['--top-p', '0.9'],
+      ]) {
+        const args = ['--model', 'b', '--temperature', '0', ...narrowing];
+        await refused(args, '--temperature 0 takes the likeliest token each time, and no --top-p or --top-k');
+      }
+      for (const penalty of ['0', '-1', 'NaN', 'Infinity']) {
+        await refused(['--model', 'b', '--repetition-penalty', penalty], 'Expected a number above 0.');
+      }
+      await refused(['--model', 'b', '--temperature', '-1'], 'Expected a number from 0.');
+      await refused(['--model', 'b', '--top-p', '2'], 'Expected a number from 0 to 1.');
       await refused(['--model', 'b', '--adapter', folder.path], 'no adapter_config.json');
       const long = ['--model', fixture('llama'), '--input', 'word '.repeat(600)];
       await refused(long, 'tokens, but the model was made for 512 positions');

@@ -234,7 +234,8 @@ async function continues(model: LanguageModel, { record, ids }: Continuation): P
     const start = model.encodePrompt(prompt);
     const limit = start.length + ids.length;
     // What transformers was asked for has no end either.
-    return () => new TokenSearch(start, { ...GENERATE_DEFAULTS, stopIds: new Set(), limit });
+    const options = { ...GENERATE_DEFAULTS, name: 'the prompt', stopIds: new Set<number>(), limit };
+    return () => new TokenSearch(start, options);
   });
   const alone: (readonly number[])[] = [];
   for (const begin of searches) {

@@ -5,27 +5,31 @@ import { GENERATE_DEFAULTS, type GenerateOptions } from '../../../core/generatio
 import { TokenSearch } from '../../../core/generation/search.js';
 import type { LanguageModel } from '../../../core/index.js';
 import { readFixture, withModel } from '../../support/compose.js';
+import { fixture } from '../../support/files.js';
 import { LLAMA } from '../../support/llama-fixture.js';
 import { describeNative } from '../../support/native.js';
+import { IN_FP32 } from '../../support/parity.js';
 
-/** What test/fixtures/make_llama.py had transformers generate. */
+/** What test/fixtures/make_llama.py and make_bloom.py had transformers generate. */
 interface Case {
   readonly options: Partial<GenerateOptions>;
   readonly prompt: readonly number[];
-  readonly eos: number;
+  readonly eos: readonly number[];
   readonly ids: readonly number[];
 }
 
 const CASES = readFixture<Case[]>('llama', 'generate.json');
+const BLOOM_CASES = readFixture<Case[]>('bloom', 'generate.json');
 
 function searchOf({ options: given, prompt, eos }: Case): BeamSearch | TokenSearch {
   const options = { ...GENERATE_DEFAULTS, ...given };
-  const all = { ...options, stopIds: new Set([eos]), limit: prompt.length + options.maxNewTokens };
+  const limit = prompt.length + options.maxNewTokens;
+  const all = { ...options, name: 'the prompt', stopIds: new Set(eos), limit };
   return options.numBeams > 1 ? new BeamSearch(prompt, all) : new TokenSearch(prompt, all);
 }
 
-const nameOf = ({ options, prompt, ids }: Case) =>
-  `${JSON.stringify(options)}, ${prompt.length} + ${ids.length} tokens`;
+const nameOf = ({ options, prompt, eos, ids }: Case) =>
+  `${JSON.stringify(options)}, ${prompt.length} + ${ids.length} tokens, ends: ${eos}`;
 
 async function expectAnswers(model: LanguageModel, cases: readonly Case[]): Promise<void> {
   const searches = cases.map(searchOf);
@@ -41,13 +45,15 @@ async function expectAnswers(model: LanguageModel, cases: readonly Case[]): Prom
 describe('generation, held to transformers', () => {
   const ON_WASM = { model: LLAMA, device: { name: 'portable', backend: 'wasm' } };
 
-  it('has cases of each kind: 128 tokens, ends that come, beams', () => {
-    expect(CASES.filter(({ ids }) => ids.length === 128)).to.have.length.above(5);
-    expect(CASES.filter(({ ids, options }) => ids.length < (options.maxNewTokens ?? 0))).to.have.length.above(
-      10,
-    );
-    expect(CASES.filter(({ options }) => (options.numBeams ?? 1) > 1)).to.have.length.above(20);
-  });
+  for (const [model, cases] of Object.entries({ llama: CASES, bloom: BLOOM_CASES })) {
+    it(`has cases of each kind, of ${model}: 128 tokens, ends that come, beams, several ends`, () => {
+      const count = (is: (example: Case) => boolean) => cases.filter(is).length;
+      expect(count(({ ids }) => ids.length === 128)).to.be.above(3);
+      expect(count(({ ids, options }) => ids.length < (options.maxNewTokens ?? 0))).to.be.above(10);
+      expect(count(({ options }) => (options.numBeams ?? 1) > 1)).to.be.above(20);
+      expect(count(({ eos }) => eos.length > 1)).to.be.above(8);
+    });
+  }
 
   it('yields token for token what transformers yields, one prompt at a time', () =>
     withModel(ON_WASM, async (model) => {
@@ -56,6 +62,11 @@ describe('generation, held to transformers', () => {
 
   it('yields it for all prompts and options side by side, whose answers end at different times', () =>
     withModel(ON_WASM, (model) => expectAnswers(model, CASES)));
+
+  it('yields it of a BLOOM', () =>
+    withModel({ ...ON_WASM, model: { path: fixture('bloom') } }, (model) =>
+      expectAnswers(model, BLOOM_CASES),
+    ));
 
   it('yields it on plain JavaScript', () =>
     withModel({ model: LLAMA, device: { name: 'portable', backend: 'cpu' } }, (model) =>
@@ -71,5 +82,11 @@ describe('generation, held to transformers', () => {
         for (const example of CASES) await expectAnswers(model, [example]);
         await expectAnswers(model, CASES);
       }));
+
+    it('yields it of a BLOOM', () =>
+      withModel(
+        { model: { path: fixture('bloom') }, quantizer: IN_FP32, device: { name: 'native', threads: 2 } },
+        (model) => expectAnswers(model, BLOOM_CASES),
+      ));
   });
 });

@@ -23,7 +23,7 @@ import { int8Steps, makeWeight, STORAGES, type Storage, stepsTensor } from '../.
 const COMPUTES: ComputeType[] = ['fp32', 'bf16', 'int8'];
 
 /**
- * `[tokens, in, out]`: none, one, around the 1, 2, 4 and 8 rows that kernels of few rows take at once, with and without
+ * `[tokens, in, out]`: none, one, around the 4, 2 and 1 rows that kernels of few rows take at once, with and without
  * whole blocks of nf4; from 33 rows on around the tiles' 6 or 14 rows and 8, 16 or 32 columns, more columns than a task
  * takes, one more than a block of the reduction has: 1024 of fp32, 2048 of bf16, 4096 of int8.
  */
@@ -57,6 +57,8 @@ const SHAPES: [number, number, number][] = [
   [43, 130, 300],
 ];
 const [TOKENS, IN, OUT] = [47, 33, 65];
+/** Few rows and more, which other kernels compute. */
+const FEW_AND_MORE = [15, TOKENS];
 
 /** Sums of a few thousand products, in another order. */
 const EXACT = 2e-6;
@@ -110,44 +112,48 @@ describeNative('native linear layers', () => {
 
   for (const storage of ['bf16', 'int8', 'nf4'] as const) {
     for (const compute of COMPUTES) {
-      it(`makes no numbers of what is none, with ${storage} in ${compute}`, () => {
-        const weight = exactWeight(storage, [TOKENS, IN, OUT], compute);
-        return expectNotFinite(
-          () => ({ x: stepsTensor(TOKENS, IN, 2), dy: stepsTensor(TOKENS, OUT, 3) }),
-          ({ x, dy }) =>
-            withGradients(
-              { x },
-              ({ x }) => linear(x, weight),
-              () => dy,
-            ),
-        );
-      });
+      for (const tokens of FEW_AND_MORE) {
+        it(`makes no numbers of what is none, of ${tokens} tokens with ${storage} in ${compute}`, () => {
+          const weight = exactWeight(storage, [tokens, IN, OUT], compute);
+          return expectNotFinite(
+            () => ({ x: stepsTensor(tokens, IN, 2), dy: stepsTensor(tokens, OUT, 3) }),
+            ({ x, dy }) =>
+              withGradients(
+                { x },
+                ({ x }) => linear(x, weight),
+                () => dy,
+              ),
+          );
+        });
+      }
     }
   }
 
   for (const storage of ['f32', 'bf16', 'f16'] as const) {
-    it(`makes no numbers of what is none in a ${storage} weight`, async () => {
-      for (const compute of COMPUTES) {
-        for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
-          const values = int8Steps(OUT, IN, 1, 1);
-          values[7 * IN + 5] = value;
-          const weight = makeWeight(storage, [OUT, IN], values, compute);
-          const call = () =>
-            withGradients(
-              { x: stepsTensor(TOKENS, IN, 2) },
-              ({ x }) => linear(x, weight),
-              () => stepsTensor(TOKENS, OUT, 3),
-            );
-          await onEachIsa((isa) => {
-            const { y, dx } = numbersOf(call);
-            for (let token = 0; token < TOKENS; token++) {
-              expect(Number.isFinite(y[token * OUT + 7]), `y on ${isa}`).to.equal(false);
-              expect(Number.isFinite(dx[token * IN + 5]), `dx on ${isa}`).to.equal(false);
-            }
-          });
+    for (const tokens of FEW_AND_MORE) {
+      it(`makes no numbers of what is none in a ${storage} weight, of ${tokens} tokens`, async () => {
+        for (const compute of COMPUTES) {
+          for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+            const values = int8Steps(OUT, IN, 1, 1);
+            values[7 * IN + 5] = value;
+            const weight = makeWeight(storage, [OUT, IN], values, compute);
+            const call = () =>
+              withGradients(
+                { x: stepsTensor(tokens, IN, 2) },
+                ({ x }) => linear(x, weight),
+                () => stepsTensor(tokens, OUT, 3),
+              );
+            await onEachIsa((isa) => {
+              const { y, dx } = numbersOf(call);
+              for (let token = 0; token < tokens; token++) {
+                expect(Number.isFinite(y[token * OUT + 7]), `y on ${isa}`).to.equal(false);
+                expect(Number.isFinite(dx[token * IN + 5]), `dx on ${isa}`).to.equal(false);
+              }
+            });
+          }
         }
-      }
-    });
+      });
+    }
   }
 
   it('keep what is small beside the rest of its row, down to the smallest numbers', () =>
@@ -270,21 +276,69 @@ describeNative('native linear layers with a low-rank branch', () => {
       });
     }));
 
-  it('make no numbers of what is none', async () => {
-    for (const compute of COMPUTES) {
-      const weight = exactWeight('int8', [7, 20, 9], compute);
-      await expectNotFinite(
-        () => ({ ...loraInputs([7, 20, 9], 3), dy: stepsTensor(7, 9, 6) }),
-        ({ x, a, b, dy }) =>
-          withGradients(
-            { x, a, b },
-            (inputs) => adapted(inputs, weight, { dropout: 0.3 }),
-            () => dy,
-          ),
-      );
-    }
-  });
+  for (const tokens of FEW_AND_MORE) {
+    it(`make no numbers of what is none, of ${tokens} tokens`, async () => {
+      for (const compute of COMPUTES) {
+        const weight = exactWeight('int8', [tokens, 20, 9], compute);
+        await expectNotFinite(
+          () => ({ ...loraInputs([tokens, 20, 9], 3), dy: stepsTensor(tokens, 9, 6) }),
+          ({ x, a, b, dy }) =>
+            withGradients(
+              { x, a, b },
+              (inputs) => adapted(inputs, weight, { dropout: 0.3 }),
+              () => dy,
+            ),
+        );
+      }
+    });
+  }
 });
+
+describeNative('native linear layers of few rows', () => {
+  /** The most that they take. */
+  const MOST = 32;
+
+  for (const storage of STORAGES) {
+    for (const rank of [0, 8]) {
+      it(`yield for a row the same bits however many there are, with ${storage}, rank ${rank}`, async () => {
+        // With and without whole blocks of nf4 and whole vectors; more rows of the weight than a task takes at once.
+        for (const [width, out] of [
+          [33, 65],
+          [192, 70],
+        ]) {
+          const values = new Random(1).uniform(out * width, -1, 1);
+          const weight = makeWeight(storage, [out, width], values);
+          const call = (x: tf.Tensor2D) => {
+            if (rank === 0) return linear(x, weight, randomTensor<tf.Rank.R1>([out], 5));
+            return adapted({ ...loraInputs([0, width, out], rank), x }, weight);
+          };
+          await onEachIsa(
+            (isa) =>
+              tf.tidy(() => {
+                const x = randomTensor<tf.Rank.R2>([MOST, width], 2);
+                const all = call(x).dataSync();
+                for (let rows = 1; rows < MOST; rows++) {
+                  for (const first of [0, MOST - rows]) {
+                    const some = call(tf.slice2d(x, [first, 0], [rows, width])).dataSync();
+                    const same = all.subarray(first * out, (first + rows) * out);
+                    expect(
+                      bytesOf(some).equals(bytesOf(same)),
+                      `${rows} rows from ${first} on ${isa}`,
+                    ).to.equal(true);
+                  }
+                }
+              }),
+            2,
+          );
+        }
+      });
+    }
+  }
+});
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+}
 
 describeNative('columns kept out of int8', () => {
   // More than the few rows that are computed in fp32.
