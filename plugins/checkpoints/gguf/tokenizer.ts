@@ -4,6 +4,7 @@
  */
 
 import { EvolveError } from '../../../core/index.js';
+import { PRE_TOKENIZERS } from './pre-tokenizers.js';
 
 const ADVICE =
   'Convert the model again with llama.cpp, or put its tokenizer.json into a folder with safetensors.';
@@ -13,45 +14,6 @@ const NORMAL = 1;
 const CONTROL = 3;
 const USER_DEFINED = 4;
 const UNUSED = 5;
-
-/** GPT-2's words: a space and letters, a space and digits, a space and others, runs of white space. */
-const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-
-/** Llama 3's and Qwen2's, which differ in how many digits are a word. */
-const wordsWithDigits = (digits: string) =>
-  `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
-const LLAMA3 = wordsWithDigits('{1,3}');
-const QWEN2 = wordsWithDigits('');
-
-interface PreTokenizer {
-  /** Patterns that cut a text, each what the one before it left. */
-  readonly patterns: readonly string[];
-  readonly nfc?: boolean;
-  readonly ignoreMerges?: boolean;
-  /** What holds where the file does not say whether texts begin with the beginning-of-text token. */
-  readonly addBos?: boolean;
-}
-
-const LLAMA_BPE: PreTokenizer = { patterns: [LLAMA3], ignoreMerges: true, addBos: true };
-const SMOLLM: PreTokenizer = { patterns: ['\\p{N}', GPT2] };
-const PLAIN: PreTokenizer = { patterns: [GPT2] };
-
-/** `tokenizer.ggml.pre` -> how that model's own tokenizer.json cuts texts (default: how llama.cpp does). */
-const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
-  default: { patterns: ['[\\p{P}\\$\\+<=>\\^~\\|]+', GPT2, '\\p{N}+', '[0-9][0-9][0-9]'] },
-  'gpt-2': PLAIN,
-  mpt: { ...PLAIN, nfc: true },
-  olmo: { ...PLAIN, nfc: true },
-  'llama-bpe': LLAMA_BPE,
-  'llama-v3': LLAMA_BPE,
-  llama3: LLAMA_BPE,
-  smollm: SMOLLM,
-  starcoder: SMOLLM,
-  codeshell: SMOLLM,
-  qwen2: { patterns: [QWEN2], nfc: true },
-  'deepseek-r1-qwen': { patterns: [QWEN2] },
-  bloom: { patterns: [' ?[^(\\s|[.,!?…。，、।۔،])]+'] },
-};
 
 type Metadata = Readonly<Record<string, unknown>>;
 
