@@ -2,8 +2,9 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Checkpoint, decodeFloats } from '../../../core/index.js';
 import { invalid, TensorFile } from '../tensor-file.js';
-import { FREQUENCY_FACTORS, translate } from './architectures.js';
+import { translate } from './architectures.js';
 import { type Container, readContainer } from './container.js';
+import { FREQUENCY_FACTORS } from './rotary.js';
 import { readTensor } from './tensor.js';
 import { tokenizerFilesOf } from './tokenizer.js';
 

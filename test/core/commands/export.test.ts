@@ -235,7 +235,7 @@ describe('merge and export', () => {
       });
     }
 
-    for (const base of ['llama', 'mistral', 'qwen2', 'llama-tied']) {
+    for (const base of ['llama', 'mistral', 'qwen2', 'llama-tied', 'llama3']) {
       it(`is read again as the model that it was, ${base}`, async () => {
         const model = { path: fixture(base) };
         await command('export', '--model', model.path, '--format', 'gguf', '--output', 'out');
