@@ -78,7 +78,8 @@ function byteLevelFiles(metadata: Metadata): ReadonlyMap<string, Uint8Array> {
       ignore_merges: ignoreMerges ?? false,
     },
   };
-  return filesOf(metadata, tokens, 'tokenizer.json', Buffer.from(JSON.stringify(json)));
+  const settings = { tokenizer_class: 'PreTrainedTokenizerFast' };
+  return filesOf(metadata, tokens, settings, 'tokenizer.json', Buffer.from(JSON.stringify(json)));
 }
 
 /** What puts the beginning-of-text token before every text. */
@@ -111,33 +112,46 @@ function sentencePieceFiles(metadata: Metadata): ReadonlyMap<string, Uint8Array>
   const trainer = [varint(3, BPE), varint(35, types.includes(6) ? 1 : 0)];
   const normalizer = [varint(3, addSpace ? 1 : 0), varint(4, squeeze ? 1 : 0)];
   const model = [...pieces, field(2, Buffer.concat(trainer)), field(3, Buffer.concat(normalizer))];
-  return filesOf(metadata, tokens, 'tokenizer.model', Buffer.concat(model));
+  // transformers asks this class, and none other, to put a space before texts.
+  const settings = { tokenizer_class: 'LlamaTokenizer', ...(addSpace ? {} : { add_prefix_space: false }) };
+  return filesOf(metadata, tokens, settings, 'tokenizer.model', Buffer.concat(model));
 }
 
 function filesOf(
   metadata: Metadata,
   tokens: readonly string[],
+  ofKind: object,
   name: string,
   bytes: Uint8Array,
 ): ReadonlyMap<string, Uint8Array> {
   const settings = {
-    tokenizer_class: 'PreTrainedTokenizerFast',
+    ...ofKind,
     bos_token: tokenOf(metadata, tokens, 'bos'),
     eos_token: tokenOf(metadata, tokens, 'eos'),
     unk_token: tokenOf(metadata, tokens, 'unknown'),
     pad_token: tokenOf(metadata, tokens, 'padding'),
     add_bos_token: metadata['tokenizer.ggml.add_bos_token'],
     clean_up_tokenization_spaces: false,
+    chat_template: chatTemplateOf(metadata),
   };
   const files = new Map([
     [name, bytes],
     ['tokenizer_config.json', Buffer.from(JSON.stringify(settings))],
   ]);
-  const ends = ['eos', 'eot'].flatMap((end) => metadata[`tokenizer.ggml.${end}_token_id`] ?? []);
+  const ends = ['eos', 'eot', 'eom'].flatMap((end) => metadata[`tokenizer.ggml.${end}_token_id`] ?? []);
   if (ends.length > 1) {
     files.set('generation_config.json', Buffer.from(JSON.stringify({ eos_token_id: ends.map(Number) })));
   }
   return files;
+}
+
+/** One template, or where there are several a list of named ones, as tokenizer_config.json has them. */
+function chatTemplateOf(metadata: Metadata): unknown {
+  const template = metadata['tokenizer.chat_template'];
+  const names = metadata['tokenizer.chat_templates'];
+  if (!Array.isArray(names) || names.length === 0) return template;
+  const named = names.map((name) => ({ name, template: metadata[`tokenizer.chat_template.${name}`] }));
+  return template === undefined ? named : [{ name: 'default', template }, ...named];
 }
 
 function tokenOf(metadata: Metadata, tokens: readonly string[], name: string): string | undefined {

@@ -4,7 +4,7 @@
  * way in which it splits text beforehand.
  */
 
-import { EvolveError } from '../../../core/index.js';
+import { EvolveError, z } from '../../../core/index.js';
 import {
   PIECE_TYPES,
   readModelFile,
@@ -72,10 +72,17 @@ export function tokenizerMetadata(
     if (id >= 0) return id;
     return typeof configured === 'number' && configured >= 0 ? configured : undefined;
   };
-  const ids = { bos: idOf('bos'), eos: idOf('eos'), unknown: unknownId ?? idOf('unk'), padding: idOf('pad') };
+  const eos = idOf('eos');
+  const ids = {
+    bos: idOf('bos'),
+    eos,
+    ...furtherEnds(eos, config, parsed(files, 'generation_config.json') ?? {}),
+    unknown: unknownId ?? idOf('unk'),
+    padding: idOf('pad'),
+  };
   const bos = ids.bos === undefined ? undefined : tokens[ids.bos];
   const jinja = files.get('chat_template.jinja');
-  const template = settings.chat_template ?? (jinja && new TextDecoder().decode(jinja));
+  const template = jinja ? new TextDecoder().decode(jinja) : settings.chat_template;
   return [
     ...metadata,
     ['tokenizer.ggml.tokens', { strings: tokens }],
@@ -85,9 +92,36 @@ export function tokenizerMetadata(
     ),
     ['tokenizer.ggml.add_bos_token', { bool: Boolean(settings.add_bos_token ?? begins(bos)) }],
     ['tokenizer.ggml.add_eos_token', { bool: settings.add_eos_token === true }],
-    ...(typeof template === 'string'
-      ? [['tokenizer.chat_template', { string: template }] as [string, MetadataValue]]
-      : []),
+    ...chatTemplates(template),
+  ];
+}
+
+/** Ends of an answer other than the end token, under the names that GGUF has for two. */
+function furtherEnds(
+  eos: number | undefined,
+  config: Readonly<Record<string, unknown>>,
+  generation: Readonly<Record<string, unknown>>,
+): Record<string, number | undefined> {
+  const ends = [config.eos_token_id, generation.eos_token_id].flat().filter((id) => typeof id === 'number');
+  const [eot, eom, ...others] = new Set(ends.filter((id) => id !== eos));
+  if (others.length === 0) return { eot, eom };
+  throw invalid(`GGUF has room for three end tokens, but the model's files name ${others.length + 3}`);
+}
+
+/** The template, or each of several under its name. */
+function chatTemplates(template: unknown): [string, MetadataValue][] {
+  if (template === undefined || template === null) return [];
+  if (typeof template === 'string') return [['tokenizer.chat_template', { string: template }]];
+  const { data } = z.array(z.object({ name: z.string(), template: z.string() })).safeParse(template);
+  if (!data)
+    throw invalid('chat_template of tokenizer_config.json is neither a text nor a list of named texts');
+  const names = data.map(({ name }) => name).filter((name) => name !== 'default');
+  return [
+    ...data.map(({ name, template: string }): [string, MetadataValue] => [
+      name === 'default' ? 'tokenizer.chat_template' : `tokenizer.chat_template.${name}`,
+      { string },
+    ]),
+    ['tokenizer.chat_templates', { strings: names }],
   ];
 }
 

@@ -189,6 +189,23 @@ describe('merge and export', () => {
     expect(found.answer.dtype).to.equal('float16');
   });
 
+  it('is loaded by transformers with the same tokens where the base is a GGUF file', async function () {
+    this.timeout(300_000);
+    const base = ['--model', fixture('gguf', 'llama.gguf'), '--adapter', fixture('peft-adapter')];
+    await command('merge', ...base, '--output', 'merged');
+    const script = 'plugins/adapters/load_with_transformers.py';
+    const found = askPython<{ tokens: number[] }>(script, [folder.join('merged')], prompt);
+    if ('missing' in found) {
+      console.log(`      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers)`);
+      this.skip();
+    }
+    const { bosId, ids } = await withModel({ model: LLAMA }, ({ tokenizer }) => ({
+      bosId: tokenizer.bosId,
+      ids: tokenizer.encode('Hello'),
+    }));
+    expect(found.answer.tokens).to.deep.equal([bosId, ...ids]);
+  });
+
   describe('as GGUF', () => {
     interface Found {
       readonly metadata: Record<string, unknown>;

@@ -56,6 +56,41 @@ describe('a tokenizer written to GGUF', () => {
     expect([tokenizer.bosId, tokenizer.eosId, tokenizer.vocabularySize]).to.deep.equal([1, 2, ROWS]);
   });
 
+  it('hands chat templates on, one or several', async () => {
+    const several = ['default', 'tool_use'].map((name) => ({ name, template: `{# ${name} #}` }));
+    const templateFrom = (settings: object, more: Files = {}) => {
+      const model = { 'tokenizer.model': tokenizerFile('llama.model'), ...more };
+      const metadata = metadataOf({
+        ...model,
+        'tokenizer_config.json': Buffer.from(JSON.stringify(settings)),
+      });
+      const config = tokenizerFilesOf(metadata).get('tokenizer_config.json');
+      return JSON.parse(Buffer.from(config!).toString()).chat_template;
+    };
+    expect(templateFrom({ chat_template: '{# one #}' })).to.equal('{# one #}');
+    expect(templateFrom({ chat_template: several })).to.deep.equal(several);
+    expect(templateFrom({ chat_template: several.slice(1) })).to.deep.equal(several.slice(1));
+    expect(templateFrom({}, { 'chat_template.jinja': Buffer.from('{# file #}') })).to.equal('{# file #}');
+    expect(templateFrom({ chat_template: null })).to.equal(undefined);
+    const wrong = { chat_template: { default: '{# one #}' } };
+    await expectError(() => templateFrom(wrong), 'MODEL_INVALID', 'chat_template');
+  });
+
+  it('ends answers at every token at which the model does', async () => {
+    const stopsOf = async (eos_token_id: unknown) => {
+      const files = {
+        'tokenizer.model': tokenizerFile('llama.model'),
+        'tokenizer_config.json': SETTINGS,
+        'generation_config.json': Buffer.from(JSON.stringify({ eos_token_id })),
+      };
+      return (await rewritten(files, { vocab_size: ROWS, eos_token_id: 2 })).stopIds;
+    };
+    expect(await stopsOf(2)).to.deep.equal([2]);
+    expect(await stopsOf([7, 2])).to.deep.equal([2, 7]);
+    expect(await stopsOf([2, 7, 9])).to.deep.equal([2, 7, 9]);
+    await expectError(() => stopsOf([2, 7, 9, 11]), 'MODEL_INVALID', '4', '--format safetensors');
+  });
+
   it('is refused where GGUF has no name for it', async () => {
     await expectError(() => rewritten({}), 'MODEL_INVALID', 'tokenizer.json or tokenizer.model');
     await expectError(
