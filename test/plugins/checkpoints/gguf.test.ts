@@ -1,8 +1,9 @@
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import type { CheckpointWrite, DenseType } from '../../../core/index.js';
 import { openCheckpoint, readTensors } from '../../support/checkpoints.js';
-import { readFixture, saveAdapter, withModel } from '../../support/compose.js';
+import { compose, readFixture, saveAdapter, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { type GgufMetadata, type GgufTensor, ggufOf } from '../../support/gguf.js';
@@ -126,6 +127,42 @@ describe('the checkpoint format gguf', () => {
       const checkpoint = await openCheckpoint(folder.path);
       await checkpoint.close();
       expect(checkpoint.files).to.equal(undefined);
+    });
+  });
+
+  describe('gguf, written', () => {
+    const files = new Map(
+      ['config.json', 'tokenizer.json'].map((name) => [name, readFileSync(fixture('llama', name))]),
+    );
+    /** The embedding of a file with these numbers in it, as it is read again. */
+    const written = async (type: CheckpointWrite['type'], values: Float32Array, own?: DenseType) => {
+      const path = folder.join('x.gguf');
+      const { hooks } = await compose();
+      const tensors = new Map([
+        ['model.embed_tokens.weight', { shape: [values.length / 32, 32], values, type: own }],
+      ]);
+      expect(await hooks.writeCheckpoint.promise({ path, tensors, type, files })).to.equal(true);
+      return (await readTensors(path))['model.embed_tokens.weight'];
+    };
+
+    it('each tensor in its own type, others in the one that is asked for', async () => {
+      const ones = new Float32Array(64).fill(1);
+      expect(await written('f16', ones, 'bf16')).to.include({ type: 'bf16' });
+      expect(await written('f16', ones)).to.include({ type: 'f16' });
+    });
+
+    it('not where a number is larger than any of the type', async () => {
+      const large = new Float32Array(32).fill(70_000);
+      await expectError(
+        () => written('f16', large),
+        'NOT_FINITE',
+        'token_embd.weight',
+        '70000',
+        'bf16 or f32',
+      );
+      const larger = new Float32Array(32).fill(1e7);
+      await expectError(() => written('q8_0', larger), 'NOT_FINITE', 'token_embd.weight', 'bf16 or f32');
+      expect(readdirSync(folder.path)).to.deep.equal([]);
     });
   });
 

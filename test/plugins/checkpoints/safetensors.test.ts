@@ -131,6 +131,17 @@ describe('the checkpoint format safetensors', () => {
       expect(await readAll(folder.path)).to.deep.equal(plain('f32'));
     });
 
+    it('not where a number is larger than any of the type', async () => {
+      const large = new Map([['large', { shape: [2], values: Float32Array.from([65504, -65520]) }]]);
+      const file = folder.join('x.safetensors');
+      const into = (type: DenseType) => () => write({ path: file, tensors: large, type });
+      await expectError(into('f16'), 'NOT_FINITE', 'large', '-65520', 'f16', 'bf16 or f32');
+      expect(readdirSync(folder.path)).to.deep.equal([]);
+      await into('bf16')();
+      const largest = new Map([['large', { shape: [1], values: Float32Array.from([3.4e38]) }]]);
+      await expectError(() => write({ path: file, tensors: largest, type: 'bf16' }), 'NOT_FINITE', 'large');
+    });
+
     it('only where the ending is its own', async () => {
       expect(await write({ path: folder.join('model.bin'), tensors })).to.equal(undefined);
       expect(readdirSync(folder.path)).to.deep.equal([]);
