@@ -8,7 +8,9 @@ import {
 } from '../../../core/index.js';
 import { encodeTensor } from '../encode.js';
 import { writeWhole } from '../whole-file.js';
-import { TYPE_NAMES } from './header.js';
+import { TYPES } from './header.js';
+
+const nameOf = new Map(Array.from(TYPES, ([name, type]) => [type, name]));
 
 type NamedTensor = readonly [name: string, tensor: TensorToWrite & { readonly type: DenseType }];
 
@@ -70,7 +72,7 @@ async function writeFileOf(
   for (const entry of tensors) {
     const [name, { shape, type }] = entry;
     const end = offset + bytesOf(entry);
-    header[name] = { dtype: TYPE_NAMES[type], shape, data_offsets: [offset, end] };
+    header[name] = { dtype: nameOf.get(type), shape, data_offsets: [offset, end] };
     offset = end;
   }
   // Spaces at the end let the data begin at a multiple of eight.
