@@ -151,6 +151,29 @@ describe('the checkpoint format gguf', () => {
       expect(await written('f16', ones)).to.include({ type: 'f16' });
     });
 
+    it('with what config.json leaves out from the tensors, or not at all', async () => {
+      const path = folder.join('x.gguf');
+      const { hooks } = await compose();
+      const zeros = (rows: number) => ({ shape: [rows, 32], values: new Float32Array(32 * rows) });
+      const tensors = new Map([
+        ['model.embed_tokens.weight', zeros(4)],
+        ['model.layers.0.self_attn.k_proj.weight', zeros(16)],
+      ]);
+      const writeWithout = (key: string) => {
+        const { [key]: _, ...rest } = readFixture<Record<string, unknown>>('llama', 'config.json');
+        const config = Buffer.from(JSON.stringify({ ...rest, model_type: 'mistral' }));
+        return hooks.writeCheckpoint.promise({
+          path,
+          tensors,
+          files: new Map([...files, ['config.json', config]]),
+        });
+      };
+      await writeWithout('num_key_value_heads');
+      expect((await configOf(path)).num_key_value_heads).to.equal(2);
+      const key = 'max_position_embeddings';
+      await expectError(() => writeWithout(key), 'MODEL_INVALID', key);
+    });
+
     it('not where a number is larger than any of the type', async () => {
       const large = new Float32Array(32).fill(70_000);
       await expectError(
@@ -384,6 +407,41 @@ describe('the checkpoint format gguf', () => {
       for (const part of parts) cpSync(gguf(part), folder.join(part));
       rmSync(folder.join(parts[1]));
       await expectError(() => openCheckpoint(folder.join(parts[0])), 'CHECKPOINT_INVALID', parts[1]);
+    });
+
+    it('a part of another model, or under another name', async () => {
+      const refusedParts = async (change: () => void, ...told: string[]) => {
+        for (const part of parts) cpSync(gguf(part), folder.join(part));
+        change();
+        await expectError(() => openCheckpoint(folder.join(parts[0])), 'CHECKPOINT_INVALID', ...told);
+      };
+      const of = (split: GgufMetadata, name = 'token_embd.weight') =>
+        ggufOf({ ...METADATA, ...split }, { [name]: EMBEDDING }, DATA);
+      const put = (part: number, content: Uint8Array) => () => folder.write(parts[part], content);
+      const third = { 'split.no': 2, 'split.count': 3, 'split.tensors.count': 14 };
+      await refusedParts(put(2, of(third, 'blk.7.ffn_up.weight')), parts[0], '14 tensors', 'hold 11');
+      await refusedParts(
+        put(2, of({ ...third, 'split.count': 5 }, 'blk.7.ffn_up.weight')),
+        parts[2],
+        'part 3 of 5',
+      );
+      await refusedParts(put(2, of(third)), parts[2], 'stands in an earlier file');
+      await refusedParts(
+        () => cpSync(gguf(parts[1]), folder.join(parts[2])),
+        parts[2],
+        'is part 2 of 3',
+        '3 of 3',
+      );
+    });
+
+    it('a part alone that says so; but not what was put together again, or is only called so', async () => {
+      const alone = folder.write('x.gguf', readFileSync(gguf(parts[0])));
+      await expectError(() => openCheckpoint(alone), 'CHECKPOINT_INVALID', 'part 1 of 3', '1 of 1');
+      const whole = ggufOf({ ...METADATA, 'split.count': 0 }, { 'token_embd.weight': EMBEDDING }, DATA);
+      for (const name of ['x.gguf', 'x-00001-of-00000.gguf', 'x-00004-of-00003.gguf']) {
+        const file = folder.write(`sub/${name}`, whole);
+        expect((await configOf(file)).hidden_size).to.equal(8);
+      }
     });
 
     it('a folder with several models; they are named', async () => {
