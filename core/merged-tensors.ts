@@ -14,8 +14,8 @@ const PIECE = 1 << 22;
 
 /**
  * A model's tensors under the names that transformers gives them, each in the type that it was loaded in, with the
- * adapters merged into the weights; those of a quantized checkpoint have no type. The numbers are made a piece at a time
- * when they are asked for; the model must live until then.
+ * adapters merged into the weights; a weight in a storage that is no plain type has none. The numbers are made a piece
+ * at a time when they are asked for; the model must live until then.
  *
  * @throws EvolveError where an adapter cannot be merged
  */
@@ -55,7 +55,7 @@ export function mergedTensors(model: LanguageModel): Map<string, TensorToWrite> 
   return tensors;
 }
 
-/** The type that it was loaded in; undefined for a quantized one. */
+/** The type that it was loaded in; undefined where its storage is no plain type. */
 function typeOf(weight: FrozenWeight): DenseType | undefined {
   return weight instanceof DenseWeight ? weight.storage : undefined;
 }

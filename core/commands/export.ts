@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { composeRun } from '../container.js';
 import { EvolveError, messageOf } from '../errors.js';
@@ -50,21 +50,22 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   await assembler.openDevice();
   const model = await assembler.assemble();
   try {
-    const partial = `${output}.partial`;
-    await rm(partial, { recursive: true, force: true });
-    await mkdir(partial, { recursive: true });
+    await mkdir(path.dirname(output), { recursive: true });
+    // A folder of its own beside the output, in which nobody else has anything.
+    const place = await mkdtemp(`${output}.`);
     try {
-      await writeModel(model, assembler, partial, options, async (request) => {
+      const whole = path.join(place, path.basename(output));
+      await mkdir(whole);
+      await writeModel(model, assembler, whole, options, async (request) => {
         if (await hooks.writeCheckpoint.promise(request)) return;
         throw new EvolveError('COMMAND_LINE', `no plugin writes ${path.basename(request.path)}`);
       });
       await rmdir(output).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error;
       });
-      await rename(partial, output);
-    } catch (cause) {
-      await rm(partial, { recursive: true, force: true });
-      throw cause;
+      await rename(whole, output);
+    } finally {
+      await rm(place, { recursive: true, force: true });
     }
   } catch (cause) {
     const isOfSystem = cause instanceof Error && 'errno' in cause;
@@ -87,11 +88,6 @@ async function writeModel(
   writeTensors: (request: CheckpointWrite) => Promise<void>,
 ): Promise<void> {
   const merged = mergedTensors(model);
-  const quantized = [...merged].find(([, tensor]) => tensor.type === undefined)?.[0];
-  if (quantized !== undefined && type === undefined) {
-    const message = `${quantized} is quantized in ${shown(model.path)}: it has no type that ${format} could take over`;
-    throw new EvolveError('COMMAND_LINE', message, 'Use evolve export with --type, such as bf16.');
-  }
   const base = merged.get(`${model.linears[0].name}.weight`)?.type ?? 'f32';
   const wanted = type ?? base;
   const tensors = type === undefined ? merged : untyped(merged);

@@ -39,14 +39,22 @@ export async function configOf(
     }
     const { config } = await loadConfig(path.join(options.run, 'config.yaml'));
     const { model, plugins } = config;
+    // A base model that was drawn at random is drawn again, from the same seed.
+    const train = { seed: config.train.seed };
     const quantizer = unquantized ? 'none' : config.quantizer;
     const device = options.device ?? config.device;
     const whole = path.resolve(options.run, 'model');
     if (existsSync(whole)) {
-      return { config: makeConfig({ model: { path: whole }, plugins, device, data }), adapter: false };
+      const saved = { path: whole, backbone: model.backbone };
+      return { config: makeConfig({ model: saved, plugins, device, data, train }), adapter: false };
     }
-    const adapter = { method: config.adapter.method, init: path.resolve(options.run, 'adapter') };
-    return { config: makeConfig({ model, quantizer, plugins, adapter, device, data }), adapter: true };
+    const init = path.resolve(options.run, 'adapter');
+    if (!existsSync(init)) {
+      const message = `the run ${shown(options.run)} has neither adapter/ nor model/: nothing was saved`;
+      throw new EvolveError('MODEL_UNKNOWN', message, 'Its run.json says how it ended. Let it run again.');
+    }
+    const adapter = { method: config.adapter.method, init };
+    return { config: makeConfig({ model, quantizer, plugins, adapter, device, data, train }), adapter: true };
   }
   const model = { path: options.model };
   const device = options.device ?? 'auto';

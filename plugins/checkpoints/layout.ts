@@ -27,10 +27,11 @@ export async function openLayout(
   if (!statSync(location).isDirectory()) {
     return layout.endings.some((ending) => location.endsWith(ending)) ? open(location) : undefined;
   }
-  const index = path.join(location, layout.index);
-  if (existsSync(index)) return openIndexed(location, index, layout, open);
+  // Of both transformers too takes the single file: an index may be left from before it.
   const single = path.join(location, layout.single);
-  return existsSync(single) ? open(single) : undefined;
+  if (existsSync(single)) return open(single);
+  const index = path.join(location, layout.index);
+  return existsSync(index) ? openIndexed(location, index, layout, open) : undefined;
 }
 
 async function openIndexed(

@@ -13,6 +13,7 @@ import type { LoraOptions } from './options.js';
 export class LoraLayer implements LinearAdapter {
   readonly a: tf.Variable<tf.Rank.R2>;
   readonly b: tf.Variable<tf.Rank.R2>;
+  readonly #scaling: number;
 
   /** Starts as PEFT does: `a` Kaiming-uniform with a = √5, which is uniform within ±1/√in; `b` zero. */
   constructor(
@@ -22,27 +23,28 @@ export class LoraLayer implements LinearAdapter {
   ) {
     const [out, columns] = site.weight.shape;
     const bound = 1 / Math.sqrt(columns);
-    const { r } = options;
+    const { r, alpha, useRslora } = options;
+    this.#scaling = alpha / (useRslora ? Math.sqrt(r) : r);
     this.a = variable(random.uniform(r * columns, -bound, bound), [r, columns]);
     this.b = variable(new Float32Array(out * r), [out, r]);
   }
 
   /** scaling · B A */
   mergeInto(rows: Float32Array, start: number, end: number): void {
-    const { alpha, r } = this.options;
+    const { r } = this.options;
     const delta = tf.tidy(() => {
       const b = tf.slice(this.b as tf.Tensor2D, [start, 0], [end - start, r]);
-      return tf.matMul(tf.mul(b, alpha / r), this.a as tf.Tensor2D).dataSync();
+      return tf.matMul(tf.mul(b, this.#scaling), this.a as tf.Tensor2D).dataSync();
     });
     for (let i = 0; i < rows.length; i++) rows[i] += delta[i];
   }
 
   forward(x: tf.Tensor2D, site: LinearSite, pass: Pass): tf.Tensor2D {
-    const { alpha, r, dropout } = this.options;
+    const { dropout } = this.options;
     return loraLinear(x, site.weight, site.bias, {
       a: this.a as tf.Tensor2D,
       b: this.b as tf.Tensor2D,
-      scaling: alpha / r,
+      scaling: this.#scaling,
       dropout: pass.training ? dropout : 0,
       seed: deriveSeed(pass.seed, site.name),
     });

@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { EvolveError, parseModelName, z } from '../../../core/index.js';
+import { readAdapterConfig } from './peft-config.js';
 
 /** What `adapter:` takes beside `method: lora`. With `init`, what is not said is as in that adapter. */
 const given = z.strictObject({
   r: z.number().int().positive().optional(),
   alpha: z.number().positive().optional(),
+  useRslora: z.boolean().optional(),
   dropout: z.number().min(0).lt(1).optional(),
   targetModules: z.union([z.literal('all-linear'), z.array(z.string().min(1)).min(1)]).optional(),
   /** An adapter to start from: its folder, or its name on a hub. */
@@ -17,6 +17,8 @@ export type TargetModules = 'all-linear' | readonly string[];
 export interface LoraOptions {
   readonly r: number;
   readonly alpha: number;
+  /** Scales branches by alpha / √r (arXiv 2312.03732) instead of alpha / r. */
+  readonly useRslora: boolean;
   readonly dropout: number;
   /** Ends of module names, as PEFT takes them, or every linear layer but the output; the backbone's where it is not said. */
   readonly targetModules?: TargetModules;
@@ -24,22 +26,7 @@ export interface LoraOptions {
 }
 
 /** Those of the Alpaca-CoT project. */
-const DEFAULTS: LoraOptions = { r: 8, alpha: 16, dropout: 0.05 };
-
-/** What adapter_config.json says, of which this plugin makes use. */
-const adapterConfig = z.looseObject({
-  peft_type: z.literal('LORA'),
-  r: z.number().int().positive(),
-  lora_alpha: z.number().positive(),
-  lora_dropout: z.number().min(0).lt(1).default(0),
-  target_modules: z.union([z.literal('all-linear'), z.array(z.string())]),
-  use_dora: z.literal(false).default(false),
-  use_rslora: z.literal(false).default(false),
-  bias: z.literal('none').default('none'),
-  modules_to_save: z.union([z.null(), z.tuple([])]).optional(),
-  rank_pattern: z.strictObject({}).default({}),
-  alpha_pattern: z.strictObject({}).default({}),
-});
+const DEFAULTS: LoraOptions = { r: 8, alpha: 16, useRslora: false, dropout: 0.05 };
 
 export type GivenLoraOptions = Partial<LoraOptions>;
 
@@ -78,7 +65,7 @@ function completeWith(
 ): { completed?: LoraOptions; faults: Fault[] } {
   const start = readAdapterConfig(folder);
   if (typeof start === 'string') return { faults: [{ key: 'init', message: start }] };
-  const faults = (['r', 'targetModules'] as const).flatMap((key): Fault[] => {
+  const faults = (['r', 'useRslora', 'targetModules'] as const).flatMap((key): Fault[] => {
     if (options[key] === undefined || sameSet(options[key], start[key])) return [];
     const has = JSON.stringify(start[key]);
     return [
@@ -91,27 +78,4 @@ function completeWith(
 /** Targets are a set: PEFT writes them in no particular order. */
 function sameSet(a: unknown, b: unknown): boolean {
   return [a].flat().sort().join() === [b].flat().sort().join();
-}
-
-/** The options that an adapter was made with, or what is wrong with its folder. */
-function readAdapterConfig(folder: string): Required<Omit<LoraOptions, 'init'>> | string {
-  const file = path.join(folder, 'adapter_config.json');
-  if (!existsSync(file)) return `there is no ${file}`;
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    return `${file} is no JSON: ${(error as Error).message}`;
-  }
-  const { data, error } = adapterConfig.safeParse(json);
-  if (error) {
-    const faults = error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    return `${file} describes an adapter that cannot be used here: ${faults.join('; ')}`;
-  }
-  return {
-    r: data.r,
-    alpha: data.lora_alpha,
-    dropout: data.lora_dropout,
-    targetModules: data.target_modules,
-  };
 }

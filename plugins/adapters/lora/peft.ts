@@ -71,7 +71,7 @@ function adapterConfig(model: LanguageModel, options: UsedOptions): Record<strin
     target_modules: targetModules === 'all-linear' ? targetModules : [...targetModules].sort(),
     task_type: 'CAUSAL_LM',
     use_dora: false,
-    use_rslora: false,
+    use_rslora: options.useRslora,
   };
 }
 

@@ -5,6 +5,8 @@
 
 import { invalid } from '../tensor-file.js';
 import type { Container, StoredTensor } from './container.js';
+import { Metadata } from './metadata.js';
+import { FREQUENCY_FACTORS, rotaryScaling } from './rotary.js';
 
 /** What a tensor of the file is to the model. */
 export interface ModelTensor {
@@ -18,14 +20,27 @@ interface Architecture {
   readonly className: string;
   /** The file has rows of queries and keys in the order of interleaved rotary pairs; the model wants halves. */
   readonly interleaved: boolean;
-  /** config.json says whether there are biases. */
-  readonly tellsBias: boolean;
+  /** Modules that may have biases. Either all of a group have one in every layer or none; `key` of config.json says which. */
+  readonly biases: readonly { readonly key?: string; readonly modules: readonly string[] }[];
 }
 
 /** By `general.architecture`; Mistral goes as llama. */
 export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
-  llama: { modelType: 'llama', className: 'LlamaForCausalLM', interleaved: true, tellsBias: true },
-  qwen2: { modelType: 'qwen2', className: 'Qwen2ForCausalLM', interleaved: false, tellsBias: false },
+  llama: {
+    modelType: 'llama',
+    className: 'LlamaForCausalLM',
+    interleaved: true,
+    biases: [
+      { key: 'attention_bias', modules: ['attn_q', 'attn_k', 'attn_v', 'attn_output'] },
+      { key: 'mlp_bias', modules: ['ffn_gate', 'ffn_up', 'ffn_down'] },
+    ],
+  },
+  qwen2: {
+    modelType: 'qwen2',
+    className: 'Qwen2ForCausalLM',
+    interleaved: false,
+    biases: [{ modules: ['attn_q', 'attn_k', 'attn_v'] }],
+  },
 };
 
 /** From llama.cpp's names to transformers'. */
@@ -47,9 +62,6 @@ export const LAYER_MODULES: Readonly<Record<string, string>> = {
   ffn_down: 'mlp.down_proj',
 };
 
-/** By what Llama 3 divides each rotary frequency; of the configuration, not of the model's weights. */
-export const FREQUENCY_FACTORS = 'rope_freqs.weight';
-
 export interface TranslatedModel {
   /** What config.json would hold. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -64,11 +76,11 @@ export interface TranslatedModel {
 export function translate(container: Container, frequencyFactors: Float32Array | undefined): TranslatedModel {
   const { path, tensors } = container;
   const metadata = new Metadata(container);
-  const architecture = ARCHITECTURES[metadata.name];
+  const architecture = ARCHITECTURES[metadata.architecture];
   if (!architecture) {
     const known = Object.keys(ARCHITECTURES).join(', ');
     const advice = `Known are ${known}. Get the model in Hugging Face's layout instead.`;
-    throw invalid(path, `is a model of the architecture "${metadata.name}"`, advice);
+    throw invalid(path, `is a model of the architecture "${metadata.architecture}"`, advice);
   }
   const config = configOf(metadata, architecture, container, frequencyFactors);
   const heads: Readonly<Record<string, number>> = {
@@ -80,8 +92,9 @@ export function translate(container: Container, frequencyFactors: Float32Array |
     if (name === FREQUENCY_FACTORS) continue;
     const [, layer, module, kind] = /^(?:blk\.(\d+)\.)?(\w+)\.(weight|bias)$/.exec(name) ?? [];
     const known = (layer === undefined ? MODULES : LAYER_MODULES)[module];
-    if (known === undefined) {
-      const message = `holds the tensor "${name}", which no model of the architecture "${metadata.name}" has here`;
+    const mayBe = kind === 'weight' || architecture.biases.some(({ modules }) => modules.includes(module));
+    if (known === undefined || !mayBe) {
+      const message = `holds the tensor "${name}", which no model of the architecture "${metadata.architecture}" has here`;
       throw invalid(path, message, "Get the model in Hugging Face's layout instead.");
     }
     const whole = `${layer === undefined ? known : `model.layers.${layer}.${known}`}.${kind}`;
@@ -112,9 +125,10 @@ type Config = Record<string, unknown> & { num_attention_heads: number; num_key_v
 function configOf(
   metadata: Metadata,
   architecture: Architecture,
-  { path, tensors }: Container,
+  container: Container,
   frequencyFactors: Float32Array | undefined,
 ): Config {
+  const { path, tensors } = container;
   if (metadata.number('expert_count', 0) > 0)
     throw invalid(path, 'is a mixture of experts, which no backbone here is', '');
   const embedding = tensors.get('token_embd.weight');
@@ -128,14 +142,15 @@ function configOf(
     const message = `has heads of ${headDim} for keys, ${valueDim} for values and ${rotaryDim} that are turned, which should be equal`;
     throw invalid(path, message, '');
   }
-  const scaling = ropeScaling(metadata, path, headDim, frequencyFactors);
+  const scaling = rotaryScaling(metadata, headDim, frequencyFactors);
+  const layers = metadata.number('block_count');
   return {
     model_type: architecture.modelType,
     architectures: [architecture.className],
     hidden_act: 'silu',
     hidden_size: hiddenSize,
     intermediate_size: metadata.number('feed_forward_length'),
-    num_hidden_layers: metadata.number('block_count'),
+    num_hidden_layers: layers,
     num_attention_heads: heads,
     num_key_value_heads: metadata.number('attention.head_count_kv', heads),
     head_dim: headDim,
@@ -145,68 +160,28 @@ function configOf(
     rope_theta: metadata.number('rope.freq_base', 10000),
     ...(scaling && { rope_scaling: scaling }),
     tie_word_embeddings: !tensors.has('output.weight'),
-    ...(architecture.tellsBias && { attention_bias: tensors.has('blk.0.attn_q.bias'), mlp_bias: false }),
+    ...biasFlags(architecture, layers, container),
     ...tokenIds(metadata),
   };
 }
 
-/** As config.json has it; undefined where positions are as the model was first trained. */
-function ropeScaling(
-  metadata: Metadata,
-  path: string,
-  headDim: number,
-  frequencyFactors: Float32Array | undefined,
-): Record<string, unknown> | undefined {
-  const type = metadata.text('rope.scaling.type', 'none');
-  if (frequencyFactors) {
-    const scaling = llama3Scaling(frequencyFactors, headDim, metadata.number('rope.freq_base', 10000));
-    if (scaling && type === 'none') return scaling;
-    throw invalid(
-      path,
-      `its "${FREQUENCY_FACTORS}" are not those of Llama 3, the only ones that are known`,
-      '',
-    );
+/** What config.json says of biases, told by the tensors that there are. */
+function biasFlags({ biases }: Architecture, layers: number, { path, tensors }: Container) {
+  const modulesWithBias = [...tensors.keys()].flatMap(
+    (name) => /^blk\.\d+\.(\w+)\.bias$/.exec(name)?.[1] ?? [],
+  );
+  const flags: Record<string, boolean> = {};
+  for (const { key, modules } of biases) {
+    if (key === undefined) continue;
+    const found = modulesWithBias.filter((module) => modules.includes(module)).length;
+    const all = layers * modules.length;
+    if (found !== 0 && found !== all) {
+      const message = `has ${found} biases of ${modules.join(', ')}, where ${layers} layers have ${all}, or none`;
+      throw invalid(path, message, 'transformers has no such model.');
+    }
+    flags[key] = found > 0;
   }
-  if (type === 'none') return undefined;
-  const factor = metadata.number('rope.scaling.factor');
-  if (type === 'linear') return { rope_type: 'linear', factor };
-  if (type === 'yarn') {
-    const original = metadata.number('rope.scaling.original_context_length');
-    return { rope_type: 'yarn', factor, original_max_position_embeddings: original };
-  }
-  throw invalid(path, `scales rotary positions by "${type}"; known are linear and yarn`, '');
-}
-
-type Llama3Settings = typeof LLAMA3 & { readonly factor: number };
-
-/** Llama 3.1 and later leave all but the factor as it was. */
-const LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
-
-/**
- * By what Llama 3 divides its rotary frequencies, `[headDim / 2]`: long waves are stretched by the factor, short ones
- * left alone, those between in proportion. Source: transformers, modeling_rope_utils.py.
- */
-export function llama3Divisors(settings: Llama3Settings, headDim: number, base: number): Float32Array {
-  const { factor, low_freq_factor: low, high_freq_factor: high } = settings;
-  return Float32Array.from({ length: headDim / 2 }, (_, i) => {
-    const turns = settings.original_max_position_embeddings / (2 * Math.PI * base ** ((2 * i) / headDim));
-    const smooth = Math.min(1, Math.max(0, (turns - low) / (high - low)));
-    return 1 / ((1 - smooth) / factor + smooth);
-  });
-}
-
-/** The settings that yield these divisors of the frequencies, if Llama 3's do. */
-function llama3Scaling(
-  divisors: Float32Array,
-  headDim: number,
-  base: number,
-): Record<string, unknown> | undefined {
-  const factor = Math.max(...divisors);
-  const expected = llama3Divisors({ ...LLAMA3, factor }, headDim, base);
-  const isLlama3 =
-    divisors.length === expected.length &&
-    divisors.every((divisor, i) => Math.abs(divisor - expected[i]) < 1e-4 * expected[i]);
-  return isLlama3 ? { rope_type: 'llama3', factor, ...LLAMA3 } : undefined;
+  return flags;
 }
 
 /** The ids of special tokens, as far as the file tells them. */
@@ -214,35 +189,4 @@ function tokenIds({ values }: Metadata): Record<string, unknown> {
   const names = { bos_token_id: 'bos', eos_token_id: 'eos', pad_token_id: 'padding' };
   const found = Object.entries(names).map(([key, name]) => [key, values[`tokenizer.ggml.${name}_token_id`]]);
   return Object.fromEntries(found.filter(([, id]) => typeof id === 'number'));
-}
-
-/** The file's metadata, of which most keys begin with the architecture. */
-class Metadata {
-  readonly values: Readonly<Record<string, unknown>>;
-  readonly #path: string;
-
-  constructor({ metadata, path }: Container) {
-    this.values = metadata;
-    this.#path = path;
-  }
-
-  get name(): string {
-    return String(this.values['general.architecture']);
-  }
-
-  /** A number; one of each layer where all are the same. */
-  number(key: string, missing?: number): number {
-    const whole = `${this.name}.${key}`;
-    const given = this.values[whole] ?? missing;
-    const all = Array.isArray(given) ? [...new Set(given)] : [given];
-    const [value] = all;
-    // An f32 has seven decimal digits: 1e-5 was meant where 9.999999747378752e-6 is kept.
-    if (all.length === 1 && typeof value === 'number' && Number.isFinite(value))
-      return Number.isInteger(value) ? value : Number(value.toPrecision(7));
-    throw invalid(this.#path, `its metadata "${whole}" should be a number, but is ${JSON.stringify(given)}`);
-  }
-
-  text(key: string, missing: string): string {
-    return String(this.values[`${this.name}.${key}`] ?? missing);
-  }
 }

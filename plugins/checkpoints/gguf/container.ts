@@ -1,6 +1,7 @@
 /**
  * The head of a GGUF file: metadata, and every tensor's type, shape and place. Nothing in it is believed before it is
- * checked. Format: ggml, docs/gguf.md, versions 2 and 3.
+ * checked. Format: ggml, docs/gguf.md, versions 2 and 3. The library @huggingface/gguf (0.4.6) reads it too, but cuts a
+ * text longer than what it has read of the file, and takes what lies behind the end of one that is cut off for zeros.
  */
 
 import { invalid, type TensorFile } from '../tensor-file.js';

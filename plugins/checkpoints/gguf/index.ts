@@ -1,6 +1,6 @@
 /**
  * GGUF, the file of llama.cpp with everything in it: tensors, plain and in blocks of small integers, the model's
- * settings and its tokenizer. Reads LLaMA (Mistral too) and Qwen2, writes LLaMA.
+ * settings and its tokenizer. Reads and writes LLaMA, Mistral and Qwen2.
  */
 
 import { definePlugin } from '../../../core/index.js';

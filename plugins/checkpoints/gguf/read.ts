@@ -2,8 +2,9 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Checkpoint, decodeFloats } from '../../../core/index.js';
 import { invalid, TensorFile } from '../tensor-file.js';
-import { FREQUENCY_FACTORS, translate } from './architectures.js';
+import { translate } from './architectures.js';
 import { type Container, readContainer } from './container.js';
+import { FREQUENCY_FACTORS } from './rotary.js';
 import { readTensor } from './tensor.js';
 import { tokenizerFilesOf } from './tokenizer.js';
 
@@ -27,10 +28,12 @@ export async function openGguf(location: string): Promise<Checkpoint | undefined
 
 /** All files of the model that `file` is, or is a part of. */
 function partsOf(file: string): string[] {
-  const [, prefix, , count] = PART.exec(path.basename(file)) ?? [];
-  if (prefix === undefined) return [file];
+  const base = path.basename(file);
+  const [, prefix, , count = 0] = PART.exec(base) ?? [];
   const name = (i: number) => `${prefix}-${String(i + 1).padStart(5, '0')}-of-${count}.gguf`;
-  return Array.from({ length: Number(count) }, (_, i) => path.join(path.dirname(file), name(i)));
+  const names = Array.from({ length: Number(count) }, (_, i) => name(i));
+  // What is part 4 of 3, or 1 of 0, is called so and no more.
+  return names.includes(base) ? names.map((part) => path.join(path.dirname(file), part)) : [file];
 }
 
 async function openParts(location: string, parts: readonly string[]): Promise<Checkpoint> {
@@ -55,14 +58,39 @@ async function openParts(location: string, parts: readonly string[]): Promise<Ch
   }
 }
 
-/** The first part has the metadata, each has some of the tensors. */
+/** The first part has the metadata, each has some of the tensors. @throws EvolveError where they do not belong together */
 function join(parts: readonly Container[]): Container {
+  const fail = (path: string, message: string) =>
+    invalid(
+      path,
+      message,
+      'All parts must be of one and the same model, under the names that they were given.',
+    );
+  // What was put together again says that it is in 0 parts.
+  const split = parts.filter(({ metadata }) => metadata['split.count']);
+  for (const { path, metadata } of split) {
+    const { 'split.count': count, 'split.no': number } = metadata;
+    const at = parts.findIndex((part) => part.path === path);
+    if (count !== parts.length || number !== at)
+      throw fail(
+        path,
+        `is part ${Number(number) + 1} of ${count}, but its name makes it ${at + 1} of ${parts.length}`,
+      );
+  }
   const tensors = new Map(parts[0].tensors);
   for (const part of parts.slice(1)) {
     for (const [name, tensor] of part.tensors) {
-      if (tensors.has(name)) throw invalid(part.path, `the tensor "${name}" stands in an earlier file too`);
+      if (tensors.has(name)) throw fail(part.path, `the tensor "${name}" stands in an earlier file too`);
       tensors.set(name, tensor);
     }
+  }
+  for (const { path, metadata } of split) {
+    const total = metadata['split.tensors.count'];
+    if (total !== tensors.size)
+      throw fail(
+        path,
+        `is of a model of ${total} tensors, but its ${parts.length} files hold ${tensors.size}`,
+      );
   }
   return { ...parts[0], tensors };
 }

@@ -4,6 +4,7 @@
  */
 
 import { EvolveError } from '../../../core/index.js';
+import { PRE_TOKENIZERS } from './pre-tokenizers.js';
 
 const ADVICE =
   'Convert the model again with llama.cpp, or put its tokenizer.json into a folder with safetensors.';
@@ -13,45 +14,6 @@ const NORMAL = 1;
 const CONTROL = 3;
 const USER_DEFINED = 4;
 const UNUSED = 5;
-
-/** GPT-2's words: a space and letters, a space and digits, a space and others, runs of white space. */
-const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-
-/** Llama 3's and Qwen2's, which differ in how many digits are a word. */
-const wordsWithDigits = (digits: string) =>
-  `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
-const LLAMA3 = wordsWithDigits('{1,3}');
-const QWEN2 = wordsWithDigits('');
-
-interface PreTokenizer {
-  /** Patterns that cut a text, each what the one before it left. */
-  readonly patterns: readonly string[];
-  readonly nfc?: boolean;
-  readonly ignoreMerges?: boolean;
-  /** What holds where the file does not say whether texts begin with the beginning-of-text token. */
-  readonly addBos?: boolean;
-}
-
-const LLAMA_BPE: PreTokenizer = { patterns: [LLAMA3], ignoreMerges: true, addBos: true };
-const SMOLLM: PreTokenizer = { patterns: ['\\p{N}', GPT2] };
-const PLAIN: PreTokenizer = { patterns: [GPT2] };
-
-/** `tokenizer.ggml.pre` -> how that model's own tokenizer.json cuts texts (default: how llama.cpp does). */
-const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
-  default: { patterns: ['[\\p{P}\\$\\+<=>\\^~\\|]+', GPT2, '\\p{N}+', '[0-9][0-9][0-9]'] },
-  'gpt-2': PLAIN,
-  mpt: { ...PLAIN, nfc: true },
-  olmo: { ...PLAIN, nfc: true },
-  'llama-bpe': LLAMA_BPE,
-  'llama-v3': LLAMA_BPE,
-  llama3: LLAMA_BPE,
-  smollm: SMOLLM,
-  starcoder: SMOLLM,
-  codeshell: SMOLLM,
-  qwen2: { patterns: [QWEN2], nfc: true },
-  'deepseek-r1-qwen': { patterns: [QWEN2] },
-  bloom: { patterns: [' ?[^(\\s|[.,!?…。，、।۔،])]+'] },
-};
 
 type Metadata = Readonly<Record<string, unknown>>;
 
@@ -116,7 +78,8 @@ function byteLevelFiles(metadata: Metadata): ReadonlyMap<string, Uint8Array> {
       ignore_merges: ignoreMerges ?? false,
     },
   };
-  return filesOf(metadata, tokens, 'tokenizer.json', Buffer.from(JSON.stringify(json)));
+  const settings = { tokenizer_class: 'PreTrainedTokenizerFast' };
+  return filesOf(metadata, tokens, settings, 'tokenizer.json', Buffer.from(JSON.stringify(json)));
 }
 
 /** What puts the beginning-of-text token before every text. */
@@ -149,33 +112,46 @@ function sentencePieceFiles(metadata: Metadata): ReadonlyMap<string, Uint8Array>
   const trainer = [varint(3, BPE), varint(35, types.includes(6) ? 1 : 0)];
   const normalizer = [varint(3, addSpace ? 1 : 0), varint(4, squeeze ? 1 : 0)];
   const model = [...pieces, field(2, Buffer.concat(trainer)), field(3, Buffer.concat(normalizer))];
-  return filesOf(metadata, tokens, 'tokenizer.model', Buffer.concat(model));
+  // transformers asks this class, and none other, to put a space before texts.
+  const settings = { tokenizer_class: 'LlamaTokenizer', ...(addSpace ? {} : { add_prefix_space: false }) };
+  return filesOf(metadata, tokens, settings, 'tokenizer.model', Buffer.concat(model));
 }
 
 function filesOf(
   metadata: Metadata,
   tokens: readonly string[],
+  ofKind: object,
   name: string,
   bytes: Uint8Array,
 ): ReadonlyMap<string, Uint8Array> {
   const settings = {
-    tokenizer_class: 'PreTrainedTokenizerFast',
+    ...ofKind,
     bos_token: tokenOf(metadata, tokens, 'bos'),
     eos_token: tokenOf(metadata, tokens, 'eos'),
     unk_token: tokenOf(metadata, tokens, 'unknown'),
     pad_token: tokenOf(metadata, tokens, 'padding'),
     add_bos_token: metadata['tokenizer.ggml.add_bos_token'],
     clean_up_tokenization_spaces: false,
+    chat_template: chatTemplateOf(metadata),
   };
   const files = new Map([
     [name, bytes],
     ['tokenizer_config.json', Buffer.from(JSON.stringify(settings))],
   ]);
-  const ends = ['eos', 'eot'].flatMap((end) => metadata[`tokenizer.ggml.${end}_token_id`] ?? []);
+  const ends = ['eos', 'eot', 'eom'].flatMap((end) => metadata[`tokenizer.ggml.${end}_token_id`] ?? []);
   if (ends.length > 1) {
     files.set('generation_config.json', Buffer.from(JSON.stringify({ eos_token_id: ends.map(Number) })));
   }
   return files;
+}
+
+/** One template, or where there are several a list of named ones, as tokenizer_config.json has them. */
+function chatTemplateOf(metadata: Metadata): unknown {
+  const template = metadata['tokenizer.chat_template'];
+  const names = metadata['tokenizer.chat_templates'];
+  if (!Array.isArray(names) || names.length === 0) return template;
+  const named = names.map((name) => ({ name, template: metadata[`tokenizer.chat_template.${name}`] }));
+  return template === undefined ? named : [{ name: 'default', template }, ...named];
 }
 
 function tokenOf(metadata: Metadata, tokens: readonly string[], name: string): string | undefined {

@@ -1,7 +1,8 @@
 /** What a model of transformers becomes in GGUF: keys of its metadata, names of its tensors, the order of rotary rows. */
 
 import { EvolveError, type TensorToWrite, z } from '../../../core/index.js';
-import { ARCHITECTURES, FREQUENCY_FACTORS, LAYER_MODULES, llama3Divisors, MODULES } from './architectures.js';
+import { ARCHITECTURES, LAYER_MODULES, MODULES } from './architectures.js';
+import { FREQUENCY_FACTORS, LLAMA3_PARAMETERS, llama3Divisors, llama3Schema } from './rotary.js';
 import type { MetadataValue } from './write.js';
 
 /** By `model_type`: the architecture under which llama.cpp keeps it. */
@@ -18,22 +19,14 @@ const schema = z.looseObject({
   intermediate_size: size,
   num_hidden_layers: size,
   num_attention_heads: size,
-  num_key_value_heads: size.optional(),
   head_dim: size.nullish(),
   vocab_size: size,
-  max_position_embeddings: size.default(2048),
+  max_position_embeddings: size,
   rms_norm_eps: positive.default(1e-6),
   rope: z.discriminatedUnion('rope_type', [
     z.looseObject({ rope_type: z.literal('default'), rope_theta: positive }),
     z.looseObject({ rope_type: z.literal('linear'), rope_theta: positive, factor: positive }),
-    z.looseObject({
-      rope_type: z.literal('llama3'),
-      rope_theta: positive,
-      factor: positive,
-      low_freq_factor: positive,
-      high_freq_factor: positive,
-      original_max_position_embeddings: size,
-    }),
+    llama3Schema.extend({ rope_theta: positive }),
   ]),
 });
 
@@ -66,8 +59,10 @@ export function describeModel(
   const config = parse(json);
   const { rope } = config;
   const heads = config.num_attention_heads;
-  const kvHeads = config.num_key_value_heads ?? heads;
   const headDim = config.head_dim ?? config.hidden_size / heads;
+  // What config.json may leave out depends on the model's type; the rows of its keys are what they are.
+  const [keyRows] = tensors.get('model.layers.0.self_attn.k_proj.weight')?.shape ?? [heads * headDim];
+  const kvHeads = keyRows / headDim;
   const metadata: [string, MetadataValue][] = [
     ['context_length', { u32: config.max_position_embeddings }],
     ['embedding_length', { u32: config.hidden_size }],
@@ -85,6 +80,10 @@ export function describeModel(
   if (rope.rope_type === 'linear') {
     metadata.push(['rope.scaling.type', { string: 'linear' }], ['rope.scaling.factor', { f32: rope.factor }]);
   }
+  const described: [string, MetadataValue][] = [
+    ['general.architecture', { string: name }],
+    ...metadata.map(([key, value]): [string, MetadataValue] => [`${name}.${key}`, value]),
+  ];
   const counts: Readonly<Record<string, number>> = ARCHITECTURES[name].interleaved
     ? { attn_q: heads, attn_k: kvHeads }
     : {};
@@ -92,28 +91,26 @@ export function describeModel(
   if (rope.rope_type === 'llama3') {
     const values = llama3Divisors(rope, headDim, rope.rope_theta);
     renamed.push({ name: FREQUENCY_FACTORS, tensor: { shape: [values.length], values, type: 'f32' } });
+    described.push([LLAMA3_PARAMETERS, { string: JSON.stringify(rope) }]);
   }
-  return {
-    metadata: [
-      ['general.architecture', { string: name }],
-      ...metadata.map(([key, value]): [string, MetadataValue] => [`${name}.${key}`, value]),
-    ],
-    tensors: renamed,
-  };
+  return { metadata: described, tensors: renamed };
 }
 
 /** Older files keep the base of rotary positions apart from their scaling, which they call `type`. */
 function parse(json: Readonly<Record<string, unknown>>): z.infer<typeof schema> {
-  const { rope_theta = 10_000, rope_scaling, rope_parameters } = json;
-  const given = { rope_theta, ...(rope_scaling ?? {}), ...(rope_parameters ?? {}) } as Record<
-    string,
-    unknown
-  >;
+  const { rope_theta = 10_000, rope_scaling, rope_parameters, original_max_position_embeddings } = json;
+  const given: Record<string, unknown> = {
+    rope_theta,
+    ...(rope_scaling ?? {}),
+    ...(rope_parameters ?? {}),
+    ...(original_max_position_embeddings ? { original_max_position_embeddings } : {}),
+  };
   const rope = { ...given, rope_type: given.rope_type ?? given.type ?? 'default' };
   const { data, error } = schema.safeParse({ ...json, rope });
   if (data) return data;
   const faults = error.issues.map((issue) => `config.json, ${issue.path.join('.')}: ${issue.message}`);
-  const advice = 'GGUF is written with the rotary scaling linear or llama3, or none.';
+  const advice =
+    'GGUF is written where config.json says these, with the rotary scaling linear or llama3, or none.';
   throw new EvolveError('MODEL_INVALID', faults.join('\n'), advice);
 }
 

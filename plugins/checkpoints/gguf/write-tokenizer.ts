@@ -4,18 +4,19 @@
  * way in which it splits text beforehand.
  */
 
-import { EvolveError } from '../../../core/index.js';
+import { EvolveError, z } from '../../../core/index.js';
 import {
   PIECE_TYPES,
   readModelFile,
   type SentencePieceModel,
 } from '../../backbones/tokenizers/sentencepiece/model-file.js';
+import { type Part, partsOf, preTokenizerName } from './pre-tokenizers.js';
 import type { MetadataValue } from './write.js';
 
 interface TokenizerJson {
   readonly added_tokens?: readonly { id: number; content: string; special: boolean }[];
-  readonly normalizer?: object | null;
-  readonly pre_tokenizer?: object | null;
+  readonly normalizer?: Part | null;
+  readonly pre_tokenizer?: Part | null;
   readonly post_processor?: object | null;
   readonly model: {
     readonly type: string;
@@ -23,11 +24,15 @@ interface TokenizerJson {
     readonly merges: readonly (string | readonly [string, string])[];
     readonly byte_fallback?: boolean;
     readonly unk_token?: string | null;
+    readonly ignore_merges?: boolean;
   };
 }
 
 /** llama.cpp's token types: those of SentencePiece. */
 const TOKEN = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
+
+/** What tokenizer.json is written with where it stands for SentencePiece's BPE. */
+const SENTENCE_PIECE_PARTS = ['Prepend', 'Replace', 'Metaspace', 'Split'];
 
 type Files = ReadonlyMap<string, Uint8Array>;
 
@@ -67,10 +72,17 @@ export function tokenizerMetadata(
     if (id >= 0) return id;
     return typeof configured === 'number' && configured >= 0 ? configured : undefined;
   };
-  const ids = { bos: idOf('bos'), eos: idOf('eos'), unknown: unknownId ?? idOf('unk'), padding: idOf('pad') };
+  const eos = idOf('eos');
+  const ids = {
+    bos: idOf('bos'),
+    eos,
+    ...furtherEnds(eos, config, parsed(files, 'generation_config.json') ?? {}),
+    unknown: unknownId ?? idOf('unk'),
+    padding: idOf('pad'),
+  };
   const bos = ids.bos === undefined ? undefined : tokens[ids.bos];
   const jinja = files.get('chat_template.jinja');
-  const template = settings.chat_template ?? (jinja && new TextDecoder().decode(jinja));
+  const template = jinja ? new TextDecoder().decode(jinja) : settings.chat_template;
   return [
     ...metadata,
     ['tokenizer.ggml.tokens', { strings: tokens }],
@@ -80,9 +92,36 @@ export function tokenizerMetadata(
     ),
     ['tokenizer.ggml.add_bos_token', { bool: Boolean(settings.add_bos_token ?? begins(bos)) }],
     ['tokenizer.ggml.add_eos_token', { bool: settings.add_eos_token === true }],
-    ...(typeof template === 'string'
-      ? [['tokenizer.chat_template', { string: template }] as [string, MetadataValue]]
-      : []),
+    ...chatTemplates(template),
+  ];
+}
+
+/** Ends of an answer other than the end token, under the names that GGUF has for two. */
+function furtherEnds(
+  eos: number | undefined,
+  config: Readonly<Record<string, unknown>>,
+  generation: Readonly<Record<string, unknown>>,
+): Record<string, number | undefined> {
+  const ends = [config.eos_token_id, generation.eos_token_id].flat().filter((id) => typeof id === 'number');
+  const [eot, eom, ...others] = new Set(ends.filter((id) => id !== eos));
+  if (others.length === 0) return { eot, eom };
+  throw invalid(`GGUF has room for three end tokens, but the model's files name ${others.length + 3}`);
+}
+
+/** The template, or each of several under its name. */
+function chatTemplates(template: unknown): [string, MetadataValue][] {
+  if (template === undefined || template === null) return [];
+  if (typeof template === 'string') return [['tokenizer.chat_template', { string: template }]];
+  const { data } = z.array(z.object({ name: z.string(), template: z.string() })).safeParse(template);
+  if (!data)
+    throw invalid('chat_template of tokenizer_config.json is neither a text nor a list of named texts');
+  const names = data.map(({ name }) => name).filter((name) => name !== 'default');
+  return [
+    ...data.map(({ name, template: string }): [string, MetadataValue] => [
+      name === 'default' ? 'tokenizer.chat_template' : `tokenizer.chat_template.${name}`,
+      { string },
+    ]),
+    ['tokenizer.chat_templates', { strings: names }],
   ];
 }
 
@@ -107,7 +146,7 @@ function ofTokenizerJson(tokenizer: TokenizerJson, rows: number): Vocabulary {
   for (const { id, special } of added) types[id] = special ? TOKEN.control : TOKEN.userDefined;
   const unknownId = vocabulary.get(model.unk_token ?? '');
   if (unknownId !== undefined) types[unknownId] = TOKEN.unknown;
-  const isByteLevel = JSON.stringify(pre_tokenizer ?? {}).includes('"ByteLevel"');
+  const isByteLevel = partsOf(pre_tokenizer, 'pretokenizers').some(({ type }) => type === 'ByteLevel');
   const metadata = isByteLevel ? byteLevel(tokenizer) : scored(tokenizer, vocabulary, tokens, types);
   const begins = (bos: string | undefined) => JSON.stringify(post_processor ?? {}).includes(`"${bos}"`);
   return { tokens, types, metadata, unknownId, begins };
@@ -143,20 +182,34 @@ function padded(rows: number): { tokens: string[]; types: number[] } {
  * the higher. Bytes get their type and, like all else that no merge makes, the lowest score.
  */
 function scored(
-  { model, normalizer }: TokenizerJson,
+  tokenizer: TokenizerJson,
   vocabulary: ReadonlyMap<string, number>,
   tokens: readonly string[],
   types: number[],
 ): [string, MetadataValue][] {
-  const scores = new Array<number>(tokens.length).fill(-model.merges.length);
-  for (const [rank, merge] of [...model.merges.entries()].reverse()) {
-    const id = vocabulary.get(partsOf(merge).join(''));
+  const { model, normalizer, pre_tokenizer } = tokenizer;
+  const parts = [...partsOf(normalizer, 'normalizers'), ...partsOf(pre_tokenizer, 'pretokenizers')];
+  const foreign = parts.find(({ type }) => !SENTENCE_PIECE_PARTS.includes(type));
+  if (foreign) throw invalid(`GGUF has no name for what tokenizer.json does to text with ${foreign.type}`);
+  const { merges } = model;
+  const scores = new Array<number>(tokens.length).fill(-merges.length);
+  for (const [rank, merge] of [...merges.entries()].reverse()) {
+    const id = vocabulary.get(halvesOf(merge).join(''));
     if (id !== undefined) scores[id] = -rank;
   }
   for (const [id, token] of tokens.entries()) {
     if (types[id] === TOKEN.normal && /^<0x[0-9A-F]{2}>$/.test(token)) types[id] = TOKEN.byte;
   }
-  return sentencePiece(scores, JSON.stringify(normalizer ?? {}).includes('"Prepend"'));
+  return sentencePiece(scores, beginsWithSpace(tokenizer));
+}
+
+/** Whether a space is put before a text, by the normalizer or, as newer files have it, by Metaspace. */
+function beginsWithSpace({ normalizer, pre_tokenizer }: TokenizerJson): boolean {
+  if (partsOf(normalizer, 'normalizers').some(({ type }) => type === 'Prepend')) return true;
+  const metaspace = partsOf(pre_tokenizer, 'pretokenizers').find(({ type }) => type === 'Metaspace');
+  if (!metaspace) return false;
+  const { prepend_scheme: scheme, add_prefix_space: formerly } = metaspace;
+  return scheme === undefined ? formerly !== false : scheme !== 'never';
 }
 
 function sentencePiece(scores: readonly number[], addsSpace: boolean): [string, MetadataValue][] {
@@ -168,24 +221,20 @@ function sentencePiece(scores: readonly number[], addsSpace: boolean): [string, 
   ];
 }
 
-function byteLevel({ model, pre_tokenizer }: TokenizerJson): [string, MetadataValue][] {
+function byteLevel(tokenizer: TokenizerJson): [string, MetadataValue][] {
+  const name = preTokenizerName(tokenizer);
+  if (name === undefined)
+    throw invalid(
+      'GGUF has no name for the way in which tokenizer.json splits text (pre_tokenizer, normalizer)',
+    );
   return [
     ['tokenizer.ggml.model', { string: 'gpt2' }],
-    ['tokenizer.ggml.pre', { string: splitOf(JSON.stringify(pre_tokenizer)) }],
-    ['tokenizer.ggml.merges', { strings: model.merges.map((merge) => partsOf(merge).join(' ')) }],
+    ['tokenizer.ggml.pre', { string: name }],
+    ['tokenizer.ggml.merges', { strings: tokenizer.model.merges.map((merge) => halvesOf(merge).join(' ')) }],
   ];
 }
 
-/** llama.cpp's name of a pre-tokenizer. */
-function splitOf(json: string): string {
-  if (json.includes('"Digits"')) return 'smollm';
-  if (json.includes('\\\\p{N}{1,3}')) return 'llama-bpe';
-  if (json.includes('\\\\p{N}') && json.includes('(?i:')) return 'qwen2';
-  if (!json.includes('"Split"')) return 'gpt-2';
-  throw invalid('GGUF has no name for the way in which tokenizer.json splits text (pre_tokenizer)');
-}
-
-function partsOf(merge: string | readonly [string, string]): readonly string[] {
+function halvesOf(merge: string | readonly [string, string]): readonly string[] {
   return typeof merge === 'string' ? merge.split(' ') : merge;
 }
 

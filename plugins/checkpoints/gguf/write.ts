@@ -3,14 +3,15 @@
  * one after another as their numbers are made; the file gets its name when it is whole.
  */
 
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import {
   type CheckpointWrite,
   type DenseType,
   EvolveError,
-  encodeFloats,
   type TensorToWrite,
 } from '../../../core/index.js';
+import { encodeTensor } from '../encode.js';
+import { writeWhole } from '../whole-file.js';
 import { describeModel } from './write-model.js';
 import { parsed, tokenizerMetadata } from './write-tokenizer.js';
 
@@ -53,7 +54,7 @@ export async function writeGguf(request: CheckpointWrite): Promise<void> {
     ['general.alignment', { u32: ALIGNMENT }],
     ...tokenizerMetadata(files, config),
   ]);
-  const infos = model.tensors.map(({ name, tensor }) => {
+  const infos = model.tensors.map(({ name, tensor }): TensorInfo => {
     const stored = typeFor(tensor, type);
     return { name, tensor, stored, bytes: bytesOf(tensor.shape, stored) };
   });
@@ -76,43 +77,41 @@ export async function writeGguf(request: CheckpointWrite): Promise<void> {
   }
   head.pad();
 
-  const handle = await open(`${request.path}.partial`, 'w');
-  try {
-    await handle.writeFile(head.all());
-    for (const { name, tensor, stored, bytes } of infos)
-      await writeTensor(handle, name, tensor, stored, bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(`${request.path}.partial`, request.path);
+  await writeWhole(request.path, async (file) => {
+    await file.writeFile(head.all());
+    for (const info of infos) await writeTensor(file, info);
+  });
 }
 
-/** Vectors are kept in fp32; rows that are no whole blocks in f16: both as llama.cpp has it. */
-function typeFor({ shape }: TensorToWrite, type: Type): Type {
+/** The tensor's own type where it says one. Vectors are kept in fp32; rows that are no whole blocks in f16: as in llama.cpp. */
+function typeFor({ shape, type: own }: TensorToWrite, otherwise: Type): Type {
   if (shape.length === 1) return 'f32';
+  const type = own ?? otherwise;
   return type === 'q8_0' && shape[shape.length - 1] % Q8_BLOCK !== 0 ? 'f16' : type;
 }
 
-async function writeTensor(
-  handle: FileHandle,
-  name: string,
-  { shape, values }: TensorToWrite,
-  stored: Type,
-  bytes: number,
-): Promise<void> {
+/** A tensor, the type that it is stored in, and its bytes in that. */
+interface TensorInfo {
+  readonly name: string;
+  readonly tensor: TensorToWrite;
+  readonly stored: Type;
+  readonly bytes: number;
+}
+
+async function writeTensor(file: FileHandle, { name, tensor, stored, bytes }: TensorInfo): Promise<void> {
+  const { shape, values } = tensor;
   let written = 0;
   for (const piece of values instanceof Float32Array ? [values] : values()) {
-    const encoded = stored === 'q8_0' ? encodeQ8(piece) : encodeFloats(stored, piece);
-    await handle.writeFile(encoded);
+    const encoded = stored === 'q8_0' ? encodeQ8(name, piece) : encodeTensor(name, stored, piece);
+    await file.writeFile(encoded);
     written += encoded.length;
   }
   if (written !== bytes) throw new Error(`${name} [${shape}] has ${bytes} bytes, but was given ${written}`);
-  await handle.writeFile(new Uint8Array(aligned(bytes) - bytes));
+  await file.writeFile(new Uint8Array(aligned(bytes) - bytes));
 }
 
 /** Blocks of 32 numbers, each with the scale that takes its largest to 127. Source: ggml-quants.c. */
-export function encodeQ8(values: Float32Array): Uint8Array {
+function encodeQ8(name: string, values: Float32Array): Uint8Array {
   const blocks = values.length / Q8_BLOCK;
   const scales = new Float32Array(blocks);
   const bytes = new Uint8Array(blocks * Q8_BYTES);
@@ -128,7 +127,7 @@ export function encodeQ8(values: Float32Array): Uint8Array {
       numbers[block * Q8_BYTES + 2 + i] = Math.sign(value) * Math.floor(Math.abs(value) + 0.5);
     }
   }
-  const halves = encodeFloats('f16', scales);
+  const halves = encodeTensor(`${name}, the scale of a block`, 'f16', scales);
   for (let block = 0; block < blocks; block++)
     bytes.set(halves.subarray(2 * block, 2 * block + 2), block * Q8_BYTES);
   return bytes;

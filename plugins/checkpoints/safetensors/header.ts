@@ -5,17 +5,21 @@
 
 import { DENSE_TYPES, type DenseType, type TensorInfo, z } from '../../../core/index.js';
 import { invalid, type TensorFile } from '../tensor-file.js';
+import { tensorInfo } from '../tensor-info.js';
 
 /** A tensor and its bytes' place in the file. */
-export interface StoredTensor extends TensorInfo {
+export interface StoredTensor {
+  readonly info: TensorInfo;
   readonly start: number;
   readonly end: number;
 }
 
-export const TYPE_NAMES = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const satisfies Record<
-  DenseType,
-  string
->;
+/** The names of the types that weights may have. */
+export const TYPES: ReadonlyMap<string, DenseType> = new Map([
+  ['F32', 'f32'],
+  ['F16', 'f16'],
+  ['BF16', 'bf16'],
+]);
 
 /** As in the reference implementation: more cannot be meant. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -58,20 +62,17 @@ export async function readHeader(file: TensorFile): Promise<Map<string, StoredTe
     if (!entry.success)
       return fail(`the header's entry "${name}" is malformed: ${entry.error.issues[0].message}`);
     const { dtype, shape, data_offsets: offsets } = entry.data;
-    const type = (Object.keys(TYPE_NAMES) as DenseType[]).find(
-      (candidate) => TYPE_NAMES[candidate] === dtype,
-    );
-    if (!type)
-      return fail(
-        `the tensor "${name}" is of type ${dtype}; known are ${Object.values(TYPE_NAMES).join(', ')}`,
-      );
-    const bytes = shape.reduce((product, extent) => product * extent, DENSE_TYPES[type]);
-    if (offsets[1] - offsets[0] !== bytes) {
+    const [start, end] = offsets;
+    // Of other types, what is in them does not matter.
+    const type = TYPES.get(dtype);
+    const bytes = type ? shape.reduce((product, extent) => product * extent, DENSE_TYPES[type]) : end - start;
+    if (end - start !== bytes || end < start) {
       fail(
-        `the tensor "${name}" of shape [${shape}] in ${dtype} has ${bytes} bytes, but its offsets [${offsets}] say ${offsets[1] - offsets[0]}`,
+        `the tensor "${name}" of shape [${shape}] in ${dtype} has ${bytes} bytes, but its offsets [${offsets}] say ${end - start}`,
       );
     }
-    tensors.set(name, { type, shape, start: dataStart + offsets[0], end: dataStart + offsets[1] });
+    const info = tensorInfo(file.path, name, dtype, shape, TYPES);
+    tensors.set(name, { info, start: dataStart + start, end: dataStart + end });
   }
   checkLayout(tensors, dataStart, size, fail);
   return tensors;

@@ -20,7 +20,7 @@ async function openFile(path: string): Promise<Checkpoint> {
     const tensors = await readHeader(file);
     return {
       path,
-      tensors,
+      tensors: new Map([...tensors].map(([name, { info }]) => [name, info])),
       read: async (name) => {
         const tensor = tensors.get(name);
         if (!tensor) throw invalid(path, `there is no tensor "${name}"`, '');

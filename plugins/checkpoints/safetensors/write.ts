@@ -1,14 +1,16 @@
-import { open, rename, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { basename } from 'node:path';
 import {
   type CheckpointWrite,
   DENSE_TYPES,
   type DenseType,
   EvolveError,
-  encodeFloats,
   type TensorToWrite,
 } from '../../../core/index.js';
-import { TYPE_NAMES } from './header.js';
+import { encodeTensor } from '../encode.js';
+import { writeWhole } from '../whole-file.js';
+import { TYPES } from './header.js';
+
+const nameOf = new Map(Array.from(TYPES, ([name, type]) => [type, name]));
 
 type NamedTensor = readonly [name: string, tensor: TensorToWrite & { readonly type: DenseType }];
 
@@ -52,25 +54,25 @@ export async function writeSafetensors(request: CheckpointWrite): Promise<void> 
   const index = {
     metadata: { total_size: shards.flat().reduce((total, entry) => total + bytesOf(entry), 0) },
     weight_map: Object.fromEntries(
-      shards.flatMap((shard, i) => shard.map(([name]) => [name, path.basename(files[i])])),
+      shards.flatMap((shard, i) => shard.map(([name]) => [name, basename(files[i])])),
     ),
   };
-  await writeFile(`${stem}.safetensors.index.json.partial`, JSON.stringify(index, null, 2));
-  await rename(`${stem}.safetensors.index.json.partial`, `${stem}.safetensors.index.json`);
+  await writeWhole(`${stem}.safetensors.index.json`, (file) =>
+    file.writeFile(JSON.stringify(index, null, 2)),
+  );
 }
 
 async function writeFileOf(
   tensors: readonly NamedTensor[],
-  file: string,
-  request: CheckpointWrite,
+  path: string,
+  { metadata }: CheckpointWrite,
 ): Promise<void> {
-  const { metadata } = request;
   const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
   let offset = 0;
   for (const entry of tensors) {
     const [name, { shape, type }] = entry;
     const end = offset + bytesOf(entry);
-    header[name] = { dtype: TYPE_NAMES[type], shape, data_offsets: [offset, end] };
+    header[name] = { dtype: nameOf.get(type), shape, data_offsets: [offset, end] };
     offset = end;
   }
   // Spaces at the end let the data begin at a multiple of eight.
@@ -80,23 +82,18 @@ async function writeFileOf(
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
 
-  const handle = await open(`${file}.partial`, 'w');
-  try {
-    await handle.writeFile(length);
-    await handle.writeFile(padded);
+  await writeWhole(path, async (file) => {
+    await file.writeFile(length);
+    await file.writeFile(padded);
     for (const [name, { type, shape, values }] of tensors) {
       let written = 0;
       for (const piece of values instanceof Float32Array ? [values] : values()) {
-        await handle.writeFile(encodeFloats(type, piece));
+        await file.writeFile(encodeTensor(name, type, piece));
         written += piece.length;
       }
       if (written !== sizeOf(shape)) throw new Error(`${name} [${shape}] was given ${written} numbers`);
     }
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(`${file}.partial`, file);
+  });
 }
 
 function sizeOf(shape: readonly number[]): number {

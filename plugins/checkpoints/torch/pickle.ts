@@ -183,7 +183,10 @@ class Unpickler {
       case 0x93: {
         // STACK_GLOBAL
         const name = this.#pop();
-        stack.push(this.names.find(String(this.#pop()), String(name)));
+        const module = this.#pop();
+        if (typeof module !== 'string' || typeof name !== 'string')
+          throw new Error('the pickle names something with what is no text');
+        stack.push(this.names.find(module, name));
         return;
       }
       case 'R': {

@@ -1,6 +1,7 @@
-import { type Checkpoint, DENSE_TYPES, type DenseType, type TensorInfo } from '../../../core/index.js';
+import { type Checkpoint, DENSE_TYPES, type DenseType } from '../../../core/index.js';
 import { openLayout } from '../layout.js';
 import { invalid, TensorFile } from '../tensor-file.js';
+import { tensorInfo } from '../tensor-info.js';
 import { inOrder } from './strides.js';
 import { type TorchTensor, unpickleTensors } from './tensors.js';
 import { readZip, type ZipEntry } from './zip.js';
@@ -12,7 +13,11 @@ const LAYOUT = {
 };
 
 /** PyTorch's names of the types that weights may have. */
-const TYPES: Readonly<Record<string, DenseType>> = { float32: 'f32', float16: 'f16', bfloat16: 'bf16' };
+const TYPES = new Map<string, DenseType>([
+  ['float32', 'f32'],
+  ['float16', 'f16'],
+  ['bfloat16', 'bf16'],
+]);
 
 /** A pickle names tensors and where they lie, a few hundred bytes each. */
 const MAX_PICKLE_BYTES = 2 ** 28;
@@ -32,13 +37,15 @@ async function openFile(path: string): Promise<Checkpoint> {
   try {
     const archive = await Archive.read(file);
     const tensors = archive.tensors;
+    const infoOf = (name: string, { type, shape }: TorchTensor) =>
+      tensorInfo(path, name, type.name, shape, TYPES);
     return {
       path,
-      tensors: new Map([...tensors].map(([name, tensor]) => [name, infoOf(path, name, tensor)])),
+      tensors: new Map([...tensors].map(([name, tensor]) => [name, infoOf(name, tensor)])),
       read: async (name) => {
         const tensor = tensors.get(name);
         if (!tensor) throw invalid(path, `there is no tensor "${name}"`, '');
-        return archive.bytesOf(tensor, DENSE_TYPES[infoOf(path, name, tensor).type]);
+        return archive.bytesOf(tensor, DENSE_TYPES[infoOf(name, tensor).type]);
       },
       close: () => file.close(),
     };
@@ -46,19 +53,6 @@ async function openFile(path: string): Promise<Checkpoint> {
     await file.close();
     throw error;
   }
-}
-
-/** Asking for the type of a tensor that is of no type that weights may have is an error; merely opening its file is none. */
-function infoOf(path: string, name: string, { type, shape }: TorchTensor): TensorInfo {
-  return {
-    shape,
-    get type() {
-      const known = TYPES[type.name];
-      if (known) return known;
-      const message = `the tensor "${name}" is of type ${type.name}; known are ${Object.keys(TYPES).join(', ')}`;
-      throw invalid(path, message, 'Convert it with PyTorch and save the checkpoint again.');
-    },
-  };
 }
 
 /** The zip archive that torch.save writes: NAME/data.pkl, and each storage as NAME/data/KEY, stored as it is. */

@@ -26,6 +26,9 @@ const STORAGES: Readonly<Record<string, NumberType>> = {
   UntypedStorage: { name: 'uint8', bytes: 1 },
 };
 
+/** As in PyTorch: more cannot be meant. */
+const MAX_AXES = 64;
+
 /** Types that came after the classes of storages: their tensors name them, beside an untyped storage. */
 const NEWER_TYPES: Readonly<Record<string, number>> = {
   uint16: 2,
@@ -82,10 +85,11 @@ export class TorchTensor {
  * @throws Error that says what is wrong with the pickle
  */
 export function unpickleTensors(bytes: Buffer): Map<string, TorchTensor> {
-  const root = unpickle(bytes, NAMES);
+  const root = unpickle(bytes, new TorchNames(bytes.length));
   const own = tensorsIn(root);
   if (own.size > 0 || !(root instanceof Map)) return own;
-  const within = [...root.values()].map(tensorsIn).filter((tensors) => tensors.size > 0);
+  // One and the same dict may stand in it any number of times.
+  const within = [...new Set(root.values())].map(tensorsIn).filter((tensors) => tensors.size > 0);
   if (within.length === 1) return within[0];
   throw new Error(`the pickle holds ${within.length} dicts of tensors, but one is expected`);
 }
@@ -100,23 +104,43 @@ function tensorsIn(value: unknown): Map<string, TorchTensor> {
   );
 }
 
-const NAMES: PickleNames = {
-  find(module, name) {
+/** What a pickle of PyTorch may name. */
+class TorchNames implements PickleNames {
+  #pairs = 0;
+
+  /** @param maxPairs that dicts may be made of in all: a list that is repeated in the pickle is copied each time */
+  constructor(private readonly maxPairs: number) {}
+
+  find(module: string, name: string): Named {
     const whole = `${module}.${name}`;
+    if (whole === 'collections.OrderedDict') return { name: whole, call: (args) => this.#orderedDict(args) };
     const known = KNOWN[whole] ?? typeNamed(whole);
     if (known) return known;
     throw new Error(
       `the pickle names ${whole}, which is neither a tensor nor a plain container; nothing of it was executed`,
     );
-  },
-  persistent(id) {
+  }
+
+  persistent(id: unknown): Storage {
     const [kind, type, key, , count] = Array.isArray(id) ? id : [];
     const numbers = type instanceof NamedType ? type.type : undefined;
     if (kind !== 'storage' || !numbers || typeof key !== 'string' || !isCount(count))
       throw new Error('the pickle refers to something that is no storage');
     return new Storage(key, numbers, count * numbers.bytes);
-  },
-};
+  }
+
+  /** (pairs, or nothing) */
+  #orderedDict([pairs = []]: readonly unknown[]): PickledDict {
+    if (!Array.isArray(pairs))
+      throw new Error('the pickle makes an OrderedDict of something other than pairs');
+    this.#pairs += pairs.length;
+    if (this.#pairs > this.maxPairs)
+      throw new Error('the pickle makes dicts of more pairs than it has bytes');
+    if (!pairs.every((pair) => Array.isArray(pair) && pair.length === 2))
+      throw new Error('the pickle makes an OrderedDict of something other than pairs');
+    return new Map(pairs as [unknown, unknown][]);
+  }
+}
 
 /** A class of storages, or a dtype. */
 class NamedType implements Named {
@@ -140,7 +164,6 @@ function dtypeNamed(name: string): NumberType | undefined {
 
 const KNOWN: Readonly<Record<string, Named>> = Object.fromEntries(
   [
-    { name: 'collections.OrderedDict', call: orderedDict },
     { name: 'torch._utils._rebuild_tensor', call: rebuildTensor },
     { name: 'torch._utils._rebuild_tensor_v2', call: rebuildTensor },
     { name: 'torch._utils._rebuild_tensor_v3', call: rebuildTensorOfType },
@@ -148,13 +171,6 @@ const KNOWN: Readonly<Record<string, Named>> = Object.fromEntries(
     { name: 'torch.Size', call: ([extents]: readonly unknown[]) => extents },
   ].map((named) => [named.name, named]),
 );
-
-/** (pairs, or nothing) */
-function orderedDict([pairs = []]: readonly unknown[]): PickledDict {
-  if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2))
-    throw new Error('the pickle makes an OrderedDict of something other than pairs');
-  return new Map(pairs as [unknown, unknown][]);
-}
 
 /** (storage, offset, shape, strides, …) */
 function rebuildTensor(args: readonly unknown[]): TorchTensor {
@@ -184,5 +200,5 @@ function isCount(value: unknown): value is number {
 }
 
 function isCounts(values: unknown): values is number[] {
-  return Array.isArray(values) && values.every(isCount);
+  return Array.isArray(values) && values.length <= MAX_AXES && values.every(isCount);
 }

@@ -1,13 +1,16 @@
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import type { LanguageModel } from '../../../core/index.js';
-import { evolve } from '../../support/cli.js';
+import { readTensors } from '../../support/checkpoints.js';
+import { evolve, execute } from '../../support/cli.js';
 import { readFixture, saveAdapter, withModel } from '../../support/compose.js';
-import { fixture, TemporaryFolder } from '../../support/files.js';
+import { fixture, ROOT, TemporaryFolder } from '../../support/files.js';
 import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
 import { relativeError } from '../../support/numbers.js';
 import { askPython } from '../../support/python.js';
+import { EIGHT_ROWS } from '../../support/runs.js';
 
 const { prompt } = readFixture<ExpectedLlama>('llama', 'expected.json');
 const PASS = { training: false, seed: 0, checkpointing: false };
@@ -97,6 +100,125 @@ describe('merge and export', () => {
     // Each weight is rounded to a half, by up to 2⁻¹¹ of itself.
     expect(relativeError(merged, adapted)).to.be.within(1e-7, 5e-3);
   });
+
+  for (const base of ['bloom', 'chatglm', 'chatglm2']) {
+    it(`writes all that belongs to a model, and of its tensors base + scaling · B A: ${base}`, async () => {
+      cpSync(fixture(base), folder.join('base'), { recursive: true });
+      // ChatGLM's own code belongs to it; other files do not.
+      for (const name of ['modeling_chatglm.py', 'tokenization_chatglm.py', 'notes.txt'])
+        folder.write(`base/${name}`, name);
+      await command('merge', '--model', 'base', '--adapter', 'base/adapter', '--output', 'merged');
+      const own = base === 'bloom' ? [] : ['modeling_chatglm.py', 'tokenization_chatglm.py'];
+      const files = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+      expect(readdirSync(folder.join('merged')).sort()).to.deep.equal([...files, ...own].sort());
+
+      // A base model alone leaves the prefix out, and of rotary positions the frequencies follow from config.json.
+      const before = Object.fromEntries(
+        Object.entries(await readTensors(folder.join('base')))
+          .filter(([name]) => !name.endsWith('inv_freq'))
+          .map(([name, tensor]) => [base === 'bloom' ? `transformer.${name}` : name, tensor]),
+      );
+      const after = await readTensors(folder.join('merged'));
+      const branches = await readTensors(folder.join('base', 'adapter', 'adapter_model.safetensors'));
+      const { lora_alpha: alpha, r } = readFixture<{ lora_alpha: number; r: number }>(
+        base,
+        'adapter',
+        'adapter_config.json',
+      );
+      expect(Object.keys(after)).to.have.members(Object.keys(before));
+      let merged = 0;
+      for (const [name, { type, shape, values }] of Object.entries(before)) {
+        expect(after[name], name).to.include({ type }).and.to.deep.include({ shape });
+        const branch = (part: string) =>
+          branches[`base_model.model.${name.replace(/weight$/, `lora_${part}.weight`)}`];
+        const [a, b] = [branch('A'), branch('B')];
+        if (!a || !b) {
+          expect(after[name].values, name).to.deep.equal(values);
+          continue;
+        }
+        merged++;
+        const [rows, columns] = shape;
+        for (const [row, column] of [
+          [0, 0],
+          [rows - 1, 1],
+          [rows >> 1, columns - 1],
+        ]) {
+          let sum = values[row * columns + column];
+          for (let i = 0; i < r; i++)
+            sum += (alpha / r) * b.values[row * r + i] * a.values[i * columns + column];
+          expect(after[name].values[row * columns + column], name).to.be.closeTo(
+            sum,
+            1e-3 * Math.abs(sum) + 1e-7,
+          );
+        }
+      }
+      expect(merged)
+        .to.equal(Object.keys(branches).length / 2)
+        .and.to.be.above(0);
+    });
+  }
+
+  it('draws a random base again from the seed of the run', async () => {
+    folder.write('rows.json', EIGHT_ROWS);
+    const config = {
+      model: { ...LLAMA, init: 'random' },
+      adapter: { r: 4 },
+      data: { sources: [{ path: './rows.json', format: 'alpaca' }], cutoffLength: 256, validationSize: 0 },
+      train: { seed: 7, maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulationSteps: 1 },
+      device: 'portable',
+    };
+    folder.write('my.yaml', JSON.stringify(config));
+    await command('run', 'my.yaml', '--output', 'run');
+    await command('merge', '--run', 'run', '--output', 'merged');
+    const adapter = { method: 'lora', init: folder.join('run', 'adapter') };
+    const adapted = await withModel({ model: config.model, train: { seed: 7 }, adapter }, logitsOf);
+    const merged = await withModel({ model: { path: folder.join('merged') } }, logitsOf);
+    expect(relativeError(merged, adapted)).to.be.below(1e-5);
+  });
+
+  it('leaves what lies beside its output alone, and makes a folder like any', async () => {
+    folder.write('merged.partial/mine.txt', 'mine');
+    const model = ['--model', fixture('llama'), '--adapter', fixture('peft-adapter')];
+    await command('merge', ...model, '--output', 'merged');
+    expect(readdirSync(folder.path).sort()).to.deep.equal(['merged', 'merged.partial']);
+    expect(readFileSync(folder.join('merged.partial', 'mine.txt'), 'utf8')).to.equal('mine');
+    expect(statSync(folder.join('merged')).mode).to.equal(statSync(folder.join('merged.partial')).mode);
+  });
+
+  for (const format of ['safetensors', 'gguf']) {
+    it(`leaves nothing on a disk that is full, ${format}`, async function () {
+      const mount = folder.join('full');
+      // A file system of its own, too small for the model, which is gone with the command.
+      const script = `mkdir -p ${mount} && mount -t tmpfs -o size=64k tmpfs ${mount} || exit 77
+        "$@"; status=$?; find ${mount} -mindepth 1; exit $status`;
+      const namespace = ['--user', '--map-root-user', '--mount', 'sh', '-c', script, 'sh'];
+      const cli = path.join(ROOT, '.build', 'core', 'cli.js');
+      const model = [
+        '--model',
+        fixture('llama'),
+        '--adapter',
+        fixture('peft-adapter'),
+        '--device',
+        'portable',
+      ];
+      const asked = ['export', ...model, '--format', format, '--output', path.join(mount, 'out')];
+      const { status, stdout, stderr } = await execute('unshare', [
+        ...namespace,
+        process.execPath,
+        cli,
+        ...asked,
+      ]).catch((error: Error) => ({ status: 77, stdout: '', stderr: error.message }));
+      if (status === 77 || stderr.startsWith('unshare:')) {
+        console.log(`      skipped: no file system can be mounted here: ${stderr.trim()}`);
+        this.skip();
+      }
+      expect(status, stderr).to.equal(1);
+      expect(stderr)
+        .to.match(/cannot be written to .*ENOSPC/)
+        .and.to.include('Make room');
+      expect(stdout).to.equal('');
+    });
+  }
 
   it('merges into the base model of a run as it is, not as the run quantized it', async () => {
     const config = {
@@ -189,6 +311,23 @@ describe('merge and export', () => {
     expect(found.answer.dtype).to.equal('float16');
   });
 
+  it('is loaded by transformers with the same tokens where the base is a GGUF file', async function () {
+    this.timeout(300_000);
+    const base = ['--model', fixture('gguf', 'llama.gguf'), '--adapter', fixture('peft-adapter')];
+    await command('merge', ...base, '--output', 'merged');
+    const script = 'plugins/adapters/load_with_transformers.py';
+    const found = askPython<{ tokens: number[] }>(script, [folder.join('merged')], prompt);
+    if ('missing' in found) {
+      console.log(`      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers)`);
+      this.skip();
+    }
+    const { bosId, ids } = await withModel({ model: LLAMA }, ({ tokenizer }) => ({
+      bosId: tokenizer.bosId,
+      ids: tokenizer.encode('Hello'),
+    }));
+    expect(found.answer.tokens).to.deep.equal([bosId, ...ids]);
+  });
+
   describe('as GGUF', () => {
     interface Found {
       readonly metadata: Record<string, unknown>;
@@ -235,7 +374,7 @@ describe('merge and export', () => {
       });
     }
 
-    for (const base of ['llama', 'mistral', 'qwen2', 'llama-tied']) {
+    for (const base of ['llama', 'mistral', 'qwen2', 'llama-tied', 'llama3']) {
       it(`is read again as the model that it was, ${base}`, async () => {
         const model = { path: fixture(base) };
         await command('export', '--model', model.path, '--format', 'gguf', '--output', 'out');
@@ -254,7 +393,7 @@ describe('merge and export', () => {
       expect(bytes.toString('latin1', 0, 4)).to.equal('GGUF');
       expect(bytes.readUInt32LE(4)).to.equal(3);
       expect(bytes.readBigUInt64LE(8)).to.equal(21n);
-      expect(existsSync(folder.join('out.partial'))).to.equal(false);
+      expect(readdirSync(folder.path)).to.deep.equal(['out']);
     });
   });
 });

@@ -97,6 +97,42 @@ describe('the adapter lora, as PEFT makes it', () => {
     }));
 });
 
+describe('useRslora', () => {
+  const logitsWith = (adapter: Record<string, unknown>) =>
+    withModel({ model: LLAMA, adapter: { ...PEFT_ADAPTER, ...adapter } }, (model) => {
+      const ids = Int32Array.from(expected.prompt);
+      const batch = model.collate([{ inputIds: ids, labels: ids }]);
+      return tf.tidy(() => model.nextLogits(batch).dataSync().slice());
+    });
+
+  it('scales by alpha / √r, is saved, and follows from the adapter to start from', async () => {
+    const folder = new TemporaryFolder();
+    try {
+      const config = readFixture<object>('peft-adapter', 'adapter_config.json');
+      cpSync(fixture('peft-adapter'), folder.path, { recursive: true });
+      folder.write('adapter_config.json', JSON.stringify({ ...config, use_rslora: true }));
+      // Of rank 4: alpha / 2 instead of alpha / 4.
+      const scaled = await logitsWith({ init: folder.path, alpha: 8 });
+      expect(scaled).to.deep.equal(await logitsWith({ alpha: 16 }));
+      expect(scaled).to.not.deep.equal(await logitsWith({ alpha: 8 }));
+      await withModel({ model: LLAMA, adapter: { ...LORA, init: folder.path } }, async (model, run) => {
+        folder.write('saved/place', '');
+        await saveAdapter(run, model, folder.join('saved'));
+      });
+      const saved = JSON.parse(readFileSync(folder.join('saved', 'adapter_config.json'), 'utf8'));
+      expect(saved).to.include({ use_rslora: true, lora_alpha: 8 });
+      await expectError(
+        () => compose({ adapter: { ...LORA, init: folder.path, useRslora: false } }),
+        'PLUGIN_INVALID',
+        'adapter.useRslora',
+        'has true',
+      );
+    } finally {
+      folder.remove();
+    }
+  });
+});
+
 describe('targetModules', () => {
   const sitesFor = (targetModules: unknown) =>
     withModel({ model: LLAMA, adapter: { ...LORA, targetModules } }, (model) =>
@@ -161,10 +197,39 @@ describe("lora's options", () => {
       await refused({ init: folder.path }, 'adapter.init', 'adapter_config.json');
       folder.write('adapter_config.json', '{');
       await refused({ init: folder.path }, 'adapter_config.json', 'no JSON');
-      const config = readFixture<object>('peft-adapter', 'adapter_config.json');
-      const broken = { ...config, use_dora: true, rank_pattern: { q_proj: 8 } };
-      folder.write('adapter_config.json', JSON.stringify(broken));
-      await refused({ init: folder.path }, 'use_dora', 'rank_pattern');
+    } finally {
+      folder.remove();
+    }
+  });
+
+  it('refuse an adapter that is not ordinary LoRA: every such setting with its value, and what to do', async () => {
+    const folder = new TemporaryFolder();
+    const config = readFixture<object>('peft-adapter', 'adapter_config.json');
+    const describe = (values: object) =>
+      folder.write('adapter_config.json', JSON.stringify({ ...config, ...values }));
+    const told = (values: object, ...texts: string[]) => {
+      describe(values);
+      return refused({ init: folder.path }, 'adapter_config.json', ...texts);
+    };
+    try {
+      await told(
+        { use_dora: true, rank_pattern: { q_proj: 8 } },
+        'use_dora is true',
+        'rank_pattern is {"q_proj":8}',
+      );
+      await told({ modules_to_save: ['lm_head'] }, 'modules_to_save is ["lm_head"]', 'merge_and_unload');
+      await told({ alora_invocation_tokens: [5, 6] }, 'alora_invocation_tokens is [5,6]');
+      await told({ bias: 'all', alpha_pattern: { v: 2 } }, 'bias is "all"', 'alpha_pattern is {"v":2}');
+      await told({ target_modules: '.*[qv]_proj' }, 'target_modules is ".*[qv]_proj"', 'list of names');
+      await told({ peft_type: 'IA3', r: 0 }, 'peft_type is "IA3"', 'LORA', 'r is 0');
+      for (const way of ['pissa', 'pissa_niter_16', 'olora', 'corda', 'loftq', 'lora_ga', 'soon']) {
+        const advice = 'path_initial_model_for_weight_conversion';
+        await told({ init_lora_weights: way }, `init_lora_weights is "${way}"`, advice);
+      }
+      for (const init_lora_weights of [true, false, 'gaussian', 'eva', 'orthogonal', null]) {
+        describe({ init_lora_weights });
+        await compose({ adapter: { ...LORA, init: folder.path } });
+      }
     } finally {
       folder.remove();
     }

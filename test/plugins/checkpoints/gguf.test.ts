@@ -1,8 +1,9 @@
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import type { CheckpointWrite, DenseType } from '../../../core/index.js';
 import { openCheckpoint, readTensors } from '../../support/checkpoints.js';
-import { readFixture, saveAdapter, withModel } from '../../support/compose.js';
+import { compose, readFixture, saveAdapter, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { type GgufMetadata, type GgufTensor, ggufOf } from '../../support/gguf.js';
@@ -129,6 +130,65 @@ describe('the checkpoint format gguf', () => {
     });
   });
 
+  describe('gguf, written', () => {
+    const files = new Map(
+      ['config.json', 'tokenizer.json'].map((name) => [name, readFileSync(fixture('llama', name))]),
+    );
+    /** The embedding of a file with these numbers in it, as it is read again. */
+    const written = async (type: CheckpointWrite['type'], values: Float32Array, own?: DenseType) => {
+      const path = folder.join('x.gguf');
+      const { hooks } = await compose();
+      const tensors = new Map([
+        ['model.embed_tokens.weight', { shape: [values.length / 32, 32], values, type: own }],
+      ]);
+      expect(await hooks.writeCheckpoint.promise({ path, tensors, type, files })).to.equal(true);
+      return (await readTensors(path))['model.embed_tokens.weight'];
+    };
+
+    it('each tensor in its own type, others in the one that is asked for', async () => {
+      const ones = new Float32Array(64).fill(1);
+      expect(await written('f16', ones, 'bf16')).to.include({ type: 'bf16' });
+      expect(await written('f16', ones)).to.include({ type: 'f16' });
+    });
+
+    it('with what config.json leaves out from the tensors, or not at all', async () => {
+      const path = folder.join('x.gguf');
+      const { hooks } = await compose();
+      const zeros = (rows: number) => ({ shape: [rows, 32], values: new Float32Array(32 * rows) });
+      const tensors = new Map([
+        ['model.embed_tokens.weight', zeros(4)],
+        ['model.layers.0.self_attn.k_proj.weight', zeros(16)],
+      ]);
+      const writeWithout = (key: string) => {
+        const { [key]: _, ...rest } = readFixture<Record<string, unknown>>('llama', 'config.json');
+        const config = Buffer.from(JSON.stringify({ ...rest, model_type: 'mistral' }));
+        return hooks.writeCheckpoint.promise({
+          path,
+          tensors,
+          files: new Map([...files, ['config.json', config]]),
+        });
+      };
+      await writeWithout('num_key_value_heads');
+      expect((await configOf(path)).num_key_value_heads).to.equal(2);
+      const key = 'max_position_embeddings';
+      await expectError(() => writeWithout(key), 'MODEL_INVALID', key);
+    });
+
+    it('not where a number is larger than any of the type', async () => {
+      const large = new Float32Array(32).fill(70_000);
+      await expectError(
+        () => written('f16', large),
+        'NOT_FINITE',
+        'token_embd.weight',
+        '70000',
+        'bf16 or f32',
+      );
+      const larger = new Float32Array(32).fill(1e7);
+      await expectError(() => written('q8_0', larger), 'NOT_FINITE', 'token_embd.weight', 'bf16 or f32');
+      expect(readdirSync(folder.path)).to.deep.equal([]);
+    });
+  });
+
   describe('of the settings', () => {
     const config = (metadata: GgufMetadata, tensors: Record<string, GgufTensor> = {}, data = DATA) =>
       configOf(
@@ -150,26 +210,72 @@ describe('the checkpoint format gguf', () => {
       }));
 
     it('an output of its own and biases are told by the tensors', async () => {
-      const bias = { extents: [8], type: 0, offset: 128 };
-      const tensors = { 'output.weight': EMBEDDING, 'blk.0.attn_q.bias': bias };
-      expect(await config({}, tensors)).to.include({ tie_word_embeddings: false, attention_bias: true });
+      const biases = (...modules: string[]) =>
+        Object.fromEntries(
+          modules.map((module) => [`blk.0.${module}.bias`, { extents: [8], type: 0, offset: 128 }]),
+        );
+      const attention = biases('attn_q', 'attn_k', 'attn_v', 'attn_output');
+      const output = { 'output.weight': EMBEDDING };
+      const told = await config({}, { ...output, ...attention });
+      expect(told).to.include({ tie_word_embeddings: false, attention_bias: true, mlp_bias: false });
+      const mlp = biases('ffn_gate', 'ffn_up', 'ffn_down');
+      expect(await config({}, mlp)).to.include({ attention_bias: false, mlp_bias: true });
+      await expectError(
+        () => config({}, biases('attn_q', 'attn_k', 'attn_v')),
+        'CHECKPOINT_INVALID',
+        '3 biases of attn_q, attn_k, attn_v, attn_output',
+        '1 layers have 4',
+      );
+      await expectError(
+        () => config({}, biases('attn_norm')),
+        'CHECKPOINT_INVALID',
+        '"blk.0.attn_norm.bias"',
+      );
     });
 
-    it('positions that are scaled', async () => {
-      const linear = { 'llama.rope.scaling.type': 'linear', 'llama.rope.scaling.factor': 4 };
-      expect((await config(linear)).rope_scaling).to.deep.equal({ rope_type: 'linear', factor: 4 });
-      const yarn = {
-        'llama.rope.scaling.type': 'yarn',
-        'llama.rope.scaling.factor': 2.5,
-        'llama.rope.scaling.original_context_length': 16,
+    const scaled = async (settings: GgufMetadata) => {
+      const whole = Object.entries(settings).map(([key, value]) => [`llama.rope.${key}`, value]);
+      return (await config(Object.fromEntries(whole))).rope_scaling;
+    };
+
+    it('positions that are scaled in proportion, as newer and older files say it', async () => {
+      const linear = { rope_type: 'linear', factor: 4 };
+      expect(await scaled({ 'scaling.type': 'linear', 'scaling.factor': 4 })).to.deep.equal(linear);
+      expect(await scaled({ 'scaling.factor': 4, 'scaling.finetuned': true })).to.deep.equal(linear);
+      expect(await scaled({ scale_linear: 4 })).to.deep.equal(linear);
+      for (const none of [{ 'scaling.type': 'none', 'scaling.factor': 4 }, { scale_linear: 1 }, {}])
+        expect(await scaled(none as GgufMetadata)).to.equal(undefined);
+    });
+
+    it("YaRN's, with all that it can be told", async () => {
+      const yarn = { 'scaling.type': 'yarn', 'scaling.factor': 2.5, 'scaling.original_context_length': 16 };
+      const plain = { rope_type: 'yarn', factor: 2.5, original_max_position_embeddings: 16 };
+      expect(await scaled(yarn)).to.deep.equal(plain);
+      const whole = {
+        ...yarn,
+        'scaling.yarn_ext_factor': 1,
+        'scaling.yarn_attn_factor': 0.75,
+        'scaling.yarn_beta_fast': 16,
+        'scaling.yarn_beta_slow': 2,
       };
-      expect((await config(yarn)).rope_scaling).to.deep.equal({
-        rope_type: 'yarn',
-        factor: 2.5,
-        original_max_position_embeddings: 16,
-      });
-      const other = { ...linear, 'llama.rope.scaling.type': 'longrope' };
-      await expectError(() => config(other), 'CHECKPOINT_INVALID', 'longrope', 'linear and yarn');
+      const told = { ...plain, attention_factor: 0.75, beta_fast: 16, beta_slow: 2 };
+      expect(await scaled(whole)).to.deep.equal(told);
+      // llama.cpp multiplies this one with YaRN's own.
+      const { attention_factor: product } = (await scaled({ ...yarn, 'scaling.attn_factor': 0.5 })) as {
+        attention_factor: number;
+      };
+      expect(product).to.be.closeTo(0.5 * (0.1 * Math.log(2.5) + 1), 1e-6);
+    });
+
+    it('no other scaling, nor settings that are not known: each is named with its value', async () => {
+      const refused = (settings: GgufMetadata, ...told: string[]) =>
+        expectError(() => scaled(settings), 'CHECKPOINT_INVALID', ...told);
+      await refused({ 'scaling.type': 'longrope' }, '"longrope"', 'linear and yarn');
+      const linear = { 'scaling.type': 'linear', 'scaling.factor': 4 };
+      await refused({ ...linear, 'scaling.attn_factor': 1.5 }, '"llama.rope.scaling.attn_factor" is 1.5');
+      const yarn = { ...linear, 'scaling.type': 'yarn' };
+      await refused({ ...yarn, 'scaling.yarn_log_multiplier': 0.5 }, 'scaling.yarn_log_multiplier" is 0.5');
+      await refused({ ...yarn, 'scaling.yarn_ext_factor': 0.5 }, 'scaling.yarn_ext_factor" is 0.5');
     });
 
     // Of Llama 3.2: base 500,000, heads of 64, factor 32. Long waves 32 times slower, short ones as they were.
@@ -180,12 +286,13 @@ describe('the checkpoint format gguf', () => {
       const smooth = (8192 / wave - 1) / 3;
       return 1 / ((1 - smooth) / 32 + smooth);
     });
-    const withFactors = (factors: readonly number[]) => {
+    const withFactors = (factors: readonly number[], more: GgufMetadata = {}) => {
       const data = Buffer.concat([Buffer.alloc(1024), Buffer.from(Float32Array.from(factors).buffer)]);
       const metadata = {
         'llama.embedding_length': 128,
         'llama.rope.freq_base': 500000,
         'llama.rope.dimension_count': 64,
+        ...more,
       };
       const tensors = { 'rope_freqs.weight': { extents: [factors.length], type: 0, offset: 1024 } };
       return config(metadata, { ...tensors, 'token_embd.weight': { ...EMBEDDING, extents: [128, 2] } }, data);
@@ -202,6 +309,29 @@ describe('the checkpoint format gguf', () => {
       });
       const others = llama3.map((factor, i) => (i === 17 ? factor * 1.01 : factor));
       await expectError(() => withFactors(others), 'CHECKPOINT_INVALID', 'rope_freqs.weight', 'Llama 3');
+      const scaling = { 'llama.rope.scaling.factor': 4 };
+      await expectError(
+        () => withFactors(llama3, scaling),
+        'CHECKPOINT_INVALID',
+        'rope_freqs.weight',
+        'linear',
+      );
+    });
+
+    it("Llama 3's with other settings, where the file tells them and they yield its divisors", async () => {
+      const settings = {
+        rope_type: 'llama3',
+        factor: 32,
+        low_freq_factor: 1,
+        high_freq_factor: 4,
+        original_max_position_embeddings: 8192,
+      };
+      const told = (parameters: string) =>
+        withFactors(llama3, { 'transformers.rope_parameters': parameters });
+      expect((await told(JSON.stringify(settings))).rope_scaling).to.deep.equal(settings);
+      const others = JSON.stringify({ ...settings, original_max_position_embeddings: 4096 });
+      for (const lie of [others, '{', '{}'])
+        await expectError(() => told(lie), 'CHECKPOINT_INVALID', 'rope_freqs.weight');
     });
 
     const refusals: [what: string, metadata: GgufMetadata, ...told: string[]][] = [
@@ -277,6 +407,41 @@ describe('the checkpoint format gguf', () => {
       for (const part of parts) cpSync(gguf(part), folder.join(part));
       rmSync(folder.join(parts[1]));
       await expectError(() => openCheckpoint(folder.join(parts[0])), 'CHECKPOINT_INVALID', parts[1]);
+    });
+
+    it('a part of another model, or under another name', async () => {
+      const refusedParts = async (change: () => void, ...told: string[]) => {
+        for (const part of parts) cpSync(gguf(part), folder.join(part));
+        change();
+        await expectError(() => openCheckpoint(folder.join(parts[0])), 'CHECKPOINT_INVALID', ...told);
+      };
+      const of = (split: GgufMetadata, name = 'token_embd.weight') =>
+        ggufOf({ ...METADATA, ...split }, { [name]: EMBEDDING }, DATA);
+      const put = (part: number, content: Uint8Array) => () => folder.write(parts[part], content);
+      const third = { 'split.no': 2, 'split.count': 3, 'split.tensors.count': 14 };
+      await refusedParts(put(2, of(third, 'blk.7.ffn_up.weight')), parts[0], '14 tensors', 'hold 11');
+      await refusedParts(
+        put(2, of({ ...third, 'split.count': 5 }, 'blk.7.ffn_up.weight')),
+        parts[2],
+        'part 3 of 5',
+      );
+      await refusedParts(put(2, of(third)), parts[2], 'stands in an earlier file');
+      await refusedParts(
+        () => cpSync(gguf(parts[1]), folder.join(parts[2])),
+        parts[2],
+        'is part 2 of 3',
+        '3 of 3',
+      );
+    });
+
+    it('a part alone that says so; but not what was put together again, or is only called so', async () => {
+      const alone = folder.write('x.gguf', readFileSync(gguf(parts[0])));
+      await expectError(() => openCheckpoint(alone), 'CHECKPOINT_INVALID', 'part 1 of 3', '1 of 1');
+      const whole = ggufOf({ ...METADATA, 'split.count': 0 }, { 'token_embd.weight': EMBEDDING }, DATA);
+      for (const name of ['x.gguf', 'x-00001-of-00000.gguf', 'x-00004-of-00003.gguf']) {
+        const file = folder.write(`sub/${name}`, whole);
+        expect((await configOf(file)).hidden_size).to.equal(8);
+      }
     });
 
     it('a folder with several models; they are named', async () => {

@@ -147,9 +147,44 @@ describe('the checkpoint format torch', () => {
       ['an instance made at once', `(${text('ls')}ios\nsystem\n.`, 'os.system'],
       ['a function of torch', 'ctorch\nload\n)R.', 'torch.load'],
       ['what objects inherit', 'ctorch\nconstructor\n)R.', 'torch.constructor'],
-      ['the prototype', '__proto__\n\n)R.', ''],
+      ['the prototype', 'c__proto__\nconstructor\n)R.', '__proto__.constructor'],
     ];
     for (const [what, opcodes, told] of names) it(what, () => refused(archiveOf(pickleOf(opcodes)), told));
+  });
+
+  describe('a pickle that is small, but makes much of it, is refused at once:', function () {
+    this.timeout(5_000);
+    const COUNT = 20_000;
+    const int32 = (value: number) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeInt32LE(value);
+      return bytes.toString('latin1');
+    };
+    const pairs = `](${'NN\x86'.repeat(COUNT)}e`;
+
+    it('dicts of one list of pairs, over and over', () =>
+      refused(
+        archiveOf(pickleOf(`${pairs}q\0${`ccollections\nOrderedDict\nh\0\x85R0`.repeat(COUNT)}.`)),
+        'more pairs than it has bytes',
+      ));
+
+    it('tensors of as many axes', () => {
+      const storage = storageOf('FloatStorage', 4);
+      const make = `0ctorch._utils\n_rebuild_tensor_v2\n(h\x01K\0h\0h\0\x89NtR`;
+      const pickle = pickleOf(`(${'K\x01'.repeat(COUNT)}tq\x000${storage}q\x01${make.repeat(COUNT)}.`);
+      return refused(archiveOf(pickle), 'a tensor of something else');
+    });
+
+    it('a dict of one dict, over and over', () => {
+      const entries = Array.from({ length: COUNT }, (_, i) => `J${int32(i)}h\0s`).join('');
+      const inner = `}(${Array.from({ length: COUNT }, (_, i) => `J${int32(i)}N`).join('')}u`;
+      return refused(archiveOf(pickleOf(`${inner}q\x000}${entries}.`)), '0 dicts of tensors');
+    });
+
+    it('a name of lists within lists', () => {
+      const nested = `](h\0h\0eq\0`.repeat(64);
+      return refused(archiveOf(pickleOf(`]q\x00${nested}${text('x')}\x93.`)), 'no text');
+    });
   });
 
   describe('a pickle that lies is refused:', () => {

@@ -1,0 +1,118 @@
+/**
+ * Rotary positions in GGUF: keys of the metadata and, for Llama 3, a tensor of what each frequency is divided by; in
+ * transformers `rope_scaling` of config.json. Sources: llama.cpp, llama-model.cpp and llama-context.cpp; transformers,
+ * modeling_rope_utils.py.
+ */
+
+import { z } from '../../../core/index.js';
+import { invalid } from '../tensor-file.js';
+import type { Metadata } from './metadata.js';
+
+/** The tensor with what Llama 3 divides each frequency by; of the configuration, not of the model's weights. */
+export const FREQUENCY_FACTORS = 'rope_freqs.weight';
+
+/** What those numbers were made of, as JSON: GGUF has no keys for it, and programs read past those they do not know. */
+export const LLAMA3_PARAMETERS = 'transformers.rope_parameters';
+
+const positive = z.number().positive();
+export const llama3Schema = z.object({
+  rope_type: z.literal('llama3'),
+  factor: positive,
+  low_freq_factor: positive,
+  high_freq_factor: positive,
+  original_max_position_embeddings: z.number().int().positive(),
+});
+type Llama3 = z.infer<typeof llama3Schema>;
+
+const PREFIX = 'rope.scaling.';
+/** `finetuned` and the length before scaling say where the model comes from; only YaRN computes with the latter. */
+const KEYS = ['type', 'factor', 'finetuned', 'original_context_length'];
+const YARN_KEYS = ['attn_factor', 'yarn_ext_factor', 'yarn_attn_factor', 'yarn_beta_fast', 'yarn_beta_slow'];
+
+/**
+ * The rotary scaling as config.json has it; undefined where positions are as the model was first trained.
+ *
+ * @param divisors the numbers of `rope_freqs.weight`, where there is such a tensor
+ * @throws EvolveError where the file names a scaling, or a setting of one, that is not known
+ */
+export function rotaryScaling(
+  metadata: Metadata,
+  headDim: number,
+  divisors: Float32Array | undefined,
+): Readonly<Record<string, unknown>> | undefined {
+  // llama.cpp takes what has no type for linear; older files call the factor scale_linear.
+  const type = metadata.text(`${PREFIX}type`, 'linear');
+  const factor = metadata.number(`${PREFIX}factor`, metadata.number('rope.scale_linear', 1)) || 1;
+  if (!['none', 'linear', 'yarn'].includes(type))
+    throw metadata.refuse(`${PREFIX}type`, 'a rotary scaling that is not known; known are linear and yarn');
+  const known = type === 'yarn' ? [...KEYS, ...YARN_KEYS] : KEYS;
+  for (const key of metadata.keys(PREFIX)) {
+    if (!known.includes(key.slice(PREFIX.length)))
+      throw metadata.refuse(key, `which is not known for the rotary scaling ${type}`);
+  }
+  if (divisors) {
+    if (type !== 'none' && (type !== 'linear' || factor !== 1))
+      throw invalid(metadata.path, `has "${FREQUENCY_FACTORS}" beside the rotary scaling ${type}`, '');
+    return llama3Scaling(metadata, headDim, divisors);
+  }
+  if (type === 'yarn') return yarnScaling(metadata, factor);
+  return type === 'none' || factor === 1 ? undefined : { rope_type: 'linear', factor };
+}
+
+function yarnScaling(metadata: Metadata, factor: number): Record<string, unknown> {
+  const number = (key: string, missing?: number) => metadata.number(`${PREFIX}${key}`, missing);
+  const given = (key: string) => metadata.has(`${PREFIX}${key}`);
+  if (number('yarn_ext_factor', 1) !== 1)
+    throw metadata.refuse(`${PREFIX}yarn_ext_factor`, 'but transformers has YaRN only in full, with 1');
+  const scaling: Record<string, unknown> = {
+    rope_type: 'yarn',
+    factor,
+    original_max_position_embeddings: number('original_context_length', metadata.number('context_length')),
+  };
+  if (given('attn_factor') || given('yarn_attn_factor')) {
+    // One is the whole correction of attention, as transformers has it; llama.cpp multiplies it with the other.
+    const usual = factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1;
+    scaling.attention_factor = number('yarn_attn_factor', usual) * number('attn_factor', 1);
+  }
+  if (given('yarn_beta_fast')) scaling.beta_fast = number('yarn_beta_fast');
+  if (given('yarn_beta_slow')) scaling.beta_slow = number('yarn_beta_slow');
+  return scaling;
+}
+
+/** Llama 3.1 and later leave all but the factor as it was. */
+const USUAL_LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+
+/**
+ * By what Llama 3 divides its rotary frequencies, `[headDim / 2]`: long waves are stretched by the factor, short ones
+ * left alone, those between in proportion.
+ */
+export function llama3Divisors(settings: Llama3, headDim: number, base: number): Float32Array {
+  const { factor, low_freq_factor: low, high_freq_factor: high } = settings;
+  return Float32Array.from({ length: headDim / 2 }, (_, i) => {
+    const turns = settings.original_max_position_embeddings / (2 * Math.PI * base ** ((2 * i) / headDim));
+    const smooth = Math.min(1, Math.max(0, (turns - low) / (high - low)));
+    return 1 / ((1 - smooth) / factor + smooth);
+  });
+}
+
+/** The settings that yield these divisors: those that the file tells, or else the usual ones with the largest for factor. */
+function llama3Scaling(metadata: Metadata, headDim: number, divisors: Float32Array): Llama3 {
+  const usual = { rope_type: 'llama3', factor: Math.max(...divisors), ...USUAL_LLAMA3 };
+  const { data: settings } = llama3Schema.safeParse(parametersOf(metadata) ?? usual);
+  if (settings) {
+    const expected = llama3Divisors(settings, headDim, metadata.number('rope.freq_base', 10000));
+    const isSame = divisors.every((divisor, i) => Math.abs(divisor - expected[i]) < 1e-4 * expected[i]);
+    if (isSame && divisors.length === expected.length) return settings;
+  }
+  const message = `its "${FREQUENCY_FACTORS}" are not those of Llama 3, the only ones that are known`;
+  throw invalid(metadata.path, message, "Get the model in Hugging Face's layout instead.");
+}
+
+function parametersOf({ values }: Metadata): unknown {
+  const text = values[LLAMA3_PARAMETERS];
+  try {
+    return text === undefined ? undefined : JSON.parse(String(text));
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,51 @@
+import { mkdirSync } from 'node:fs';
+import { expect } from 'chai';
+import { configOf } from '../../../core/commands/model-choice.js';
+import { expectError } from '../../support/errors.js';
+import { TemporaryFolder } from '../../support/files.js';
+
+describe('the model of a run', () => {
+  let folder: TemporaryFolder;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+    const config = {
+      model: { path: 'base', backbone: 'llama', init: 'random' },
+      quantizer: 'int8',
+      data: { sources: ['none'] },
+      train: { seed: 7 },
+    };
+    folder.write('config.yaml', JSON.stringify(config));
+  });
+  afterEach(() => folder.remove());
+
+  it('is its base, drawn from the same seed, with its adapter', async () => {
+    mkdirSync(folder.join('adapter'));
+    const { config, adapter } = await configOf({ run: folder.path });
+    expect(adapter).to.equal(true);
+    expect(config.model).to.deep.equal({ path: folder.join('base'), backbone: 'llama', init: 'random' });
+    expect(config.train.seed).to.equal(7);
+    expect(config.adapter.init).to.equal(folder.join('adapter'));
+    expect(config.quantizer.name).to.equal('int8');
+    const unquantized = await configOf({ run: folder.path }, { unquantized: true });
+    expect(unquantized.config.quantizer.name).to.equal('none');
+  });
+
+  it('is the whole model that it left, of the same backbone', async () => {
+    mkdirSync(folder.join('model'));
+    const { config, adapter } = await configOf({ run: folder.path });
+    expect(adapter).to.equal(false);
+    const whole = { path: folder.join('model'), backbone: 'llama', init: 'checkpoint' };
+    expect(config.model).to.deep.equal(whole);
+    expect(config.train.seed).to.equal(7);
+  });
+
+  it('is none where nothing was saved', () =>
+    expectError(
+      () => configOf({ run: folder.path }),
+      'MODEL_UNKNOWN',
+      folder.path,
+      'adapter/',
+      'model/',
+      'run.json',
+    ));
+});
