@@ -4,7 +4,7 @@ import { deriveSeed, type EncodedExample, IGNORED, type LanguageModel } from '..
 import { prefixPositions } from '../../../plugins/backbones/chatglm/positions.js';
 import { concatenate } from '../../../plugins/backbones/kit.js';
 import { describeBackbone } from '../../support/backbone-contract.js';
-import { compose, readFixture, withModel } from '../../support/compose.js';
+import { compose, floatsOf, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { expectClose } from '../../support/numbers.js';
@@ -69,6 +69,16 @@ describe('the positions of ChatGLM-6B', () => {
         expectClose(at(laterAnswer, token), at(row, token), 1e-6, `token ${token}`);
       }
     }));
+});
+
+describe('ChatGLM-6B far from the beginning', () => {
+  it('yields the logits of its own code, which rounds rotary frequencies to halves', () => {
+    const far = readFixture<{ inputIds: number[]; lastLogits: string }>('chatglm', 'far.json');
+    return withModel({ model: FIRST }, (model) => {
+      const last = lastLogitsOf(model, model.collate([rowOf(...far.inputIds)]));
+      expectClose(last, floatsOf(far.lastLogits), 1e-4, 'logits');
+    });
+  });
 });
 
 describe('ChatGLM-6B in tokens', () => {
