@@ -3,7 +3,7 @@ import { BytePairEncoder, Cutter, type Merge } from './byte-pair-encoder.js';
 import { decodeBytes } from './decode.js';
 import { tokenizerError } from './faults.js';
 import { escapeRegExp, type Part, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
-import { fuseRuns, type TextTokenizer } from './text-tokenizer.js';
+import { fuseRuns, type IsSpecial, type TextTokenizer } from './text-tokenizer.js';
 
 interface AddedToken {
   readonly id: number;
@@ -37,21 +37,26 @@ interface TokenizerJson {
 /**
  * The tokenizer of a tokenizer.json, as Hugging Face's tokenizers saves it: byte-pair encoding, byte-level (BLOOM,
  * Llama 3, Qwen2, SmolLM2) or after SentencePiece (LLaMA). Ids are those of tokenizers with `encode_special_tokens`:
- * special tokens that stand in a text are characters like any.
+ * special tokens that stand in a text are characters like any, and `isSpecial` says which are so beside those of the file.
  *
  * @throws EvolveError where a part is of a type that is not known
  */
-export function readTokenizerJson(value: Record<string, unknown>, file: string): TextTokenizer {
+export function readTokenizerJson(
+  value: Record<string, unknown>,
+  file: string,
+  isSpecial: IsSpecial,
+): TextTokenizer {
   const json = value as unknown as TokenizerJson;
   checkModel(json.model, file);
   const added = json.added_tokens ?? [];
-  const special = new Set(added.filter((token) => token.special).map((token) => token.id));
   const contents = new Map<string, number>(Object.entries(json.model.vocab));
   for (const { content, id } of added) contents.set(content, id);
+  const special = new Set(added.filter((token) => token.special).map((token) => token.id));
+  for (const [content, id] of contents) if (isSpecial(content, id)) special.add(id);
 
   const model = readModel(json, special, file);
   const preTokenize = readPreTokenizer(json.pre_tokenizer, file);
-  const plain = added.filter((token) => !token.special);
+  const plain = added.filter(({ id }) => !special.has(id));
   const split = readAddedTokens(plain, readNormalizer(json.normalizer, file));
   return {
     vocabularySize: [...contents.values()].reduce((highest, id) => Math.max(highest, id), -1) + 1,

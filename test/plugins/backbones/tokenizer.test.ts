@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { LoadedTokenizer } from '../../../plugins/backbones/tokenizer.js';
+import type { SentencePieceModel } from '../../../plugins/backbones/tokenizers/sentencepiece/model-file.js';
 import { expectError } from '../../support/errors.js';
 import { EXPECTED, expectReference, tokenizerFile, tokenizerOf } from '../../support/tokenizers.js';
 
@@ -246,6 +247,53 @@ describe('any tokenizer', () => {
     expect(eosId).to.equal(idOf('<|end_of_text|>'));
     expect(stopIds).to.deep.equal([eosId, 7, 9]);
     expect((await ofModel('llama')).stopIds).to.deep.equal([2]);
+  });
+
+  describe('never yields what is special for the model, where its own file has it as a word like any', () => {
+    const text = 'to <x:y> it';
+    const ways: [string, (id: number) => object][] = [
+      ['eos_token', () => ({ 'tokenizer_config.json': { eos_token: '<x:y>' } })],
+      ['pad_token', () => ({ 'tokenizer_config.json': { ...EOS, pad_token: { content: '<x:y>' } } })],
+      [
+        'additional_special_tokens',
+        () => ({ 'tokenizer_config.json': { ...EOS, additional_special_tokens: ['<x:y>'] } }),
+      ],
+      ['eos_token_id of config.json', (id) => ({ 'config.json': { eos_token_id: [2, id] } })],
+      [
+        'eos_token_id of generation_config.json',
+        (id) => ({ 'generation_config.json': { eos_token_id: id } }),
+      ],
+    ];
+    for (const [what, further] of ways) {
+      it(`${what}, of tokenizer.json`, async () => {
+        const json = JSON.parse(Buffer.from(tokenizerFile('bloom.json')).toString());
+        json.added_tokens.push({ id: 9000, content: '<x:y>', special: false, normalized: false });
+        const plain = await ofJson('bloom', { 'tokenizer.json': json });
+        expect(plain.encode(text)).to.include(9000);
+        const tokenizer = await ofJson('bloom', { 'tokenizer.json': json, ...further(9000) });
+        expect(tokenizer.encode(text)).to.deep.equal((await ofJson('bloom')).encode(text));
+        expect(tokenizer.decode([...tokenizer.encode(text), 9000])).to.equal(text);
+      });
+
+      it(`${what}, of tokenizer.model`, async () => {
+        const amend = (model: SentencePieceModel): SentencePieceModel => ({
+          ...model,
+          pieces: [...model.pieces, { piece: '<x:y>', score: 0, type: 'user-defined' }],
+        });
+        const file = { 'tokenizer.model': tokenizerFile('llama.model') };
+        const plain = await tokenizerOf(file, { amend });
+        const id = plain.idOf('<x:y>') as number;
+        expect(plain.encode(text)).to.include(id);
+        const tokenizer = await tokenizerOf({ ...file, ...further(id) }, { amend });
+        expect(tokenizer.encode(text)).to.deep.equal((await ofModel('llama')).encode(text));
+      });
+    }
+
+    it('but for a single character, which texts are written with', async () => {
+      const further = { 'tokenizer_config.json': { ...EOS, pad_token: '!' } };
+      const tokenizer = await ofJson('bloom', further);
+      expect(tokenizer.decode(tokenizer.encode('so!'))).to.equal('so!');
+    });
   });
 
   it('is missed where there is no file of it', () =>
