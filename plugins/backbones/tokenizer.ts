@@ -23,17 +23,27 @@ export interface SentencePieceOptions {
   firstId?(settings: Readonly<Record<string, unknown>>): number;
 }
 
-/** A tokenizer that can also be asked for the id of a token by its content, special ones included. */
+/** An id that a JSON file of the model gives. */
+export interface ConfiguredId {
+  readonly id: number;
+  readonly file: string;
+  readonly key: string;
+}
+
 export interface LoadedTokenizer extends Tokenizer {
+  /** The id of a token by its content, special ones included. */
   idOf(content: string): number | undefined;
+  /** The ids that config.json and generation_config.json give special tokens. */
+  readonly configuredIds: readonly ConfiguredId[];
 }
 
 /**
  * The tokenizer of a model: its tokenizer.json, or else its SentencePiece model (tokenizer.model); the special tokens from
  * tokenizer_config.json, config.json and generation_config.json. Text never yields a special token, nor one at which
- * answers end: `</s>` in an instruction is data. Half of a character (a lone surrogate) is encoded as U+FFFD, which is what UTF-8 has for it.
+ * answers end: `</s>` in an instruction is data. Half of a character (a lone surrogate) is encoded as U+FFFD, which is
+ * what UTF-8 has for it.
  *
- * @throws EvolveError where there is neither file, one cannot be read, or no end token is named
+ * @throws EvolveError where there is neither file, one cannot be read, or no end token is named, or one that it lacks
  */
 export async function loadTokenizer(
   request: ModelRequest,
@@ -42,33 +52,36 @@ export async function loadTokenizer(
   const settings = (await request.readJson('tokenizer_config.json')) ?? {};
   const config = (await request.readJson('config.json')) ?? {};
   const generation = (await request.readJson('generation_config.json')) ?? {};
-  const endIds = [...idsIn(config.eos_token_id), ...idsIn(generation.eos_token_id)];
+  const begins = idsIn('config.json', config, 'bos_token_id');
+  const configuredEnds = idsIn('config.json', config, 'eos_token_id');
+  const ends = [...configuredEnds, ...idsIn('generation_config.json', generation, 'eos_token_id')];
+  const endIds = ends.map(({ id }) => id);
   const isSpecial = specialTokens(settings, endIds);
   const { text, isSentencePiece } = await readFiles(request, options, settings, isSpecial);
 
-  const idOf = (name: 'bos' | 'eos', standard: string): number | undefined => {
+  const idOf = (name: 'bos' | 'eos', standard: string, [first]: readonly ConfiguredId[]) => {
     const content = contentOf(settings[`${name}_token`]);
-    const [configured] = idsIn(config[`${name}_token_id`]);
-    return (
-      (content ? text.idOf(content) : undefined) ??
-      (isSentencePiece ? text.idOf(standard) : undefined) ??
-      configured
-    );
+    if (!content) return (isSentencePiece ? text.idOf(standard) : undefined) ?? first?.id;
+    const id = text.idOf(content);
+    if (id !== undefined) return id;
+    const message = `${request.path}/tokenizer_config.json: ${name}_token is ${JSON.stringify(content)}, which the tokenizer does not have`;
+    throw new EvolveError('MODEL_INVALID', message, `Set ${name}_token to a token of the tokenizer.`);
   };
-  const eosId = idOf('eos', '</s>');
+  const eosId = idOf('eos', '</s>', configuredEnds);
   if (eosId === undefined) {
     const message = `${request.path}: neither tokenizer_config.json nor config.json names an end token`;
     throw new EvolveError('MODEL_INVALID', message, 'Set eos_token in tokenizer_config.json.');
   }
   // Whether texts begin with the beginning-of-text token is for the tokenizer to say, not for its mere existence. In
   // tokenizer.json the post-processor says it; of SentencePiece models LLaMA's do unless their settings say otherwise.
-  const bosId = idOf('bos', '<s>');
-  const begins = isSentencePiece ? settings.add_bos_token !== false : text.start[0] === bosId;
+  const mayBegin = isSentencePiece ? settings.add_bos_token !== false : text.start.length > 0;
+  const bosId = mayBegin ? idOf('bos', '<s>', begins) : undefined;
   return {
     vocabularySize: text.vocabularySize,
-    bosId: bosId !== undefined && begins ? bosId : null,
+    bosId: bosId !== undefined && (isSentencePiece || text.start[0] === bosId) ? bosId : null,
     eosId,
     stopIds: [...new Set([eosId, ...endIds])],
+    configuredIds: [...begins, ...ends],
     idOf: (content) => text.idOf(content),
     encode: (plain) => text.encode(wellFormed(plain)),
     decode: (ids) => text.decode(ids),
@@ -135,9 +148,9 @@ function contentOf(token: unknown): string | undefined {
   return typeof content === 'string' ? content : undefined;
 }
 
-/** One id, a list of them, or nothing. */
-function idsIn(value: unknown): number[] {
-  return [value].flat().filter((id): id is number => typeof id === 'number' && id >= 0);
+/** What a file gives under a key: one id, a list of them, or nothing. */
+function idsIn(file: string, json: Readonly<Record<string, unknown>>, key: string): ConfiguredId[] {
+  return [json[key]].flat().flatMap((id) => (typeof id === 'number' && id >= 0 ? [{ id, file, key }] : []));
 }
 
 /** The text with U+FFFD for halves of characters. */

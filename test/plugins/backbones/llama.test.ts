@@ -352,6 +352,17 @@ describe('the backbone llama refuses', () => {
     await expectError(load, 'MODEL_INVALID', folder.path, 'tokenizer.json');
   });
 
+  it('ids of special tokens that the embedding has no row for, told with file and key', async () => {
+    change('config.json', { eos_token_id: [2, 400] });
+    await expectError(load, 'MODEL_INVALID', `${folder.path}/config.json: eos_token_id is 400`, '340 rows');
+    change('config.json', { eos_token_id: 2, bos_token_id: 500 });
+    await load();
+    change('tokenizer_config.json', { bos_token: undefined });
+    await load();
+    folder.write('generation_config.json', JSON.stringify({ eos_token_id: [2, 340] }));
+    await expectError(load, 'MODEL_INVALID', 'generation_config.json: eos_token_id is 340');
+  });
+
   it('a model_type that no backbone knows, told with the type and those that are known', async () => {
     change('config.json', { model_type: 'hyena' });
     const known = 'bloom, chatglm, llama, mistral, qwen2, qwen3';

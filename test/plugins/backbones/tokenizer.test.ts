@@ -296,6 +296,20 @@ describe('any tokenizer', () => {
     });
   });
 
+  it('is refused where tokenizer_config.json names an end, or a token before texts, that it does not have', async () => {
+    const lacks = { 'tokenizer_config.json': { bos_token: '<s>', eos_token: '<|end|>' } };
+    const where = 'models/mine/tokenizer_config.json: eos_token is "<|end|>"';
+    for (const load of [() => ofJson('llama-metaspace', lacks), () => ofModel('llama', lacks)]) {
+      await expectError(load, 'MODEL_INVALID', where, 'does not have', 'Set eos_token');
+    }
+    const other = { 'tokenizer_config.json': { bos_token: '<|begin|>', eos_token: '</s>' } };
+    for (const load of [() => ofJson('llama-metaspace', other), () => ofModel('llama', other)]) {
+      await expectError(load, 'MODEL_INVALID', 'bos_token is "<|begin|>"');
+    }
+    // No text begins with it.
+    expect((await ofJson('bloom', other)).bosId).to.equal(null);
+  });
+
   it('is missed where there is no file of it', () =>
     expectError(() => tokenizerOf({}), 'MODEL_INVALID', 'models/mine', 'tokenizer.json', 'tokenizer.model'));
 });
