@@ -221,6 +221,11 @@ describe('the positions that a LLaMA was made for', () => {
     expect(of(qwen)).to.equal(32768);
     expect(of({ ...qwen, use_sliding_window: true })).to.equal(32768);
     expect(of({ ...qwen, use_sliding_window: true, max_window_layers: 1 })).to.equal(128);
+    for (const model_type of ['qwen2', 'qwen3']) {
+      const windowed = { model_type, head_dim: 8, use_sliding_window: true, max_window_layers: 0 };
+      expect(of(windowed), model_type).to.equal(4096);
+      expect(of({ ...windowed, use_sliding_window: false }), model_type).to.equal(32768);
+    }
     const types = ['full_attention', 'sliding_attention'];
     expect(of({ ...qwen, use_sliding_window: true, layer_types: types })).to.equal(128);
   });
