@@ -31,6 +31,7 @@ export interface ConfiguredId {
 }
 
 export interface LoadedTokenizer extends Tokenizer {
+  readonly stopIds: readonly number[];
   /** The id of a token by its content, special ones included. */
   idOf(content: string): number | undefined;
   /** The ids that config.json and generation_config.json give special tokens. */

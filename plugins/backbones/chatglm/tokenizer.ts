@@ -17,7 +17,8 @@ export async function loadChatGlmTokenizer(
     const message = `${request.path}: ${content} is ${found} in the tokenizer, but ${id} by config.json`;
     throw new EvolveError('MODEL_INVALID', message, 'Both files must be of one model.');
   }
-  return { ...tokenizer, bosId: null, eosId: config.endId };
+  const stopIds = [...new Set([config.endId, ...tokenizer.stopIds])];
+  return { ...tokenizer, bosId: null, eosId: config.endId, stopIds };
 }
 
 /** The tokenizer of a ChatGLM2 or ChatGLM3, and the tokens with which every text begins: `[gMASK]` and `sop`. */

@@ -11,7 +11,7 @@ import type { LoadedTokenizer } from '../tokenizer.js';
  *   sixteenth of all, have no token
  */
 export function checkVocabulary(tokenizer: LoadedTokenizer, rows: number, path: string): void {
-  const { vocabularySize, bosId, eosId, stopIds = [] } = tokenizer;
+  const { vocabularySize, bosId, eosId, stopIds } = tokenizer;
   const without = rows - vocabularySize;
   const isPadding = rows <= 128 * Math.ceil(vocabularySize / 128) || without <= rows / 16;
   if (without < 0 || !isPadding) {

@@ -3,7 +3,7 @@ import { checkVocabulary } from '../../../../plugins/backbones/tokenizers/vocabu
 import { expectError } from '../../../support/errors.js';
 
 const check = (vocabularySize: number, rows: number) => {
-  const tokenizer: Partial<LoadedTokenizer> = { vocabularySize, configuredIds: [] };
+  const tokenizer: Partial<LoadedTokenizer> = { vocabularySize, stopIds: [], configuredIds: [] };
   checkVocabulary(tokenizer as LoadedTokenizer, rows, 'models/mine');
 };
 
