@@ -91,7 +91,51 @@ describe('tokenizer.json, held to tokenizers', () => {
         change((json) => Object.assign(json.model, { type: 'WordPiece' })),
         ['WordPiece', 'BPE'],
       ],
-      ['without a model', change((json) => delete json.model), ['no model']],
+      ['without a model', change((json) => delete json.model), ['tokenizer.json: model: ']],
+      ...(
+        [
+          ['a model without vocabulary', { model: { type: 'BPE' } }, 'model.vocab: '],
+          ['added tokens that are no list', { added_tokens: {} }, 'added_tokens: '],
+          ['an added token without id', { added_tokens: [{ content: 'x' }] }, 'added_tokens.0.id: '],
+          ['a part without type', { decoder: {} }, 'decoder.type: '],
+          [
+            'a sequence of what are no parts',
+            { pre_tokenizer: { type: 'Sequence', pretokenizers: [1] } },
+            'pre_tokenizer.pretokenizers.0: ',
+          ],
+          ['a sequence of nothing', { normalizer: { type: 'Sequence' } }, 'normalizer.normalizers: '],
+          [
+            'an empty template',
+            { post_processor: { type: 'TemplateProcessing' } },
+            'post_processor.single: ',
+          ],
+          [
+            'a template with a token that it does not know',
+            {
+              post_processor: {
+                type: 'TemplateProcessing',
+                single: [{ SpecialToken: { id: '<s>' } }, { Sequence: { id: 'A' } }],
+                special_tokens: {},
+              },
+            },
+            'its post_processor has no ids of its token "<s>"',
+          ],
+          [
+            'a decoder that replaces nothing',
+            { decoder: { type: 'Replace', content: ' ' } },
+            'its decoder replaces undefined',
+          ],
+        ] as const
+      ).map(([what, values, text]): [string, () => Promise<unknown>, string[]] => [
+        what,
+        change((json) => Object.assign(json, values)),
+        [`models/mine/tokenizer.json: ${text}`],
+      ]),
+      ...[[['a']], ['ab'], [1], {}].map((merges): [string, () => Promise<unknown>, string[]] => [
+        `merges ${JSON.stringify(merges)}`,
+        change((json) => Object.assign(json.model, { merges })),
+        ['models/mine/tokenizer.json: model.merges'],
+      ]),
       ['dropout', change((json) => Object.assign(json.model, { dropout: 0.1 })), ['dropout 0.1']],
       [
         'an unknown normalizer',
