@@ -1,7 +1,12 @@
 import { EvolveError, type ModelRequest, type Tokenizer } from '../../core/index.js';
+import { byteOfToken } from './tokenizers/byte-alphabet.js';
 import { sentencePieceTokenizer } from './tokenizers/sentencepiece/index.js';
-import { readModelFile, type SentencePieceModel } from './tokenizers/sentencepiece/model-file.js';
-import type { TextTokenizer } from './tokenizers/text-tokenizer.js';
+import {
+  readModelFile,
+  type SentencePieceModel,
+  withControls,
+} from './tokenizers/sentencepiece/model-file.js';
+import type { IsSpecial, TextTokenizer } from './tokenizers/text-tokenizer.js';
 import { readTokenizerJson } from './tokenizers/tokenizer-json.js';
 
 /** What a backbone does with a SentencePiece model in a way of its own. */
@@ -18,17 +23,28 @@ export interface SentencePieceOptions {
   firstId?(settings: Readonly<Record<string, unknown>>): number;
 }
 
-/** A tokenizer that can also be asked for the id of a token by its content, special ones included. */
+/** An id that a JSON file of the model gives. */
+export interface ConfiguredId {
+  readonly id: number;
+  readonly file: string;
+  readonly key: string;
+}
+
 export interface LoadedTokenizer extends Tokenizer {
+  readonly stopIds: readonly number[];
+  /** The id of a token by its content, special ones included. */
   idOf(content: string): number | undefined;
+  /** The ids that config.json and generation_config.json give special tokens. */
+  readonly configuredIds: readonly ConfiguredId[];
 }
 
 /**
  * The tokenizer of a model: its tokenizer.json, or else its SentencePiece model (tokenizer.model); the special tokens from
- * tokenizer_config.json, config.json and generation_config.json. Text never yields a special token: `</s>` in an
- * instruction is data. Half of a character (a lone surrogate) is encoded as U+FFFD, which is what UTF-8 has for it.
+ * tokenizer_config.json, config.json and generation_config.json. Text never yields a special token, nor one at which
+ * answers end: `</s>` in an instruction is data. Half of a character (a lone surrogate) is encoded as U+FFFD, which is
+ * what UTF-8 has for it.
  *
- * @throws EvolveError where there is neither file, one cannot be read, or no end token is named
+ * @throws EvolveError where there is neither file, one cannot be read, or no end token is named, or one that it lacks
  */
 export async function loadTokenizer(
   request: ModelRequest,
@@ -37,32 +53,36 @@ export async function loadTokenizer(
   const settings = (await request.readJson('tokenizer_config.json')) ?? {};
   const config = (await request.readJson('config.json')) ?? {};
   const generation = (await request.readJson('generation_config.json')) ?? {};
-  const { text, isSentencePiece } = await readFiles(request, options, settings);
+  const begins = idsIn('config.json', config, 'bos_token_id');
+  const configuredEnds = idsIn('config.json', config, 'eos_token_id');
+  const ends = [...configuredEnds, ...idsIn('generation_config.json', generation, 'eos_token_id')];
+  const endIds = ends.map(({ id }) => id);
+  const isSpecial = specialTokens(settings, endIds);
+  const { text, isSentencePiece } = await readFiles(request, options, settings, isSpecial);
 
-  const idOf = (name: 'bos' | 'eos', standard: string): number | undefined => {
-    const token = settings[`${name}_token`] as string | { content: string } | null | undefined;
-    const content = typeof token === 'string' ? token : token?.content;
-    const [configured] = idsIn(config[`${name}_token_id`]);
-    return (
-      (content ? text.idOf(content) : undefined) ??
-      (isSentencePiece ? text.idOf(standard) : undefined) ??
-      configured
-    );
+  const idOf = (name: 'bos' | 'eos', standard: string, [first]: readonly ConfiguredId[]) => {
+    const content = contentOf(settings[`${name}_token`]);
+    if (!content) return (isSentencePiece ? text.idOf(standard) : undefined) ?? first?.id;
+    const id = text.idOf(content);
+    if (id !== undefined) return id;
+    const message = `${request.path}/tokenizer_config.json: ${name}_token is ${JSON.stringify(content)}, which the tokenizer does not have`;
+    throw new EvolveError('MODEL_INVALID', message, `Set ${name}_token to a token of the tokenizer.`);
   };
-  const eosId = idOf('eos', '</s>');
+  const eosId = idOf('eos', '</s>', configuredEnds);
   if (eosId === undefined) {
     const message = `${request.path}: neither tokenizer_config.json nor config.json names an end token`;
     throw new EvolveError('MODEL_INVALID', message, 'Set eos_token in tokenizer_config.json.');
   }
   // Whether texts begin with the beginning-of-text token is for the tokenizer to say, not for its mere existence. In
   // tokenizer.json the post-processor says it; of SentencePiece models LLaMA's do unless their settings say otherwise.
-  const bosId = idOf('bos', '<s>');
-  const begins = isSentencePiece ? settings.add_bos_token !== false : text.start[0] === bosId;
+  const mayBegin = isSentencePiece ? settings.add_bos_token !== false : text.start.length > 0;
+  const bosId = mayBegin ? idOf('bos', '<s>', begins) : undefined;
   return {
     vocabularySize: text.vocabularySize,
-    bosId: bosId !== undefined && begins ? bosId : null,
+    bosId: bosId !== undefined && (isSentencePiece || text.start[0] === bosId) ? bosId : null,
     eosId,
-    stopIds: [...new Set([eosId, ...idsIn(config.eos_token_id), ...idsIn(generation.eos_token_id)])],
+    stopIds: [...new Set([eosId, ...endIds])],
+    configuredIds: [...begins, ...ends],
     idOf: (content) => text.idOf(content),
     encode: (plain) => text.encode(wellFormed(plain)),
     decode: (ids) => text.decode(ids),
@@ -73,10 +93,12 @@ async function readFiles(
   request: ModelRequest,
   options: SentencePieceOptions,
   settings: Readonly<Record<string, unknown>>,
+  isSpecial: IsSpecial,
 ): Promise<{ text: TextTokenizer; isSentencePiece: boolean }> {
   const json = await request.readJson('tokenizer.json');
   if (json) {
-    return { text: readTokenizerJson(json, `${request.path}/tokenizer.json`), isSentencePiece: false };
+    const text = readTokenizerJson(json, `${request.path}/tokenizer.json`, isSpecial);
+    return { text, isSentencePiece: false };
   }
   const { file = 'tokenizer.model', amend, write, read, firstId } = options;
   const bytes = await request.readFile(file);
@@ -87,8 +109,9 @@ async function readFiles(
   }
   const path = `${request.path}/${file}`;
   const model = readModelFile(bytes, path);
-  const pieces = sentencePieceTokenizer(amend?.(model) ?? model, path);
   const first = firstId?.(settings) ?? 0;
+  const controlled = withControls(amend?.(model) ?? model, (piece, id) => isSpecial(piece, id + first));
+  const pieces = sentencePieceTokenizer(controlled, path);
   const text: TextTokenizer = {
     vocabularySize: pieces.vocabularySize + first,
     start: [],
@@ -105,9 +128,30 @@ async function readFiles(
   return { text, isSentencePiece: true };
 }
 
-/** One id, a list of them, or nothing. */
-function idsIn(value: unknown): number[] {
-  return [value].flat().filter((id): id is number => typeof id === 'number' && id >= 0);
+/**
+ * The special tokens that tokenizer_config.json names (`eos_token` and the like, `additional_special_tokens`), and those of
+ * these ids. A single character or byte is none: texts could not be written without it.
+ */
+function specialTokens(settings: Readonly<Record<string, unknown>>, ids: readonly number[]): IsSpecial {
+  const named = Object.entries(settings).flatMap(([key, value]) => (key.endsWith('_token') ? [value] : []));
+  const listed = [settings.additional_special_tokens, settings.extra_special_tokens];
+  const further = listed.flatMap((list) => Object.values(list ?? {}));
+  const contents = new Set([...named, ...further].map(contentOf));
+  return (content, id) =>
+    (contents.has(content) || ids.includes(id)) &&
+    Array.from(content).length > 1 &&
+    byteOfToken(content) === undefined;
+}
+
+/** A token in tokenizer_config.json: its content, or an object that has it. */
+function contentOf(token: unknown): string | undefined {
+  const content = typeof token === 'string' ? token : (token as { content?: unknown } | null)?.content;
+  return typeof content === 'string' ? content : undefined;
+}
+
+/** What a file gives under a key: one id, a list of them, or nothing. */
+function idsIn(file: string, json: Readonly<Record<string, unknown>>, key: string): ConfiguredId[] {
+  return [json[key]].flat().flatMap((id) => (typeof id === 'number' && id >= 0 ? [{ id, file, key }] : []));
 }
 
 /** The text with U+FFFD for halves of characters. */

@@ -4,13 +4,17 @@ import {
   decodeFloats,
   EvolveError,
   type ModelRequest,
+  releasePages,
   tf,
 } from '../../core/index.js';
 
 type Vector = tf.Variable<tf.Rank.R1>;
 
+/** Ends of names of tensors that models compute by themselves, and older checkpoints hold all the same. */
+const COMPUTED = /(^|\.)(inv_freq|masked_bias|position_ids)$/;
+
 /**
- * Reads the tensors that a model needs, and tells all that are missing or of the wrong shape at once.
+ * Reads the tensors that a model needs, and tells at once all that are missing, of the wrong shape, or left over.
  *
  *     const reader = await WeightReader.open(request);
  *     const weight = await reader.matrix('model.embed_tokens.weight', [vocabulary, hidden]);
@@ -25,6 +29,8 @@ export class WeightReader {
   /** What `vector` has read, by name. */
   readonly vectors = new Map<string, Vector>();
   readonly #faults: string[] = [];
+  /** The names in the checkpoint of what was asked for. */
+  readonly #asked = new Set<string>();
 
   private constructor(
     private readonly request: ModelRequest,
@@ -65,6 +71,18 @@ export class WeightReader {
     return new DenseWeight(shape, info.type, await this.checkpoint.read(this.#stored(name)));
   }
 
+  /** The weight of an output layer that is tied to the embedding: the embedding's, which a checkpoint may hold twice. */
+  async tied(name: string, shape: readonly [number, number], embedding: DenseWeight): Promise<DenseWeight> {
+    if (!this.has(name)) return embedding;
+    const own = await this.matrix(name, shape);
+    if (own.storage !== embedding.storage || Buffer.compare(own.bytes, embedding.bytes) !== 0) {
+      const what = `the tensor ${name} is another than the embedding, to which tie_word_embeddings ties it`;
+      this.#faults.push(`  ${what}: set that to false in config.json, or remove the tensor`);
+    }
+    releasePages(own.bytes);
+    return embedding;
+  }
+
   /** A vector, such as the scale of a norm or a bias. */
   async vector(name: string, size: number): Promise<Vector> {
     const values = new Float32Array(size);
@@ -79,6 +97,12 @@ export class WeightReader {
 
   /** @throws EvolveError that names every fault there was; the vectors read are then freed */
   finish(): void {
+    for (const [name, { shape }] of this.checkpoint?.tensors ?? []) {
+      if (this.#asked.has(name) || COMPUTED.test(name)) continue;
+      this.#faults.push(
+        `  the tensor ${name} [${shape}] has no place in the model that config.json describes`,
+      );
+    }
     if (this.#faults.length === 0) return;
     tf.dispose([...this.vectors.values()]);
     const more = this.#faults.length > 10 ? [`… and ${this.#faults.length - 10} more`] : [];
@@ -97,6 +121,7 @@ export class WeightReader {
 
   #expect(checkpoint: Checkpoint, asked: string, shape: readonly number[]) {
     const name = this.#stored(asked);
+    this.#asked.add(name);
     const info = checkpoint.tensors.get(name);
     if (!info) {
       this.#faults.push(`  the tensor ${name} [${shape}] is missing`);

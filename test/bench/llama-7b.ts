@@ -1,6 +1,6 @@
 /** One training step of a LLaMA of 7B's shape with random weights: int8, 512 tokens, gradient checkpointing. */
 
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -72,11 +72,13 @@ function linearParameters(layers: number): number {
 function writeRun(context: Context, layers: number): string {
   const model = path.join(context.folder, 'llama-7b');
   mkdirSync(model, { recursive: true });
-  // A tokenizer may have fewer tokens than the embedding has rows.
   const tiny = path.join(ROOT, 'data', 'models', 'llama-tiny');
-  for (const file of ['tokenizer.json', 'tokenizer_config.json']) {
-    copyFileSync(path.join(tiny, file), path.join(model, file));
-  }
+  copyFileSync(path.join(tiny, 'tokenizer_config.json'), path.join(model, 'tokenizer_config.json'));
+  const tokenizer = JSON.parse(readFileSync(path.join(tiny, 'tokenizer.json'), 'utf8'));
+  // Every row of the embedding needs a token; these stand in no text.
+  const { vocab } = tokenizer.model;
+  for (let id = Object.keys(vocab).length; id < SHAPE.vocabulary; id++) vocab[`<unused_${id}>`] = id;
+  writeFileSync(path.join(model, 'tokenizer.json'), JSON.stringify(tokenizer));
   writeFileSync(
     path.join(model, 'config.json'),
     JSON.stringify({

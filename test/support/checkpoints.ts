@@ -1,4 +1,5 @@
-import { type Checkpoint, decodeFloats } from '../../core/index.js';
+import path from 'node:path';
+import { type Checkpoint, type DenseType, decodeFloats, type TensorToWrite } from '../../core/index.js';
 import { compose } from './compose.js';
 
 /** The checkpoint at a path, opened by whichever plugin knows it. */
@@ -33,4 +34,19 @@ export async function readTensors(
   } finally {
     await checkpoint.close();
   }
+}
+
+/** Writes the tensors of a folder's model.safetensors anew, once `change` has changed, added or removed some. */
+export async function changeTensors(
+  folder: string,
+  change: (tensors: Map<string, TensorToWrite>) => void,
+): Promise<void> {
+  const file = path.join(folder, 'model.safetensors');
+  const tensors = new Map<string, TensorToWrite>();
+  for (const [name, { type, shape, values }] of Object.entries(await readTensors(file))) {
+    tensors.set(name, { type: type as DenseType, shape, values: Float32Array.from(values) });
+  }
+  change(tensors);
+  const { hooks } = await compose();
+  await hooks.writeCheckpoint.promise({ path: file, tensors });
 }

@@ -28,11 +28,16 @@ export function tokenizerFile(name: string): Uint8Array {
 
 /** The tokenizer of a model that has these files: bytes, or values of JSON. */
 export function tokenizerOf(files: Files, options?: SentencePieceOptions): Promise<LoadedTokenizer> {
+  return loadTokenizer(requestOf(files), options);
+}
+
+/** Asks for a model that has these files. */
+export function requestOf(files: Files): ModelRequest {
   const readFile = async (name: string) => {
     const file = files[name];
     return file === undefined || file instanceof Uint8Array ? file : Buffer.from(JSON.stringify(file));
   };
-  const request = {
+  return {
     path: 'models/mine',
     readFile,
     readJson: async (name: string) => {
@@ -40,7 +45,6 @@ export function tokenizerOf(files: Files, options?: SentencePieceOptions): Promi
       return bytes && JSON.parse(Buffer.from(bytes).toString());
     },
   } as ModelRequest;
-  return loadTokenizer(request, options);
 }
 
 /** That the tokenizer makes of all texts what the reference makes of them; `first` is the id of its first token. */

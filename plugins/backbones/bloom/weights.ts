@@ -47,10 +47,9 @@ export async function readBloomWeights(request: ModelRequest, config: BloomConfi
   };
 
   const table = 'transformer.word_embeddings';
-  const embedding = new EmbeddingSite(
-    table,
-    await reader.matrix(`${table}.weight`, [vocabularySize, hiddenSize]),
-  );
+  const embeddingShape = [vocabularySize, hiddenSize] as const;
+  const embeddingWeight = await reader.matrix(`${table}.weight`, embeddingShape);
+  const embedding = new EmbeddingSite(table, embeddingWeight);
   const embeddingNorm = await norm(`${table}_layernorm`);
   const layers: BloomLayer[] = [];
   for (let i = 0; i < config.layers; i++) {
@@ -66,8 +65,8 @@ export async function readBloomWeights(request: ModelRequest, config: BloomConfi
   }
   const lastNorm = await norm('transformer.ln_f');
   const outputWeight = config.tiedOutput
-    ? embedding.weight
-    : await reader.matrix('lm_head.weight', [vocabularySize, hiddenSize]);
+    ? await reader.tied('lm_head.weight', embeddingShape, embeddingWeight)
+    : await reader.matrix('lm_head.weight', embeddingShape);
   reader.finish();
   const output = new LinearSite('lm_head', outputWeight, null, true);
   return { embedding, embeddingNorm, layers, norm: lastNorm, output, vectors: reader.vectors };

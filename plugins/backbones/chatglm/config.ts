@@ -27,6 +27,7 @@ const schema = z.looseObject({
   max_sequence_length: size.default(2048),
   layernorm_epsilon: z.number().positive().default(1e-5),
   position_encoding_2d: z.literal(true),
+  tie_word_embeddings: z.boolean().default(false),
   // The first revision's, which leaves the masks out of its file, has an image token for each of 20,000 ids below.
   mask_token_id: id.default(150_000),
   gmask_token_id: id.default(150_001),
@@ -55,6 +56,7 @@ export interface ChatGlmConfig {
   readonly vocabularySize: number;
   readonly maxPositions: number;
   readonly normEpsilon: number;
+  readonly tiedOutput: boolean;
   readonly markers: MarkerIds;
   /** `<eop>`, which ends the answer. */
   readonly endId: number;
@@ -86,6 +88,7 @@ export function parseChatGlmConfig(json: Record<string, unknown>, path: string):
     vocabularySize: config.vocab_size,
     maxPositions: config.max_sequence_length,
     normEpsilon: config.layernorm_epsilon,
+    tiedOutput: config.tie_word_embeddings,
     markers,
     endId: config.eos_token_id,
   };

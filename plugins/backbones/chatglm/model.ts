@@ -1,8 +1,10 @@
 import {
   attention,
   type Batch,
+  decodeFloats,
   type EncodedExample,
   type Example,
+  encodeFloats,
   gelu,
   layerNorm,
   type Pass,
@@ -64,7 +66,7 @@ export class ChatGlmModel extends CausalModel {
       companions: COMPANIONS,
       output: weights.output,
     });
-    this.#frequencies = rotaryFrequencies(config.headDim / 2, 10_000);
+    this.#frequencies = halves(rotaryFrequencies(config.headDim / 2, 10_000));
     this.#alpha = Math.sqrt(2 * config.layers);
   }
 
@@ -133,4 +135,11 @@ export class ChatGlmModel extends CausalModel {
     );
     return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, hiddenSize]), pass);
   }
+}
+
+/** Rounded to the nearest halves. The model's own code rounds its frequencies so, in whatever precision it computes. */
+function halves(frequencies: Float64Array): Float64Array {
+  const rounded = new Float32Array(frequencies.length);
+  decodeFloats('f16', encodeFloats('f16', Float32Array.from(frequencies)), rounded);
+  return Float64Array.from(rounded);
 }

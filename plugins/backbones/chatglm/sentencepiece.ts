@@ -2,7 +2,7 @@
 
 import type { SentencePieceOptions } from '../tokenizer.js';
 import { tokenOfByte } from '../tokenizers/byte-alphabet.js';
-import type { Piece, PieceType, SentencePieceModel } from '../tokenizers/sentencepiece/model-file.js';
+import { type Piece, type PieceType, withControls } from '../tokenizers/sentencepiece/model-file.js';
 
 const MOST_BLANKS = 80;
 const MARKERS = ['[MASK]', '[gMASK]', '[sMASK]', '<unused_0>', '<sop>', '<eop>', '<ENC>', '<dBLOCK>'];
@@ -20,7 +20,9 @@ const BLANKS = Array.from({ length: MOST_BLANKS - 1 }, (_, i) => blank(i + 2));
 export const CHATGLM_PIECES: SentencePieceOptions = {
   file: 'ice_text.model',
   amend(model) {
-    if (model.pieces.some(({ piece }) => piece === '[gMASK]')) return withControls(model, MARKERS);
+    if (model.pieces.some(({ piece }) => piece === '[gMASK]')) {
+      return withControls(model, (piece) => MARKERS.includes(piece));
+    }
     const bytes = Array.from({ length: 256 }, (_, byte) => tokenOfByte(byte));
     const pieces = [
       ...model.pieces,
@@ -55,12 +57,4 @@ export const CHATGLM2_PIECES: SentencePieceOptions = {
 
 function piecesOf(contents: readonly string[], type: PieceType): Piece[] {
   return contents.map((piece) => ({ piece, score: 0, type }));
-}
-
-/** The model with these pieces as control pieces, which text never yields. */
-function withControls(model: SentencePieceModel, contents: readonly string[]): SentencePieceModel {
-  const pieces = model.pieces.map((piece) =>
-    contents.includes(piece.piece) ? { ...piece, type: 'control' as const } : piece,
-  );
-  return { ...model, pieces };
 }

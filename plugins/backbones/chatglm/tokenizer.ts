@@ -1,10 +1,13 @@
-import { EvolveError, type ModelRequest, type Tokenizer } from '../../../core/index.js';
-import { loadTokenizer } from '../tokenizer.js';
+import { EvolveError, type ModelRequest } from '../../../core/index.js';
+import { type LoadedTokenizer, loadTokenizer } from '../tokenizer.js';
 import type { ChatGlmConfig } from './config.js';
 import { CHATGLM_PIECES, CHATGLM2_PIECES } from './sentencepiece.js';
 
 /** The tokenizer of a ChatGLM-6B. Its markers stand behind the prompt, so that no text begins with a token of its own. */
-export async function loadChatGlmTokenizer(request: ModelRequest, config: ChatGlmConfig): Promise<Tokenizer> {
+export async function loadChatGlmTokenizer(
+  request: ModelRequest,
+  config: ChatGlmConfig,
+): Promise<LoadedTokenizer> {
   const tokenizer = await loadTokenizer(request, CHATGLM_PIECES);
   const { mask, gmask, start } = config.markers;
   const expected = { '[MASK]': mask, '[gMASK]': gmask, '<sop>': start, '<eop>': config.endId };
@@ -14,13 +17,14 @@ export async function loadChatGlmTokenizer(request: ModelRequest, config: ChatGl
     const message = `${request.path}: ${content} is ${found} in the tokenizer, but ${id} by config.json`;
     throw new EvolveError('MODEL_INVALID', message, 'Both files must be of one model.');
   }
-  return { ...tokenizer, bosId: null, eosId: config.endId };
+  const stopIds = [...new Set([config.endId, ...tokenizer.stopIds])];
+  return { ...tokenizer, bosId: null, eosId: config.endId, stopIds };
 }
 
 /** The tokenizer of a ChatGLM2 or ChatGLM3, and the tokens with which every text begins: `[gMASK]` and `sop`. */
 export async function loadChatGlm2Tokenizer(
   request: ModelRequest,
-): Promise<{ tokenizer: Tokenizer; start: number[] }> {
+): Promise<{ tokenizer: LoadedTokenizer; start: number[] }> {
   const tokenizer = await loadTokenizer(request, CHATGLM2_PIECES);
   const gmask = tokenizer.idOf('[gMASK]');
   const start = tokenizer.idOf('sop') ?? tokenizer.idOf('<sop>');

@@ -50,10 +50,9 @@ export async function readChatGlmWeights(
     bias: await reader.vector(`${name}.bias`, hiddenSize),
   });
 
-  const embedding = new EmbeddingSite(
-    'transformer.word_embeddings',
-    await reader.matrix('transformer.word_embeddings.weight', [vocabularySize, hiddenSize]),
-  );
+  const embeddingShape = [vocabularySize, hiddenSize] as const;
+  const embeddingWeight = await reader.matrix('transformer.word_embeddings.weight', embeddingShape);
+  const embedding = new EmbeddingSite('transformer.word_embeddings', embeddingWeight);
   const layers: ChatGlmLayer[] = [];
   for (let i = 0; i < config.layers; i++) {
     const at = `transformer.layers.${i}`;
@@ -67,7 +66,9 @@ export async function readChatGlmWeights(
     });
   }
   const finalNorm = await norm('transformer.final_layernorm');
-  const outputWeight = await reader.matrix('lm_head.weight', [vocabularySize, hiddenSize]);
+  const outputWeight = config.tiedOutput
+    ? await reader.tied('lm_head.weight', embeddingShape, embeddingWeight)
+    : await reader.matrix('lm_head.weight', embeddingShape);
   reader.finish();
   const output = new LinearSite('lm_head', outputWeight, null, true);
   return { embedding, layers, norm: finalNorm, output, vectors: reader.vectors };

@@ -76,12 +76,12 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     window: (json) => json.sliding_window,
   },
   qwen2: {
-    defaults: { max_position_embeddings: 32768, max_window_layers: 28 },
+    defaults: { max_position_embeddings: 32768, max_window_layers: 28, sliding_window: 4096 },
     biases: () => ({ ...NO_BIASES, queryKeyValue: true }),
     window: qwenWindow,
   },
   qwen3: {
-    defaults: { max_position_embeddings: 32768, max_window_layers: 28, head_dim: 128 },
+    defaults: { max_position_embeddings: 32768, max_window_layers: 28, sliding_window: 4096, head_dim: 128 },
     biases: ({ attention_bias: attention }) => ({
       queryKeyValue: attention,
       attentionOutput: attention,

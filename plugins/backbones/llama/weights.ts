@@ -39,10 +39,9 @@ export async function readLlamaWeights(request: ModelRequest, config: LlamaConfi
     return new LinearSite(name, weight, hasBias ? await reader.vector(`${name}.bias`, out) : null);
   };
 
-  const embedding = new EmbeddingSite(
-    'model.embed_tokens',
-    await reader.matrix('model.embed_tokens.weight', [config.vocabularySize, hiddenSize]),
-  );
+  const embeddingShape = [config.vocabularySize, hiddenSize] as const;
+  const embeddingWeight = await reader.matrix('model.embed_tokens.weight', embeddingShape);
+  const embedding = new EmbeddingSite('model.embed_tokens', embeddingWeight);
   const [queries, keys] = [config.heads * headDim, config.kvHeads * headDim];
   const layers: LlamaLayer[] = [];
   for (let i = 0; i < config.layers; i++) {
@@ -67,8 +66,8 @@ export async function readLlamaWeights(request: ModelRequest, config: LlamaConfi
   }
   const norm = await reader.vector('model.norm.weight', hiddenSize);
   const outputWeight = config.tiedOutput
-    ? embedding.weight
-    : await reader.matrix('lm_head.weight', [config.vocabularySize, hiddenSize]);
+    ? await reader.tied('lm_head.weight', embeddingShape, embeddingWeight)
+    : await reader.matrix('lm_head.weight', embeddingShape);
   reader.finish();
   const output = new LinearSite('lm_head', outputWeight, null, true);
   return { embedding, layers, norm, output, vectors: reader.vectors };

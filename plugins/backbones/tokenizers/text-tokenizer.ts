@@ -11,6 +11,9 @@ export interface TextTokenizer {
   decode(ids: readonly number[]): string;
 }
 
+/** Whether a token is special for the model, whatever the tokenizer's own file says of it. */
+export type IsSpecial = (content: string, id: number) => boolean;
+
 /** From `start` on, makes each run of `id` one. */
 export function fuseRuns(id: number, ids: number[], start: number): void {
   let end = start;

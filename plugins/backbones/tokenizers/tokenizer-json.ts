@@ -1,62 +1,91 @@
+import { z } from '../../../core/index.js';
 import { BYTE_CHARACTERS, byteOfToken, bytesOfCharacters, tokenOfByte } from './byte-alphabet.js';
 import { BytePairEncoder, Cutter, type Merge } from './byte-pair-encoder.js';
 import { decodeBytes } from './decode.js';
 import { tokenizerError } from './faults.js';
 import { escapeRegExp, type Part, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
-import { fuseRuns, type TextTokenizer } from './text-tokenizer.js';
+import { fuseRuns, type IsSpecial, type TextTokenizer } from './text-tokenizer.js';
 
-interface AddedToken {
-  readonly id: number;
-  readonly content: string;
-  readonly special?: boolean;
-  readonly normalized?: boolean;
-  readonly lstrip?: boolean;
-  readonly rstrip?: boolean;
-  readonly single_word?: boolean;
+const id = z.number().int().nonnegative();
+const flag = z.boolean().nullish();
+
+const addedTokenSchema = z.looseObject({
+  id,
+  content: z.string(),
+  special: flag,
+  normalized: flag,
+  lstrip: flag,
+  rstrip: flag,
+  single_word: flag,
+});
+
+/** A part, or a sequence of parts under this key. */
+function partSchema(key: string): z.ZodType<Part> {
+  const part: z.ZodType<Part> = z.lazy(() =>
+    z
+      .looseObject({ type: z.string(), [key]: z.array(part).optional() } as { type: z.ZodString })
+      .refine((value) => value.type !== 'Sequence' || value[key], { path: [key], error: 'expected a list' }),
+  );
+  return part;
 }
 
-interface BpeModel extends Part {
-  readonly vocab: Readonly<Record<string, number>>;
+const schema = z.looseObject({
+  added_tokens: z.array(addedTokenSchema).default([]),
+  normalizer: partSchema('normalizers').nullish(),
+  pre_tokenizer: partSchema('pretokenizers').nullish(),
+  post_processor: partSchema('processors').nullish(),
+  decoder: partSchema('decoders').nullish(),
+  model: z.looseObject({ type: z.string().optional() }),
+});
+
+const bpeSchema = z.looseObject({
+  vocab: z.record(z.string(), id),
   /** Pairs; in older files with a space between. */
-  readonly merges: readonly (string | readonly [string, string])[];
-  readonly unk_token?: string | null;
-  readonly fuse_unk?: boolean;
-  readonly byte_fallback?: boolean;
-  readonly ignore_merges?: boolean;
-}
+  merges: z.array(z.union([z.string().includes(' '), z.tuple([z.string(), z.string()])])),
+  unk_token: z.string().nullish(),
+  fuse_unk: flag,
+  byte_fallback: flag,
+  ignore_merges: flag,
+});
 
-interface TokenizerJson {
-  readonly added_tokens?: readonly AddedToken[];
-  readonly normalizer?: Part | null;
-  readonly pre_tokenizer?: Part | null;
-  readonly post_processor?: Part | null;
-  readonly decoder?: Part | null;
-  readonly model: BpeModel;
-}
+/** What a post-processor puts around a text. */
+const templateSchema = z.looseObject({
+  single: z.array(z.looseObject({ SpecialToken: z.looseObject({ id: z.string() }).optional() })),
+  special_tokens: z.record(z.string(), z.looseObject({ ids: z.array(id) })),
+});
+
+type AddedToken = z.infer<typeof addedTokenSchema>;
+type BpeModel = z.infer<typeof bpeSchema>;
 
 /**
  * The tokenizer of a tokenizer.json, as Hugging Face's tokenizers saves it: byte-pair encoding, byte-level (BLOOM,
  * Llama 3, Qwen2, SmolLM2) or after SentencePiece (LLaMA). Ids are those of tokenizers with `encode_special_tokens`:
- * special tokens that stand in a text are characters like any.
+ * special tokens that stand in a text are characters like any, and `isSpecial` says which are so beside those of the file.
  *
- * @throws EvolveError where a part is of a type that is not known
+ * @throws EvolveError where the file is malformed, or a part of a type that is not known
  */
-export function readTokenizerJson(value: Record<string, unknown>, file: string): TextTokenizer {
-  const json = value as unknown as TokenizerJson;
+export function readTokenizerJson(
+  value: Record<string, unknown>,
+  file: string,
+  isSpecial: IsSpecial,
+): TextTokenizer {
+  const json = parse(schema, value, file);
   checkModel(json.model, file);
-  const added = json.added_tokens ?? [];
-  const special = new Set(added.filter((token) => token.special).map((token) => token.id));
-  const contents = new Map<string, number>(Object.entries(json.model.vocab));
+  const bpe = parse(bpeSchema, json.model, file, 'model.');
+  const added = json.added_tokens;
+  const contents = new Map(Object.entries(bpe.vocab));
   for (const { content, id } of added) contents.set(content, id);
+  const special = new Set(added.filter((token) => token.special).map((token) => token.id));
+  for (const [content, id] of contents) if (isSpecial(content, id)) special.add(id);
 
-  const model = readModel(json, special, file);
+  const model = readModel(bpe, partsOf(json.pre_tokenizer, 'pretokenizers'), special, file);
   const preTokenize = readPreTokenizer(json.pre_tokenizer, file);
-  const plain = added.filter((token) => !token.special);
+  const plain = added.filter(({ id }) => !special.has(id));
   const split = readAddedTokens(plain, readNormalizer(json.normalizer, file));
   return {
     vocabularySize: [...contents.values()].reduce((highest, id) => Math.max(highest, id), -1) + 1,
     idOf: (content) => contents.get(content),
-    start: startOf(json.post_processor),
+    start: startOf(json.post_processor, file),
     encode: (text) => {
       const ids: number[] = [];
       split(text, (part, isFirst) => {
@@ -69,18 +98,30 @@ export function readTokenizerJson(value: Record<string, unknown>, file: string):
   };
 }
 
+/** @throws EvolveError that names the first thing in the file that is not as it must be; `at` stands before its key */
+function parse<T>(of: z.ZodType<T>, value: unknown, file: string, at = ''): T {
+  const { data, error } = of.safeParse(value);
+  if (!error) return data;
+  const { path, message } = error.issues[0];
+  throw tokenizerError(file, `${at}${path.join('.')}: ${message}`);
+}
+
 /** Appends the ids of a word. */
 type WordEncoder = (word: string, ids: number[]) => void;
 
-function readModel(json: TokenizerJson, special: ReadonlySet<number>, file: string): WordEncoder {
-  const { model } = json;
+function readModel(
+  model: BpeModel,
+  preTokenizers: readonly Part[],
+  special: ReadonlySet<number>,
+  file: string,
+): WordEncoder {
   const vocabulary = new Map(Object.entries(model.vocab).filter(([, id]) => !special.has(id)));
   const merges = readMerges(model, vocabulary, special, file);
   const unknownIds = model.unk_token ? [model.vocab[model.unk_token]].filter((id) => id !== undefined) : [];
   const byteIds = (name: (byte: number) => string) =>
     Array.from({ length: 256 }, (_, byte) => vocabulary.get(name(byte)));
 
-  if (partsOf(json.pre_tokenizer, 'pretokenizers').some(({ type }) => type === 'ByteLevel')) {
+  if (preTokenizers.some(({ type }) => type === 'ByteLevel')) {
     const ofByte = byteIds((byte) => BYTE_CHARACTERS[byte]).map((id) =>
       id === undefined ? unknownIds : [id],
     );
@@ -141,11 +182,10 @@ function readMerges(
   });
 }
 
-function checkModel(model: BpeModel | undefined, file: string): void {
-  if (!model) throw tokenizerError(file, 'it has no model');
+function checkModel(model: Readonly<Record<string, unknown>>, file: string): void {
   // Old files leave the type out.
-  const type = model.type ?? (model.merges ? 'BPE' : 'unknown');
-  if (type !== 'BPE') throw unknown('model', { ...model, type }, ['BPE'], file);
+  const type = String(model.type ?? (model.merges ? 'BPE' : 'unknown'));
+  if (type !== 'BPE') throw unknown('model', { type }, ['BPE'], file);
   const refused = ['dropout', 'continuing_subword_prefix', 'end_of_word_suffix'].find((key) => model[key]);
   if (refused)
     throw tokenizerError(
@@ -162,13 +202,16 @@ function partsOf(part: Part | null | undefined, key: string): Part[] {
 }
 
 /** The ids with which the post-processor begins a text. */
-function startOf(part: Part | null | undefined): number[] {
+function startOf(part: Part | null | undefined, file: string): number[] {
   const template = partsOf(part, 'processors').find(({ type }) => type === 'TemplateProcessing');
   if (!template) return [];
-  const specials = template.special_tokens as Record<string, { ids: number[] }>;
-  const pieces = template.single as { SpecialToken?: { id: string } }[];
-  const end = pieces.findIndex((piece) => !piece.SpecialToken);
-  return pieces.slice(0, end).flatMap(({ SpecialToken }) => specials[SpecialToken!.id].ids);
+  const { single, special_tokens: specials } = parse(templateSchema, template, file, 'post_processor.');
+  const end = single.findIndex((piece) => !piece.SpecialToken);
+  return single.slice(0, end).flatMap(({ SpecialToken }) => {
+    const { id: name } = SpecialToken!;
+    if (Object.hasOwn(specials, name)) return specials[name].ids;
+    throw tokenizerError(file, `its post_processor has no ids of its token ${JSON.stringify(name)}`);
+  });
 }
 
 /**
@@ -237,7 +280,7 @@ function readDecoder(
   const replacements = parts.flatMap((part) => {
     if (part.type === 'Metaspace') return [{ from: String(part.replacement), to: ' ' }];
     if (part.type !== 'Replace') return [];
-    const from = (part.pattern as { String?: string }).String;
+    const from = (part.pattern as { String?: string } | undefined)?.String;
     if (from !== undefined) return [{ from, to: String(part.content) }];
     throw tokenizerError(
       file,

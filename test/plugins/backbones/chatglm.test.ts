@@ -4,7 +4,8 @@ import { deriveSeed, type EncodedExample, IGNORED, type LanguageModel } from '..
 import { prefixPositions } from '../../../plugins/backbones/chatglm/positions.js';
 import { concatenate } from '../../../plugins/backbones/kit.js';
 import { describeBackbone } from '../../support/backbone-contract.js';
-import { compose, readFixture, withModel } from '../../support/compose.js';
+import { changeTensors } from '../../support/checkpoints.js';
+import { compose, floatsOf, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { expectClose } from '../../support/numbers.js';
@@ -69,6 +70,40 @@ describe('the positions of ChatGLM-6B', () => {
         expectClose(at(laterAnswer, token), at(row, token), 1e-6, `token ${token}`);
       }
     }));
+});
+
+describe('ChatGLM-6B far from the beginning', () => {
+  it('yields the logits of its own code, which rounds rotary frequencies to halves', () => {
+    const far = readFixture<{ inputIds: number[]; lastLogits: string }>('chatglm', 'far.json');
+    return withModel({ model: FIRST }, (model) => {
+      const last = lastLogitsOf(model, model.collate([rowOf(...far.inputIds)]));
+      expectClose(last, floatsOf(far.lastLogits), 1e-4, 'logits');
+    });
+  });
+});
+
+describe('ChatGLM-6B with a tied output', () => {
+  it('yields what one with the embedding as its output yields', async () => {
+    const folder = new TemporaryFolder();
+    try {
+      cpSync(FIRST.path, folder.path, { recursive: true });
+      const load = () =>
+        withModel({ model: { path: folder.path } }, (model) =>
+          lastLogitsOf(model, model.collate([rowOf(7, GMASK, SOP, 9)])),
+        );
+      await changeTensors(folder.path, (tensors) =>
+        tensors.set('lm_head.weight', tensors.get('transformer.word_embeddings.weight')!),
+      );
+      const untied = await load();
+      const json = readFixture<object>('chatglm', 'config.json');
+      folder.write('config.json', JSON.stringify({ ...json, tie_word_embeddings: true }));
+      expect(await load()).to.deep.equal(untied);
+      await changeTensors(folder.path, (tensors) => tensors.delete('lm_head.weight'));
+      expect(await load()).to.deep.equal(untied);
+    } finally {
+      folder.remove();
+    }
+  });
 });
 
 describe('ChatGLM-6B in tokens', () => {
@@ -208,8 +243,24 @@ describe('the backbone chatglm refuses', () => {
 
   it('the same of a ChatGLM2', async () => {
     take('chatglm2');
-    change('config.json', { rmsnorm: false, add_bias_linear: true, pre_seq_len: 8 });
-    await expectError(load, 'MODEL_INVALID', 'rmsnorm', 'add_bias_linear', 'pre_seq_len', 'but got 8');
+    change('config.json', { rmsnorm: false, add_bias_linear: true, pre_seq_len: 8, hidden_dropout: 0.1 });
+    await expectError(
+      load,
+      'MODEL_INVALID',
+      ...['rmsnorm', 'add_bias_linear', 'pre_seq_len', 'but got 8', 'hidden_dropout', 'but got 0.1'],
+    );
+    change('config.json', { attention_dropout: 0.2 });
+    await expectError(load, 'MODEL_INVALID', 'attention_dropout', 'but got 0.2');
+  });
+
+  it('a rope_ratio without a name that tells its meaning', async () => {
+    take('chatglm2');
+    for (const _name_or_path of [undefined, './merged', 'chatglm2/chatglm3']) {
+      change('config.json', { rope_ratio: 50, _name_or_path });
+      await expectError(load, 'MODEL_INVALID', 'rope_ratio is 50', 'Set _name_or_path', 'chatglm2-6b-32k');
+    }
+    change('config.json', { rope_ratio: 1 });
+    await load();
   });
 
   it('heads that do not divide', async () => {

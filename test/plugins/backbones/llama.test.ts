@@ -221,6 +221,11 @@ describe('the positions that a LLaMA was made for', () => {
     expect(of(qwen)).to.equal(32768);
     expect(of({ ...qwen, use_sliding_window: true })).to.equal(32768);
     expect(of({ ...qwen, use_sliding_window: true, max_window_layers: 1 })).to.equal(128);
+    for (const model_type of ['qwen2', 'qwen3']) {
+      const windowed = { model_type, head_dim: 8, use_sliding_window: true, max_window_layers: 0 };
+      expect(of(windowed), model_type).to.equal(4096);
+      expect(of({ ...windowed, use_sliding_window: false }), model_type).to.equal(32768);
+    }
     const types = ['full_attention', 'sliding_attention'];
     expect(of({ ...qwen, use_sliding_window: true, layer_types: types })).to.equal(128);
   });
@@ -350,6 +355,17 @@ describe('the backbone llama refuses', () => {
     await expectError(load, 'MODEL_INVALID', '340 tokens', '300 rows');
     rmSync(folder.join('tokenizer.json'));
     await expectError(load, 'MODEL_INVALID', folder.path, 'tokenizer.json');
+  });
+
+  it('ids of special tokens that the embedding has no row for, told with file and key', async () => {
+    change('config.json', { eos_token_id: [2, 400] });
+    await expectError(load, 'MODEL_INVALID', `${folder.path}/config.json: eos_token_id is 400`, '340 rows');
+    change('config.json', { eos_token_id: 2, bos_token_id: 500 });
+    await load();
+    change('tokenizer_config.json', { bos_token: undefined });
+    await load();
+    folder.write('generation_config.json', JSON.stringify({ eos_token_id: [2, 340] }));
+    await expectError(load, 'MODEL_INVALID', 'generation_config.json: eos_token_id is 340');
   });
 
   it('a model_type that no backbone knows, told with the type and those that are known', async () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { LoadedTokenizer } from '../../../plugins/backbones/tokenizer.js';
+import type { SentencePieceModel } from '../../../plugins/backbones/tokenizers/sentencepiece/model-file.js';
 import { expectError } from '../../support/errors.js';
 import { EXPECTED, expectReference, tokenizerFile, tokenizerOf } from '../../support/tokenizers.js';
 
@@ -90,7 +91,51 @@ describe('tokenizer.json, held to tokenizers', () => {
         change((json) => Object.assign(json.model, { type: 'WordPiece' })),
         ['WordPiece', 'BPE'],
       ],
-      ['without a model', change((json) => delete json.model), ['no model']],
+      ['without a model', change((json) => delete json.model), ['tokenizer.json: model: ']],
+      ...(
+        [
+          ['a model without vocabulary', { model: { type: 'BPE' } }, 'model.vocab: '],
+          ['added tokens that are no list', { added_tokens: {} }, 'added_tokens: '],
+          ['an added token without id', { added_tokens: [{ content: 'x' }] }, 'added_tokens.0.id: '],
+          ['a part without type', { decoder: {} }, 'decoder.type: '],
+          [
+            'a sequence of what are no parts',
+            { pre_tokenizer: { type: 'Sequence', pretokenizers: [1] } },
+            'pre_tokenizer.pretokenizers.0: ',
+          ],
+          ['a sequence of nothing', { normalizer: { type: 'Sequence' } }, 'normalizer.normalizers: '],
+          [
+            'an empty template',
+            { post_processor: { type: 'TemplateProcessing' } },
+            'post_processor.single: ',
+          ],
+          [
+            'a template with a token that it does not know',
+            {
+              post_processor: {
+                type: 'TemplateProcessing',
+                single: [{ SpecialToken: { id: '<s>' } }, { Sequence: { id: 'A' } }],
+                special_tokens: {},
+              },
+            },
+            'its post_processor has no ids of its token "<s>"',
+          ],
+          [
+            'a decoder that replaces nothing',
+            { decoder: { type: 'Replace', content: ' ' } },
+            'its decoder replaces undefined',
+          ],
+        ] as const
+      ).map(([what, values, text]): [string, () => Promise<unknown>, string[]] => [
+        what,
+        change((json) => Object.assign(json, values)),
+        [`models/mine/tokenizer.json: ${text}`],
+      ]),
+      ...[[['a']], ['ab'], [1], {}].map((merges): [string, () => Promise<unknown>, string[]] => [
+        `merges ${JSON.stringify(merges)}`,
+        change((json) => Object.assign(json.model, { merges })),
+        ['models/mine/tokenizer.json: model.merges'],
+      ]),
       ['dropout', change((json) => Object.assign(json.model, { dropout: 0.1 })), ['dropout 0.1']],
       [
         'an unknown normalizer',
@@ -246,6 +291,67 @@ describe('any tokenizer', () => {
     expect(eosId).to.equal(idOf('<|end_of_text|>'));
     expect(stopIds).to.deep.equal([eosId, 7, 9]);
     expect((await ofModel('llama')).stopIds).to.deep.equal([2]);
+  });
+
+  describe('never yields what is special for the model, where its own file has it as a word like any', () => {
+    const text = 'to <x:y> it';
+    const ways: [string, (id: number) => object][] = [
+      ['eos_token', () => ({ 'tokenizer_config.json': { eos_token: '<x:y>' } })],
+      ['pad_token', () => ({ 'tokenizer_config.json': { ...EOS, pad_token: { content: '<x:y>' } } })],
+      [
+        'additional_special_tokens',
+        () => ({ 'tokenizer_config.json': { ...EOS, additional_special_tokens: ['<x:y>'] } }),
+      ],
+      ['eos_token_id of config.json', (id) => ({ 'config.json': { eos_token_id: [2, id] } })],
+      [
+        'eos_token_id of generation_config.json',
+        (id) => ({ 'generation_config.json': { eos_token_id: id } }),
+      ],
+    ];
+    for (const [what, further] of ways) {
+      it(`${what}, of tokenizer.json`, async () => {
+        const json = JSON.parse(Buffer.from(tokenizerFile('bloom.json')).toString());
+        json.added_tokens.push({ id: 9000, content: '<x:y>', special: false, normalized: false });
+        const plain = await ofJson('bloom', { 'tokenizer.json': json });
+        expect(plain.encode(text)).to.include(9000);
+        const tokenizer = await ofJson('bloom', { 'tokenizer.json': json, ...further(9000) });
+        expect(tokenizer.encode(text)).to.deep.equal((await ofJson('bloom')).encode(text));
+        expect(tokenizer.decode([...tokenizer.encode(text), 9000])).to.equal(text);
+      });
+
+      it(`${what}, of tokenizer.model`, async () => {
+        const amend = (model: SentencePieceModel): SentencePieceModel => ({
+          ...model,
+          pieces: [...model.pieces, { piece: '<x:y>', score: 0, type: 'user-defined' }],
+        });
+        const file = { 'tokenizer.model': tokenizerFile('llama.model') };
+        const plain = await tokenizerOf(file, { amend });
+        const id = plain.idOf('<x:y>') as number;
+        expect(plain.encode(text)).to.include(id);
+        const tokenizer = await tokenizerOf({ ...file, ...further(id) }, { amend });
+        expect(tokenizer.encode(text)).to.deep.equal((await ofModel('llama')).encode(text));
+      });
+    }
+
+    it('but for a single character, which texts are written with', async () => {
+      const further = { 'tokenizer_config.json': { ...EOS, pad_token: '!' } };
+      const tokenizer = await ofJson('bloom', further);
+      expect(tokenizer.decode(tokenizer.encode('so!'))).to.equal('so!');
+    });
+  });
+
+  it('is refused where tokenizer_config.json names an end, or a token before texts, that it does not have', async () => {
+    const lacks = { 'tokenizer_config.json': { bos_token: '<s>', eos_token: '<|end|>' } };
+    const where = 'models/mine/tokenizer_config.json: eos_token is "<|end|>"';
+    for (const load of [() => ofJson('llama-metaspace', lacks), () => ofModel('llama', lacks)]) {
+      await expectError(load, 'MODEL_INVALID', where, 'does not have', 'Set eos_token');
+    }
+    const other = { 'tokenizer_config.json': { bos_token: '<|begin|>', eos_token: '</s>' } };
+    for (const load of [() => ofJson('llama-metaspace', other), () => ofModel('llama', other)]) {
+      await expectError(load, 'MODEL_INVALID', 'bos_token is "<|begin|>"');
+    }
+    // No text begins with it.
+    expect((await ofJson('bloom', other)).bosId).to.equal(null);
   });
 
   it('is missed where there is no file of it', () =>

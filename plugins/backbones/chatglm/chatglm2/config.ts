@@ -3,6 +3,8 @@ import { parseConfigJson } from '../../config-json.js';
 import { ADVICE } from '../config.js';
 
 const size = z.number().int().positive();
+/** Of a frozen model dropout would be left out in training; none that was published has any. */
+const none = z.literal(0).default(0);
 
 /** What of config.json shapes a ChatGLM2 or ChatGLM3; names and defaults as its own configuration has them. */
 const schema = z.looseObject({
@@ -25,6 +27,8 @@ const schema = z.looseObject({
   post_layer_norm: z.literal(true).default(true),
   original_rope: z.literal(true).default(true),
   tie_word_embeddings: z.literal(false).default(false),
+  hidden_dropout: none,
+  attention_dropout: none,
   quantization_bit: z.literal(0).default(0),
   pre_seq_len: z.null().optional(),
 });
@@ -64,8 +68,15 @@ export function parseChatGlm2Config(json: Record<string, unknown>, path: string)
     const message = `${path}/config.json: ${heads} heads of ${headDim} and ${kvHeads} groups of them do not fit together`;
     throw new EvolveError('MODEL_INVALID', message, 'Get the file again.');
   }
-  // One key, two meanings: ChatGLM2's long version squeezes positions, the later ones stretch the base.
-  const squeezes = /chatglm2/i.test(config._name_or_path ?? '');
+  // One key, two meanings: ChatGLM2's long version squeezes positions, ChatGLM3's stretches the base.
+  const { rope_ratio: ratio, _name_or_path: name = '' } = config;
+  const [squeezes, stretches] = [/chatglm2/i, /chatglm3/i].map((family) => family.test(name));
+  if (ratio !== 1 && squeezes === stretches) {
+    const message = `${path}/config.json: rope_ratio is ${ratio}, but _name_or_path ${JSON.stringify(name)} does not say of which model`;
+    const advice =
+      'Set _name_or_path to THUDM/chatglm2-6b-32k, where rope_ratio divides positions, or to THUDM/chatglm3-6b-32k, where it multiplies the rotary base.';
+    throw new EvolveError('MODEL_INVALID', message, advice);
+  }
   return {
     hiddenSize: config.hidden_size,
     ffnSize: config.ffn_hidden_size,
@@ -78,8 +89,8 @@ export function parseChatGlm2Config(json: Record<string, unknown>, path: string)
     vocabularySize: config.padded_vocab_size,
     maxPositions: config.seq_length,
     normEpsilon: config.layernorm_epsilon,
-    ropeBase: 10_000 * (squeezes ? 1 : config.rope_ratio),
-    positionScale: squeezes ? config.rope_ratio : 1,
+    ropeBase: 10_000 * (squeezes ? 1 : ratio),
+    positionScale: squeezes ? ratio : 1,
     residualAfterNorm: config.apply_residual_connection_post_layernorm,
   };
 }
