@@ -134,6 +134,9 @@ describe('the backbone llama, held to transformers', () => {
     }));
 });
 
+for (const name of ['llama', 'llama-tied']) {
+  describeBackbone('llama', { fixture: name, expected: `contract/${name}` });
+}
 for (const name of ['llama3', 'mistral', 'qwen2', 'qwen3']) describeBackbone('llama', { fixture: name });
 
 describe("rotary scaling, held to transformers'", () => {
