@@ -87,7 +87,10 @@ export class DataLoader {
   ): Promise<SplitRows> {
     const { cutoffLength } = this.config.data;
     if (cutoffLength > model.maxLength) {
-      const message = `data.cutoffLength is ${cutoffLength}, but the model was made for ${model.maxLength} positions`;
+      const reach = model.limitedBy
+        ? `${model.limitedBy} of the model is ${model.maxLength}`
+        : `the model was made for ${model.maxLength} positions`;
+      const message = `data.cutoffLength is ${cutoffLength}, but ${reach}`;
       const advice = `Set data.cutoffLength to ${model.maxLength} or less.`;
       throw new EvolveError('MODEL_INVALID', message, advice, { at: ['data', 'cutoffLength'] });
     }

@@ -106,6 +106,8 @@ export interface LanguageModel {
   readonly tokenizer: Tokenizer;
   /** Positions that the model was made for. */
   readonly maxLength: number;
+  /** The key of config.json that `maxLength` follows, where it is not the number of positions: `sliding_window`. */
+  readonly limitedBy?: string;
   /** The linear layers that quantizers and adapters find by name. */
   readonly linears: readonly LinearSite[];
   /** The embeddings, which adapters find by name. Where an embedding and an output layer are tied, both have one weight. */

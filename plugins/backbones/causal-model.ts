@@ -25,6 +25,7 @@ export interface CausalModelParts
     | 'path'
     | 'tokenizer'
     | 'maxLength'
+    | 'limitedBy'
     | 'linears'
     | 'embeddings'
     | 'vectors'
@@ -45,6 +46,7 @@ export abstract class CausalModel implements LanguageModel {
   name: string;
   readonly tokenizer: Tokenizer;
   readonly maxLength: number;
+  readonly limitedBy: LanguageModel['limitedBy'];
   readonly linears: readonly LinearSite[];
   readonly embeddings: readonly EmbeddingSite[];
   readonly vectors: LanguageModel['vectors'];
@@ -59,6 +61,7 @@ export abstract class CausalModel implements LanguageModel {
       path: this.path,
       tokenizer: this.tokenizer,
       maxLength: this.maxLength,
+      limitedBy: this.limitedBy,
       linears: this.linears,
       embeddings: this.embeddings,
       vectors: this.vectors,

@@ -14,14 +14,21 @@ export function encodePrompt(tokenizer: Tokenizer, prompt: Prompt): number[] {
  * A text for pretraining stands between the beginning-of-text and the end token, and all of it has labels.
  */
 export function encodeExample(tokenizer: Tokenizer, example: Example, cutoffLength: number): EncodedExample {
-  if ('text' in example) {
-    const ids = [...startOf(tokenizer), ...tokenizer.encode(example.text), tokenizer.eosId];
-    const inputIds = Int32Array.from(ids.slice(0, cutoffLength));
-    return { inputIds, labels: inputIds.slice() };
-  }
+  const start = startOf(tokenizer);
+  if ('text' in example)
+    return encodedRow(tokenizer, [], [...start, ...tokenizer.encode(example.text)], cutoffLength);
   const [promptIds, answerIds] = encodeTurns(tokenizer, example, ` ${example.output} `);
-  const unlabelled = [...startOf(tokenizer), ...promptIds];
-  const inputIds = Int32Array.from([...unlabelled, ...answerIds, tokenizer.eosId].slice(0, cutoffLength));
+  return encodedRow(tokenizer, [...start, ...promptIds], answerIds, cutoffLength);
+}
+
+/** Tokens without labels, tokens with labels, and the end token, which has one; cut at `cutoffLength` tokens. */
+export function encodedRow(
+  { eosId }: Tokenizer,
+  unlabelled: readonly number[],
+  labelled: readonly number[],
+  cutoffLength: number,
+): EncodedExample {
+  const inputIds = Int32Array.from([...unlabelled, ...labelled, eosId].slice(0, cutoffLength));
   return { inputIds, labels: inputIds.slice().fill(IGNORED, 0, unlabelled.length) };
 }
 

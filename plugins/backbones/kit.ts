@@ -4,4 +4,4 @@ export { CausalModel, type CausalModelParts, concatenate } from './causal-model.
 export { encodeExample, encodePrompt, encodeTurns } from './encode.js';
 export { alpacaPrompt } from './prompt.js';
 export { type LoadedTokenizer, loadTokenizer, type SentencePieceOptions } from './tokenizer.js';
-export { WeightReader } from './weight-reader.js';
+export { type LayerNormWeights, WeightReader } from './weight-reader.js';

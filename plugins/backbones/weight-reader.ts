@@ -2,13 +2,22 @@ import {
   type Checkpoint,
   DenseWeight,
   decodeFloats,
+  EmbeddingSite,
   EvolveError,
+  LinearSite,
   type ModelRequest,
   releasePages,
   tf,
 } from '../../core/index.js';
 
 type Vector = tf.Variable<tf.Rank.R1>;
+type Shape = readonly [rows: number, columns: number];
+
+/** Scale and shift of a layer norm. */
+export interface LayerNormWeights {
+  readonly weight: tf.Tensor1D;
+  readonly bias: tf.Tensor1D;
+}
 
 /** Ends of names of tensors that models compute by themselves, and older checkpoints hold all the same. */
 const COMPUTED = /(^|\.)(inv_freq|masked_bias|position_ids)$/;
@@ -17,7 +26,7 @@ const COMPUTED = /(^|\.)(inv_freq|masked_bias|position_ids)$/;
  * Reads the tensors that a model needs, and tells at once all that are missing, of the wrong shape, or left over.
  *
  *     const reader = await WeightReader.open(request);
- *     const weight = await reader.matrix('model.embed_tokens.weight', [vocabulary, hidden]);
+ *     const embedding = await reader.embedding('model.embed_tokens', [vocabulary, hidden]);
  *     reader.finish();
  *
  * Where the request wants a model that has learned nothing, matrices are drawn from a normal distribution (its standard
@@ -54,13 +63,41 @@ export class WeightReader {
     return new WeightReader(request, undefined, Number(deviation));
   }
 
-  /** Whether the checkpoint has the tensor; one that is drawn has those that are asked for. */
+  /** Whether the checkpoint has the tensor. Where numbers are drawn there is no checkpoint. */
   has(name: string): boolean {
     return this.checkpoint?.tensors.has(this.#stored(name)) ?? false;
   }
 
+  /** An embedding `[vocabulary, hidden]`: `NAME.weight`. */
+  async embedding(name: string, shape: Shape): Promise<EmbeddingSite> {
+    return new EmbeddingSite(name, await this.matrix(`${name}.weight`, shape));
+  }
+
+  /** A linear layer `[out, in]`: `NAME.weight`, and `NAME.bias` where it has one. */
+  async linear(name: string, shape: Shape, hasBias = false): Promise<LinearSite> {
+    const weight = await this.matrix(`${name}.weight`, shape);
+    return new LinearSite(name, weight, hasBias ? await this.vector(`${name}.bias`, shape[0]) : null);
+  }
+
+  /**
+   * The output layer `[vocabulary, hidden]`: `NAME.weight`; or where it is tied to an embedding the weight of that, which
+   * a checkpoint may hold once more.
+   */
+  async output(name: string, shape: Shape, tiedTo?: EmbeddingSite): Promise<LinearSite> {
+    const tensor = `${name}.weight`;
+    if (!tiedTo) return new LinearSite(name, await this.matrix(tensor, shape), null, true);
+    if (this.has(tensor)) this.#expectSame(await this.matrix(tensor, shape), tensor, tiedTo);
+    return new LinearSite(name, tiedTo.weight, null, true);
+  }
+
+  /** A layer norm: `NAME.weight` and `NAME.bias`. */
+  async layerNorm(name: string, size: number): Promise<LayerNormWeights> {
+    const weight = await this.vector(`${name}.weight`, size);
+    return { weight, bias: await this.vector(`${name}.bias`, size) };
+  }
+
   /** A frozen weight in the checkpoint's own type. */
-  async matrix(name: string, shape: readonly [number, number]): Promise<DenseWeight> {
+  async matrix(name: string, shape: Shape): Promise<DenseWeight> {
     if (!this.checkpoint) {
       const { random } = this.request;
       const values = random.stream(`init ${name}`).normal(shape[0] * shape[1], this.deviation);
@@ -69,18 +106,6 @@ export class WeightReader {
     const info = this.#expect(this.checkpoint, name, shape);
     if (!info) return new DenseWeight([0, 0], 'f32', new Uint8Array());
     return new DenseWeight(shape, info.type, await this.checkpoint.read(this.#stored(name)));
-  }
-
-  /** The weight of an output layer that is tied to the embedding: the embedding's, which a checkpoint may hold twice. */
-  async tied(name: string, shape: readonly [number, number], embedding: DenseWeight): Promise<DenseWeight> {
-    if (!this.has(name)) return embedding;
-    const own = await this.matrix(name, shape);
-    if (own.storage !== embedding.storage || Buffer.compare(own.bytes, embedding.bytes) !== 0) {
-      const what = `the tensor ${name} is another than the embedding, to which tie_word_embeddings ties it`;
-      this.#faults.push(`  ${what}: set that to false in config.json, or remove the tensor`);
-    }
-    releasePages(own.bytes);
-    return embedding;
   }
 
   /** A vector, such as the scale of a norm or a bias. */
@@ -112,6 +137,18 @@ export class WeightReader {
       message,
       'config.json and the weights must be of one and the same model.',
     );
+  }
+
+  /** That a tied output which the checkpoint holds is the embedding. What is mapped is compared where it lies. */
+  #expectSame(own: DenseWeight, name: string, { weight }: EmbeddingSite): void {
+    const isSame =
+      weight instanceof DenseWeight &&
+      own.storage === weight.storage &&
+      Buffer.compare(own.bytes, weight.bytes) === 0;
+    releasePages(own.bytes);
+    if (isSame) return;
+    const what = `the tensor ${name} is another than the embedding, to which tie_word_embeddings ties it`;
+    this.#faults.push(`  ${what}: set that to false in config.json, or remove the tensor`);
   }
 
   /** The name in the checkpoint. */

@@ -34,16 +34,19 @@ import {
 export interface BackboneFixture {
   /** A folder of test/fixtures. */
   readonly fixture: string;
+  /** The folder of expected.json and adapter/, where that is another. */
+  readonly expected?: string;
   /** Names of PyTorch's parameters that the backbone calls otherwise. */
   readonly rename?: (parameter: string) => string;
 }
 
 /** The contract; `backbone` is the name that the model must tell. */
 export function describeBackbone(backbone: string, options: BackboneFixture): void {
-  const parity = readParity(options.fixture);
+  const { expected = options.fixture } = options;
+  const parity = readParity(expected);
   const rows = rowsOf(parity);
   const model = { path: fixture(options.fixture) };
-  const adapter = { method: 'lora', init: fixture(options.fixture, 'adapter') };
+  const adapter = { method: 'lora', init: fixture(expected, 'adapter') };
 
   describe(`the backbone ${backbone} on ${options.fixture}/, held to transformers and PEFT`, () => {
     for (const { title, device, missing } of DEVICES) {

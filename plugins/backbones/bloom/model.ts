@@ -9,9 +9,10 @@ import {
   tf,
 } from '../../../core/index.js';
 import { CausalModel } from '../causal-model.js';
+import type { LayerNormWeights } from '../weight-reader.js';
 import { alibiSlopes } from './alibi.js';
 import type { BloomConfig } from './config.js';
-import type { BloomLayer, BloomWeights, Norm } from './weights.js';
+import type { BloomLayer, BloomWeights } from './weights.js';
 
 /**
  * BLOOM: layers of attention that knows positions by ALiBi alone, and a feed-forward with GELU, all with biases; the
@@ -63,7 +64,7 @@ export class BloomModel extends CausalModel {
     return tf.tidy(() => this.#normalize(x, norm));
   }
 
-  #normalize(x: tf.Tensor2D, { weight, bias }: Norm): tf.Tensor2D {
+  #normalize(x: tf.Tensor2D, { weight, bias }: LayerNormWeights): tf.Tensor2D {
     return layerNorm(x, weight, bias, this.config.normEpsilon);
   }
 

@@ -2,12 +2,11 @@ import {
   deriveSeed,
   type EncodedExample,
   type Example,
-  IGNORED,
   type Prompt,
   Random,
   type Tokenizer,
 } from '../../../core/index.js';
-import { encodeTurns } from '../encode.js';
+import { encodedRow, encodeTurns } from '../encode.js';
 import { alpacaPrompt } from '../prompt.js';
 import type { MarkerIds } from './config.js';
 
@@ -35,9 +34,7 @@ export function encodeChatGlmExample(
     'text' in example
       ? cutText(tokenizer, example.text, cutoffLength, seed)
       : encodeTurns(tokenizer, example, ` ${example.output}`);
-  const promptIds = [...context, markers.gmask, markers.start];
-  const inputIds = Int32Array.from([...promptIds, ...target, tokenizer.eosId].slice(0, cutoffLength));
-  return { inputIds, labels: inputIds.slice().fill(IGNORED, 0, promptIds.length) };
+  return encodedRow(tokenizer, [...context, markers.gmask, markers.start], target, cutoffLength);
 }
 
 /** The tokens of a text before and after a place of its own; with both markers they fit into `cutoffLength`. */

@@ -18,10 +18,11 @@ import {
   twoDimensionalRotaryAngles,
 } from '../../../core/index.js';
 import { CausalModel } from '../causal-model.js';
+import type { LayerNormWeights } from '../weight-reader.js';
 import { type ChatGlmConfig, COMPANIONS } from './config.js';
 import { encodeChatGlmExample, encodeChatGlmPrompt } from './encode.js';
 import { prefixPositions } from './positions.js';
-import type { ChatGlmLayer, ChatGlmWeights, LayerNormWeights } from './weights.js';
+import type { ChatGlmLayer, ChatGlmWeights } from './weights.js';
 
 /** Where each token stands, and what each may attend to: the same for all layers. */
 interface Surroundings {

@@ -1,18 +1,6 @@
-import {
-  EmbeddingSite,
-  type LanguageModel,
-  LinearSite,
-  type ModelRequest,
-  type tf,
-} from '../../../core/index.js';
-import { WeightReader } from '../weight-reader.js';
+import type { EmbeddingSite, LanguageModel, LinearSite, ModelRequest } from '../../../core/index.js';
+import { type LayerNormWeights, WeightReader } from '../weight-reader.js';
 import type { ChatGlmConfig } from './config.js';
-
-/** Scale and shift of a layer norm. */
-export interface LayerNormWeights {
-  readonly weight: tf.Tensor1D;
-  readonly bias: tf.Tensor1D;
-}
 
 export interface ChatGlmLayer {
   readonly inputNorm: LayerNormWeights;
@@ -39,37 +27,27 @@ export async function readChatGlmWeights(
 ): Promise<ChatGlmWeights> {
   const reader = await WeightReader.open(request);
   const { hiddenSize, innerSize, vocabularySize } = config;
-  const site = async (name: string, out: number, columns: number) =>
-    new LinearSite(
-      name,
-      await reader.matrix(`${name}.weight`, [out, columns]),
-      await reader.vector(`${name}.bias`, out),
-    );
-  const norm = async (name: string): Promise<LayerNormWeights> => ({
-    weight: await reader.vector(`${name}.weight`, hiddenSize),
-    bias: await reader.vector(`${name}.bias`, hiddenSize),
-  });
 
   const embeddingShape = [vocabularySize, hiddenSize] as const;
-  const embeddingWeight = await reader.matrix('transformer.word_embeddings.weight', embeddingShape);
-  const embedding = new EmbeddingSite('transformer.word_embeddings', embeddingWeight);
+  const embedding = await reader.embedding('transformer.word_embeddings', embeddingShape);
   const layers: ChatGlmLayer[] = [];
   for (let i = 0; i < config.layers; i++) {
     const at = `transformer.layers.${i}`;
     layers.push({
-      inputNorm: await norm(`${at}.input_layernorm`),
-      queryKeyValue: await site(`${at}.attention.query_key_value`, 3 * hiddenSize, hiddenSize),
-      attentionOutput: await site(`${at}.attention.dense`, hiddenSize, hiddenSize),
-      postAttentionNorm: await norm(`${at}.post_attention_layernorm`),
-      up: await site(`${at}.mlp.dense_h_to_4h`, innerSize, hiddenSize),
-      down: await site(`${at}.mlp.dense_4h_to_h`, hiddenSize, innerSize),
+      inputNorm: await reader.layerNorm(`${at}.input_layernorm`, hiddenSize),
+      queryKeyValue: await reader.linear(
+        `${at}.attention.query_key_value`,
+        [3 * hiddenSize, hiddenSize],
+        true,
+      ),
+      attentionOutput: await reader.linear(`${at}.attention.dense`, [hiddenSize, hiddenSize], true),
+      postAttentionNorm: await reader.layerNorm(`${at}.post_attention_layernorm`, hiddenSize),
+      up: await reader.linear(`${at}.mlp.dense_h_to_4h`, [innerSize, hiddenSize], true),
+      down: await reader.linear(`${at}.mlp.dense_4h_to_h`, [hiddenSize, innerSize], true),
     });
   }
-  const finalNorm = await norm('transformer.final_layernorm');
-  const outputWeight = config.tiedOutput
-    ? await reader.tied('lm_head.weight', embeddingShape, embeddingWeight)
-    : await reader.matrix('lm_head.weight', embeddingShape);
+  const finalNorm = await reader.layerNorm('transformer.final_layernorm', hiddenSize);
+  const output = await reader.output('lm_head', embeddingShape, config.tiedOutput ? embedding : undefined);
   reader.finish();
-  const output = new LinearSite('lm_head', outputWeight, null, true);
   return { embedding, layers, norm: finalNorm, output, vectors: reader.vectors };
 }

@@ -102,6 +102,7 @@ export interface LlamaConfig {
   readonly vocabularySize: number;
   /** Where attention reaches back only so far, no more than that: up to there it is the attention that is computed here. */
   readonly maxPositions: number;
+  readonly limitedBy?: 'sliding_window';
   readonly normEpsilon: number;
   readonly rotary: Rotary;
   readonly biases: Biases;
@@ -130,6 +131,7 @@ export function parseLlamaConfig(json: Record<string, unknown>, path: string): L
     maxPositions: config.max_position_embeddings,
     originalPositions: config.original_max_position_embeddings,
   });
+  const window = family.window?.(config) ?? Number.POSITIVE_INFINITY;
   return {
     hiddenSize: config.hidden_size,
     intermediateSize: config.intermediate_size,
@@ -138,7 +140,8 @@ export function parseLlamaConfig(json: Record<string, unknown>, path: string): L
     kvHeads,
     headDim,
     vocabularySize: config.vocab_size,
-    maxPositions: Math.min(rotary.maxPositions, family.window?.(config) ?? Number.POSITIVE_INFINITY),
+    maxPositions: Math.min(rotary.maxPositions, window),
+    limitedBy: window < rotary.maxPositions ? 'sliding_window' : undefined,
     normEpsilon: config.rms_norm_eps,
     rotary,
     biases: family.biases(config),

@@ -39,6 +39,7 @@ export class LlamaModel extends CausalModel {
       path,
       tokenizer,
       maxLength: config.maxPositions,
+      limitedBy: config.limitedBy,
       linears: [...sites, weights.output],
       embeddings: [weights.embedding],
       vectors: weights.vectors,

@@ -134,6 +134,9 @@ describe('the backbone llama, held to transformers', () => {
     }));
 });
 
+for (const name of ['llama', 'llama-tied']) {
+  describeBackbone('llama', { fixture: name, expected: `contract/${name}` });
+}
 for (const name of ['llama3', 'mistral', 'qwen2', 'qwen3']) describeBackbone('llama', { fixture: name });
 
 describe("rotary scaling, held to transformers'", () => {
@@ -235,14 +238,19 @@ describe('the positions that a LLaMA was made for', () => {
     try {
       cpSync(fixture('mistral'), folder.path, { recursive: true });
       const json = readFixture<Record<string, unknown>>('mistral', 'config.json');
-      folder.write('config.json', JSON.stringify({ ...json, sliding_window: 64 }));
-      const run = await compose({
-        model: { path: folder.path },
-        data: { sources: [{ path: RECORDS, format: 'alpaca' }], cutoffLength: 65, validationSize: 0 },
-        device: { name: 'portable' },
-        output: folder.join('run'),
-      });
-      await expectError(() => run.trainer.run(), 'MODEL_INVALID', 'data.cutoffLength is 65', '64 positions');
+      for (const [limit, text] of [
+        [{ sliding_window: 64 }, 'sliding_window of the model is 64'],
+        [{ max_position_embeddings: 64 }, 'the model was made for 64 positions'],
+      ] as const) {
+        folder.write('config.json', JSON.stringify({ ...json, ...limit }));
+        const run = await compose({
+          model: { path: folder.path },
+          data: { sources: [{ path: RECORDS, format: 'alpaca' }], cutoffLength: 65, validationSize: 0 },
+          device: { name: 'portable' },
+          output: folder.join('run'),
+        });
+        await expectError(() => run.trainer.run(), 'MODEL_INVALID', 'data.cutoffLength is 65', text);
+      }
     } finally {
       folder.remove();
     }

@@ -1,11 +1,5 @@
-import {
-  type EncodedExample,
-  type Example,
-  IGNORED,
-  type Prompt,
-  type Tokenizer,
-} from '../../../../core/index.js';
-import { encodeTurns } from '../../encode.js';
+import type { EncodedExample, Example, Prompt, Tokenizer } from '../../../../core/index.js';
+import { encodedRow, encodeTurns } from '../../encode.js';
 import { alpacaPrompt } from '../../prompt.js';
 
 /** `[gMASK]` and `sop`, with which every text begins, and the prompt. */
@@ -31,7 +25,5 @@ export function encodeChatGlm2Example(
     'text' in example
       ? [[], tokenizer.encode(example.text)]
       : encodeTurns(tokenizer, example, ` ${example.output}`);
-  const unlabelled = [...start, ...promptIds];
-  const inputIds = Int32Array.from([...unlabelled, ...answerIds, tokenizer.eosId].slice(0, cutoffLength));
-  return { inputIds, labels: inputIds.slice().fill(IGNORED, 0, unlabelled.length) };
+  return encodedRow(tokenizer, [...start, ...promptIds], answerIds, cutoffLength);
 }

@@ -1,10 +1,4 @@
-import {
-  EmbeddingSite,
-  type LanguageModel,
-  LinearSite,
-  type ModelRequest,
-  type tf,
-} from '../../../../core/index.js';
+import type { EmbeddingSite, LanguageModel, LinearSite, ModelRequest, tf } from '../../../../core/index.js';
 import { WeightReader } from '../../weight-reader.js';
 import type { ChatGlm2Config } from './config.js';
 
@@ -34,15 +28,8 @@ export async function readChatGlm2Weights(
 ): Promise<ChatGlm2Weights> {
   const reader = await WeightReader.open(request);
   const { hiddenSize, ffnSize, heads, kvHeads, headDim, vocabularySize } = config;
-  const site = async (name: string, out: number, columns: number, hasBias = false) => {
-    const weight = await reader.matrix(`${name}.weight`, [out, columns]);
-    return new LinearSite(name, weight, hasBias ? await reader.vector(`${name}.bias`, out) : null);
-  };
-
-  const embedding = new EmbeddingSite(
-    'transformer.embedding.word_embeddings',
-    await reader.matrix('transformer.embedding.word_embeddings.weight', [vocabularySize, hiddenSize]),
-  );
+  const embeddingShape = [vocabularySize, hiddenSize] as const;
+  const embedding = await reader.embedding('transformer.embedding.word_embeddings', embeddingShape);
   const layers: ChatGlm2Layer[] = [];
   for (let i = 0; i < config.layers; i++) {
     const at = `transformer.encoder.layers.${i}`;
@@ -50,17 +37,19 @@ export async function readChatGlm2Weights(
     const { fusedBias } = config;
     layers.push({
       inputNorm: await reader.vector(`${at}.input_layernorm.weight`, hiddenSize),
-      queryKeyValue: await site(`${at}.self_attention.query_key_value`, fused, hiddenSize, fusedBias),
-      attentionOutput: await site(`${at}.self_attention.dense`, hiddenSize, heads * headDim),
+      queryKeyValue: await reader.linear(
+        `${at}.self_attention.query_key_value`,
+        [fused, hiddenSize],
+        fusedBias,
+      ),
+      attentionOutput: await reader.linear(`${at}.self_attention.dense`, [hiddenSize, heads * headDim]),
       postAttentionNorm: await reader.vector(`${at}.post_attention_layernorm.weight`, hiddenSize),
-      gateAndUp: await site(`${at}.mlp.dense_h_to_4h`, 2 * ffnSize, hiddenSize),
-      down: await site(`${at}.mlp.dense_4h_to_h`, hiddenSize, ffnSize),
+      gateAndUp: await reader.linear(`${at}.mlp.dense_h_to_4h`, [2 * ffnSize, hiddenSize]),
+      down: await reader.linear(`${at}.mlp.dense_4h_to_h`, [hiddenSize, ffnSize]),
     });
   }
   const norm = await reader.vector('transformer.encoder.final_layernorm.weight', hiddenSize);
-  const outputName = 'transformer.output_layer';
-  const outputWeight = await reader.matrix(`${outputName}.weight`, [vocabularySize, hiddenSize]);
+  const output = await reader.output('transformer.output_layer', embeddingShape);
   reader.finish();
-  const output = new LinearSite(outputName, outputWeight, null, true);
   return { embedding, layers, norm, output, vectors: reader.vectors };
 }
