@@ -138,7 +138,7 @@ describe('the command line', () => {
         'my.yaml:2:23: unknown key "data.cutofLength" (did you mean "cutoffLength"?)',
         'my.yaml:3:10: train.epochs: expected number, but got "three"',
         'my.yaml:4:1: unknown key "quantiser" (did you mean "quantizer"?)',
-        'my.yaml:5:12: unknown key "adapter.rank"; known here: r, alpha, dropout, targetModules, init',
+        'my.yaml:5:12: unknown key "adapter.rank"; known here: r, alpha, useRslora, dropout, targetModules, init',
       ));
 
     it('unknown plugins and options of plugins, all at once', () =>

@@ -1,5 +1,7 @@
 /** A GGUF file by hand, whatever it says. */
 
+import { openCheckpoint } from './checkpoints.js';
+
 /** A tensor: extents from the innermost, ggml's number of its type, and where in the data it begins. */
 export interface GgufTensor {
   readonly extents: readonly number[];
@@ -8,6 +10,19 @@ export interface GgufTensor {
 }
 
 export type GgufMetadata = Readonly<Record<string, number | boolean | string | readonly string[]>>;
+
+/** What a model of one layer and width 8 says of itself. */
+export const METADATA: GgufMetadata = {
+  'general.architecture': 'llama',
+  'llama.embedding_length': 8,
+  'llama.feed_forward_length': 16,
+  'llama.block_count': 1,
+  'llama.context_length': 32,
+  'llama.attention.head_count': 2,
+  'llama.attention.layer_norm_rms_epsilon': 1e-5,
+};
+export const EMBEDDING = { extents: [8, 4], type: 0, offset: 0 };
+export const DATA = new Uint8Array(1024);
 
 const UINT32 = 4;
 const FLOAT32 = 6;
@@ -64,4 +79,11 @@ function u64(value: number): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt(value));
   return bytes;
+}
+
+/** What the config.json within such a file says. */
+export async function configOf(location: string): Promise<Record<string, unknown>> {
+  const checkpoint = await openCheckpoint(location);
+  await checkpoint.close();
+  return JSON.parse(new TextDecoder().decode(checkpoint.files?.get('config.json')));
 }

@@ -15,7 +15,14 @@ import { parameterSizes } from '../../../core/parameters.js';
 import { TrainableLinear, variableOf } from '../../../plugins/adapters/full/layers.js';
 import { loadAddon } from '../../../plugins/devices/native/addon.js';
 import { evolve } from '../../support/cli.js';
-import { type ComposedRun, compose, floatsOf, readFixture, withModel } from '../../support/compose.js';
+import {
+  type ComposedRun,
+  compose,
+  floatsOf,
+  readFixture,
+  saveAdapter,
+  withModel,
+} from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import type { ExpectedLlama } from '../../support/llama-fixture.js';
@@ -255,6 +262,29 @@ describe('a model that a run wrote', () => {
       expect(found.answer.tokens.slice(1)).to.deep.equal(tokens);
     }
   });
+
+  it('is not written where a number is too large for its type', () =>
+    withModel(
+      { model: { path: fixture('llama') }, adapter: { ...FULL, dtype: 'f16' } },
+      async (model, run) => {
+        const folder = new TemporaryFolder();
+        try {
+          const [[name, variable]] = model.trainable;
+          const large = tf.fill(variable.shape, 70_000);
+          variable.assign(large);
+          large.dispose();
+          await expectError(
+            () => saveAdapter(run, model, folder.path),
+            'NOT_FINITE',
+            name,
+            '70000',
+            'adapter.dtype',
+          );
+        } finally {
+          folder.remove();
+        }
+      },
+    ));
 
   it('answers, by its folder and by the run', async () => {
     const run = await trained('llama');
