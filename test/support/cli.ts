@@ -2,6 +2,11 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { ROOT } from './files.js';
 
+/** The built command line of a package. */
+export function cliOf(root = ROOT): string {
+  return path.join(root, '.build', 'core', 'cli.js');
+}
+
 export interface CliResult {
   readonly status: number | null;
   readonly stdout: string;
@@ -21,8 +26,7 @@ export function evolve(
   args: readonly string[],
   { cwd, env, root = ROOT }: CliOptions = {},
 ): Promise<CliResult> {
-  const cli = path.join(root, '.build', 'core', 'cli.js');
-  return execute(process.execPath, [cli, ...args], { cwd: cwd ?? root, env });
+  return execute(process.execPath, [cliOf(root), ...args], { cwd: cwd ?? root, env });
 }
 
 /** Runs a command to its end. */

@@ -1,4 +1,4 @@
-/** A hub, a cache and the variables that name them, made anew for each test of the describe block in which this is called. */
+/** A hub, a cache and the variables that name them, for one test: make it, `serve` files, `locate` them, `end` it. */
 
 import { readdirSync } from 'node:fs';
 import type { DownloadState, Located, LocateRequest } from '../../core/index.js';

@@ -1,25 +1,17 @@
 /** The variables by which a hub is used, for tests within this process. */
 
-const NAMES = [
-  'HF_ENDPOINT',
-  'HF_HOME',
-  'HF_HUB_CACHE',
-  'HUGGINGFACE_HUB_CACHE',
-  'XDG_CACHE_HOME',
-  'HF_TOKEN',
-  'HUGGING_FACE_HUB_TOKEN',
-  'HF_TOKEN_PATH',
-  'HF_HUB_OFFLINE',
-  'TRANSFORMERS_OFFLINE',
-  'HF_HUB_DISABLE_SYMLINKS',
-];
+import { VARIABLES } from '../../plugins/hubs/huggingface/environment.js';
 
 /** Those of the machine, cleared; `restore` brings them back. */
 export class HubEnvironment {
-  readonly #before = Object.fromEntries(NAMES.map((name) => [name, process.env[name]]));
+  readonly #before = Object.fromEntries(VARIABLES.map((name) => [name, process.env[name]]));
 
   constructor() {
-    for (const name of NAMES) delete process.env[name];
+    this.clear();
+  }
+
+  clear(): void {
+    for (const name of VARIABLES) delete process.env[name];
   }
 
   set(values: Readonly<Record<string, string>>): void {

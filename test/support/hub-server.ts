@@ -131,7 +131,9 @@ export class HubServer {
     }
     response.setHeader('X-Linked-ETag', `"${sha256(content)}"`);
     response.setHeader('X-Linked-Size', content.length);
-    response.writeHead(302, { location: `${this.#storage}/storage/${sha256(content)}` }).end();
+    response
+      .writeHead(302, { location: `${this.#storage}/storage/${sha256(content)}?X-Signature=secret` })
+      .end();
   }
 
   async #answerStorage(request: HubRequest, response: ServerResponse): Promise<void> {

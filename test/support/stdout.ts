@@ -1,17 +1,16 @@
-/** What `action` writes to standard output, which is taken to be no terminal. */
-export async function captureStdout(action: () => unknown): Promise<string> {
-  const { write, isTTY } = process.stdout;
+/** What `action` writes to standard output, which is taken to be a terminal of so many columns, or none. */
+export async function captureStdout(action: () => unknown, columns = 0): Promise<string> {
+  const { write, isTTY, columns: columnsBefore } = process.stdout;
   let text = '';
   process.stdout.write = ((chunk: string | Uint8Array) => {
     text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
     return true;
   }) as typeof write;
-  process.stdout.isTTY = false;
+  Object.assign(process.stdout, { isTTY: columns > 0, columns });
   try {
     await action();
   } finally {
-    process.stdout.write = write;
-    process.stdout.isTTY = isTTY;
+    Object.assign(process.stdout, { write, isTTY, columns: columnsBefore });
   }
   return text;
 }

@@ -16,10 +16,12 @@ import type { Located } from '../../../core/index.js';
 import type { Environment } from './environment.js';
 import type { RemoteFile } from './hub.js';
 
+/** Whether a revision is the full hash of a commit, which never comes to mean another. */
 export function isCommit(revision: string): boolean {
   return /^[0-9a-f]{40}$/.test(revision);
 }
 
+/** What the cache holds of one repository. */
 export class RepositoryCache {
   readonly folder: string;
 
@@ -37,20 +39,26 @@ export class RepositoryCache {
     return isCommit(commit.trim()) ? commit.trim() : undefined;
   }
 
+  /** Keeps what a branch or tag was, for those who ask without a hub. */
   async remember(revision: string, commit: string): Promise<void> {
     if ((await this.commitOf(revision)) === commit) return;
     await mkdir(path.dirname(this.#ref(revision)), { recursive: true });
     await intoPlace(this.#ref(revision), (temporary) => writeFile(temporary, commit));
   }
 
+  /** The folder of a commit; it may not be there. */
   snapshot(commit: string): string {
     return path.join(this.folder, 'snapshots', commit);
   }
 
-  /** The files that are there of a commit, by their paths in the repository. */
+  /** The files that are there of a commit, by their paths in the repository. A link to a blob that is gone is none. */
   async filesOf(commit: string): Promise<string[]> {
-    const entries = await readdir(this.snapshot(commit), { recursive: true }).catch(() => []);
-    return entries.map((entry) => entry.split(path.sep).join('/'));
+    const folder = this.snapshot(commit);
+    const entries = await readdir(folder, { recursive: true }).catch(() => []);
+    const stats = await Promise.all(
+      entries.map((entry) => stat(path.join(folder, entry)).catch(() => undefined)),
+    );
+    return entries.filter((_, i) => stats[i]?.isFile()).map((entry) => entry.split(path.sep).join('/'));
   }
 
   /** The snapshot, or its file `entry`, with the name under which it can be had again. */
@@ -61,6 +69,7 @@ export class RepositoryCache {
     };
   }
 
+  /** The folder of contents. */
   get blobs(): string {
     return path.join(this.folder, 'blobs');
   }
@@ -70,34 +79,33 @@ export class RepositoryCache {
     return path.join(this.blobs, hash);
   }
 
+  /** Whether the content of a file is there, whichever commit it came with. */
   hasBlob(file: RemoteFile): Promise<boolean> {
     return hasSize(this.blob(file), file.size);
   }
 
+  /** Whether a snapshot has a file. */
   has(commit: string, file: RemoteFile): Promise<boolean> {
     return hasSize(this.#pointer(commit, file), file.size);
   }
 
-  /** Gives the blob of `file` its name in the snapshot. */
-  async link(commit: string, file: RemoteFile): Promise<void> {
+  /** Whether a file need not be downloaded for a snapshot. */
+  async holds(commit: string, file: RemoteFile): Promise<boolean> {
+    return (await this.has(commit, file)) || (await this.hasBlob(file));
+  }
+
+  /**
+   * Gives the blob of `file` its name in the snapshot.
+   *
+   * @param isNew whether it came just now. Another snapshot may link to one that was there, which stays where it is.
+   */
+  async link(commit: string, file: RemoteFile, isNew: boolean): Promise<void> {
     const pointer = this.#pointer(commit, file);
     const blob = this.blob(file);
     await mkdir(path.dirname(pointer), { recursive: true });
-    if (this.environment.links) {
-      try {
-        await intoPlace(pointer, (temporary) =>
-          symlink(path.relative(path.dirname(pointer), blob), temporary),
-        );
-        return;
-      } catch (error) {
-        // What file systems without links say: EPERM (FAT), ENOSYS, ENOTSUP; on Windows it takes a right.
-        if (
-          !/EPERM|EACCES|ENOSYS|ENOTSUP|EOPNOTSUPP|EINVAL/.test((error as NodeJS.ErrnoException).code ?? '')
-        )
-          throw error;
-      }
-    }
-    await rename(blob, pointer).catch(() => intoPlace(pointer, (temporary) => copyFile(blob, temporary)));
+    if (this.environment.links && (await linkTo(pointer, blob))) return;
+    const copy = () => intoPlace(pointer, (temporary) => copyFile(blob, temporary));
+    await (isNew ? rename(blob, pointer).catch(copy) : copy());
   }
 
   #ref(revision: string): string {
@@ -111,6 +119,19 @@ export class RepositoryCache {
 
 async function hasSize(file: string, size: number): Promise<boolean> {
   return (await stat(file).catch(() => undefined))?.size === size;
+}
+
+/** Makes `pointer` a link to `blob`; false where the file system has no links. */
+async function linkTo(pointer: string, blob: string): Promise<boolean> {
+  try {
+    await intoPlace(pointer, (temporary) => symlink(path.relative(path.dirname(pointer), blob), temporary));
+    return true;
+  } catch (error) {
+    // What file systems without links say: EPERM (FAT), ENOSYS, ENOTSUP; on Windows it takes a right.
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (/^(EPERM|EACCES|ENOSYS|ENOTSUP|EOPNOTSUPP|EINVAL)$/.test(code)) return false;
+    throw error;
+  }
 }
 
 /** Has `make` make a file under another name, which it loses once it is made; what was there is replaced. */

@@ -12,7 +12,7 @@ import { ATTEMPTS, describeFailure, type Hub, type RemoteFile } from './hub.js';
 const READ_BYTES = 1 << 20;
 
 /** Where a file that is not whole is kept. Not huggingface_hub's name, whose earlier versions append to what they find. */
-export function partialOf(blob: string): string {
+function partialOf(blob: string): string {
   return `${blob}.evolve.incomplete`;
 }
 
@@ -21,18 +21,23 @@ export async function bytesThere(blob: string): Promise<number> {
   return (await stat(partialOf(blob)).catch(() => undefined))?.size ?? 0;
 }
 
+/** What is to be downloaded, to where. */
 export interface Download {
   readonly hub: Hub;
   readonly commit: string;
   readonly file: RemoteFile;
   /** The file to make. */
   readonly blob: string;
+  /** Whether another process has brought it meanwhile. */
+  isThere(): Promise<boolean>;
   /** Called with the number of bytes that are there, as it changes. */
   progress(bytes: number): void;
   notice(message: string): void;
 }
 
 /**
+ * Brings a file from the hub.
+ *
  * @throws EvolveError HUB_UNREACHABLE where it ends before its time again and again, DOWNLOAD_FAILED where the bytes are
  * not those of the hash (what came is removed), or cannot be written (what came is kept)
  */
@@ -44,11 +49,12 @@ export async function download(request: Download): Promise<void> {
     const handle = await open(partial, constants.O_RDWR | constants.O_CREAT, 0o666);
     try {
       const kept = (await handle.stat()).size;
-      let isRight = await fetchInto(handle, request);
+      let isRight = await fetchInto(handle, request, kept);
       if (!isRight && kept > 0) {
         notice(`${file.path}: what was kept of an earlier download is damaged; it is downloaded anew`);
-        await handle.truncate(0);
-        isRight = await fetchInto(handle, request);
+        // Not cut to nothing: by then another process may have given this very file its final name.
+        isRight = await fetchInto(handle, request, 0);
+        await handle.truncate(file.size);
       }
       if (!isRight) {
         await rm(partial, { force: true });
@@ -59,16 +65,18 @@ export async function download(request: Download): Promise<void> {
     } finally {
       await handle.close();
     }
-    await rename(partial, blob);
+    await rename(partial, blob).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' || !(await request.isThere())) throw error;
+    });
   } catch (error) {
     throw isOfDisk(error) ? unwritable(partial, error) : error;
   }
 }
 
-/** Fetches what the file lacks; returns whether it is then what its hash says. */
-async function fetchInto(handle: FileHandle, request: Download): Promise<boolean> {
+/** Fetches the file from the byte `start` on; returns whether it is then what its hash says. */
+async function fetchInto(handle: FileHandle, request: Download, start: number): Promise<boolean> {
   const { hub, commit, file, progress } = request;
-  let at = (await handle.stat()).size;
+  let at = start;
   if (at > file.size) return false;
   let hash = newHash(file);
   await hashPrefix(handle, at, hash);
@@ -138,6 +146,7 @@ export function isOfDisk(error: unknown): error is NodeJS.ErrnoException {
   return /^(open|write|rename|mkdir|symlink|copyfile|ftruncate|fdatasync|unlink)$/.test(syscall ?? '');
 }
 
+/** The error of a file that the system did not let be opened or written. */
 export function unwritable(file: string, cause: NodeJS.ErrnoException): EvolveError {
   const isFull = cause.code === 'ENOSPC' || cause.code === 'EDQUOT';
   const message = `${file}: ${isFull ? 'the disk is full' : 'cannot be written'}: ${cause.message}`;

@@ -6,6 +6,26 @@ import path from 'node:path';
 import { getHFHubCachePath, HUB_URL } from '@huggingface/hub';
 import { EvolveError, expandHome } from '../../../core/index.js';
 
+/** Those that are heeded. */
+export const VARIABLES = [
+  'HF_HOME',
+  'XDG_CACHE_HOME',
+  'HF_HUB_CACHE',
+  'HUGGINGFACE_HUB_CACHE',
+  'HF_TOKEN',
+  'HUGGING_FACE_HUB_TOKEN',
+  'HF_TOKEN_PATH',
+  'HF_HUB_DISABLE_IMPLICIT_TOKEN',
+  'HF_ENDPOINT',
+  'HF_HUB_OFFLINE',
+  'TRANSFORMERS_OFFLINE',
+  'HF_HUB_DISABLE_SYMLINKS',
+] as const;
+
+/** By this type no other can be read. */
+const env: Readonly<Partial<Record<(typeof VARIABLES)[number], string>>> = process.env;
+
+/** What the variables come to. */
 export interface Environment {
   /** Without a slash at its end. */
   readonly endpoint: string;
@@ -18,8 +38,8 @@ export interface Environment {
   readonly links: boolean;
 }
 
+/** @throws EvolveError HUB_UNREACHABLE where HF_ENDPOINT is no address, HUB_REFUSED where a token cannot be one */
 export async function readEnvironment(): Promise<Environment> {
-  const { env } = process;
   const endpoint = (env.HF_ENDPOINT || HUB_URL).replace(/\/+$/, '');
   if (!/^https?:/.test(endpoint) || !URL.canParse(endpoint)) {
     const message = `HF_ENDPOINT is "${endpoint}", which is no address of a hub`;
@@ -36,13 +56,25 @@ export async function readEnvironment(): Promise<Environment> {
 
 /** That of a variable, or else of the file which `hf auth login` writes. */
 async function readToken(): Promise<string | undefined> {
-  const { env } = process;
-  const given = (env.HF_TOKEN || env.HUGGING_FACE_HUB_TOKEN)?.trim();
-  if (given) return given;
+  for (const name of ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN'] as const) {
+    const token = tokenOf(env[name] ?? '', name);
+    if (token) return token;
+  }
+  if (isTrue(env.HF_HUB_DISABLE_IMPLICIT_TOKEN)) return undefined;
   const home = env.HF_HOME ?? path.join(env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'huggingface');
   const file = expandHome(env.HF_TOKEN_PATH ?? path.join(home, 'token'));
-  const kept = await readFile(file, 'utf8').catch(() => '');
-  return kept.trim() || undefined;
+  return tokenOf(await readFile(file, 'utf8').catch(() => ''), file);
+}
+
+/** A text without the line breaks and spaces that come of copying a token. The error does not tell a secret. */
+function tokenOf(text: string, where: string): string | undefined {
+  const token = text.replace(/[\r\n]/g, '').trim();
+  if (/^[!-~]*$/.test(token)) return token || undefined;
+  throw new EvolveError(
+    'HUB_REFUSED',
+    `the token in ${where} has a character that no token has`,
+    'A token is letters, digits and "_": copy it once more, with nothing around it.',
+  );
 }
 
 /** As huggingface_hub reads its switches. */

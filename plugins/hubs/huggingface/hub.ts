@@ -9,6 +9,7 @@ import { EvolveError, messageOf } from '../../../core/index.js';
 import { isCommit } from './cache.js';
 import type { Environment } from './environment.js';
 import { refusal } from './refusal.js';
+import { Silence } from './silence.js';
 
 /** A file of a repository at a commit. */
 export interface RemoteFile {
@@ -36,9 +37,23 @@ export const ATTEMPTS = 5;
 /** Before the second attempt; each wait is twice the one before. */
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 300_000;
-/** A connection over which nothing came for so long is taken for dead. */
-const SILENCE_MS = 60_000;
 
+/** What a revision is at present. */
+export interface Head {
+  readonly commit: string;
+  /** The paths of all its files; none where a mirror does not tell them. */
+  readonly files: readonly string[];
+}
+
+/** How something is asked for. */
+interface Asking {
+  readonly attempts?: number;
+  readonly silence?: Silence;
+  /** The file whose bytes are asked for. */
+  readonly file?: string;
+}
+
+/** The hub, asked about one repository. */
 export class Hub {
   /** Aborted where the run is interrupted, or by `halt`. */
   readonly signal: AbortSignal;
@@ -55,18 +70,18 @@ export class Hub {
     this.#halting.abort();
   }
 
-  /** The commit that the revision is. */
-  async commit(attempts = ATTEMPTS): Promise<string> {
+  /** The commit that the revision is, and what it holds. */
+  async head(attempts = ATTEMPTS): Promise<Head> {
     const { repository, revision, environment } = this.inquiry;
     const asked = modelInfo({
       name: repository,
       revision,
-      additionalFields: ['sha'],
+      additionalFields: ['sha', 'filePaths'],
       hubUrl: environment.endpoint,
-      fetch: (input, init) => this.#fetch(input, init, attempts),
+      fetch: (input, init) => this.#fetch(input, init, { attempts }),
     });
-    const { sha } = await this.#understood(asked);
-    if (isCommit(sha)) return sha;
+    const { sha, filePaths } = await this.#understood(asked);
+    if (isCommit(sha)) return { commit: sha, files: filePaths };
     throw this.#nonsense(`names "${sha}" as a commit of ${repository}`);
   }
 
@@ -113,8 +128,7 @@ export class Hub {
     const response = await this.#fetch(
       `${environment.endpoint}/${repository}/resolve/${commit}/${file}`,
       { headers: { 'accept-encoding': 'identity', ...(from > 0 && { range: `bytes=${from}-` }) } },
-      ATTEMPTS,
-      silence,
+      { silence, file: path },
     );
     if (response.status === 416) return undefined;
     return { from: response.status === 206 ? from : 0, chunks: silence.watch(response.body) };
@@ -159,8 +173,7 @@ export class Hub {
   async #fetch(
     input: RequestInfo | URL,
     init: RequestInit = {},
-    attempts = ATTEMPTS,
-    silence = new Silence(),
+    { attempts = ATTEMPTS, silence = new Silence(), file }: Asking = {},
   ): Promise<Response> {
     const { environment } = this.inquiry;
     const url = new URL(input instanceof Request ? input.url : input);
@@ -182,7 +195,8 @@ export class Hub {
         });
         const { status, statusText } = response;
         if (response.ok || status === 416) return response;
-        if (status < 500 && status !== 429 && status !== 408) throw await refusal(response, this.inquiry);
+        if (status < 500 && status !== 429 && status !== 408)
+          throw await refusal(response, this.inquiry, file);
         why = `answered ${status} (${status === 429 ? 'too many requests' : statusText || 'it failed'})`;
         wait = retryAfter(response);
         await response.body?.cancel();
@@ -200,41 +214,6 @@ export class Hub {
         throw this.unreachable(attempts > 1 ? `${why}, ${attempts} times` : why, cause);
       await this.pause(why, attempt + 1, wait);
     }
-  }
-}
-
-/** Aborts a request over which nothing comes for too long. */
-class Silence {
-  #controller = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
-
-  /** For a new attempt. */
-  start(): AbortSignal {
-    this.#controller = new AbortController();
-    this.#listen();
-    return this.#controller.signal;
-  }
-
-  pause(): void {
-    clearTimeout(this.#timer);
-  }
-
-  async *watch(chunks: AsyncIterable<Uint8Array> | null): AsyncGenerator<Uint8Array> {
-    this.#listen();
-    try {
-      for await (const chunk of chunks ?? []) {
-        this.#timer?.refresh();
-        yield chunk;
-      }
-    } finally {
-      this.pause();
-    }
-  }
-
-  #listen(): void {
-    const { signal } = this.#controller;
-    const abort = () => this.#controller.abort(new Error(`nothing came for ${SILENCE_MS / 1000} s`));
-    if (!signal.aborted) this.#timer = setTimeout(abort, SILENCE_MS);
   }
 }
 

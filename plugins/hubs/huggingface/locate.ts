@@ -6,7 +6,7 @@ import { EvolveError, type Located, type LocateRequest, parseModelName } from '.
 import { isCommit, RepositoryCache } from './cache.js';
 import { readEnvironment } from './environment.js';
 import { Hub } from './hub.js';
-import { filesOfIndex, selectFiles, suffices, type Target } from './selection.js';
+import { filesOfIndex, ggufFiles, selectFiles, suffices, type Target } from './selection.js';
 import { Snapshot } from './snapshot.js';
 
 /**
@@ -32,14 +32,16 @@ export async function locate(
   if (cached && (environment.offline || isCommit(revision))) return cached;
   if (environment.offline) {
     const message = `HF_HUB_OFFLINE is set, and ${cache.folder} does not hold what is needed of ${request.name}`;
-    throw new EvolveError('HUB_UNREACHABLE', message, 'Run it once without HF_HUB_OFFLINE.', { at });
+    const there = known ? await namesOfGgufs(cache, known, request) : [];
+    const orName = there.length > 0 ? `, or name a file that is there: ${there.join(', ')}` : '';
+    throw new EvolveError('HUB_UNREACHABLE', message, `Run it once without HF_HUB_OFFLINE${orName}.`, { at });
   }
 
   const hub = new Hub({ environment, repository, revision, at, signal, notice });
   const latest = async () => {
-    if (!cached) return hub.commit();
+    if (!cached) return hub.head();
     try {
-      return await hub.commit(1);
+      return await hub.head(1);
     } catch (error) {
       if (!(error instanceof EvolveError && error.code === 'HUB_UNREACHABLE')) throw error;
       notice(`${error.message}; the cache has it (with HF_HUB_OFFLINE=1 the hub is not asked)`);
@@ -47,10 +49,11 @@ export async function locate(
     }
   };
   try {
-    const commit = await latest();
-    if (commit === undefined) return cached || undefined;
+    const head = await latest();
+    if (head === undefined) return cached || undefined;
+    const { commit, files } = head;
     const found =
-      (await findCached(cache, commit, target)) ??
+      (await findCached(cache, commit, target, files)) ??
       (await new Snapshot(cache, hub, commit, target, request, notice).download());
     // It serves those who ask without a network; a cache that cannot be written has its files all the same.
     await cache.remember(revision, commit).catch(() => {});
@@ -62,15 +65,34 @@ export async function locate(
   }
 }
 
-/** What the cache holds of a commit, where that is all that is needed. */
+/**
+ * What the cache holds of a commit, where that is all that is needed.
+ *
+ * @param listed the hub's list of its files. Without it the files that are here must tell, of which one GGUF file alone
+ * tells nothing: the repository may have others, or weights in a format that comes first.
+ */
 async function findCached(
   cache: RepositoryCache,
   commit: string,
   target: Target,
+  listed?: readonly string[],
 ): Promise<Located | undefined> {
   const folder = cache.snapshot(commit);
-  const names = await cache.filesOf(commit);
+  const here = await cache.filesOf(commit);
   const readIndex = async (index: string) => filesOfIndex(await readFile(path.join(folder, index), 'utf8'));
-  const selection = await selectFiles({ names, readIndex }, target).catch(() => undefined);
-  return selection && suffices(selection, names, target) ? cache.located(commit, selection.entry) : undefined;
+  const selection = await selectFiles({ names: listed ?? here, readIndex }, target).catch(() => undefined);
+  if (!selection || (!listed && selection.entry !== target.file)) return undefined;
+  return suffices(selection, here, target) ? cache.located(commit, selection.entry) : undefined;
+}
+
+/** By which names the GGUF files of a commit can be had that are here, where the name that was given has no file. */
+async function namesOfGgufs(
+  cache: RepositoryCache,
+  commit: string,
+  { name, kind }: LocateRequest,
+): Promise<string[]> {
+  const { repository = '', file, revision } = parseModelName(name) ?? {};
+  if (kind !== 'model' || file) return [];
+  const at = revision ? `@${revision}` : '';
+  return ggufFiles(await cache.filesOf(commit)).map((gguf) => `${repository}/${gguf}${at}`);
 }

@@ -10,11 +10,12 @@ export interface Target extends Pick<LocateRequest, 'kind' | 'weights'> {
 }
 
 /** The names of a repository's files, and the files that an index among them names. */
-export interface Listing {
+interface Listing {
   readonly names: readonly string[];
   readIndex(name: string): Promise<readonly string[]>;
 }
 
+/** The files of one format, by their paths in the repository. */
 export interface Selection {
   /** config.json, the tokenizer's files … */
   readonly companions: readonly string[];
@@ -28,9 +29,9 @@ export interface Selection {
 export const CONFIG = { model: 'config.json', adapter: 'adapter_config.json' } as const;
 
 const GENERATION = /^generation_config\.json$/;
-const TOKENIZER = /^tokenizer\.json$|^vocab\.(json|txt)$|\.(model|tiktoken)$/;
+const TOKENIZER = /^tokenizer\.json$|\.(model|tiktoken)$/;
 const TOKENIZER_SETTINGS =
-  /^(tokenizer_config|special_tokens_map|added_tokens|chat_template)\.json$|^merges\.txt$|\.jinja$/;
+  /^(tokenizer_config|special_tokens_map|added_tokens|chat_template)\.json$|^vocab\.(json|txt)$|^merges\.txt$|\.jinja$/;
 
 /** A model's own code. It is not run here, but belongs into a folder for transformers. */
 const CODE = /\.py$/;
@@ -66,11 +67,13 @@ export async function selectFiles(
   };
 }
 
-/** Whether the files of a snapshot suffice, where nobody can be asked what else there would be. */
+/** Whether the files `names` of a snapshot are all that a selection needs. */
 export function suffices(selection: Selection, names: readonly string[], { kind, weights }: Target): boolean {
-  const hasWeights = selection.weights.length > 0 && selection.weights.every((name) => names.includes(name));
+  const areThere = (files: readonly string[]) => files.every((file) => names.includes(file));
+  const hasWeights = selection.weights.length > 0 && areThere(selection.weights);
   if (selection.entry) return hasWeights;
   const { companions } = selection;
+  if (!areThere(companions)) return false;
   const hasTokenizer = kind === 'adapter' || companions.some((name) => TOKENIZER.test(name));
   return companions.includes(CONFIG[kind]) && hasTokenizer && (hasWeights || !weights);
 }

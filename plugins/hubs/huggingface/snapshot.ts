@@ -12,7 +12,13 @@ import { CONFIG, filesOfIndex, ggufFiles, type Selection, selectFiles, type Targ
 /** Files that come at a time. */
 const CONNECTIONS = 4;
 const PROGRESS_MS = 1_000;
+/** What a repository is told that holds something else. */
+const READS = {
+  model: "evolve reads models in Hugging Face's layout, or GGUF files.",
+  adapter: "evolve reads adapters in PEFT's layout.",
+} as const;
 
+/** One commit's way from the hub into the cache. */
 export class Snapshot {
   /** Bytes that are there, by file. */
   readonly #bytes = new Map<RemoteFile, number>();
@@ -30,6 +36,11 @@ export class Snapshot {
     private readonly notice: (message: string) => void,
   ) {}
 
+  /**
+   * Has all files of the target in the cache, and says where.
+   *
+   * @throws EvolveError as `locate` does
+   */
   async download(): Promise<Located> {
     const { file } = this.target;
     await mkdir(this.cache.blobs, { recursive: true }).catch((error) => {
@@ -51,8 +62,10 @@ export class Snapshot {
 
     for (const entry of [...companions, ...weights]) this.#bytes.set(entry, await this.#bytesThere(entry));
     await this.#requireRoom();
-    // The weights come last: where they are there, everything is.
-    for (const group of [companions, weights]) await this.#storeAll(group);
+    // Who cannot ask the hub takes config.json, or the weights, as a sign that all before them is there.
+    const isConfig = (entry: RemoteFile) => entry.path === CONFIG[this.target.kind];
+    const others = companions.filter((entry) => !isConfig(entry));
+    for (const group of [others, companions.filter(isConfig), weights]) await this.#storeAll(group);
     return this.cache.located(this.commit, selection.entry);
   }
 
@@ -106,7 +119,7 @@ export class Snapshot {
       const isAdapter = kind === 'model' && names.includes(CONFIG.adapter);
       const advice = isAdapter
         ? 'It is an adapter: name it in adapter.init (--adapter of evolve generate), and in model.path its base model.'
-        : `What is no ${kind} in the layout of Hugging Face cannot be used.`;
+        : READS[kind];
       fail(code, `has no ${CONFIG[kind]}`, advice);
     }
     if (needsWeights && weights.length === 0) {
@@ -119,7 +132,7 @@ export class Snapshot {
   }
 
   async #bytesThere(file: RemoteFile): Promise<number> {
-    if ((await this.cache.has(this.commit, file)) || (await this.cache.hasBlob(file))) return file.size;
+    if (await this.cache.holds(this.commit, file)) return file.size;
     const bytes = await bytesThere(this.cache.blob(file));
     return bytes > file.size ? 0 : bytes;
   }
@@ -177,17 +190,19 @@ export class Snapshot {
       };
       await withLock(`${blob}.evolve.lock`, this.hub.signal, waits, async () => {
         if (await cache.has(commit, file)) return;
-        if (!(await cache.hasBlob(file))) {
+        const isNew = !(await cache.hasBlob(file));
+        if (isNew) {
           await download({
             hub: this.hub,
             commit,
             file,
             blob,
+            isThere: () => cache.holds(commit, file),
             notice: this.notice,
             progress: (bytes) => this.#progress(file, bytes),
           });
         }
-        await cache.link(commit, file);
+        if (!(await cache.has(commit, file))) await cache.link(commit, file, isNew);
       });
       this.#progress(file, file.size);
     } catch (error) {

@@ -2,6 +2,8 @@ import type { MultiBar, SingleBar } from 'cli-progress';
 import type { DownloadEvent } from '../../../core/index.js';
 import { count, duration, size } from './format.js';
 
+/** All but a long name fits into 80 columns; the name was told in the line above. */
+const BAR_COLUMNS = 20;
 const FORMAT = '{bar} {percentage}%  {here} of {whole}  {speed}/s  {left} left  {name}';
 
 /** Tells of one download after another: on `bars` where there is a terminal, else a line at every tenth of it. */
@@ -32,7 +34,7 @@ export class DownloadTeller {
         totalBytes,
         bytes,
         { here, whole, speed, left, name },
-        { format: FORMAT },
+        { format: FORMAT, barsize: BAR_COLUMNS },
       );
       this.#tenths = tenths;
     } else if (status !== 'running') {

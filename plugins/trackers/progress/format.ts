@@ -67,6 +67,7 @@ export function size(bytes: number): string {
   return `${unit === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${units[unit]}`;
 }
 
+/** `1234567` -> `1,234,567`. */
 export function count(number: number): string {
   return number.toLocaleString('en-US');
 }

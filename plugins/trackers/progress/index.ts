@@ -36,6 +36,8 @@ export default definePlugin({
       return bars;
     };
     const closeBars = () => {
+      // What was logged since the last redraw would be lost.
+      bars?.update();
       bars?.stop();
       bars = undefined;
     };

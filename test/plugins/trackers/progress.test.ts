@@ -105,6 +105,46 @@ describe('the tracker progress', () => {
     expect(lines.slice(5)).to.deep.equal(['downloading owner/name: 5 files, 2.0 MB']);
   });
 
+  it('draws a bar of a download on a terminal, with how much, how fast, how long and what', async () => {
+    const name = 'owner/name-of-some-length';
+    const draw = (columns: number) =>
+      captureStdout(async () => {
+        const { hooks } = await compose({}, { trackers: ['progress'] });
+        const tell = (bytes: number, status: DownloadEvent['status'] = 'running') =>
+          hooks.log.call({ type: 'download', name, files: 5, bytes, totalBytes: 999.9e6, status });
+        tell(100e6);
+        hooks.log.call(NOTICE);
+        tell(999.9e6);
+        tell(999.9e6, 'completed');
+      }, columns);
+    const bar = /^.*100%.*$/m;
+    const wide = await draw(120);
+    const line =
+      /\u2588{20} 100% {2}999\.9 MB of 999\.9 MB {2}[\d.]+ \w?B\/s {2}0:00 left {2}owner\/name-of-some-length/;
+    expect(wide.match(bar)?.[0]).to.match(line);
+    expect(wide).to.match(/^downloading owner\/name-of-some-length: 5 files/);
+    expect(wide).to.match(/^downloaded owner\/name-of-some-length in 0:00, /m);
+    expect(wide).to.include('one line\n');
+    expect((await draw(80)).match(bar)?.[0]).to.match(/0:00 left {2}owner/);
+  });
+
+  it('draws a bar of the steps on a terminal, and prints the rest above it', async () => {
+    const text = await captureStdout(async () => {
+      const { hooks } = await compose({}, { trackers: ['progress'] });
+      for (const event of [NOTICE, START, STEP, EVAL, SAVE]) hooks.log.call(event);
+      await hooks.done.promise(RESULT);
+    }, 120);
+    expect(text).to.match(/7\/200 {2}loss 1\.2346 {2}1235 tokens\/s {2}[\d:]+ left/);
+    for (const told of [
+      'one line',
+      describeStart(START),
+      describeEval(EVAL),
+      describeEnd(RESULT, SAVE.path),
+    ]) {
+      expect(text).to.include(`${told}\n`);
+    }
+  });
+
   it('says nothing of the end of a run that did not begin', async () => {
     const { hooks } = await compose({}, { trackers: ['progress'] });
     const result = { ...RESULT, status: 'failed', steps: 0 } as const;

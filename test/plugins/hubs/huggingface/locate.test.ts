@@ -1,8 +1,6 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import type { DownloadState } from '../../../../core/index.js';
 import { expectError } from '../../../support/errors.js';
 import { HubCase, LARGE, MODEL } from '../../../support/hub-case.js';
 
@@ -170,106 +168,6 @@ describe('the hub huggingface', () => {
       at.environment.set({ HF_HUB_OFFLINE: 'TRUE' });
       await expectError(() => at.locate(), 'HUB_UNREACHABLE', 'HF_HUB_OFFLINE');
       expect((await at.locate({ weights: false })).path).to.equal(at.snapshot());
-    });
-
-    it('with the token of HF_TOKEN or of the file, and the hub alone sees it', async () => {
-      at.environment.set({ HF_TOKEN: 'of-a-mirror' });
-      await at.locate();
-      const tokens = (requests: readonly { headers: { authorization?: string } }[]) =>
-        new Set(requests.map(({ headers }) => headers.authorization));
-      const ofStorage = at.hub.requests.filter((request) => request.path.startsWith('/storage/'));
-      expect(ofStorage).to.have.length(2);
-      expect(tokens(ofStorage)).to.deep.equal(new Set([undefined]));
-      expect(tokens(at.hub.requests.filter((request) => !ofStorage.includes(request)))).to.deep.equal(
-        new Set(['Bearer of-a-mirror']),
-      );
-      delete process.env.HF_TOKEN;
-      at.folder.write('hf/token', 'hf_kept\n');
-      at.hub.requests.length = 0;
-      await at.locate();
-      expect(tokens(at.hub.requests)).to.deep.equal(new Set(['Bearer hf_kept']));
-    });
-
-    it('for the cache where the variables say it is', async () => {
-      at.environment.set({ HF_HUB_CACHE: at.folder.join('cache') });
-      expect((await at.locate()).path).to.equal(
-        at.folder.join('cache', 'models--people--model', 'snapshots', at.hub.commit),
-      );
-      delete process.env.HF_HUB_CACHE;
-      delete process.env.HF_HOME;
-      at.environment.set({ XDG_CACHE_HOME: at.folder.join('xdg') });
-      expect((await at.locate()).path).to.include(
-        at.folder.join('xdg', 'huggingface', 'hub', 'models--people--model'),
-      );
-      at.environment.set({ HF_HOME: '~/nowhere', HF_HUB_OFFLINE: '1' });
-      await expectError(() => at.locate(), 'HUB_UNREACHABLE', path.join(homedir(), 'nowhere', 'hub'));
-    });
-  });
-
-  describe('goes on where a download was cut', () => {
-    it('within a run', async () => {
-      at.hub.cuts.set('model.safetensors', [100_000, 50_000]);
-      await at.locate();
-      const [first, second, third] = at.hub
-        .requestsFor('model.safetensors')
-        .map(({ headers }) => headers.range);
-      expect(first).to.equal(undefined);
-      expect([second, third]).to.deep.equal(['bytes=100000-', 'bytes=150000-']);
-      expect(readFileSync(at.snapshot('model.safetensors')).equals(LARGE)).to.equal(true);
-      expect(at.notices.join('\n')).to.match(
-        /127\.0\.0\.1:\d+ cut the connection.* within model\.safetensors; trying again in 1 s/,
-      );
-    });
-
-    it('in the next run', async () => {
-      const interruption = new AbortController();
-      at.hub.cuts.set('model.safetensors', [100_000]);
-      const interrupt = (state: DownloadState) => {
-        if (state.bytes >= 100_000) interruption.abort();
-      };
-      at.hub.answer = (request) => {
-        // The attempt after the cut is one that the person does not wait for.
-        if (at.hub.requestsFor('model.safetensors').length > 1 && request.headers.range) interruption.abort();
-        return false;
-      };
-      await expectError(
-        () => at.locate({ signal: interruption.signal, progress: interrupt }),
-        'INTERRUPTED',
-        'people/model',
-        'goes on',
-      );
-      at.hub.answer = () => false;
-      const kept = at.cache('blobs', `${at.hub.hash('model.safetensors')}.evolve.incomplete`);
-      expect(lstatSync(kept).size).to.be.within(100_000, LARGE.length - 1);
-      expect(existsSync(at.snapshot('model.safetensors'))).to.equal(false);
-      at.hub.requests.length = 0;
-      await at.locate();
-      expect(at.hub.requestsFor('model.safetensors')[0].headers.range).to.match(/^bytes=[1-9]\d+-$/);
-      expect(readFileSync(at.snapshot('model.safetensors')).equals(LARGE)).to.equal(true);
-      expect(at.states[0].bytes).to.be.at.least(100_000);
-      expect(at.blobs().filter((name) => name.includes('evolve'))).to.deep.equal([]);
-    });
-
-    it('and from the beginning where the hub takes no ranges', async () => {
-      at.hub.takesRanges = false;
-      at.hub.cuts.set('model.safetensors', [100_000]);
-      await at.locate();
-      expect(at.hub.requestsFor('model.safetensors')).to.have.length(2);
-      expect(readFileSync(at.snapshot('model.safetensors')).equals(LARGE)).to.equal(true);
-    });
-
-    it('and anew where what was kept is damaged', async () => {
-      const name = `hf/hub/models--people--model/blobs/${at.hub.hash('model.safetensors')}.evolve.incomplete`;
-      at.folder.write(name, Buffer.alloc(1000));
-      await at.locate();
-      expect(readFileSync(at.snapshot('model.safetensors')).equals(LARGE)).to.equal(true);
-      expect(at.notices).to.deep.equal([
-        'model.safetensors: what was kept of an earlier download is damaged; it is downloaded anew',
-      ]);
-      expect(at.hub.requestsFor('model.safetensors').map(({ headers }) => headers.range)).to.deep.equal([
-        'bytes=1000-',
-        undefined,
-      ]);
     });
   });
 

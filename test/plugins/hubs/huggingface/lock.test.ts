@@ -62,6 +62,27 @@ describe('a lock of the cache', () => {
     expect(waited).to.equal(false);
   });
 
+  it('is taken from a holder that gives no sign, who then leaves it to the one who took it', async () => {
+    const file = folder.join('lock');
+    const noticing = () => {};
+    let isLeft = false;
+    let taker: Promise<void> | undefined;
+    const slow = withLock(file, never, noticing, () => {
+      return new Promise((resolve) => {
+        const use = async () => {
+          resolve();
+          await slow;
+          isLeft = existsSync(file);
+        };
+        taker = withLock(file, never, noticing, use, 100);
+      });
+    });
+    await slow;
+    await taker;
+    expect(isLeft).to.equal(true);
+    expect(existsSync(file)).to.equal(false);
+  });
+
   it('is waited for no longer than one likes', async () => {
     const file = folder.write('lock', `another-machine 1`);
     const interruption = new AbortController();

@@ -71,6 +71,73 @@ describe('the hub huggingface refuses', () => {
     );
   });
 
+  describe('what it is answered', () => {
+    /** Has all that `isMeant` be answered with a status, and an error code where the hub tells one. */
+    const answerWith = (status: number, isMeant: (asked: string) => boolean, code?: string) => {
+      at.hub.answer = ({ path: asked }, response) => {
+        if (!isMeant(asked)) return false;
+        response.writeHead(status, code ? { 'x-error-code': code } : {}).end();
+        return true;
+      };
+    };
+    const everything = () => true;
+    const isOfApi = (asked: string) => asked.startsWith('/api/');
+    const isOfConfig = (asked: string) => asked.endsWith('/config.json');
+    const isOfStorage = (asked: string) => asked.startsWith('/storage/');
+    const page = () => `See ${at.hub.endpoint}/people/model`;
+
+    for (const status of [400, 403, 410, 451]) {
+      it(`${status}: by whom, about what, and where to look`, async () => {
+        answerWith(status, everything);
+        const asked = '/api/models/people/model/revision/main';
+        const answer = `${new URL(at.hub.endpoint).host}${asked} answered ${status}`;
+        const error = await expectError(() => at.locate(), 'HUB_REFUSED', answer, page(), 'HF_ENDPOINT');
+        expect(error.advice).to.not.include('licence');
+      });
+    }
+
+    it('403 of a model that is closed to all', async () => {
+      answerWith(403, everything, 'DisabledRepo');
+      const error = await expectError(() => at.locate(), 'HUB_REFUSED', 'has closed people/model', page());
+      expect(error.advice).to.not.include('licence');
+    });
+
+    for (const status of [403, 404]) {
+      it(`${status} of the storage, whose address is told without its signature`, async () => {
+        answerWith(status, isOfStorage);
+        at.hub.files.delete('tokenizer.model');
+        const { port } = new URL(at.hub.endpoint);
+        const error = await expectError(
+          () => at.locate(),
+          'HUB_UNREACHABLE',
+          /^127\.0\.0\.1:\d+, where the hub keeps model\.safetensors of people\/model, does not give it: /,
+          `/storage/${at.hub.hash('model.safetensors')} answered ${status}`,
+          'proxy',
+        );
+        expect(error.message).to.not.include(port).and.not.include('X-Signature');
+      });
+    }
+
+    it('404 for a file that it lists', async () => {
+      answerWith(404, isOfConfig);
+      const error = await expectError(() => at.locate(), 'HUB_UNKNOWN', 'lacks config.json, which it lists');
+      expect(error.message).to.not.include('no model');
+    });
+
+    it('401 for a file that it lists', async () => {
+      answerWith(401, isOfConfig);
+      await expectError(() => at.locate(), 'HUB_REFUSED', 'wants a token for config.json', 'HF_TOKEN');
+    });
+
+    it('404 without a reason: the model or the revision', async () => {
+      answerWith(404, isOfApi);
+      const tagged = { name: 'people/model@v9' };
+      await expectError(() => at.locate(tagged), 'HUB_UNKNOWN', 'no model people/model', 'no revision "v9"');
+      const error = await expectError(() => at.locate(), 'HUB_UNKNOWN', 'no model people/model');
+      expect(error.message).to.not.include('revision "main"');
+    });
+  });
+
   it('a token that the hub does not take', async () => {
     at.environment.set({ HF_TOKEN: 'hf_old' });
     at.hub.answer = (_, response) => {
@@ -158,7 +225,9 @@ describe('the hub huggingface refuses', () => {
 
   it('a repository that does not hold what it should', async () => {
     await at.serve({ 'README.md': 'x' });
-    await expectError(() => at.locate(), 'MODEL_UNKNOWN', 'no config.json');
+    await expectError(() => at.locate(), 'MODEL_UNKNOWN', 'no config.json', 'or GGUF files');
+    const adapter = { kind: 'adapter', at: ['adapter', 'init'] } as const;
+    await expectError(() => at.locate(adapter), 'ADAPTER_INVALID', 'no adapter_config.json', 'PEFT');
     await at.serve({ 'adapter_config.json': '{}' });
     await expectError(() => at.locate(), 'MODEL_UNKNOWN', 'no config.json', 'adapter.init');
     await expectError(() => at.locate({ kind: 'adapter' }), 'ADAPTER_INVALID', 'no weights');

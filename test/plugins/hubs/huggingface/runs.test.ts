@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { evolve, execute } from '../../../support/cli.js';
+import { cliOf, evolve } from '../../../support/cli.js';
 import { fixture, ROOT, TemporaryFolder } from '../../../support/files.js';
 import { HubServer, refuse } from '../../../support/hub-server.js';
 import { EIGHT_ROWS, readJson } from '../../../support/runs.js';
@@ -49,8 +49,7 @@ describe('a command with a model of a hub', function () {
 
   /** A command line that is under way. */
   function start(args: readonly string[]) {
-    const cli = path.join(ROOT, '.build', 'core', 'cli.js');
-    return spawn(process.execPath, [cli, ...args], {
+    return spawn(process.execPath, [cliOf(), ...args], {
       cwd: ROOT,
       env: { ...process.env, ...env },
       stdio: 'pipe',
@@ -155,6 +154,29 @@ train: { maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulatio
     expect(wrong.stderr).to.include('adapter.r: the adapter in people/model has');
   });
 
+  it('merges and exports it', async () => {
+    const ofHub = folder.join('exported');
+    const ofFolder = folder.join('same');
+    const exported = ['export', '--format', 'safetensors', '--device', 'portable', '--output'];
+    for (const [output, model] of [
+      [ofHub, 'people/model'],
+      [ofFolder, fixture('llama')],
+    ]) {
+      const { status, stderr } = await evolve([...exported, output, '--model', model], { env });
+      expect(status, stderr).to.equal(0);
+    }
+    const weights = (output: string) => readFileSync(path.join(output, 'model.safetensors'));
+    expect(weights(ofHub).equals(weights(ofFolder))).to.equal(true);
+
+    const merged = folder.join('merged');
+    const { status, stderr } = await evolve(
+      ['merge', '--model', 'people/model', '--adapter', fixture('peft-adapter'), '--output', merged],
+      { env },
+    );
+    expect(status, stderr).to.equal(0);
+    expect(weights(merged).equals(weights(ofHub))).to.equal(false);
+  });
+
   it('says where in the configuration the name is that the hub does not know', async () => {
     const set = ['--set', 'model.path=people/modle'];
     const file = config();
@@ -220,64 +242,5 @@ train: { maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulatio
     expect(results.some(({ stderr }) => stderr.includes('another process downloads people/model'))).to.equal(
       true,
     );
-  });
-
-  it('fails on a disk that fills up, and leaves no file under a final name', async function () {
-    const mount = folder.join('full');
-    hub.files.set('model.safetensors', Buffer.alloc(1_000_000, 7));
-    hub.chunkDelay = 50;
-    // A file system of its own, which is gone with the command; filled once the download is under way.
-    const blobs = path.join(mount, 'models--people--model', 'blobs');
-    const script = [
-      `mkdir -p ${mount} && mount -t tmpfs -o size=2m tmpfs ${mount} || exit 77`,
-      `(until ls ${blobs}/${hub.hash('model.safetensors')}.evolve.incomplete; do sleep 0.05; done; cat /dev/zero > ${mount}/filler) > ${folder.join('log')} 2>&1 &`,
-      `"$@"; status=$?; wait; find ${mount} -type f -o -type l; exit $status`,
-    ].join('\n');
-    const namespace = ['--user', '--map-root-user', '--mount', 'sh', '-c', script, 'sh'];
-    const command = [
-      process.execPath,
-      path.join(ROOT, '.build', 'core', 'cli.js'),
-      ...GENERATE,
-      '--model',
-      'people/model',
-    ];
-    const { status, stdout, stderr } = await execute('unshare', [...namespace, ...command], {
-      env: { ...env, HF_HUB_CACHE: mount },
-    }).catch((error: Error) => ({ status: 77, stdout: '', stderr: error.message }));
-    if (status === 77 || stderr.startsWith('unshare:')) {
-      console.log(`      skipped: no file system can be mounted here: ${stderr.trim()}`);
-      this.skip();
-    }
-    expect(status, stderr).to.equal(1);
-    expect(stderr).to.match(/the disk is full: ENOSPC/);
-    expect(stderr).to.include('Make room');
-    const files = stdout.split('\n').map((file) => path.basename(file));
-    expect(files).to.include(`${hub.hash('model.safetensors')}.evolve.incomplete`);
-    expect(files).to.not.include(hub.hash('model.safetensors'));
-    expect(files).to.not.include('model.safetensors');
-  });
-
-  it('says beforehand that there is no room for it', async function () {
-    const mount = folder.join('small');
-    hub.files.set('model.safetensors', Buffer.alloc(5_000_000, 7));
-    const script = `mkdir -p ${mount} && mount -t tmpfs -o size=2m tmpfs ${mount} || exit 77; exec "$@"`;
-    const namespace = ['--user', '--map-root-user', '--mount', 'sh', '-c', script, 'sh'];
-    const command = [
-      process.execPath,
-      path.join(ROOT, '.build', 'core', 'cli.js'),
-      ...GENERATE,
-      '--model',
-      'people/model',
-    ];
-    const { status, stderr } = await execute('unshare', [...namespace, ...command], {
-      env: { ...env, HF_HUB_CACHE: mount },
-    }).catch((error: Error) => ({ status: 77, stderr: error.message }));
-    if (status === 77 || stderr.startsWith('unshare:')) {
-      console.log(`      skipped: no file system can be mounted here: ${stderr.trim()}`);
-      this.skip();
-    }
-    expect(status, stderr).to.equal(1);
-    expect(stderr).to.match(/people\/model needs 6 MB more, but the disk of .* has \d MB/);
-    expect(hub.requestsFor('model.safetensors')).to.deep.equal([]);
   });
 });
