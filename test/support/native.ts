@@ -45,10 +45,13 @@ export type Numbers = Readonly<Record<string, Float32Array>>;
 
 /** The numbers of what `compute` yields on the backend that is active. */
 export function numbersOf(compute: () => Results): Numbers {
-  return tf.tidy(() => {
-    const entries = Object.entries(compute()).map(([name, tensor]) => [name, tensor.dataSync().slice()]);
-    return Object.fromEntries(entries) as Numbers;
+  const numbers: Record<string, Float32Array> = {};
+  // Not as tidy's result, in which it would look for tensors number by number.
+  tf.tidy(() => {
+    for (const [name, tensor] of Object.entries(compute()))
+      numbers[name] = tensor.dataSync().slice() as Float32Array;
   });
+  return numbers;
 }
 
 /** What `compute` yields on the reference. */

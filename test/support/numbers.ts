@@ -2,10 +2,25 @@ import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { Random } from '../../core/random.js';
 
+const recent = new Map<string, Float32Array>();
+const MOST_RECENT = 16;
+
+/** A copy of what `make` makes, which is made once for the many runs of a test that ask for it by the same name. */
+export function madeOnce(name: string, make: () => Float32Array): Float32Array {
+  const values = recent.get(name) ?? make();
+  recent.delete(name);
+  recent.set(name, values);
+  if (recent.size > MOST_RECENT) recent.delete(recent.keys().next().value as string);
+  return values.slice();
+}
+
 /** Numbers uniform in −1 … 1, the same for the same seed. */
 export function randomTensor<R extends tf.Rank>(shape: tf.ShapeMap[R], seed: number): tf.Tensor<R> {
   const size = shape.reduce((product: number, extent: number) => product * extent, 1);
-  return tf.tensor(new Random(seed).uniform(size, -1, 1), shape);
+  return tf.tensor(
+    madeOnce(`uniform ${size} ${seed}`, () => new Random(seed).uniform(size, -1, 1)),
+    shape,
+  );
 }
 
 /** Every element within `tolerance` of the expected one, relative to the largest expected magnitude or 1. */

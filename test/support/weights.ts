@@ -9,6 +9,7 @@ import {
 import { Random } from '../../core/random.js';
 import { quantizeInt8 } from '../../plugins/quantizers/int8/int8-weight.js';
 import { quantizeNf4 } from '../../plugins/quantizers/nf4/quantize.js';
+import { madeOnce } from './numbers.js';
 
 /** Every way in which frozen weights are stored. */
 export const STORAGES = ['f32', 'bf16', 'f16', 'int8', 'nf4', 'nf4 double'] as const;
@@ -34,9 +35,11 @@ export function makeWeight(
  * f16 and int8 hold exactly, so that products of them differ in the order of their sums and in nothing else.
  */
 export function int8Steps(rows: number, columns: number, seed: number, step: number): Float32Array {
-  const values = new Random(seed).uniform(rows * columns, -127, 127).map(Math.round);
-  for (let row = 0; row < rows; row++) values[row * columns + ((5 * row) % columns)] = 127;
-  return values.map((value) => value * step);
+  return madeOnce(`steps ${rows} ${columns} ${seed} ${step}`, () => {
+    const values = new Random(seed).uniform(rows * columns, -127, 127).map(Math.round);
+    for (let row = 0; row < rows; row++) values[row * columns + ((5 * row) % columns)] = 127;
+    return values.map((value) => value * step);
+  });
 }
 
 /** `int8Steps` as a tensor. */
