@@ -8,6 +8,7 @@ import { readCatalogue, resolveSources } from './catalogue.js';
 import type { RunConfig } from './config.js';
 import { EvolveError } from './errors.js';
 import type { Hooks } from './hooks.js';
+import { reachOf } from './model-reach.js';
 import { pack, type Row } from './packing.js';
 import type { RandomStreams } from './random.js';
 import { suggest } from './suggest.js';
@@ -87,10 +88,7 @@ export class DataLoader {
   ): Promise<SplitRows> {
     const { cutoffLength } = this.config.data;
     if (cutoffLength > model.maxLength) {
-      const reach = model.limitedBy
-        ? `${model.limitedBy} of the model is ${model.maxLength}`
-        : `the model was made for ${model.maxLength} positions`;
-      const message = `data.cutoffLength is ${cutoffLength}, but ${reach}`;
+      const message = `data.cutoffLength is ${cutoffLength}, but ${reachOf(model)}`;
       const advice = `Set data.cutoffLength to ${model.maxLength} or less.`;
       throw new EvolveError('MODEL_INVALID', message, advice, { at: ['data', 'cutoffLength'] });
     }

@@ -6,6 +6,7 @@
  */
 
 import { EvolveError } from '../errors.js';
+import { reachOf } from '../model-reach.js';
 import type { LanguageModel, Prompt } from '../types.js';
 import { BeamSearch } from './beams.js';
 import { decode } from './decoder.js';
@@ -75,7 +76,7 @@ function searchFor(
   const { eosId, stopIds = [eosId] } = model.tokenizer;
   const ids = model.encodePrompt(prompt);
   if (ids.length >= model.maxLength) {
-    const message = `${name} has ${ids.length} tokens, but the model was made for ${model.maxLength} positions`;
+    const message = `${name} has ${ids.length} tokens, but ${reachOf(model)}`;
     throw new EvolveError('COMMAND_LINE', message, 'Shorten the instruction or its input.');
   }
   const limit = Math.min(ids.length + options.maxNewTokens, model.maxLength);
