@@ -1,6 +1,7 @@
 /**
  * Decoding SmolLM2-135M token by token: tokens a second in each storage of the weights, what of the machine's memory
  * bandwidth reading the weights takes, and how the time of a token grows with the text. Against transformers' generate.
+ * A LLaMA of 7B's shape, with random weights, shows what is left of that where weights are large.
  */
 
 import * as tf from '@tensorflow/tfjs';
@@ -11,6 +12,7 @@ import { globalNorm } from '../../core/ops/global-norm.js';
 import type { LanguageModel } from '../../core/types.js';
 import { compose, withModel } from '../support/compose.js';
 import { type Context, smollm2 } from './context.js';
+import { RANDOM_WEIGHTS, writeLlama7b } from './llama-7b.js';
 import { Others } from './machine.js';
 import { median } from './statistics.js';
 import type { Row } from './table.js';
@@ -23,10 +25,41 @@ const BATCHES = [1, 8];
 /** Lengths of the text at which a token is timed. */
 const LENGTHS = [64, 512, 1024, 1900];
 
-export async function decode(context: Context): Promise<Row[]> {
+/** `layers` below 32 is for trying the bench out on a slow device. */
+export function decode(layers: number) {
+  return async (context: Context): Promise<Row[]> => {
+    const bandwidth = await readSpeed(context);
+    return [...(await decodeSmollm2(context, bandwidth)), ...(await decode7b(context, layers, bandwidth))];
+  };
+}
+
+/** Large weights: next to reading them, nothing counts. */
+async function decode7b(context: Context, layers: number, bandwidth: number): Promise<Row[]> {
+  const { device } = context;
+  const path = writeLlama7b(context, layers);
+  const what = layers === 32 ? '7B' : `7B with ${layers} layers only`;
+  const values = { model: { path }, quantizer: 'int8', device, plugins: [RANDOM_WEIGHTS] };
+  return withModel(values, async (model) => {
+    const others = new Others();
+    const seconds = await timeTokens(model, textOf(model, PROMPT_LENGTH), 1, TOKENS / 4);
+    const bytes = weightBytes(model);
+    return [
+      {
+        what: `decoding ${what} int8, 1 text, weights read (theirs: the machine)`,
+        unit: 'GB/s',
+        ours: bytes / median(seconds) / 1e9,
+        theirs: bandwidth / 1e9,
+        others: others.share(),
+        note: `${(median(seconds) * 1000).toFixed(0)} ms a token, ${(bytes / 1e6).toFixed(0)} MB of weights a pass`,
+        raw: seconds,
+      },
+    ];
+  });
+}
+
+async function decodeSmollm2(context: Context, bandwidth: number): Promise<Row[]> {
   const model = await smollm2(context);
   if (!model) return [];
-  const bandwidth = await readSpeed(context);
   const rows: Row[] = [];
   for (const quantizer of QUANTIZERS) {
     const storage = quantizer === 'none' ? 'bf16' : quantizer;

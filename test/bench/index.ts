@@ -56,7 +56,7 @@ async function bench(names: string[], options: Options): Promise<void> {
     'first-step': firstStep,
     'llama-7b': llama7b(Number(options.layers)),
     embedded,
-    decode,
+    decode: decode(Number(options.layers)),
   };
   const machine = { ...machineFacts(), python: (await peer?.ask<object>('facts')) ?? null };
   const file = path.join(FOLDER, `${machine.date.replaceAll(':', '-')}.json`);

@@ -15,6 +15,9 @@ import type { Row } from './table.js';
 const SHAPE = { hidden: 4096, wide: 11008, heads: 32, vocabulary: 32000 };
 const STEPS = 2;
 
+/** The plugin that makes the weights. */
+export const RANDOM_WEIGHTS = fileURLToPath(new URL('./random-llama.js', import.meta.url));
+
 /** `layers` below 32 is for trying the bench out on a slow device. */
 export function llama7b(layers: number) {
   return async (context: Context): Promise<Row[]> => {
@@ -69,7 +72,8 @@ function linearParameters(layers: number): number {
   return layers * (4 * hidden * hidden + 3 * hidden * wide) + vocabulary * hidden;
 }
 
-function writeRun(context: Context, layers: number): string {
+/** Makes the folder of a LLaMA of 7B's shape; RANDOM_WEIGHTS fills it. */
+export function writeLlama7b(context: Context, layers: number): string {
   const model = path.join(context.folder, 'llama-7b');
   mkdirSync(model, { recursive: true });
   const tiny = path.join(ROOT, 'data', 'models', 'llama-tiny');
@@ -93,6 +97,11 @@ function writeRun(context: Context, layers: number): string {
       rms_norm_eps: 1e-5,
     }),
   );
+  return model;
+}
+
+function writeRun(context: Context, layers: number): string {
+  const model = writeLlama7b(context, layers);
   const config = path.join(context.folder, 'llama-7b.yaml');
   const values = {
     model: { path: model },
@@ -110,7 +119,7 @@ function writeRun(context: Context, layers: number): string {
       warmupSteps: 0,
       ...(context.plain ? {} : { gradientCheckpointing: true }),
     },
-    plugins: [fileURLToPath(new URL('./random-llama.js', import.meta.url))],
+    plugins: [RANDOM_WEIGHTS],
     device: context.device,
   };
   writeFileSync(config, stringify(values));
