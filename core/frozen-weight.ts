@@ -79,14 +79,22 @@ export function decodeFloats(type: DenseType, bytes: Uint8Array, target: Float32
   else for (let i = 0; i < count; i++) bits[i] = HALF_TO_FLOAT[words[i]];
 }
 
-/** fp32 -> little-endian numbers of a plain type, rounded to nearest, ties to even. */
-export function encodeFloats(type: DenseType, values: Float32Array): Uint8Array {
-  if (type === 'f32') return new Uint8Array(values.slice().buffer);
-  const words = new Uint16Array(values.length);
+/** fp32 -> little-endian numbers of a plain type, rounded to nearest, ties to even; written to `target`. */
+export function encodeFloats(
+  type: DenseType,
+  values: Float32Array,
+  target = new Uint8Array(values.length * DENSE_TYPES[type]),
+): Uint8Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  const encode = type === 'bf16' ? toBfloat16 : toHalf;
-  for (let i = 0; i < words.length; i++) words[i] = encode(bits[i]);
-  return new Uint8Array(words.buffer);
+  if (type === 'f32') {
+    target.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    return target;
+  }
+  const words = new Uint16Array(target.buffer, target.byteOffset, values.length);
+  // Two loops: a call that is one of two functions is not compiled into the loop.
+  if (type === 'bf16') for (let i = 0; i < words.length; i++) words[i] = toBfloat16(bits[i]);
+  else for (let i = 0; i < words.length; i++) words[i] = toHalf(bits[i]);
+  return target;
 }
 
 /** The bits of an fp32 -> the bits of a bf16. */
@@ -100,16 +108,13 @@ function toBfloat16(bits: number): number {
 function toHalf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
+  if (magnitude >= 0x38800000 && magnitude < 0x477ff000) return sign | roundShift(magnitude - 0x38000000, 13);
   if (magnitude > 0x7f800000) return sign | 0x7e00;
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  if (magnitude < 0x38800000) {
-    // Subnormal: the significand is shifted right until the exponent is the smallest there is.
-    const shift = 126 - (magnitude >>> 23);
-    if (shift > 24) return sign;
-    const significand = (magnitude & 0x7fffff) | 0x800000;
-    return sign | roundShift(significand, shift);
-  }
-  return sign | roundShift(magnitude - 0x38000000, 13);
+  // Subnormal: the significand is shifted right until the exponent is the smallest there is.
+  const shift = 126 - (magnitude >>> 23);
+  if (shift > 24) return sign;
+  return sign | roundShift((magnitude & 0x7fffff) | 0x800000, shift);
 }
 
 /** `value / 2^shift`, rounded to nearest, ties to even; `value` is below 2^29, `shift` from 1 to 24. */

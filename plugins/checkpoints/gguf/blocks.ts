@@ -181,11 +181,13 @@ function decodeQ6K(bytes: Uint8Array, at: number, target: Float32Array, to: numb
     const [side, row] = [group >> 2, group & 3];
     const low = at + 64 * side + 32 * (row & 1);
     const high = at + 128 + 32 * side;
-    for (let i = 0; i < 32; i++) {
+    for (let i = 0; i < 32; i += 16) {
       const scale = whole * signed(bytes[at + 192 + 2 * group + (i >> 4)]);
-      const four = (bytes[low + i] >> (4 * (row >> 1))) & 15;
-      const two = (bytes[high + i] >> (2 * row)) & 3;
-      target[to + 32 * group + i] = scale * ((four | (two << 4)) - 32);
+      for (let j = i; j < i + 16; j++) {
+        const four = (bytes[low + j] >> (4 * (row >> 1))) & 15;
+        const two = (bytes[high + j] >> (2 * row)) & 3;
+        target[to + 32 * group + j] = scale * ((four | (two << 4)) - 32);
+      }
     }
   }
 }

@@ -2,8 +2,8 @@ import { DENSE_TYPES, encodeFloats, releasePages } from '../../../core/index.js'
 import { invalid } from '../tensor-file.js';
 import type { ModelTensor } from './architectures.js';
 
-/** Of an f16's upper byte, the exponent: all bits set mean infinite, or not a number. */
-const EXPONENT = 0x7c;
+/** From here on a number is rounded to more than an f16 can be, which is 65504. */
+const TOO_LARGE = 65520;
 
 /**
  * The numbers of a tensor in the type that its stored type is read as, rows in the order in which the model wants them.
@@ -32,19 +32,18 @@ export async function readTensor({ stored, rowAt }: ModelTensor): Promise<Uint8A
     }
     for (let block = 0; block * type.length < columns; block++)
       decode(source, at + block * type.bytes, numbers, block * type.length);
-    const halves = encodeFloats('f16', numbers);
-    if (!areFinite(halves))
+    if (!fitF16(numbers))
       throw invalid(
         file.path,
         `the tensor "${name}" (${type.name}) holds a number beyond 65504, or none at all`,
       );
-    target.set(halves, row * targetBytes);
+    encodeFloats('f16', numbers, target.subarray(row * targetBytes, (row + 1) * targetBytes));
   }
   releasePages(source);
   return target;
 }
 
-function areFinite(halves: Uint8Array): boolean {
-  for (let at = 1; at < halves.length; at += 2) if ((halves[at] & EXPONENT) === EXPONENT) return false;
+function fitF16(numbers: Float32Array): boolean {
+  for (let i = 0; i < numbers.length; i++) if (!(Math.abs(numbers[i]) < TOO_LARGE)) return false;
   return true;
 }

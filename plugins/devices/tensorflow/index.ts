@@ -23,19 +23,19 @@ export default definePlugin({
       async (request) => {
         if (!request.wants('tensorflow')) return undefined;
         restoreUtil();
+        // TensorFlow tells of its CPU and of CUDA libraries on standard error; the line of the device says what matters.
+        process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
         const reasons: string[] = [];
         for (const name of PACKAGES) {
-          try {
-            await import(name);
-            if (!(await tf.setBackend('tensorflow'))) throw new Error('its backend does not start');
-            const onGpu = (tf.backend() as NodeBackend).isUsingGpuDevice === true;
-            // On a CPU the native device is faster.
-            if (!onGpu && request.name === 'auto') throw new Error('it sees no GPU');
-            const what = onGpu ? 'on the GPU' : 'on the CPU';
-            return { name: 'tensorflow', backend: 'tensorflow', description: `TensorFlow ${what} (${name})` };
-          } catch (error) {
-            reasons.push(`${name} ${explain(name, error)}`);
+          const fault = await load(name);
+          const onGpu = !fault && (tf.backend() as NodeBackend).isUsingGpuDevice === true;
+          // On a CPU the native device is faster.
+          if (fault || (!onGpu && request.name === 'auto')) {
+            reasons.push(`${name} ${fault ?? 'sees no GPU'}`);
+            continue;
           }
+          const what = onGpu ? 'on the GPU' : 'on the CPU';
+          return { name: 'tensorflow', backend: 'tensorflow', description: `TensorFlow ${what} (${name})` };
         }
         request.decline('tensorflow', reasons.join(', '));
         return undefined;
@@ -44,6 +44,16 @@ export default definePlugin({
     );
   },
 });
+
+/** What keeps a package from working, if anything does. */
+async function load(name: string): Promise<string | undefined> {
+  try {
+    await import(name);
+    return (await tf.setBackend('tensorflow')) ? undefined : 'does not start its backend';
+  } catch (error) {
+    return explain(name, error);
+  }
+}
 
 /** tfjs-node 4.22 calls a function that Node 23 and later no longer have. */
 function restoreUtil(): void {
