@@ -83,7 +83,7 @@ export function decodeFloats(type: DenseType, bytes: Uint8Array, target: Float32
 export function encodeFloats(
   type: DenseType,
   values: Float32Array,
-  target = new Uint8Array(values.length * DENSE_TYPES[type]),
+  target: Uint8Array = new Uint8Array(values.length * DENSE_TYPES[type]),
 ): Uint8Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   if (type === 'f32') {

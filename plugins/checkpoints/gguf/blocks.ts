@@ -6,6 +6,8 @@
 import { DENSE_TYPES, type DenseType, decodeFloats } from '../../../core/index.js';
 
 export interface StoredType {
+  /** ggml's. */
+  readonly number: number;
   readonly name: string;
   /** What its numbers are read as. */
   readonly type: DenseType;
@@ -16,20 +18,24 @@ export interface StoredType {
   readonly decode?: (bytes: Uint8Array, at: number, target: Float32Array, to: number) => void;
 }
 
-/** By ggml's number of the type. */
-export const STORED_TYPES: ReadonlyMap<number, StoredType> = new Map<number, StoredType>([
-  [0, plain('F32', 'f32')],
-  [1, plain('F16', 'f16')],
-  [30, plain('BF16', 'bf16')],
-  [2, blocks('Q4_0', 32, 18, decodeQ4)],
-  [3, blocks('Q4_1', 32, 20, decodeQ4WithMinimum)],
-  [6, blocks('Q5_0', 32, 22, decodeQ5)],
-  [7, blocks('Q5_1', 32, 24, decodeQ5WithMinimum)],
-  [8, blocks('Q8_0', 32, 34, decodeQ8)],
-  [12, blocks('Q4_K', 256, 144, decodeQ4K)],
-  [13, blocks('Q5_K', 256, 176, decodeQ5K)],
-  [14, blocks('Q6_K', 256, 210, decodeQ6K)],
-]);
+const TYPES: readonly StoredType[] = [
+  plain(0, 'F32', 'f32'),
+  plain(1, 'F16', 'f16'),
+  plain(30, 'BF16', 'bf16'),
+  blocks(2, 'Q4_0', 32, 18, decodeQ4),
+  blocks(3, 'Q4_1', 32, 20, decodeQ4WithMinimum),
+  blocks(6, 'Q5_0', 32, 22, decodeQ5),
+  blocks(7, 'Q5_1', 32, 24, decodeQ5WithMinimum),
+  blocks(8, 'Q8_0', 32, 34, decodeQ8),
+  blocks(12, 'Q4_K', 256, 144, decodeQ4K),
+  blocks(13, 'Q5_K', 256, 176, decodeQ5K),
+  blocks(14, 'Q6_K', 256, 210, decodeQ6K),
+];
+
+/** By their number. */
+export const STORED_TYPES: ReadonlyMap<number, StoredType> = new Map(
+  TYPES.map((type) => [type.number, type]),
+);
 
 /** Types that are not known here, by ggml's number. */
 const OTHER_TYPES: Readonly<Record<number, string>> = {
@@ -59,16 +65,22 @@ export function typeName(number: number): string {
   return STORED_TYPES.get(number)?.name ?? OTHER_TYPES[number] ?? `number ${number}`;
 }
 
-function plain(name: string, type: DenseType): StoredType {
-  return { name, type, length: 1, bytes: DENSE_TYPES[type] };
+function plain(number: number, name: string, type: DenseType): StoredType {
+  return { number, name, type, length: 1, bytes: DENSE_TYPES[type] };
 }
 
 /**
  * Blocks are read as f16, since their scales are f16: that is exact below 2^-14 in magnitude, and above it off by at
  * most 2^-11, far less than a step of the integers. It costs two bytes a number, as an unquantized checkpoint does.
  */
-function blocks(name: string, length: number, bytes: number, decode: StoredType['decode']): StoredType {
-  return { name, type: 'f16', length, bytes, decode };
+function blocks(
+  number: number,
+  name: string,
+  length: number,
+  bytes: number,
+  decode: StoredType['decode'],
+): StoredType {
+  return { number, name, type: 'f16', length, bytes, decode };
 }
 
 /** Every f16 as a number. */

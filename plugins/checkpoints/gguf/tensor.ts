@@ -1,6 +1,7 @@
-import { DENSE_TYPES, encodeFloats, releasePages } from '../../../core/index.js';
+import { DENSE_TYPES, encodeFloats, perform, releasePages } from '../../../core/index.js';
 import { invalid } from '../tensor-file.js';
 import type { ModelTensor } from './architectures.js';
+import type { StoredType } from './blocks.js';
 
 /** From here on a number is rounded to more than an f16 can be, which is 65504. */
 const TOO_LARGE = 65520;
@@ -19,28 +20,50 @@ export async function readTensor({ stored, rowAt }: ModelTensor): Promise<Uint8A
 
   const count = shape.reduce((product, extent) => product * extent, 1);
   const rows = rowAt || shape.length > 1 ? shape[0] : 1;
-  const columns = count / rows;
-  const rowBytes = bytes / rows;
+  const order = rowAt && Int32Array.from({ length: rows }, (_, row) => rowAt(row));
   const target = new Uint8Array(count * DENSE_TYPES[type.type]);
-  const targetBytes = target.length / rows;
-  const numbers = new Float32Array(columns);
-  for (let row = 0; row < rows; row++) {
-    const at = (rowAt ? rowAt(row) : row) * rowBytes;
-    if (!decode) {
-      target.set(source.subarray(at, at + rowBytes), row * targetBytes);
-      continue;
-    }
-    for (let block = 0; block * type.length < columns; block++)
-      decode(source, at + block * type.bytes, numbers, block * type.length);
-    if (!fitF16(numbers))
-      throw invalid(
-        file.path,
-        `the tensor "${name}" (${type.name}) holds a number beyond 65504, or none at all`,
-      );
-    encodeFloats('f16', numbers, target.subarray(row * targetBytes, (row + 1) * targetBytes));
+  if (!decode) reorder(source, order as Int32Array, target);
+  else if (!decodeBlocks(type, source, order, rows, count / rows, target)) {
+    const what = `the tensor "${name}" (${type.name}) holds a number beyond 65504, or none at all`;
+    throw invalid(file.path, what);
   }
   releasePages(source);
   return target;
+}
+
+/** Row i of `target` becomes row `order[i]` of `source`. */
+function reorder(source: Uint8Array, order: Int32Array, target: Uint8Array): void {
+  const rowBytes = source.length / order.length;
+  order.forEach((at, row) => {
+    target.set(source.subarray(at * rowBytes, (at + 1) * rowBytes), row * rowBytes);
+  });
+}
+
+/** Whether all numbers are such that an f16 can hold. Kernel: `DecodeBlocks`. */
+function decodeBlocks(
+  type: StoredType,
+  source: Uint8Array,
+  order: Int32Array | undefined,
+  rows: number,
+  columns: number,
+  target: Uint8Array,
+): boolean {
+  const work = { type: type.number, source, order: order ?? null, rows, columns, target };
+  const done = perform('DecodeBlocks', work);
+  if (done !== undefined) return done as boolean;
+
+  const { decode } = type as Required<StoredType>;
+  const rowBytes = source.length / rows;
+  const rowTarget = target.length / rows;
+  const numbers = new Float32Array(columns);
+  for (let row = 0; row < rows; row++) {
+    const at = (order?.[row] ?? row) * rowBytes;
+    for (let block = 0; block * type.length < columns; block++)
+      decode(source, at + block * type.bytes, numbers, block * type.length);
+    if (!fitF16(numbers)) return false;
+    encodeFloats('f16', numbers, target.subarray(row * rowTarget, (row + 1) * rowTarget));
+  }
+  return true;
 }
 
 function fitF16(numbers: Float32Array): boolean {

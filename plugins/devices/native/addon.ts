@@ -209,6 +209,16 @@ export interface Addon {
   ): void;
   decode(weight: WeightHandle, start: number, end: number, target: F): void;
   quantizeInt8(weight: WeightHandle, values: Int8Array, scales: F): number;
+  quantizeNf4(weight: WeightHandle, middles: F, codes: Uint8Array, absmax: F): boolean;
+  quantizeDynamic(values: F, count: number, middles: F, codes: Uint8Array, absmax: F): void;
+  decodeBlocks(
+    type: number,
+    source: Uint8Array,
+    order: Int32Array | null,
+    rows: number,
+    columns: number,
+    target: Uint8Array,
+  ): boolean;
 }
 
 /** The addon, or in one phrase why there is none, and what would help. */

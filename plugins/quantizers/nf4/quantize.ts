@@ -3,7 +3,7 @@
  * f32, f16 and bf16. Numbers are rounded to fp32 wherever it has them in fp32.
  */
 
-import type { ComputeType, FrozenWeight } from '../../../core/index.js';
+import { type ComputeType, type FrozenWeight, perform } from '../../../core/index.js';
 import { BLOCK, NESTED_BLOCK, Nf4Weight, type QuantizedAbsmax } from './nf4-weight.js';
 import { DYNAMIC_MAP, middlesOf, NF4_VALUES } from './tables.js';
 
@@ -17,7 +17,8 @@ export interface Nf4Options {
 const CHUNK = 65536;
 
 /**
- * Quantizes in blocks of 64 numbers, a few rows at a time.
+ * Quantizes in blocks of 64 numbers, a few rows at a time. Kernels: `QuantizeNf4`, `QuantizeDynamic`, which answer true
+ * when it is done.
  *
  * @throws RangeError where a number is not finite
  */
@@ -25,6 +26,14 @@ export function quantizeNf4(weight: FrozenWeight, options: Nf4Options): Nf4Weigh
   const [rows, columns] = weight.shape;
   const codes = new Uint8Array(Math.ceil((rows * columns) / 2));
   const absmax = new Float32Array(Math.ceil((rows * columns) / BLOCK));
+  if (!perform('QuantizeNf4', { weight, middles: MIDDLES, codes, absmax }))
+    quantizeRows(weight, codes, absmax);
+  const scales = options.doubleQuantization ? quantizeAbsmax(absmax) : { absmax };
+  return new Nf4Weight(weight.shape, codes, scales, options.compute);
+}
+
+function quantizeRows(weight: FrozenWeight, codes: Uint8Array, absmax: Float32Array): void {
+  const [rows, columns] = weight.shape;
   const rowsAtOnce = Math.min(rows, Math.max(1, Math.floor(CHUNK / columns)));
   const numbers = new Float32Array(BLOCK + rowsAtOnce * columns);
   // Numbers of a block that goes on in the next rows.
@@ -45,8 +54,6 @@ export function quantizeNf4(weight: FrozenWeight, options: Nf4Options): Nf4Weigh
     numbers.copyWithin(0, start, held);
     held -= start;
   }
-  const scales = options.doubleQuantization ? quantizeAbsmax(absmax) : { absmax };
-  return new Nf4Weight(weight.shape, codes, scales, options.compute);
 }
 
 /**
@@ -63,6 +70,8 @@ function quantizeAbsmax(absmax: Float32Array): QuantizedAbsmax {
 
   const absmaxCodes = new Uint8Array(absmax.length);
   const nestedAbsmax = new Float32Array(Math.ceil(absmax.length / NESTED_BLOCK));
+  const work = { values: absmax, middles: DYNAMIC_MIDDLES, codes: absmaxCodes, absmax: nestedAbsmax };
+  if (perform('QuantizeDynamic', work)) return { absmaxCodes, nestedAbsmax, offset };
   for (let block = 0; block < nestedAbsmax.length; block++) {
     const start = block * NESTED_BLOCK;
     const stop = Math.min(absmax.length, start + NESTED_BLOCK);

@@ -1,5 +1,8 @@
-import type { FrozenWeight, tf } from '../../../../core/index.js';
+import { DENSE_TYPES, type FrozenWeight, type tf } from '../../../../core/index.js';
 import { kernel, type Native } from './kit.js';
+
+/** What nf4 is made of; others are for its plain form. */
+const DENSE = new Set<string>(Object.keys(DENSE_TYPES));
 
 /** What is done with files and stored weights, without tensors. */
 export function registerStorage({ backend, weights }: Native): void {
@@ -15,5 +18,27 @@ export function registerStorage({ backend, weights }: Native): void {
   work<{ weight: FrozenWeight; values: Int8Array; scales: Float32Array }>(
     'QuantizeInt8',
     ({ weight, values, scales }) => addon.quantizeInt8(weights.of(weight), values, scales) < 0,
+  );
+  work<{ weight: FrozenWeight; middles: Float32Array; codes: Uint8Array; absmax: Float32Array }>(
+    'QuantizeNf4',
+    ({ weight, middles, codes, absmax }) =>
+      DENSE.has(weight.storage) && addon.quantizeNf4(weights.of(weight), middles, codes, absmax),
+  );
+  work<{ values: Float32Array; middles: Float32Array; codes: Uint8Array; absmax: Float32Array }>(
+    'QuantizeDynamic',
+    ({ values, middles, codes, absmax }) => {
+      addon.quantizeDynamic(values, values.length, middles, codes, absmax);
+      return true;
+    },
+  );
+  work<{
+    type: number;
+    source: Uint8Array;
+    order: Int32Array | null;
+    rows: number;
+    columns: number;
+    target: Uint8Array;
+  }>('DecodeBlocks', ({ type, source, order, rows, columns, target }) =>
+    addon.decodeBlocks(type, source, order, rows, columns, target),
   );
 }

@@ -130,6 +130,12 @@ napi_value toValue(napi_env env, double number) {
   return value;
 }
 
+napi_value toValue(napi_env env, bool truth) {
+  napi_value value;
+  napi_get_boolean(env, truth, &value);
+  return value;
+}
+
 napi_value toValue(napi_env env, const char* text) {
   napi_value value;
   napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value);
@@ -567,6 +573,38 @@ napi_value quantizeInt8(const Args& args) {
                                                                      args.floats(2, w.rows))));
 }
 
+/** (weight, middles, codes, absmax) -> whether all numbers are finite */
+napi_value quantizeNf4(const Args& args) {
+  const Weight& w = args.weight(0);
+  if (w.storage == Storage::int8 || w.storage == Storage::nf4) args.fail(0, "is quantized already");
+  const int64_t size = w.rows * w.columns;
+  return toValue(args.env, kernels->quantizeNf4(w, args.floats(1, 15), args.bytes(2, (size + 1) / 2),
+                                                args.floats(3, (size + 63) / 64)));
+}
+
+/** (values, count, middles, codes, absmax); `values` are scaled */
+napi_value quantizeDynamic(const Args& args) {
+  const int64_t count = args.integer(1);
+  kernels->quantizeDynamic(args.floats(0, count), count, args.floats(2, 255), args.bytes(3, count),
+                           args.floats(4, (count + 255) / 256));
+  return nullptr;
+}
+
+/** (type, source, order or null, rows, columns, target) -> whether all numbers are such that an f16 can hold */
+napi_value decodeBlocks(const Args& args) {
+  const auto type = static_cast<BlockType>(args.integer(0));
+  const BlockSize block = blockSizeOf(type);
+  const int64_t rows = args.integer(3), columns = args.integer(4);
+  if (block.numbers == 0) args.fail(0, "is no type of blocks");
+  if (columns % block.numbers != 0) args.fail(4, "is no number of whole blocks");
+  const uint8_t* source = args.bytes(1, rows * (columns / block.numbers) * block.bytes);
+  const int32_t* order = args.isNull(2) ? nullptr : args.integers(2, rows);
+  for (int64_t row = 0; order && row < rows; row++)
+    if (order[row] < 0 || order[row] >= rows) args.fail(2, "names a row that there is not");
+  auto* target = reinterpret_cast<uint16_t*>(args.bytes(5, rows * columns * 2));
+  return toValue(args.env, kernels->decodeBlocks(type, source, order, rows, columns, target));
+}
+
 template <napi_value (*function)(const Args&)>
 void add(napi_env env, napi_value exports, const char* name) {
   napi_value value;
@@ -613,6 +651,9 @@ NAPI_MODULE_INIT() {
   EXPORT(adamw);
   EXPORT(decode);
   EXPORT(quantizeInt8);
+  EXPORT(quantizeNf4);
+  EXPORT(quantizeDynamic);
+  EXPORT(decodeBlocks);
 #undef EXPORT
   return exports;
 }

@@ -5,7 +5,9 @@
 
 #include "cached-attention.hpp"
 #include "elementwise.hpp"
+#include "gguf-blocks.hpp"
 #include "loss.hpp"
+#include "quantize-nf4.hpp"
 
 #ifndef EVOLVE_TABLE
 #error "EVOLVE_TABLE must name the table, EVOLVE_ISA the instruction set"
@@ -76,6 +78,9 @@ extern const Kernels EVOLVE_TABLE = {
     .adamw = adamw,
     .decode = decode,
     .quantizeInt8 = quantizeWeight,
+    .quantizeNf4 = quantizeNf4,
+    .quantizeDynamic = quantizeDynamic,
+    .decodeBlocks = decodeBlocks,
 };
 
 }  // namespace evolve

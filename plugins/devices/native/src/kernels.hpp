@@ -25,6 +25,29 @@ struct Weight {
   float offset;
 };
 
+/** GGUF's blocks of quantized numbers, by ggml's numbers. */
+enum class BlockType { q4_0 = 2, q4_1 = 3, q5_0 = 6, q5_1 = 7, q8_0 = 8, q4_K = 12, q5_K = 13, q6_K = 14 };
+
+/** Numbers and bytes of a block. */
+struct BlockSize {
+  int64_t numbers, bytes;
+};
+
+/** Zeros where there is no such type. */
+inline BlockSize blockSizeOf(BlockType type) {
+  switch (type) {
+    case BlockType::q4_0: return {32, 18};
+    case BlockType::q4_1: return {32, 20};
+    case BlockType::q5_0: return {32, 22};
+    case BlockType::q5_1: return {32, 24};
+    case BlockType::q8_0: return {32, 34};
+    case BlockType::q4_K: return {256, 144};
+    case BlockType::q5_K: return {256, 176};
+    case BlockType::q6_K: return {256, 210};
+  }
+  return {0, 0};
+}
+
 /** Any matrix that is read through strides: element (i, j) is data[i · rowStride + j · columnStride]. */
 struct Strided {
   const float* data;
@@ -162,6 +185,19 @@ struct Kernels {
   void (*decode)(const Weight& w, int64_t start, int64_t end, float* target);
   /** Row by row: values [rows, columns], scales [rows]. Returns the first row that holds what is not finite, or −1. */
   int64_t (*quantizeInt8)(const Weight& w, int8_t* values, float* scales);
+  /**
+   * A weight in f32, bf16 or f16, in blocks of 64 numbers: codes, two a byte, and absmax. A code is how many of the 15
+   * `middles` lie below the number. Returns false where a number is not finite.
+   */
+  bool (*quantizeNf4)(const Weight& w, const float* middles, uint8_t* codes, float* absmax);
+  /** Numbers in blocks of 256, scaled in place: codes by 255 `middles`, and the blocks' absmax. */
+  void (*quantizeDynamic)(float* values, int64_t count, const float* middles, uint8_t* codes, float* absmax);
+  /**
+   * target [rows, columns] as f16: row i is the row order[i] of `source`, or i where `order` is null. Returns false
+   * where a number is larger than an f16 can be, or none.
+   */
+  bool (*decodeBlocks)(BlockType type, const uint8_t* source, const int32_t* order, int64_t rows, int64_t columns,
+                       uint16_t* target);
 };
 
 extern const Kernels kernelsPlain, kernelsAvx2, kernelsAvx512, kernelsAvx512Vnni, kernelsAvx512Bf16;

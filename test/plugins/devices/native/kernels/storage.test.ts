@@ -4,7 +4,13 @@ import { expect } from 'chai';
 import { DenseWeight, encodeFloats } from '../../../../../core/frozen-weight.js';
 import { mapFile, releasePages } from '../../../../../core/ops/file-mapping.js';
 import { Random } from '../../../../../core/random.js';
+import type { ModelTensor } from '../../../../../plugins/checkpoints/gguf/architectures.js';
+import { STORED_TYPES, type StoredType } from '../../../../../plugins/checkpoints/gguf/blocks.js';
+import { readTensor } from '../../../../../plugins/checkpoints/gguf/tensor.js';
 import { type Int8Weight, quantizeInt8 } from '../../../../../plugins/quantizers/int8/int8-weight.js';
+import { quantizeNf4 } from '../../../../../plugins/quantizers/nf4/quantize.js';
+import { middlesOf, NF4_VALUES } from '../../../../../plugins/quantizers/nf4/tables.js';
+import { expectError } from '../../../../support/errors.js';
 import { TemporaryFolder } from '../../../../support/files.js';
 import { collectGarbage } from '../../../../support/garbage.js';
 import { addon, describeNative, onEachIsa } from '../../../../support/native.js';
@@ -104,6 +110,7 @@ describeNative('native int8 weights', () => {
       const inRange =
         storage === 'f16' ? values.map((value) => Math.min(6e4, Math.max(-6e4, value))) : values;
       const weight = makeWeight(storage, [rows, columns], inRange);
+      await tf.setBackend('cpu');
       const expected = quantizeInt8(weight);
       await onEachIsa((isa) => {
         for (const threads of [1, 3]) {
@@ -129,4 +136,124 @@ describeNative('native int8 weights', () => {
         }
       }
     }));
+});
+
+describeNative('native nf4 weights', () => {
+  const shapes: [number, number][] = [
+    [1, 1],
+    [3, 21],
+    [50, 37],
+    [130, 129],
+    [300, 64],
+  ];
+
+  for (const shape of shapes) {
+    for (const type of ['f32', 'bf16', 'f16'] as const) {
+      it(`are quantized from ${type} [${shape}] as the composed form does, to the bit`, async () => {
+        const numbers = new Random(2).uniform(shape[0] * shape[1], -1, 1);
+        // Blocks of nothing, of the smallest numbers, and numbers that lie in the middle between two codes' values.
+        numbers.fill(0, 64, 128);
+        for (let i = 128; i < Math.min(192, numbers.length); i++) numbers[i] *= 1e-40;
+        if (numbers.length > 256) {
+          numbers[192] = 1;
+          middlesOf(NF4_VALUES).forEach((middle, i) => {
+            numbers[193 + i] = middle;
+          });
+        }
+        const weight = new DenseWeight(shape, type, encodeFloats(type, numbers));
+        for (const doubleQuantization of [true, false]) {
+          await tf.setBackend('cpu');
+          const expected = quantizeNf4(weight, { doubleQuantization });
+          await onEachIsa((isa) => {
+            for (const threads of [1, 3]) {
+              addon.open(isa, threads);
+              expect({ ...quantizeNf4(weight, { doubleQuantization }) }, isa).to.deep.equal({ ...expected });
+            }
+          });
+        }
+      });
+    }
+  }
+
+  it('are made of weights that are quantized already, and so are decoded first', async () => {
+    const weight = quantizeInt8(makeWeight('f32', [9, 33], new Random(3).uniform(297, -1, 1)));
+    await tf.setBackend('cpu');
+    const expected = quantizeNf4(weight, { doubleQuantization: true });
+    await onEachIsa(() => {
+      expect({ ...quantizeNf4(weight, { doubleQuantization: true }) }).to.deep.equal({ ...expected });
+    });
+  });
+
+  it('are refused where a number is none, with its row', () =>
+    onEachIsa(() => {
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        for (const at of [70, 37 * 50 - 1]) {
+          const faulty = new Float32Array(37 * 50).fill(0.5);
+          faulty[at] = value;
+          const weight = new DenseWeight([50, 37], 'f32', encodeFloats('f32', faulty));
+          const row = Math.floor(at / 37);
+          const quantize = () => quantizeNf4(weight, { doubleQuantization: true });
+          expect(quantize).to.throw(RangeError, `row ${row} holds ${value}`);
+        }
+      }
+    }));
+});
+
+describeNative('native numbers of a GGUF file', () => {
+  const [rows, columns] = [300, 512];
+  const BLOCK_TYPES = [...STORED_TYPES.values()].filter(({ decode }) => decode);
+
+  /** A tensor as the file's tables tell of it. */
+  const tensorOf = (type: StoredType, bytes: Uint8Array, rowAt?: (row: number) => number) => ({
+    name: 'weight',
+    stored: {
+      name: 'weight',
+      type,
+      shape: [rows, columns],
+      start: 0,
+      bytes: bytes.length,
+      file: { path: 'model.gguf', map: async () => bytes },
+    } as unknown as ModelTensor['stored'],
+    rowAt,
+  });
+
+  /** Blocks of which each byte is drawn, with scales below 2 in magnitude. */
+  function drawBlocks(type: StoredType): Uint8Array {
+    const count = (rows * columns) / type.length;
+    const random = new Random(type.number);
+    const bytes = Uint8Array.from(random.uniform(count * type.bytes, 0, 256));
+    const halves = type.name === 'Q6_K' ? [208] : type.name.match(/_1|[45]_K/) ? [0, 2] : [0];
+    for (let block = 0; block < count; block++)
+      for (const at of halves) bytes[block * type.bytes + at + 1] &= 0xbf;
+    return bytes;
+  }
+
+  for (const type of BLOCK_TYPES) {
+    it(`${type.name} are those of the composed form, to the bit`, async () => {
+      const bytes = drawBlocks(type);
+      for (const rowAt of [undefined, (row: number) => (row * 7) % rows]) {
+        await tf.setBackend('cpu');
+        const expected = await readTensor(tensorOf(type, bytes, rowAt));
+        await onEachIsa(async (isa) => {
+          for (const threads of [1, 3]) {
+            addon.open(isa, threads);
+            const actual = await readTensor(tensorOf(type, bytes, rowAt));
+            expect(Buffer.from(actual).equals(Buffer.from(expected)), isa).to.equal(true);
+          }
+        });
+      }
+    });
+
+    it(`${type.name} are refused where one is larger than an f16, or none`, async () => {
+      for (const scale of [0x7bff, 0xfc00, 0x7e00]) {
+        const bytes = drawBlocks(type);
+        const last = bytes.length - type.bytes;
+        bytes.fill(0x7f, last);
+        new DataView(bytes.buffer).setUint16(last + (type.name === 'Q6_K' ? 208 : 0), scale, true);
+        await onEachIsa(() =>
+          expectError(() => readTensor(tensorOf(type, bytes)), 'CHECKPOINT_INVALID', type.name, '65504'),
+        );
+      }
+    });
+  }
 });
