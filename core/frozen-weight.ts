@@ -32,20 +32,29 @@ export type DenseType = keyof typeof DENSE_TYPES;
 /** A weight in a plain floating-point type. */
 export class DenseWeight implements FrozenWeight {
   readonly byteLength: number;
+  #bytes: Uint8Array | (() => Uint8Array);
 
+  /** @param bytes the numbers, or what makes them once they are asked for */
   constructor(
     readonly shape: readonly [number, number],
     readonly storage: DenseType,
-    readonly bytes: Uint8Array,
+    bytes: Uint8Array | (() => Uint8Array),
     readonly compute?: ComputeType,
   ) {
-    const expected = shape[0] * shape[1] * DENSE_TYPES[storage];
-    if (bytes.byteLength !== expected) {
-      throw new RangeError(
-        `a ${storage} weight [${shape}] has ${expected} bytes, but got ${bytes.byteLength}`,
-      );
-    }
-    this.byteLength = bytes.byteLength;
+    this.byteLength = shape[0] * shape[1] * DENSE_TYPES[storage];
+    this.#bytes = typeof bytes === 'function' ? bytes : this.#checked(bytes);
+  }
+
+  /** The numbers, little-endian. */
+  get bytes(): Uint8Array {
+    if (typeof this.#bytes === 'function') this.#bytes = this.#checked(this.#bytes());
+    return this.#bytes;
+  }
+
+  #checked(bytes: Uint8Array): Uint8Array {
+    if (bytes.byteLength === this.byteLength) return bytes;
+    const what = `a ${this.storage} weight [${this.shape}] has ${this.byteLength} bytes`;
+    throw new RangeError(`${what}, but got ${bytes.byteLength}`);
   }
 
   decode(start: number, end: number, target: Float32Array): void {

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { inject, injectable } from 'tsyringe';
 import type { RunConfig } from './config.js';
 import { EvolveError, messageOf } from './errors.js';
+import { DenseWeight } from './frozen-weight.js';
 import type { Hooks } from './hooks.js';
 import { parseModelName } from './model-name.js';
 import { shown } from './paths.js';
@@ -74,6 +75,9 @@ export class ModelAssembler {
     loaded.name = located.name;
     try {
       const model = await this.hooks.quantize.promise(loaded);
+      // What no quantizer took is decoded now, so that nothing is found wrong with it in the midst of a run.
+      for (const { weight } of [...model.embeddings, ...model.linears])
+        if (weight instanceof DenseWeight) void weight.bytes;
       const files: CheckpointFiles = {
         open: (location) => this.#openCheckpoint(location),
         readModelFile: this.#readModelFile,

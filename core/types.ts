@@ -200,6 +200,11 @@ export interface Checkpoint {
   readonly files?: ReadonlyMap<string, Uint8Array>;
   /** The little-endian bytes of one tensor. */
   read(name: string): Promise<Uint8Array>;
+  /**
+   * The same, made when called, also after `close`: of a format whose numbers are decoded, and then take more memory
+   * than in their file. A quantizer then has them one weight at a time.
+   */
+  readLater?(name: string): Promise<() => Uint8Array>;
   close(): Promise<void>;
 }
 

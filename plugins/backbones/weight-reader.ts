@@ -105,7 +105,9 @@ export class WeightReader {
     }
     const info = this.#expect(this.checkpoint, name, shape);
     if (!info) return new DenseWeight([0, 0], 'f32', new Uint8Array());
-    return new DenseWeight(shape, info.type, await this.checkpoint.read(this.#stored(name)));
+    const stored = this.#stored(name);
+    const later = await this.checkpoint.readLater?.(stored);
+    return new DenseWeight(shape, info.type, later ?? (await this.checkpoint.read(stored)));
   }
 
   /** A vector, such as the scale of a norm or a bias. */

@@ -159,4 +159,22 @@ describe('DenseWeight', () => {
       }
     });
   }
+
+  it('makes its numbers once, when it is first asked for them', () => {
+    let made = 0;
+    const weight = new DenseWeight([1, 2], 'f32', () => {
+      made++;
+      return encodeFloats('f32', Float32Array.of(1, 2));
+    });
+    expect(weight.byteLength).to.equal(8);
+    expect(made).to.equal(0);
+    expect([...toFloat32(weight)]).to.deep.equal([1, 2]);
+    expect(weight.bytes).to.equal(weight.bytes);
+    expect(made).to.equal(1);
+  });
+
+  it('refuses a wrong number of bytes of those too', () => {
+    const weight = new DenseWeight([1, 2], 'f32', () => new Uint8Array(4));
+    expect(() => weight.bytes).to.throw(RangeError, 'a f32 weight [1,2] has 8 bytes, but got 4');
+  });
 });

@@ -5,7 +5,7 @@ import { invalid, TensorFile } from '../tensor-file.js';
 import { translate } from './architectures.js';
 import { type Container, readContainer } from './container.js';
 import { FREQUENCY_FACTORS } from './rotary.js';
-import { readTensor } from './tensor.js';
+import { openTensor } from './tensor.js';
 import { tokenizerFilesOf } from './tokenizer.js';
 
 /** A part of a model that was split: PREFIX-00001-of-00003.gguf. */
@@ -95,25 +95,27 @@ function join(parts: readonly Container[]): Container {
   return { ...parts[0], tensors };
 }
 
-async function translated(container: Container): Promise<Pick<Checkpoint, 'tensors' | 'files' | 'read'>> {
+async function translated(container: Container): Promise<Omit<Checkpoint, 'path' | 'close'>> {
   const { path, metadata } = container;
   const factors = container.tensors.get(FREQUENCY_FACTORS);
   let divisors: Float32Array | undefined;
   if (factors) {
     divisors = new Float32Array(factors.shape[0]);
-    decodeFloats(factors.type.type, await readTensor({ stored: factors }), divisors);
+    decodeFloats(factors.type.type, (await openTensor({ stored: factors }))(), divisors);
   }
   const { config, tensors } = translate(container, divisors);
   const json = new TextEncoder().encode(JSON.stringify(config, null, 2));
+  const open = async (name: string) => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw invalid(path, `there is no tensor "${name}"`, '');
+    return openTensor(tensor);
+  };
   return {
     tensors: new Map(
       [...tensors].map(([name, { stored }]) => [name, { type: stored.type.type, shape: stored.shape }]),
     ),
     files: new Map([['config.json', json], ...tokenizerFilesOf(metadata)]),
-    read: async (name) => {
-      const tensor = tensors.get(name);
-      if (!tensor) throw invalid(path, `there is no tensor "${name}"`, '');
-      return readTensor(tensor);
-    },
+    read: async (name) => (await open(name))(),
+    readLater: open,
   };
 }

@@ -7,17 +7,22 @@ import type { StoredType } from './blocks.js';
 const TOO_LARGE = 65520;
 
 /**
- * The numbers of a tensor in the type that its stored type is read as, rows in the order in which the model wants them.
- * Those that are plain and in order already are a view of the mapped file; others are made anew.
- *
- * @throws EvolveError where numbers are stored in blocks and one is larger than an f16 can be
+ * What makes the numbers of a tensor, in the type that its stored type is read as, rows in the order in which the model
+ * wants them. Those that are plain and in order already are a view of the mapped file; others are made anew. It throws
+ * an EvolveError where numbers are stored in blocks and one is larger than an f16 can be.
  */
-export async function readTensor({ stored, rowAt }: ModelTensor): Promise<Uint8Array> {
-  const { name, file, type, shape, start, bytes } = stored;
-  const source = await file.map(start, bytes);
+export async function openTensor({ stored, rowAt }: ModelTensor): Promise<() => Uint8Array> {
+  const source = await stored.file.map(stored.start, stored.bytes);
+  return () => decodeTensor(stored, rowAt, source);
+}
+
+function decodeTensor(
+  { name, file, type, shape }: ModelTensor['stored'],
+  rowAt: ModelTensor['rowAt'],
+  source: Uint8Array,
+): Uint8Array {
   const { decode } = type;
   if (!decode && !rowAt) return source;
-
   const count = shape.reduce((product, extent) => product * extent, 1);
   const rows = rowAt || shape.length > 1 ? shape[0] : 1;
   const order = rowAt && Int32Array.from({ length: rows }, (_, row) => rowAt(row));

@@ -42,6 +42,15 @@ describe('the checkpoint format gguf', () => {
       });
     });
 
+    it('decodes what is asked for later when that is used, also when its files are closed', async () => {
+      const checkpoint = await openCheckpoint(gguf('types.gguf'));
+      const names = [...checkpoint.tensors.keys()];
+      const later = await Promise.all(names.map((name) => checkpoint.readLater?.(name)));
+      const read = await Promise.all(names.map((name) => checkpoint.read(name)));
+      await checkpoint.close();
+      expect(later.map((make) => make?.())).to.deep.equal(read);
+    });
+
     it('a LLaMA in f32 is the very one that it was made of', async () => {
       expect(await readTensors(gguf('llama.gguf'))).to.deep.equal(await readTensors(fixture('llama')));
       const original = readFixture<Record<string, unknown>>('llama', 'config.json');

@@ -6,7 +6,7 @@ import { mapFile, releasePages } from '../../../../../core/ops/file-mapping.js';
 import { Random } from '../../../../../core/random.js';
 import type { ModelTensor } from '../../../../../plugins/checkpoints/gguf/architectures.js';
 import { STORED_TYPES, type StoredType } from '../../../../../plugins/checkpoints/gguf/blocks.js';
-import { readTensor } from '../../../../../plugins/checkpoints/gguf/tensor.js';
+import { openTensor } from '../../../../../plugins/checkpoints/gguf/tensor.js';
 import { type Int8Weight, quantizeInt8 } from '../../../../../plugins/quantizers/int8/int8-weight.js';
 import { quantizeNf4 } from '../../../../../plugins/quantizers/nf4/quantize.js';
 import { middlesOf, NF4_VALUES } from '../../../../../plugins/quantizers/nf4/tables.js';
@@ -217,6 +217,8 @@ describeNative('native numbers of a GGUF file', () => {
     rowAt,
   });
 
+  const read = async (tensor: ModelTensor) => (await openTensor(tensor))();
+
   /** Blocks of which each byte is drawn, with scales below 2 in magnitude. */
   function drawBlocks(type: StoredType): Uint8Array {
     const count = (rows * columns) / type.length;
@@ -233,11 +235,11 @@ describeNative('native numbers of a GGUF file', () => {
       const bytes = drawBlocks(type);
       for (const rowAt of [undefined, (row: number) => (row * 7) % rows]) {
         await tf.setBackend('cpu');
-        const expected = await readTensor(tensorOf(type, bytes, rowAt));
+        const expected = await read(tensorOf(type, bytes, rowAt));
         await onEachIsa(async (isa) => {
           for (const threads of [1, 3]) {
             addon.open(isa, threads);
-            const actual = await readTensor(tensorOf(type, bytes, rowAt));
+            const actual = await read(tensorOf(type, bytes, rowAt));
             expect(Buffer.from(actual).equals(Buffer.from(expected)), isa).to.equal(true);
           }
         });
@@ -251,7 +253,7 @@ describeNative('native numbers of a GGUF file', () => {
         bytes.fill(0x7f, last);
         new DataView(bytes.buffer).setUint16(last + (type.name === 'Q6_K' ? 208 : 0), scale, true);
         await onEachIsa(() =>
-          expectError(() => readTensor(tensorOf(type, bytes)), 'CHECKPOINT_INVALID', type.name, '65504'),
+          expectError(() => read(tensorOf(type, bytes)), 'CHECKPOINT_INVALID', type.name, '65504'),
         );
       }
     });
