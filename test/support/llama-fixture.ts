@@ -10,17 +10,8 @@ export interface ExpectedLlama {
   /** Summed over the labels. */
   readonly loss: number;
   readonly texts: readonly { text: string; ids: number[]; decoded: string }[];
-  /** The first records of train.json in tokens. */
-  readonly encoded: readonly { inputIds: number[]; labels: number[] }[];
   /** "Name a color." as a prompt. */
   readonly prompt: readonly number[];
-  readonly greedy: readonly number[];
-  readonly adapted: {
-    readonly logits: string;
-    readonly loss: number;
-    readonly greedy: readonly number[];
-    readonly gradients: Readonly<Record<string, string>>;
-  };
   readonly training: {
     readonly options: {
       perDeviceBatchSize: number;

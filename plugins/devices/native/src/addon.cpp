@@ -1,20 +1,16 @@
 // The Node-API face of the kernels: typed arrays in, results written into typed arrays that the caller made. Every
 // array is checked to be as long as the kernel needs; a fault is thrown as a JavaScript error.
-#include <fcntl.h>
 #include <node_api.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "arguments.hpp"
 #include "kernels.hpp"
+#include "mapped-file.hpp"
 #include "threads.hpp"
 
 namespace {
@@ -23,124 +19,6 @@ using namespace evolve;
 
 /** Those of `open`. */
 const Kernels* kernels = &kernelsPlain;
-
-/** The arguments of one call. */
-class Args {
- public:
-  Args(napi_env env, napi_callback_info info) : env(env) {
-    size_t count = kMost;
-    napi_get_cb_info(env, info, &count, values_, nullptr, nullptr);
-  }
-
-  napi_env env;
-
-  bool isNull(int i) const {
-    napi_valuetype type;
-    napi_typeof(env, values_[i], &type);
-    return type == napi_null || type == napi_undefined;
-  }
-
-  double number(int i) const {
-    double value;
-    if (napi_get_value_double(env, values_[i], &value) != napi_ok) fail(i, "must be a number");
-    return value;
-  }
-
-  int64_t integer(int i) const { return static_cast<int64_t>(number(i)); }
-
-  std::string text(int i) const {
-    size_t length;
-    if (napi_get_value_string_utf8(env, values_[i], nullptr, 0, &length) != napi_ok) fail(i, "must be a string");
-    std::string result(length, 0);
-    napi_get_value_string_utf8(env, values_[i], result.data(), length + 1, &length);
-    return result;
-  }
-
-  float* floats(int i, int64_t count) const { return array<float>(i, napi_float32_array, count); }
-  int32_t* integers(int i, int64_t count) const { return array<int32_t>(i, napi_int32_array, count); }
-  int8_t* int8s(int i, int64_t count) const { return array<int8_t>(i, napi_int8_array, count); }
-  uint8_t* bytes(int i, int64_t count) const { return array<uint8_t>(i, napi_uint8_array, count); }
-
-  float* floatsOrNull(int i, int64_t count) const { return isNull(i) ? nullptr : floats(i, count); }
-
-  /** An array of typed arrays, each of `count` elements. */
-  std::vector<float*> floatsList(int i, int64_t count) const {
-    uint32_t length;
-    if (napi_get_array_length(env, values_[i], &length) != napi_ok) fail(i, "must be an array");
-    std::vector<float*> list(length);
-    for (uint32_t j = 0; j < length; j++) {
-      napi_value element;
-      napi_get_element(env, values_[i], j, &element);
-      list[j] = arrayOf<float>(i, element, napi_float32_array, count);
-    }
-    return list;
-  }
-
-  const Weight& weight(int i) const {
-    void* data = nullptr;
-    if (napi_get_value_external(env, values_[i], &data) != napi_ok) fail(i, "must be a weight");
-    return *static_cast<Weight*>(data);
-  }
-
-  Compute compute(int i) const { return static_cast<Compute>(integer(i)); }
-
-  /** A branch takes seven arguments from i: a, b, rank, scaling, dropout, seed; or null and whatever. */
-  bool branch(int i, int64_t in, int64_t out, Branch& branch) const {
-    if (isNull(i)) return false;
-    branch.rank = integer(i + 2);
-    branch.a = floats(i, branch.rank * in);
-    branch.b = floats(i + 1, out * branch.rank);
-    branch.scaling = static_cast<float>(number(i + 3));
-    branch.dropout = number(i + 4);
-    branch.seed = static_cast<uint32_t>(integer(i + 5));
-    return true;
-  }
-
-  [[noreturn]] void fail(int i, const std::string& what) const {
-    throw std::invalid_argument("argument " + std::to_string(i) + " " + what);
-  }
-
- private:
-  static constexpr size_t kMost = 24;
-
-  template <class T>
-  T* array(int i, napi_typedarray_type wanted, int64_t count) const {
-    return arrayOf<T>(i, values_[i], wanted, count);
-  }
-
-  template <class T>
-  T* arrayOf(int i, napi_value value, napi_typedarray_type wanted, int64_t count) const {
-    napi_typedarray_type type;
-    size_t length;
-    void* data;
-    if (napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
-        type != wanted)
-      fail(i, "is no typed array of the kind that is needed");
-    if (static_cast<int64_t>(length) < count)
-      fail(i, "must have " + std::to_string(count) + " elements, but has " + std::to_string(length));
-    return static_cast<T*>(data);
-  }
-
-  napi_value values_[kMost];
-};
-
-napi_value toValue(napi_env env, double number) {
-  napi_value value;
-  napi_create_double(env, number, &value);
-  return value;
-}
-
-napi_value toValue(napi_env env, bool truth) {
-  napi_value value;
-  napi_get_boolean(env, truth, &value);
-  return value;
-}
-
-napi_value toValue(napi_env env, const char* text) {
-  napi_value value;
-  napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value);
-  return value;
-}
 
 /** Calls `function`, its C++ exceptions thrown in JavaScript. */
 template <napi_value (*function)(const Args&)>
@@ -190,60 +68,6 @@ napi_value open(const Args& args) {
 
 /** () -> bytes that kernels hold for their own use */
 napi_value scratchMemory(const Args& args) { return toValue(args.env, static_cast<double>(scratchBytes())); }
-
-struct Mapping {
-  char* memory;
-  size_t size;
-};
-
-/** All that mapFile gave out and nobody has freed. */
-std::vector<Mapping*> mappings;
-
-/** (path, start, length) -> an ArrayBuffer over that part of the file; what is written to it stays in memory. */
-napi_value mapFile(const Args& args) {
-  const std::string path = args.text(0);
-  const int64_t start = args.integer(1);
-  const int64_t length = args.integer(2);
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const auto fail = [&] { throw std::runtime_error(path + ": " + std::strerror(errno)); };
-  if (file < 0) fail();
-  struct stat status;
-  if (fstat(file, &status) != 0 || start < 0 || length <= 0 || start + length > status.st_size) {
-    close(file);
-    throw std::runtime_error(path + ": the file is shorter than what is to be mapped");
-  }
-  const int64_t page = sysconf(_SC_PAGESIZE);
-  const int64_t first = start / page * page;
-  const auto size = static_cast<size_t>(length + start - first);
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, first);
-  close(file);
-  if (memory == MAP_FAILED) fail();
-
-  auto* mapping = new Mapping{static_cast<char*>(memory), size};
-  mappings.push_back(mapping);
-  const auto release = [](napi_env, void*, void* hint) {
-    auto* mapping = static_cast<Mapping*>(hint);
-    std::erase(mappings, mapping);
-    munmap(mapping->memory, mapping->size);
-    delete mapping;
-  };
-  napi_value result;
-  if (napi_create_external_arraybuffer(args.env, static_cast<char*>(memory) + (start - first),
-                                       static_cast<size_t>(length), release, mapping, &result) != napi_ok) {
-    release(args.env, nullptr, mapping);
-    throw std::runtime_error("this Node.js takes no mapped memory");
-  }
-  return result;
-}
-
-/** (bytes): of what mapFile gave, what was read need not stay in memory; other bytes are left alone. */
-napi_value releasePages(const Args& args) {
-  const auto* bytes = reinterpret_cast<char*>(args.bytes(0, 0));
-  for (const Mapping* mapping : mappings)
-    if (bytes >= mapping->memory && bytes < mapping->memory + mapping->size)
-      madvise(mapping->memory, mapping->size, MADV_DONTNEED);
-  return nullptr;
-}
 
 /** (storage, rows, columns, data, scales, scaleCodes, nestedScales, codebook, offset) -> a handle; the arrays must outlive it */
 napi_value makeWeight(const Args& args) {

@@ -1,0 +1,74 @@
+// Files mapped into memory: weights are read from where they lie, by the page, when they are used.
+#pragma once
+
+#include <fcntl.h>
+#include <node_api.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "arguments.hpp"
+
+namespace evolve {
+
+struct Mapping {
+  char* memory;
+  size_t size;
+};
+
+/** All that mapFile gave out and nobody has freed. */
+inline std::vector<Mapping*> mappings;
+
+/** (path, start, length) -> an ArrayBuffer over that part of the file; what is written to it stays in memory. */
+inline napi_value mapFile(const Args& args) {
+  const std::string path = args.text(0);
+  const int64_t start = args.integer(1);
+  const int64_t length = args.integer(2);
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const auto fail = [&] { throw std::runtime_error(path + ": " + std::strerror(errno)); };
+  if (file < 0) fail();
+  struct stat status;
+  if (fstat(file, &status) != 0 || start < 0 || length <= 0 || start + length > status.st_size) {
+    close(file);
+    throw std::runtime_error(path + ": the file is shorter than what is to be mapped");
+  }
+  const int64_t page = sysconf(_SC_PAGESIZE);
+  const int64_t first = start / page * page;
+  const auto size = static_cast<size_t>(length + start - first);
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, first);
+  close(file);
+  if (memory == MAP_FAILED) fail();
+
+  auto* mapping = new Mapping{static_cast<char*>(memory), size};
+  mappings.push_back(mapping);
+  const auto release = [](napi_env, void*, void* hint) {
+    auto* mapping = static_cast<Mapping*>(hint);
+    std::erase(mappings, mapping);
+    munmap(mapping->memory, mapping->size);
+    delete mapping;
+  };
+  napi_value result;
+  if (napi_create_external_arraybuffer(args.env, static_cast<char*>(memory) + (start - first),
+                                       static_cast<size_t>(length), release, mapping, &result) != napi_ok) {
+    release(args.env, nullptr, mapping);
+    throw std::runtime_error("this Node.js takes no mapped memory");
+  }
+  return result;
+}
+
+/** (bytes): of what mapFile gave, what was read need not stay in memory; other bytes are left alone. */
+inline napi_value releasePages(const Args& args) {
+  const auto* bytes = reinterpret_cast<char*>(args.bytes(0, 0));
+  for (const Mapping* mapping : mappings)
+    if (bytes >= mapping->memory && bytes < mapping->memory + mapping->size)
+      madvise(mapping->memory, mapping->size, MADV_DONTNEED);
+  return nullptr;
+}
+
+}  // namespace evolve
