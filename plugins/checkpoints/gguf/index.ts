@@ -1,6 +1,6 @@
 /**
  * GGUF, the file of llama.cpp with everything in it: tensors, plain and in blocks of small integers, the model's
- * settings and its tokenizer. Reads and writes LLaMA, Mistral and Qwen2.
+ * settings and its tokenizer. Reads and writes LLaMA, Mistral, Qwen2, Qwen3 and BLOOM.
  */
 
 import { definePlugin } from '../../../core/index.js';

@@ -1,7 +1,7 @@
 import { DENSE_TYPES, encodeFloats, perform, releasePages } from '../../../core/index.js';
 import { invalid } from '../tensor-file.js';
-import type { ModelTensor } from './architectures.js';
 import type { StoredType } from './blocks.js';
+import type { ModelTensor } from './read-model.js';
 
 /** From here on a number is rounded to more than an f16 can be, which is 65504. */
 const TOO_LARGE = 65520;

@@ -29,7 +29,7 @@ reader = GGUFReader(folder / "model.gguf")
 model = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.float32).eval()
 with torch.no_grad():
     logits = model(torch.tensor([asked["ids"]])).logits[0]
-tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
+tokenizer = asked["texts"] and AutoTokenizer.from_pretrained(folder, gguf_file="model.gguf")
 others = []
 if len(sys.argv) > 2:
     plain = {tensor.name: tensor for tensor in GGUFReader(Path(sys.argv[2]) / "model.gguf").tensors}

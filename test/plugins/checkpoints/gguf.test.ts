@@ -1,6 +1,7 @@
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { GENERATE_DEFAULTS, generate } from '../../../core/generation/generate.js';
 import { openCheckpoint, readTensors } from '../../support/checkpoints.js';
 import { readFixture, saveAdapter, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
@@ -92,6 +93,36 @@ describe('the checkpoint format gguf', () => {
       const expected = await logitsOf(LLAMA.path);
       expect(await logitsOf(folder.join('x.gguf'))).to.deep.equal(expected);
       expect(await logitsOf(folder.path)).to.deep.equal(expected);
+    });
+
+    for (const name of ['qwen3', 'bloom']) {
+      it(`a model of the architecture ${name} is the very one that it was made of`, async () => {
+        // Vectors are in f32 there; and bloom/ has names without the prefix, as bigscience's own checkpoints.
+        const numbersOf = async (location: string) =>
+          Object.fromEntries(
+            Object.entries(await readTensors(location)).map(([key, { shape, values }]) => [
+              key.replace('transformer.', ''),
+              { shape, values },
+            ]),
+          );
+        expect(await numbersOf(gguf(`${name}.gguf`))).to.deep.equal(await numbersOf(fixture(name)));
+        const original = readFixture<Record<string, unknown>>(name, 'config.json');
+        const { rope_theta: theta, n_inner: inner, ...same } = await configOf(gguf(`${name}.gguf`));
+        expect(theta ?? inner).to.equal(name === 'qwen3' ? 10000 : 128);
+        for (const [key, value] of Object.entries(same)) expect(value, key).to.deep.equal(original[key]);
+      });
+    }
+
+    it('a BLOOM answers as the folder does that it was made of', async () => {
+      const answer = (path: string) =>
+        withModel({ model: { path } }, (model) =>
+          generate(
+            model,
+            { instruction: '写一个 word.', input: '' },
+            { ...GENERATE_DEFAULTS, maxNewTokens: 24 },
+          ),
+        );
+      expect(await answer(gguf('bloom.gguf'))).to.deep.equal(await answer(fixture('bloom')));
     });
 
     it('texts of many megabytes in its metadata', async () => {

@@ -1,0 +1,122 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import type { LanguageModel } from '../../../core/index.js';
+import { evolve } from '../../support/cli.js';
+import { readFixture, withModel } from '../../support/compose.js';
+import { fixture, TemporaryFolder } from '../../support/files.js';
+import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
+import { relativeError } from '../../support/numbers.js';
+import { askPython } from '../../support/python.js';
+
+const PASS = { training: false, seed: 0, checkpointing: false };
+// Of the ids those that every fixture has.
+const prompt = readFixture<ExpectedLlama>('llama', 'expected.json').prompt.filter((id) => id < 300);
+
+function logitsOf(model: LanguageModel): Float32Array {
+  const ids = Int32Array.from(prompt);
+  const batch = model.collate([{ inputIds: ids, labels: ids }]);
+  return tf.tidy(() => model.logits(batch, PASS).dataSync().slice()) as Float32Array;
+}
+
+describe('export to GGUF', () => {
+  let folder: TemporaryFolder;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  /** Runs `evolve export --format gguf`, which must do its work. */
+  async function exportGguf(...args: string[]): Promise<void> {
+    const command = ['export', ...args, '--format', 'gguf', '--device', 'portable'];
+    const { status, stderr } = await evolve(command, { cwd: folder.path });
+    expect(status, stderr).to.equal(0);
+  }
+
+  interface Found {
+    readonly metadata: Record<string, unknown>;
+    readonly types: Record<string, string>;
+    /** Tensors that the package gguf would have stored otherwise. */
+    readonly others: string[];
+    readonly logits: number[][];
+    readonly tokens: number[][];
+  }
+  /** What Python finds in the folders' files; the test is skipped where there is none. */
+  function loaded(test: Mocha.Context, texts: readonly string[], ...folders: string[]): Found {
+    const asked = { ids: prompt, texts };
+    const paths = folders.map((name) => folder.join(name));
+    const found = askPython<Found>('core/commands/load_gguf.py', paths, asked);
+    if (!('missing' in found)) return found.answer;
+    console.log(
+      `      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers and gguf)`,
+    );
+    return test.skip();
+  }
+
+  const TEXTS = ['Hello, world!', 'Below is an instruction', '春天来了,花开了。', 'a 😀 b'];
+
+  for (const [type, tolerance] of Object.entries({ f32: 1e-4, f16: 5e-3, bf16: 5e-2, q8_0: 0.3 })) {
+    it(`is loaded by transformers and by the package gguf, ${type}`, async function () {
+      this.timeout(300_000);
+      const model = ['--model', fixture('llama'), '--adapter', fixture('peft-adapter')];
+      await exportGguf(...model, '--type', type, '--output', 'out');
+      expect(readdirSync(folder.join('out'))).to.deep.equal(['model.gguf']);
+      await exportGguf(...model, '--output', 'plain');
+      const { metadata, types, others, logits, tokens } = loaded(this, TEXTS, 'out', 'plain');
+      expect(others).to.deep.equal([]);
+      const adapted = await withModel({ model: LLAMA, adapter: PEFT_ADAPTER }, logitsOf);
+      expect(relativeError(logits.flat(), adapted)).to.be.below(tolerance);
+      expect(metadata).to.include({ 'general.architecture': 'llama', 'llama.attention.head_count_kv': 2 });
+      expect(types).to.include({
+        'blk.0.attn_norm.weight': 'F32',
+        'blk.1.attn_q.weight': type.toUpperCase(),
+      });
+      const ours = await withModel({ model: LLAMA }, ({ tokenizer }) =>
+        TEXTS.map((text) => tokenizer.encode(text)),
+      );
+      expect(tokens).to.deep.equal(ours);
+    });
+  }
+
+  // transformers takes a Qwen3 in GGUF for one with heads of 128, whatever the file says.
+  for (const base of ['mistral', 'qwen2', 'bloom']) {
+    it(`is loaded by transformers as the model that it was, ${base}`, async function () {
+      this.timeout(300_000);
+      await exportGguf('--model', fixture(base), '--output', 'out');
+      // Its tokenizer is of a kind that transformers does not expect of a small random model.
+      const { logits } = loaded(this, [], 'out');
+      const ours = await withModel({ model: { path: fixture(base) } }, logitsOf);
+      expect(relativeError(logits.flat(), ours)).to.be.below(1e-4);
+    });
+  }
+
+  for (const base of ['llama', 'mistral', 'qwen2', 'qwen3', 'llama-tied', 'llama3', 'bloom']) {
+    it(`is read again as the model that it was, ${base}`, async () => {
+      const model = { path: fixture(base) };
+      await exportGguf('--model', model.path, '--output', 'out');
+      const again = { path: folder.join('out', 'model.gguf') };
+      const encode = ({ tokenizer }: LanguageModel) => TEXTS.map((text) => tokenizer.encode(text));
+      expect(await withModel({ model: again }, logitsOf)).to.deep.equal(await withModel({ model }, logitsOf));
+      expect(await withModel({ model: again }, encode)).to.deep.equal(await withModel({ model }, encode));
+    });
+  }
+
+  it('is refused for what it has no key for', async () => {
+    const args = ['export', '--model', fixture('bloom-odd'), '--format', 'gguf', '--output', 'out'];
+    const { status, stderr } = await evolve([...args, '--device', 'portable'], { cwd: folder.path });
+    expect(stderr)
+      .to.include('apply_residual_connection_post_layernorm')
+      .and.to.include('--format safetensors');
+    expect(status).to.equal(2);
+    expect(readdirSync(folder.path)).to.deep.equal([]);
+  });
+
+  it('begins as the format says', async () => {
+    await exportGguf('--model', fixture('llama'), '--output', 'out');
+    const bytes = readFileSync(folder.join('out', 'model.gguf'));
+    expect(bytes.toString('latin1', 0, 4)).to.equal('GGUF');
+    expect(bytes.readUInt32LE(4)).to.equal(3);
+    expect(bytes.readBigUInt64LE(8)).to.equal(21n);
+    expect(readdirSync(folder.path)).to.deep.equal(['out']);
+  });
+});
