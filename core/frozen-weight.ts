@@ -34,7 +34,10 @@ export class DenseWeight implements FrozenWeight {
   readonly byteLength: number;
   #bytes: Uint8Array | (() => Uint8Array);
 
-  /** @param bytes the numbers, or what makes them once they are asked for */
+  /**
+   * @param bytes the numbers, or what makes them once they are asked for
+   * @throws RangeError where they are not as many bytes as the shape has, of what makes them once they are asked for
+   */
   constructor(
     readonly shape: readonly [number, number],
     readonly storage: DenseType,
@@ -71,13 +74,18 @@ export function toFloat32(weight: FrozenWeight): Float32Array {
   return values;
 }
 
-/** Little-endian numbers of a plain type -> fp32, exactly. */
+/**
+ * Little-endian numbers of a plain type -> fp32, exactly.
+ *
+ * @throws RangeError where `target` has no room for them
+ */
 export function decodeFloats(type: DenseType, bytes: Uint8Array, target: Float32Array): void {
   const size = DENSE_TYPES[type];
   // A typed array must begin at a multiple of its element size, which bytes within a file need not.
   // Not slice(): a Buffer's makes no copy.
   const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const count = bytes.byteLength / size;
+  if (count > target.length) throw new RangeError(`${count} numbers do not fit ${target.length}`);
   if (type === 'f32') {
     target.set(new Float32Array(aligned.buffer, aligned.byteOffset, count));
     return;

@@ -5,6 +5,7 @@
 
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
+export { allocate, type MemoryUse, outOfMemory } from './allocate.js';
 export { type EmbeddingAdapter, EmbeddingSite } from './embedding-site.js';
 export { type ErrorCode, EvolveError, messageOf } from './errors.js';
 export {

@@ -12,8 +12,8 @@
  * copied before one of its holders writes to it.
  */
 
-import { EvolveError } from './errors.js';
-import type { Batch } from './types.js';
+import { allocate, type MemoryUse } from './allocate.js';
+import { type Batch, IGNORED } from './types.js';
 
 /** Tokens of a block. The kernels know it too. */
 export const BLOCK_TOKENS = 32;
@@ -138,12 +138,13 @@ export class CachePass {
     const counts = Array.from(this.pasts, (past, s) => offsets[s + 1] - offsets[s] - past);
     if (counts.some((count) => count < 1))
       throw new RangeError('all tokens of a sequence are cached already');
+    const labels = this.pick(whole.labels);
     this.batch = {
       inputIds: this.pick(whole.inputIds),
-      labels: this.pick(whole.labels),
+      labels,
       positions: this.pick(whole.positions),
       offsets: runningSum(counts),
-      targets: whole.targets,
+      targets: labels.reduce((count, label) => count + Number(label !== IGNORED), 0),
     };
     for (const [s, sequence] of sequences.entries()) sequence.reserve(counts[s]);
     this.blocks = Int32Array.from(sequences.flatMap(({ blocks }) => blocks));
@@ -254,7 +255,7 @@ class LayerStore {
     }
     this.#width = width;
     while (this.#slabs.length * SLAB_BLOCKS <= block) {
-      this.#slabs.push(allocate(SLAB_BLOCKS * BLOCK_TOKENS * 2 * width));
+      this.#slabs.push(new Float32Array(allocate(SLAB_BLOCKS * BLOCK_TOKENS * 2 * width * 4, MEMORY_USE)));
     }
     return this.#slabs;
   }
@@ -274,18 +275,10 @@ class LayerStore {
   }
 }
 
-function allocate(size: number): Float32Array {
-  try {
-    if (size * 4 < process.availableMemory()) return new Float32Array(size);
-  } catch {
-    // Told below.
-  }
-  throw new EvolveError(
-    'OUT_OF_MEMORY',
-    `memory ran out: ${Math.round((size * 4) / 2 ** 20)} MiB for the key-value cache, of ${Math.round(process.availableMemory() / 2 ** 20)} MiB that are free`,
-    'Ask for fewer new tokens or fewer beams, or store the weights smaller (quantizer: int8, or nf4).',
-  );
-}
+const MEMORY_USE: MemoryUse = {
+  user: 'the key-value cache',
+  advice: 'Ask for fewer new tokens or fewer beams, or store the weights smaller (quantizer: int8, or nf4).',
+};
 
 /** `[counts + 1]`: 0, and each count added to the sum of those before. */
 function runningSum(counts: readonly number[]): Int32Array {

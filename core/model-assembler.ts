@@ -29,6 +29,7 @@ export class ModelAssembler {
   /** Of the model that was loaded. */
   #readModelFile: ModelRequest['readFile'] = async () => undefined;
   /** By path or name, as the configuration has it. */
+  /** By kind and name: one repository may hold a model and an adapter. */
   readonly #located = new Map<string, Located>();
 
   constructor(
@@ -90,9 +91,9 @@ export class ModelAssembler {
     }
   }
 
-  /** Under which name the files of `model`, a path or name of the configuration, can be had again. */
-  pinned(model: string): string {
-    return this.#located.get(model)?.name ?? model;
+  /** Under which name the files of `name`, a path or name of the configuration, can be had again. */
+  pinned(name: string, kind: LocateRequest['kind']): string {
+    return this.#located.get(`${kind} ${name}`)?.name ?? name;
   }
 
   #locateAdapter(name: string): Promise<Located> {
@@ -101,10 +102,11 @@ export class ModelAssembler {
 
   /** Where the files of a path or name are; a hub's are brought here first. */
   async #locate(name: string, kind: LocateRequest['kind'], at: readonly PropertyKey[]): Promise<Located> {
-    const known = this.#located.get(name);
+    const key = `${kind} ${name}`;
+    const known = this.#located.get(key);
     if (known) return known;
     const located = parseModelName(name) ? await this.#askHubs(name, kind, at) : { path: name, name };
-    this.#located.set(name, located);
+    this.#located.set(key, located);
     return located;
   }
 

@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { EvolveError } from './errors.js';
 import type { DenseType } from './frozen-weight.js';
 import type { CheckpointFiles, LanguageModel, SaveRequest, TensorToWrite } from './types.js';
 
@@ -22,6 +23,7 @@ const TYPE_NAMES: Readonly<Record<DenseType, string>> = { f32: 'float32', bf16: 
 /** Larger files are split, as transformers does. */
 const MAX_SHARD_BYTES = 5e9;
 
+/** All files of a model but its weights, ready to be written with some. */
 export class ModelFolder {
   private constructor(
     private readonly config: Record<string, unknown>,
@@ -32,13 +34,17 @@ export class ModelFolder {
   /**
    * Such a folder as `model` came from, with weights of type `type`. What is not trained is read now: when it is written,
    * the base model may have been moved.
+   *
+   * @throws EvolveError MODEL_INVALID where there is no config.json
    */
   static async like(
-    { companions: own = [] }: LanguageModel,
+    { path: base, companions: own = [] }: LanguageModel,
     { readModelFile }: Pick<CheckpointFiles, 'readModelFile'>,
     type: DenseType,
   ): Promise<ModelFolder> {
-    const config = JSON.parse(new TextDecoder().decode(await readModelFile('config.json')));
+    const json = await readModelFile('config.json');
+    if (!json) throw new EvolveError('MODEL_INVALID', `${base}: there is no config.json`);
+    const config = JSON.parse(new TextDecoder().decode(json));
     const companions = new Map<string, Uint8Array>();
     for (const name of [...COMPANIONS, ...own]) {
       const content = await readModelFile(name);

@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { expandHome } from './paths.js';
 
+/** What a name says. */
 export interface ModelName {
   /** `owner/name` */
   readonly repository: string;

@@ -45,6 +45,7 @@ export interface TrainerView {
   notice(message: string): void;
 }
 
+/** What a plugin's file exports by default; see plugins/README.md. */
 export interface Plugin<Options = unknown> {
   readonly name: string;
   /** The API_VERSION that it was written for. */

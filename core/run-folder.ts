@@ -10,6 +10,7 @@ import { stringify } from 'yaml';
 import type { RunConfig } from './config.js';
 import { EvolveError, messageOf } from './errors.js';
 import type { Hooks } from './hooks.js';
+import type { ModelAssembler } from './model-assembler.js';
 import { shown } from './paths.js';
 import { HOOKS, RESOLVED_CONFIG, RUN_CONFIG } from './tokens.js';
 import type { LanguageModel, RunResult } from './types.js';
@@ -54,7 +55,7 @@ export class RunFolder {
    * Makes the folder this run's: an earlier run's is renamed to NAME.1, NAME.2, …. What a hub has is named in config.yaml
    * by its commit, as `pinned` tells: whatever becomes of the branch, the run can be done again.
    */
-  async claim(pinned: (model: string) => string): Promise<void> {
+  async claim(pinned: ModelAssembler['pinned']): Promise<void> {
     if ((await readdir(this.path).catch(() => [])).length > 0) {
       let number = 1;
       while (await stat(`${this.path}.${number}`).catch(() => undefined)) number++;
@@ -67,8 +68,9 @@ export class RunFolder {
     const { model, adapter } = this.resolved;
     const config = {
       ...this.resolved,
-      model: { ...model, path: pinned(model.path) },
-      adapter: typeof adapter.init === 'string' ? { ...adapter, init: pinned(adapter.init) } : adapter,
+      model: { ...model, path: pinned(model.path, 'model') },
+      adapter:
+        typeof adapter.init === 'string' ? { ...adapter, init: pinned(adapter.init, 'adapter') } : adapter,
       output: undefined,
     };
     await this.#write(MARK, header + stringify(config));
@@ -78,7 +80,6 @@ export class RunFolder {
   async save(model: LanguageModel, step: number): Promise<void> {
     const folder = path.join(this.path, model.saves);
     const partial = `${folder}.partial`;
-    const previous = `${folder}.previous`;
     try {
       await rm(partial, { recursive: true, force: true });
       await mkdir(partial);
@@ -91,11 +92,7 @@ export class RunFolder {
           throw new Error(`no checkpoint format writes ${path.basename(request.path)}`);
         },
       });
-      await rename(folder, previous).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
-      });
-      await rename(partial, folder);
-      await rm(previous, { recursive: true, force: true });
+      await replace(folder, partial);
     } catch (cause) {
       // A format's plugin does the writing; that the system refused it is no fault of the plugin.
       const root = cause instanceof EvolveError ? (cause.cause ?? cause) : cause;
@@ -116,4 +113,25 @@ export class RunFolder {
     await writeFile(`${file}.partial`, text);
     await rename(`${file}.partial`, file);
   }
+}
+
+/** `whole` gets the name `folder`; what had it is removed once that is done, and keeps it where it cannot be done. */
+async function replace(folder: string, whole: string): Promise<void> {
+  const previous = `${folder}.previous`;
+  await rm(previous, { recursive: true, force: true });
+  const had = await rename(folder, previous).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+  try {
+    await rename(whole, folder);
+  } catch (error) {
+    if (had) await rename(previous, folder);
+    throw error;
+  }
+  // The next time tries it again.
+  await rm(previous, { recursive: true, force: true }).catch(() => {});
 }

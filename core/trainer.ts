@@ -91,7 +91,7 @@ export class Trainer {
     const stepsPerEpoch = Math.ceil(rows.train.length / rowsPerStep);
     const totalSteps = train.maxSteps ?? stepsPerEpoch * train.epochs;
     this.#announce(model, rows, totalSteps);
-    await this.folder.claim((name) => this.assembler.pinned(name));
+    await this.folder.claim((name, kind) => this.assembler.pinned(name, kind));
     this.#claimed = true;
 
     const optimizer = new Optimizer(model.trainable, train);

@@ -186,6 +186,7 @@ export interface ModelRequest {
 
 // --- checkpoints --------------------------------------------------------------------------------------------
 
+/** What a checkpoint tells of a tensor before it is read. */
 export interface TensorInfo {
   readonly type: DenseType;
   readonly shape: readonly number[];
@@ -231,6 +232,7 @@ export interface CheckpointWrite {
   readonly files?: ReadonlyMap<string, Uint8Array>;
 }
 
+/** A tensor for a checkpoint: its numbers in fp32, and the type to store them in where that is not the file's. */
 export interface TensorToWrite {
   readonly shape: readonly number[];
   /** Its numbers; or pieces of them, made when their turn comes, so that they never are in memory all at once. */
@@ -258,6 +260,7 @@ export interface DeviceRequest {
   decline(name: string, reason: string): void;
 }
 
+/** A device that was opened. */
 export interface Device {
   readonly name: string;
   /** The TensorFlow.js backend that is active once the device is open. */

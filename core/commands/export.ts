@@ -46,7 +46,10 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   }
   const trackers = [['progress', { stream: 'stderr' }]] as const;
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, adapter });
-  const { hooks, assembler } = composeRun(config, plugins);
+  const interruption = new AbortController();
+  process.once('SIGINT', () => interruption.abort());
+  process.once('SIGTERM', () => interruption.abort());
+  const { hooks, assembler } = composeRun(config, plugins, interruption.signal);
   await assembler.openDevice();
   const model = await assembler.assemble();
   try {
@@ -57,7 +60,8 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
       const whole = path.join(place, path.basename(output));
       await mkdir(whole);
       await writeModel(model, assembler, whole, options, async (request) => {
-        if (await hooks.writeCheckpoint.promise(request)) return;
+        const tensors = interruptible(request.tensors, interruption.signal);
+        if (await hooks.writeCheckpoint.promise({ ...request, tensors })) return;
         throw new EvolveError('COMMAND_LINE', `no plugin writes ${path.basename(request.path)}`);
       });
       await rmdir(output).catch((error: NodeJS.ErrnoException) => {
@@ -105,6 +109,24 @@ async function writeModel(
 /** The same, in whatever type is asked for. */
 function untyped(tensors: ReadonlyMap<string, TensorToWrite>): Map<string, TensorToWrite> {
   return new Map([...tensors].map(([name, { shape, values }]) => [name, { shape, values }]));
+}
+
+/** The same, of which none is written any more once the person wants no more. */
+function interruptible(
+  tensors: ReadonlyMap<string, TensorToWrite>,
+  signal: AbortSignal,
+): Map<string, TensorToWrite> {
+  return new Map(
+    [...tensors].map(([name, tensor]) => {
+      const values = function* () {
+        for (const piece of tensor.values instanceof Float32Array ? [tensor.values] : tensor.values()) {
+          if (signal.aborted) throw new EvolveError('INTERRUPTED', 'interrupted; nothing was written');
+          yield piece;
+        }
+      };
+      return [name, { ...tensor, values }];
+    }),
+  );
 }
 
 /** A folder that may be written: none yet, or an empty one. */

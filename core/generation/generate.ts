@@ -2,7 +2,7 @@
  * Text from a model.
  *
  *     const { text } = await generate(model, { instruction: 'Name a fruit.', input: '' });
- *     for await (const answer of generateAll(model, prompts, { ...GENERATE_DEFAULTS, numBeams: 4 })) …
+ *     await generateAll(model, prompts, { ...GENERATE_DEFAULTS, numBeams: 4 }, ({ text }, i) => …);
  */
 
 import { EvolveError } from '../errors.js';

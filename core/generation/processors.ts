@@ -27,8 +27,7 @@ function forbidRepeatedNgrams(scores: Float32Array, soFar: readonly number[], si
   for (let start = 0; start < begun; start++) {
     let same = 0;
     while (same < size - 1 && soFar[start + same] === soFar[begun + same]) same++;
-    if (same === size - 1 && start + same < soFar.length)
-      scores[soFar[start + same]] = Number.NEGATIVE_INFINITY;
+    if (same === size - 1) scores[soFar[start + same]] = Number.NEGATIVE_INFINITY;
   }
 }
 

@@ -7,6 +7,7 @@ export interface AdamWState {
   readonly square: tf.Tensor;
 }
 
+/** Of one update of all parameters. */
 export interface AdamWOptions {
   readonly learningRate: number;
   readonly beta1: number;

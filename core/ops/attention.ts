@@ -25,7 +25,7 @@ const MASKED = -1e9;
 /**
  * Scaled dot-product attention with grouped heads, over sequences that lie one after another: query head h attends to
  * key-value head h / (heads / kvHeads). With a cache, queries attend to what it holds too, and no gradient is taken.
- * Kernels: `Attention`, `CachedAttention`. Source: arXiv 1706.03762; grouped heads: arXiv 2305.13245.
+ * Kernels: `Attention`; `CachedAttention`, which also writes k and v into the cache's blocks. Source: arXiv 1706.03762; grouped heads: arXiv 2305.13245.
  *
  * @param q `[tokens, heads, headDim]`
  * @param k `[tokens, kvHeads, headDim]`

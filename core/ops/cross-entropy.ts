@@ -8,6 +8,7 @@ import { dispatch } from './dispatch.js';
  * @param logits `[tokens, vocabulary]`
  * @param labels `[tokens]`, each within the vocabulary
  * @returns a scalar
+ * @throws RangeError where a label is outside the vocabulary
  */
 export function crossEntropy(logits: tf.Tensor2D, labels: Int32Array): tf.Scalar {
   const vocabulary = logits.shape[1];

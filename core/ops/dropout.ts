@@ -6,6 +6,9 @@ import { dispatch } from './dispatch.js';
  * Dropout whose mask is a function of the seed and the element's index, so that it can be computed again instead
  * of being stored: element i is dropped where `mix(seed ^ mix(i)) < rate · 2^32`; what stays is divided by
  * 1 − rate. Kernel: `SeededDropout`.
+ *
+ * @param x of any shape
+ * @throws RangeError where the rate is not in [0, 1)
  */
 export function dropout<T extends tf.Tensor>(x: T, rate: number, seed: number): T {
   if (rate === 0) return x;

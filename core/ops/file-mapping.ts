@@ -8,6 +8,8 @@ import { perform } from './dispatch.js';
 /**
  * A part of a file, mapped into memory, or undefined where the active device maps no files. What is written to it
  * stays in this process. Kernel: `MapFile`.
+ *
+ * @throws Error where the file cannot be opened, or ends before
  */
 export function mapFile(file: string, start: number, length: number): Uint8Array | undefined {
   if (length === 0) return undefined;

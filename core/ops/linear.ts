@@ -10,6 +10,7 @@ import { dispatch } from './dispatch.js';
  * @param weight `[out, in]`
  * @param bias `[out]` or null
  * @returns `[tokens, out]`
+ * @throws RangeError where x and weight do not fit together
  */
 export function linear(x: tf.Tensor2D, weight: FrozenWeight, bias: tf.Tensor1D | null = null): tf.Tensor2D {
   if (x.shape[1] !== weight.shape[1]) {

@@ -25,6 +25,7 @@ export interface LoraBranch {
  * @param x `[tokens, in]`
  * @param weight `[out, in]`
  * @returns `[tokens, out]`
+ * @throws RangeError where x and weight do not fit together, or the dropout is not in [0, 1)
  */
 export function loraLinear(
   x: tf.Tensor2D,

@@ -19,7 +19,12 @@ export function rotaryFrequencies(dim: number, theta: number): Float64Array {
   return Float64Array.from({ length: dim / 2 }, (_, i) => theta ** ((-2 * i) / dim));
 }
 
-/** The angles of every token, for its position; cosine and sine are multiplied with `scale`. */
+/**
+ * The angles of every token, for its position; cosine and sine are multiplied with `scale`.
+ *
+ * @param positions `[tokens]`
+ * @param frequencies `[headDim / 2]`
+ */
 export function rotaryAngles(positions: Int32Array, frequencies: Float64Array, scale = 1): RotaryAngles {
   return anglesOf([positions], frequencies, scale);
 }
@@ -28,6 +33,11 @@ export function rotaryAngles(positions: Int32Array, frequencies: Float64Array, s
  * The angles of every token for two positions, those of the first before those of the second: what the form
  * `twoDimensional` takes. ChatGLM-6B's are the position in the text and the position in the answer, with the
  * frequencies of headDim / 2 elements.
+ *
+ * @param first `[tokens]`
+ * @param second `[tokens]`
+ * @param frequencies `[headDim / 4]`
+ * @throws RangeError where there are not as many second positions as first ones
  */
 export function twoDimensionalRotaryAngles(
   first: Int32Array,

@@ -151,7 +151,10 @@ export abstract class CausalModel implements LanguageModel {
   }
 }
 
-/** Sequences one after another. */
+/**
+ * Sequences one after another: all arrays are `[tokens]` but the offsets, `[sequences + 1]`. Positions begin anew with
+ * each sequence, whose first label is IGNORED: there is nothing before it that could predict it.
+ */
 export function concatenate(examples: readonly EncodedExample[]): Batch {
   const offsets = new Int32Array(examples.length + 1);
   for (const [s, { inputIds }] of examples.entries()) offsets[s + 1] = offsets[s] + inputIds.length;
@@ -163,7 +166,6 @@ export function concatenate(examples: readonly EncodedExample[]): Batch {
     const [start, end] = offsets.subarray(s, s + 2);
     inputIds.set(example.inputIds, start);
     labels.set(example.labels, start);
-    // The first token has nothing before it that could predict it.
     labels[start] = IGNORED;
     for (let at = start; at < end; at++) positions[at] = at - start;
   }

@@ -30,7 +30,9 @@ export interface ConfiguredId {
   readonly key: string;
 }
 
+/** A tokenizer with what its files say of special tokens. */
 export interface LoadedTokenizer extends Tokenizer {
+  /** At which answers end. */
   readonly stopIds: readonly number[];
   /** The id of a token by its content, special ones included. */
   idOf(content: string): number | undefined;
@@ -60,15 +62,15 @@ export async function loadTokenizer(
   const isSpecial = specialTokens(settings, endIds);
   const { text, isSentencePiece } = await readFiles(request, options, settings, isSpecial);
 
-  const idOf = (name: 'bos' | 'eos', standard: string, [first]: readonly ConfiguredId[]) => {
-    const content = contentOf(settings[`${name}_token`]);
-    if (!content) return (isSentencePiece ? text.idOf(standard) : undefined) ?? first?.id;
-    const id = text.idOf(content);
+  const idOf = (name: 'bos' | 'eos', [first]: readonly ConfiguredId[]) => {
+    const content = markOf(name, settings, isSentencePiece);
+    const id = content === undefined ? undefined : text.idOf(content);
     if (id !== undefined) return id;
+    if (!contentOf(settings[`${name}_token`])) return first?.id;
     const message = `${request.path}/tokenizer_config.json: ${name}_token is ${JSON.stringify(content)}, which the tokenizer does not have`;
     throw new EvolveError('MODEL_INVALID', message, `Set ${name}_token to a token of the tokenizer.`);
   };
-  const eosId = idOf('eos', '</s>', configuredEnds);
+  const eosId = idOf('eos', configuredEnds);
   if (eosId === undefined) {
     const message = `${request.path}: neither tokenizer_config.json nor config.json names an end token`;
     throw new EvolveError('MODEL_INVALID', message, 'Set eos_token in tokenizer_config.json.');
@@ -76,7 +78,7 @@ export async function loadTokenizer(
   // Whether texts begin with the beginning-of-text token is for the tokenizer to say, not for its mere existence. In
   // tokenizer.json the post-processor says it; of SentencePiece models LLaMA's do unless their settings say otherwise.
   const mayBegin = isSentencePiece ? settings.add_bos_token !== false : text.start.length > 0;
-  const bosId = mayBegin ? idOf('bos', '<s>', begins) : undefined;
+  const bosId = mayBegin ? idOf('bos', begins) : undefined;
   return {
     vocabularySize: text.vocabularySize,
     bosId: bosId !== undefined && (isSentencePiece || text.start[0] === bosId) ? bosId : null,
@@ -141,6 +143,19 @@ function specialTokens(settings: Readonly<Record<string, unknown>>, ids: readonl
     (contents.has(content) || ids.includes(id)) &&
     Array.from(content).length > 1 &&
     byteOfToken(content) === undefined;
+}
+
+/**
+ * The token that begins (`bos`) or ends (`eos`) a text, or has another name: what tokenizer_config.json calls so; of
+ * SentencePiece models LLaMA's where it calls none so.
+ */
+export function markOf(
+  name: string,
+  settings: Readonly<Record<string, unknown>>,
+  isSentencePiece: boolean,
+): string | undefined {
+  const standard: Readonly<Record<string, string>> = isSentencePiece ? { bos: '<s>', eos: '</s>' } : {};
+  return contentOf(settings[`${name}_token`]) || standard[name];
 }
 
 /** A token in tokenizer_config.json: its content, or an object that has it. */

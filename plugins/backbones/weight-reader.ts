@@ -60,7 +60,10 @@ export class WeightReader {
       return reader;
     }
     const { initializer_range: deviation = 0.02 } = (await request.readJson('config.json')) ?? {};
-    return new WeightReader(request, undefined, Number(deviation));
+    if (typeof deviation === 'number' && deviation > 0)
+      return new WeightReader(request, undefined, deviation);
+    const message = `${request.path}/config.json: initializer_range should be a positive number, but is ${JSON.stringify(deviation)}`;
+    throw new EvolveError('MODEL_INVALID', message, 'transformers takes 0.02 where nothing is said.');
   }
 
   /** Whether the checkpoint has the tensor. Where numbers are drawn there is no checkpoint. */
@@ -96,7 +99,10 @@ export class WeightReader {
     return { weight, bias: await this.vector(`${name}.bias`, size) };
   }
 
-  /** A frozen weight in the checkpoint's own type. */
+  /**
+   * A frozen weight in the checkpoint's own type. Where it is missing, or of another shape, a weight `[0, 0]` stands for it
+   * until `finish` tells: look at no weight before.
+   */
   async matrix(name: string, shape: Shape): Promise<DenseWeight> {
     if (!this.checkpoint) {
       const { random } = this.request;
@@ -106,16 +112,23 @@ export class WeightReader {
     const info = this.#expect(this.checkpoint, name, shape);
     if (!info) return new DenseWeight([0, 0], 'f32', new Uint8Array());
     const stored = this.#stored(name);
-    const later = await this.checkpoint.readLater?.(stored);
-    return new DenseWeight(shape, info.type, later ?? (await this.checkpoint.read(stored)));
+    const { checkpoint } = this;
+    return this.#reading(async () => {
+      const later = await checkpoint.readLater?.(stored);
+      return new DenseWeight(shape, info.type, later ?? (await checkpoint.read(stored)));
+    });
   }
 
   /** A vector, such as the scale of a norm or a bias. */
   async vector(name: string, size: number): Promise<Vector> {
     const values = new Float32Array(size);
     if (this.checkpoint) {
-      const info = this.#expect(this.checkpoint, name, [size]);
-      if (info) decodeFloats(info.type, await this.checkpoint.read(this.#stored(name)), values);
+      const { checkpoint } = this;
+      const info = this.#expect(checkpoint, name, [size]);
+      if (info)
+        await this.#reading(async () =>
+          decodeFloats(info.type, await checkpoint.read(this.#stored(name)), values),
+        );
     } else if (!name.endsWith('.bias')) values.fill(1);
     const vector = tf.tidy(() => tf.variable(tf.tensor1d(values), false));
     this.vectors.set(name, vector);
@@ -151,6 +164,16 @@ export class WeightReader {
     if (isSame) return;
     const what = `the tensor ${name} is another than the embedding, to which tie_word_embeddings ties it`;
     this.#faults.push(`  ${what}: set that to false in config.json, or remove the tensor`);
+  }
+
+  /** Frees the vectors where reading fails, for then nobody else does. */
+  async #reading<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      tf.dispose([...this.vectors.values()]);
+      throw error;
+    }
   }
 
   /** The name in the checkpoint. */

@@ -72,7 +72,7 @@ async function openIndexed(
 }
 
 /** Several files as one checkpoint. @throws EvolveError where a tensor stands in two of them */
-export async function openTogether(
+async function openTogether(
   location: string,
   files: readonly string[],
   open: (file: string) => Promise<Checkpoint>,

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { EvolveError, mapFile } from '../../core/index.js';
+import { allocate, EvolveError, mapFile } from '../../core/index.js';
 
 /** Why a checkpoint cannot be used. */
 export function invalid(
@@ -8,6 +8,14 @@ export function invalid(
   advice = 'Download or copy the file again.',
 ): EvolveError {
   return new EvolveError('CHECKPOINT_INVALID', `${path}: ${message}`, advice);
+}
+
+/** A buffer for bytes of the file at `path`, or for what they become. @throws EvolveError OUT_OF_MEMORY */
+export function allocateRead(path: string, bytes: number): ArrayBuffer {
+  return allocate(bytes, {
+    user: `what is read of ${path}`,
+    advice: 'Store the frozen weights smaller (quantizer: int8, or nf4), or take a smaller model.',
+  });
 }
 
 /** An open file of a checkpoint: parts of it are mapped into memory where the device can do that, else read. */
@@ -41,7 +49,7 @@ export class TensorFile {
   /** Bytes to look at, in memory of their own. @throws EvolveError where the file ends before */
   async read(start: number, length: number): Promise<Buffer> {
     this.#expect(start, length);
-    const bytes = Buffer.alloc(length);
+    const bytes = Buffer.from(allocateRead(this.path, length));
     // One read returns at most 2 GiB.
     for (let at = 0; at < length; ) {
       const { bytesRead } = await this.handle.read(bytes, at, Math.min(length - at, 2 ** 30), start + at);

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { loadConfig } from '../../core/config.js';
 import { definePlugin } from '../../core/plugin.js';
+import type { SaveRequest } from '../../core/types.js';
 import { expectError } from '../support/errors.js';
 import { TemporaryFolder } from '../support/files.js';
 import { expectClose } from '../support/numbers.js';
@@ -332,6 +333,24 @@ describe('Trainer', () => {
     );
     expect(weights().equals(before as Buffer)).to.equal(true);
     expect(readJson(output, 'adapter', 'adapter_config.json')).to.include({ peft_type: 'LORA' });
+  });
+
+  it('keeps the adapter before where the new one cannot have its name', async () => {
+    let saves = 0;
+    const vanishing = definePlugin({
+      name: 'vanishing',
+      apiVersion: 1,
+      apply({ hooks }) {
+        const remove = ({ folder: partial }: SaveRequest) => {
+          if (++saves === 2) rmSync(partial, { recursive: true });
+        };
+        hooks.save.tap(remove, { stage: 10 });
+      },
+    });
+    const run = await composeTestRun({ output, data, train: { maxSteps: 4, saveEvery: 2 } }, [vanishing]);
+    await expectError(() => run.trainer.run(), 'WRITE_FAILED', 'ENOENT');
+    expect(readdirSync(`${output}/adapter`)).to.include('adapter_model.safetensors');
+    expect(existsSync(`${output}/adapter.previous`)).to.equal(false);
   });
 
   it('tells a full disk from a faulty plugin, and a failing clean-up hides neither', async () => {

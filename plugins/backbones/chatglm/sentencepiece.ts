@@ -1,5 +1,6 @@
 /** How ChatGLM's own tokenizers use SentencePiece: for `loadTokenizer(request, CHATGLM_PIECES)`. */
 
+import { EvolveError } from '../../../core/index.js';
 import type { SentencePieceOptions } from '../tokenizer.js';
 import { tokenOfByte } from '../tokenizers/byte-alphabet.js';
 import { type Piece, type PieceType, withControls } from '../tokenizers/sentencepiece/model-file.js';
@@ -44,7 +45,11 @@ export const CHATGLM_PIECES: SentencePieceOptions = {
       .replace(/<\|blank_(\d\d?)\|>/g, (token, length) =>
         BLANKS.includes(token) ? ' '.repeat(Number(length)) : token,
       ),
-  firstId: ({ num_image_tokens = 20_000 }) => Number(num_image_tokens),
+  firstId: ({ num_image_tokens: count = 20_000 }) => {
+    if (Number.isInteger(count) && (count as number) >= 0) return count as number;
+    const message = `tokenizer_config.json: num_image_tokens should be a number of tokens, but is ${JSON.stringify(count)}`;
+    throw new EvolveError('MODEL_INVALID', message, 'Get the file again.');
+  },
 };
 
 /** ChatGLM2's and ChatGLM3's tokenizer.model, behind whose pieces the markers follow, and the roles of ChatGLM3. */

@@ -1,6 +1,6 @@
 import { EvolveError, z } from '../../../core/index.js';
 import { parseConfigJson } from '../config-json.js';
-import { makeRotary, type Rotary, rotarySchema } from './rotary.js';
+import { makeRotary, type Rotary, type RotaryParameters, rotarySchema } from './rotary.js';
 
 const size = z.number().int().positive();
 
@@ -103,8 +103,13 @@ export interface LlamaConfig {
   /** Where attention reaches back only so far, no more than that: up to there it is the attention that is computed here. */
   readonly maxPositions: number;
   readonly limitedBy?: 'sliding_window';
+  /** `max_position_embeddings`, before rotary scaling. */
+  readonly positions: number;
+  /** How many tokens back attention reaches; Infinity: all of them. */
+  readonly window: number;
   readonly normEpsilon: number;
   readonly rotary: Rotary;
+  readonly rotaryParameters: RotaryParameters;
   readonly biases: Biases;
   readonly hasHeadNorms: boolean;
   readonly tiedOutput: boolean;
@@ -125,12 +130,16 @@ export function parseLlamaConfig(json: Record<string, unknown>, path: string): L
     const message = `${path}/config.json: ${heads} heads, ${kvHeads} key-value heads and a hidden size of ${config.hidden_size} do not fit together`;
     throw new EvolveError('MODEL_INVALID', message, 'Get the file again.');
   }
-  const rotary = makeRotary(config.rope_scaling ?? config.rope_parameters ?? { rope_type: 'default' }, {
-    headDim,
-    theta: config.rope_theta,
-    maxPositions: config.max_position_embeddings,
-    originalPositions: config.original_max_position_embeddings,
-  });
+  const given = config.rope_scaling ?? config.rope_parameters ?? { rope_type: 'default' };
+  const rotaryParameters: RotaryParameters = {
+    ...given,
+    rope_theta: given.rope_theta ?? config.rope_theta,
+    original_max_position_embeddings:
+      config.original_max_position_embeddings ??
+      given.original_max_position_embeddings ??
+      config.max_position_embeddings,
+  };
+  const rotary = makeRotary(rotaryParameters, headDim, config.max_position_embeddings);
   const window = family.window?.(config) ?? Number.POSITIVE_INFINITY;
   return {
     hiddenSize: config.hidden_size,
@@ -143,7 +152,10 @@ export function parseLlamaConfig(json: Record<string, unknown>, path: string): L
     maxPositions: Math.min(rotary.maxPositions, window),
     limitedBy: window < rotary.maxPositions ? 'sliding_window' : undefined,
     normEpsilon: config.rms_norm_eps,
+    positions: config.max_position_embeddings,
+    window,
     rotary,
+    rotaryParameters,
     biases: family.biases(config),
     hasHeadNorms: family.hasHeadNorms ?? false,
     tiedOutput: config.tie_word_embeddings,

@@ -50,19 +50,13 @@ export const rotarySchema = z.discriminatedUnion(
   { error: `expected one of ${TYPES.join(', ')}` },
 );
 
-type RotaryParameters = z.infer<typeof rotarySchema>;
+/** What config.json says, with the base and the positions before scaling wherever it says them. */
+export type RotaryParameters = z.infer<typeof rotarySchema> & {
+  readonly rope_theta: number;
+  readonly original_max_position_embeddings: number;
+};
 type Yarn = Extract<RotaryParameters, { rope_type: 'yarn' }>;
 type Llama3 = Extract<RotaryParameters, { rope_type: 'llama3' }>;
-
-/** What beside `rope_parameters` the angles depend on. */
-interface Setting {
-  readonly headDim: number;
-  readonly theta: number;
-  /** `max_position_embeddings` */
-  readonly maxPositions: number;
-  /** Positions before the scaling, where config.json tells them outside of `rope_parameters`. */
-  readonly originalPositions?: number;
-}
 
 /** Turns by position × frequency. */
 export interface Rotary {
@@ -74,12 +68,14 @@ export interface Rotary {
   readonly maxPositions: number;
 }
 
-/** The kinds of transformers' modeling_rope_utils.py, held to it in the tests. */
-export function makeRotary(parameters: RotaryParameters, setting: Setting): Rotary {
-  const { headDim, maxPositions } = setting;
-  const theta = parameters.rope_theta ?? setting.theta;
+/**
+ * The kinds of transformers' modeling_rope_utils.py, held to it in the tests.
+ *
+ * @param maxPositions `max_position_embeddings`
+ */
+export function makeRotary(parameters: RotaryParameters, headDim: number, maxPositions: number): Rotary {
+  const { rope_theta: theta, original_max_position_embeddings: original } = parameters;
   const plain = rotaryFrequencies(headDim, theta);
-  const original = setting.originalPositions ?? parameters.original_max_position_embeddings ?? maxPositions;
   const constant = (frequencies: Float64Array, positions: number, scale = 1): Rotary => ({
     frequenciesFor: () => frequencies,
     scale,
@@ -96,7 +92,7 @@ export function makeRotary(parameters: RotaryParameters, setting: Setting): Rota
       );
     }
     case 'dynamic':
-      return dynamic(plain, parameters.factor, theta, setting);
+      return dynamic(plain, parameters.factor, theta, maxPositions);
     case 'llama3':
       return constant(llama3(plain, parameters, original), original * parameters.factor);
     case 'yarn': {
@@ -111,12 +107,8 @@ export function makeRotary(parameters: RotaryParameters, setting: Setting): Rota
  * The base grows with the length of the sequence once that is beyond `maxPositions` ("NTK-aware" scaling). Each sequence
  * has the base of its own length, as transformers has it for one sequence alone.
  */
-function dynamic(
-  plain: Float64Array,
-  factor: number,
-  theta: number,
-  { headDim, maxPositions }: Setting,
-): Rotary {
+function dynamic(plain: Float64Array, factor: number, theta: number, maxPositions: number): Rotary {
+  const headDim = 2 * plain.length;
   return {
     frequenciesFor: (length) => {
       if (length <= maxPositions) return plain;

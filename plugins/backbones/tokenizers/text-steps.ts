@@ -11,6 +11,12 @@ const { SplitPreTokenizer } = library as unknown as {
 /** A part of tokenizer.json: a type and its settings. */
 export type Part = { readonly type: string } & Readonly<Record<string, unknown>>;
 
+/** A part, or those of a sequence of parts, all the way down. */
+export function partsOf(part: Part | null | undefined, key: string): Part[] {
+  if (!part) return [];
+  return part.type === 'Sequence' ? (part[key] as Part[]).flatMap((inner) => partsOf(inner, key)) : [part];
+}
+
 type Normalizer = (text: string) => string;
 /** One word into several; `first` is true of the first of a text. */
 type Splitter = (word: string, first: boolean) => string[];

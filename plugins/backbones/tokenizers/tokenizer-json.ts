@@ -3,7 +3,7 @@ import { BYTE_CHARACTERS, byteOfToken, bytesOfCharacters, tokenOfByte } from './
 import { BytePairEncoder, Cutter, type Merge } from './byte-pair-encoder.js';
 import { decodeBytes } from './decode.js';
 import { tokenizerError } from './faults.js';
-import { escapeRegExp, type Part, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
+import { escapeRegExp, type Part, partsOf, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
 import { fuseRuns, type IsSpecial, type TextTokenizer } from './text-tokenizer.js';
 
 const id = z.number().int().nonnegative();
@@ -193,12 +193,6 @@ function checkModel(model: Readonly<Record<string, unknown>>, file: string): voi
       `its model has ${refused} ${JSON.stringify(model[refused])}`,
       'Only null is known here.',
     );
-}
-
-/** A part, or those of a sequence of parts, all the way down. */
-function partsOf(part: Part | null | undefined, key: string): Part[] {
-  if (!part) return [];
-  return part.type === 'Sequence' ? (part[key] as Part[]).flatMap((inner) => partsOf(inner, key)) : [part];
 }
 
 /** The ids with which the post-processor begins a text. */

@@ -4,6 +4,7 @@
  * text longer than what it has read of the file, and takes what lies behind the end of one that is cut off for zeros.
  */
 
+import { sizeOf } from '../shape.js';
 import { invalid, type TensorFile } from '../tensor-file.js';
 import { STORED_TYPES, type StoredType, typeName } from './blocks.js';
 
@@ -93,12 +94,13 @@ function placed(
     const message = `the tensor "${name}" is of type ${typeName(number)}; known are ${known}`;
     throw invalid(path, message, 'Take another quantization of this model.');
   }
+  if (shape.includes(0)) throw invalid(path, `the tensor "${name}" of shape [${shape}] holds nothing`);
   const innermost = shape[shape.length - 1] ?? 1;
   if (innermost % type.length !== 0) {
     const message = `the tensor "${name}" of shape [${shape}] does not divide into the blocks of ${type.length} of ${type.name}`;
     throw invalid(path, message);
   }
-  const count = shape.reduce((product, extent) => product * extent, 1);
+  const count = sizeOf(shape);
   const bytes = (count / type.length) * type.bytes;
   if (start + bytes > size)
     throw invalid(

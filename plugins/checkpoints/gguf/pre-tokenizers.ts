@@ -3,6 +3,8 @@
  * Names and patterns: llama.cpp, llama-vocab.cpp; spellings: Hugging Face's tokenizers.
  */
 
+import { type Part, partsOf } from '../../backbones/tokenizers/text-steps.js';
+
 /** GPT-2's words: a space and letters, a space and digits, a space and others, runs of white space. */
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
@@ -45,9 +47,6 @@ export const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
   bloom: { patterns: [' ?[^(\\s|[.,!?…。，、।۔،])]+'] },
 };
 
-/** A part of tokenizer.json: a type and its settings. */
-export type Part = { readonly type: string } & Readonly<Record<string, unknown>>;
-
 /** What of a byte-level tokenizer.json decides about its words. */
 interface WordRules {
   readonly normalizer?: Part | null;
@@ -62,12 +61,6 @@ export function preTokenizerName({ normalizer, pre_tokenizer, model }: WordRules
   if (!patterns || normalizers.some((type) => type !== 'NFC')) return undefined;
   const wanted = textOf({ patterns, nfc: normalizers.length > 0, ignoreMerges: model.ignore_merges });
   return Object.keys(PRE_TOKENIZERS).find((name) => textOf(PRE_TOKENIZERS[name]) === wanted);
-}
-
-/** A part, or those of a sequence of parts, all the way down. */
-export function partsOf(part: Part | null | undefined, key: string): Part[] {
-  if (!part) return [];
-  return part.type === 'Sequence' ? (part[key] as Part[]).flatMap((inner) => partsOf(inner, key)) : [part];
 }
 
 function textOf({ patterns, nfc = false, ignoreMerges = false }: PreTokenizer): string {

@@ -100,6 +100,8 @@ async function translated(container: Container): Promise<Omit<Checkpoint, 'path'
   const factors = container.tensors.get(FREQUENCY_FACTORS);
   let divisors: Float32Array | undefined;
   if (factors) {
+    if (factors.shape.length !== 1)
+      throw invalid(path, `the tensor "${FREQUENCY_FACTORS}" is [${factors.shape}], but should be a vector`);
     divisors = new Float32Array(factors.shape[0]);
     decodeFloats(factors.type.type, (await openTensor({ stored: factors }))(), divisors);
   }

@@ -4,7 +4,8 @@
  * modeling_rope_utils.py.
  */
 
-import { z } from '../../../core/index.js';
+import { rotaryFrequencies } from '../../../core/index.js';
+import { makeRotary, type RotaryParameters, rotarySchema } from '../../backbones/llama/rotary.js';
 import { invalid } from '../tensor-file.js';
 import type { Metadata } from './metadata.js';
 
@@ -13,16 +14,6 @@ export const FREQUENCY_FACTORS = 'rope_freqs.weight';
 
 /** What those numbers were made of, as JSON: GGUF has no keys for it, and programs read past those they do not know. */
 export const LLAMA3_PARAMETERS = 'transformers.rope_parameters';
-
-const positive = z.number().positive();
-export const llama3Schema = z.object({
-  rope_type: z.literal('llama3'),
-  factor: positive,
-  low_freq_factor: positive,
-  high_freq_factor: positive,
-  original_max_position_embeddings: z.number().int().positive(),
-});
-type Llama3 = z.infer<typeof llama3Schema>;
 
 const PREFIX = 'rope.scaling.';
 /** `finetuned` and the length before scaling say where the model comes from; only YaRN computes with the latter. */
@@ -59,6 +50,11 @@ export function rotaryScaling(
   return type === 'none' || factor === 1 ? undefined : { rope_type: 'linear', factor };
 }
 
+/** What YaRN multiplies queries and keys with where nothing says otherwise. */
+export function yarnCorrection(factor: number): number {
+  return factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1;
+}
+
 function yarnScaling(metadata: Metadata, factor: number): Record<string, unknown> {
   const number = (key: string, missing?: number) => metadata.number(`${PREFIX}${key}`, missing);
   const given = (key: string) => metadata.has(`${PREFIX}${key}`);
@@ -71,8 +67,7 @@ function yarnScaling(metadata: Metadata, factor: number): Record<string, unknown
   };
   if (given('attn_factor') || given('yarn_attn_factor')) {
     // One is the whole correction of attention, as transformers has it; llama.cpp multiplies it with the other.
-    const usual = factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1;
-    scaling.attention_factor = number('yarn_attn_factor', usual) * number('attn_factor', 1);
+    scaling.attention_factor = number('yarn_attn_factor', yarnCorrection(factor)) * number('attn_factor', 1);
   }
   if (given('yarn_beta_fast')) scaling.beta_fast = number('yarn_beta_fast');
   if (given('yarn_beta_slow')) scaling.beta_slow = number('yarn_beta_slow');
@@ -80,28 +75,36 @@ function yarnScaling(metadata: Metadata, factor: number): Record<string, unknown
 }
 
 /** Llama 3.1 and later leave all but the factor as it was. */
-const USUAL_LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+const USUAL_LLAMA3 = {
+  rope_type: 'llama3',
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+  original_max_position_embeddings: 8192,
+};
 
-/**
- * By what Llama 3 divides its rotary frequencies, `[headDim / 2]`: long waves are stretched by the factor, short ones
- * left alone, those between in proportion.
- */
-export function llama3Divisors(settings: Llama3, headDim: number, base: number): Float32Array {
-  const { factor, low_freq_factor: low, high_freq_factor: high } = settings;
-  return Float32Array.from({ length: headDim / 2 }, (_, i) => {
-    const turns = settings.original_max_position_embeddings / (2 * Math.PI * base ** ((2 * i) / headDim));
-    const smooth = Math.min(1, Math.max(0, (turns - low) / (high - low)));
-    return 1 / ((1 - smooth) / factor + smooth);
-  });
+/** By what scaling divides rotary frequencies, `[headDim / 2]`. */
+export function frequencyDivisors(parameters: RotaryParameters, headDim: number): Float32Array {
+  const plain = rotaryFrequencies(headDim, parameters.rope_theta);
+  const scaled = makeRotary(parameters, headDim, parameters.original_max_position_embeddings);
+  const frequencies = scaled.frequenciesFor(0);
+  return Float32Array.from(plain, (frequency, i) => frequency / frequencies[i]);
 }
 
 /** The settings that yield these divisors: those that the file tells, or else the usual ones with the largest for factor. */
-function llama3Scaling(metadata: Metadata, headDim: number, divisors: Float32Array): Llama3 {
-  const usual = { rope_type: 'llama3', factor: Math.max(...divisors), ...USUAL_LLAMA3 };
-  const { data: settings } = llama3Schema.safeParse(parametersOf(metadata) ?? usual);
-  if (settings) {
-    const expected = llama3Divisors(settings, headDim, metadata.number('rope.freq_base', 10000));
+function llama3Scaling(
+  metadata: Metadata,
+  headDim: number,
+  divisors: Float32Array,
+): Readonly<Record<string, unknown>> {
+  const told = parametersOf(metadata) ?? { ...USUAL_LLAMA3, factor: Math.max(...divisors) };
+  const { data } = rotarySchema.safeParse(told);
+  if (data?.rope_type === 'llama3' && data.original_max_position_embeddings) {
+    const { original_max_position_embeddings: original } = data;
+    const theta = metadata.number('rope.freq_base', 10000);
+    const parameters = { ...data, rope_theta: theta, original_max_position_embeddings: original };
+    const expected = frequencyDivisors(parameters, headDim);
     const isSame = divisors.every((divisor, i) => Math.abs(divisor - expected[i]) < 1e-4 * expected[i]);
+    const { rope_theta: _, ...settings } = parameters;
     if (isSame && divisors.length === expected.length) return settings;
   }
   const message = `its "${FREQUENCY_FACTORS}" are not those of Llama 3, the only ones that are known`;

@@ -1,5 +1,6 @@
 import { DENSE_TYPES, encodeFloats, perform, releasePages } from '../../../core/index.js';
-import { invalid } from '../tensor-file.js';
+import { sizeOf } from '../shape.js';
+import { allocateRead, invalid } from '../tensor-file.js';
 import type { StoredType } from './blocks.js';
 import type { ModelTensor } from './read-model.js';
 
@@ -23,10 +24,10 @@ function decodeTensor(
 ): Uint8Array {
   const { decode } = type;
   if (!decode && !rowAt) return source;
-  const count = shape.reduce((product, extent) => product * extent, 1);
+  const count = sizeOf(shape);
   const rows = rowAt || shape.length > 1 ? shape[0] : 1;
   const order = rowAt && Int32Array.from({ length: rows }, (_, row) => rowAt(row));
-  const target = new Uint8Array(count * DENSE_TYPES[type.type]);
+  const target = new Uint8Array(allocateRead(file.path, count * DENSE_TYPES[type.type]));
   if (!decode) reorder(source, order as Int32Array, target);
   else if (!decodeBlocks(type, source, order, rows, count / rows, target)) {
     const what = `the tensor "${name}" (${type.name}) holds a number beyond 65504, or none at all`;

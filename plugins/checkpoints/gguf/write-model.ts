@@ -1,8 +1,9 @@
 /** What a model of transformers becomes in GGUF: keys of its metadata, names of its tensors, the order of their rows. */
 
-import { EvolveError, type TensorToWrite } from '../../../core/index.js';
+import type { TensorToWrite } from '../../../core/index.js';
 import type { Architecture, Heads } from './architectures/architecture.js';
 import { ARCHITECTURES } from './architectures/index.js';
+import { unwritable } from './unwritable.js';
 import type { MetadataValue } from './write.js';
 
 export interface GgufModel {
@@ -30,7 +31,7 @@ export function describeModel(
     const known = ARCHITECTURES.flatMap(({ modelTypes }) => modelTypes).join(', ');
     throw unwritable(`GGUF is written for models of type ${known}, but this is a ${json.model_type}`);
   }
-  const description = architecture.describe(json, tensors);
+  const description = architecture.describe(json);
   const further = description.tensors?.map(([name, tensor]) => ({ name, tensor })) ?? [];
   return {
     metadata: [
@@ -92,8 +93,4 @@ function joined(pieces: Iterable<Float32Array>, length: number): Float32Array {
     at += piece.length;
   }
   return whole;
-}
-
-function unwritable(message: string): EvolveError {
-  return new EvolveError('MODEL_INVALID', message, 'Take --format safetensors.');
 }

@@ -4,13 +4,16 @@
  * way in which it splits text beforehand.
  */
 
-import { EvolveError, z } from '../../../core/index.js';
+import { z } from '../../../core/index.js';
+import { markOf } from '../../backbones/tokenizer.js';
 import {
   PIECE_TYPES,
   readModelFile,
   type SentencePieceModel,
 } from '../../backbones/tokenizers/sentencepiece/model-file.js';
-import { type Part, partsOf, preTokenizerName } from './pre-tokenizers.js';
+import { type Part, partsOf } from '../../backbones/tokenizers/text-steps.js';
+import { preTokenizerName } from './pre-tokenizers.js';
+import { unwritable } from './unwritable.js';
 import type { MetadataValue } from './write.js';
 
 interface TokenizerJson {
@@ -65,9 +68,10 @@ export function tokenizerMetadata(
   const rows = Number(config.vocab_size);
   const { tokens, types, metadata, unknownId, begins } = vocabularyOf(files, rows);
   const settings = parsed(files, 'tokenizer_config.json') ?? {};
+  const isSentencePiece = !files.has('tokenizer.json');
   const idOf = (name: string): number | undefined => {
-    const token = settings[`${name}_token`] as string | { content: string } | null | undefined;
-    const id = tokens.indexOf((typeof token === 'string' ? token : token?.content) ?? '');
+    const content = markOf(name, settings, isSentencePiece);
+    const id = content === undefined ? -1 : tokens.indexOf(content);
     const [configured] = [config[`${name}_token_id`]].flat();
     if (id >= 0) return id;
     return typeof configured === 'number' && configured >= 0 ? configured : undefined;
@@ -105,7 +109,7 @@ function furtherEnds(
   const ends = [config.eos_token_id, generation.eos_token_id].flat().filter((id) => typeof id === 'number');
   const [eot, eom, ...others] = new Set(ends.filter((id) => id !== eos));
   if (others.length === 0) return { eot, eom };
-  throw invalid(`GGUF has room for three end tokens, but the model's files name ${others.length + 3}`);
+  throw unwritable(`GGUF has room for three end tokens, but the model's files name ${others.length + 3}`);
 }
 
 /** The template, or each of several under its name. */
@@ -114,7 +118,7 @@ function chatTemplates(template: unknown): [string, MetadataValue][] {
   if (typeof template === 'string') return [['tokenizer.chat_template', { string: template }]];
   const { data } = z.array(z.object({ name: z.string(), template: z.string() })).safeParse(template);
   if (!data)
-    throw invalid('chat_template of tokenizer_config.json is neither a text nor a list of named texts');
+    throw unwritable('chat_template of tokenizer_config.json is neither a text nor a list of named texts');
   const names = data.map(({ name }) => name).filter((name) => name !== 'default');
   return [
     ...data.map(({ name, template: string }): [string, MetadataValue] => [
@@ -130,12 +134,13 @@ function vocabularyOf(files: Files, rows: number): Vocabulary {
   if (tokenizer) return ofTokenizerJson(tokenizer, rows);
   const pieces = files.get('tokenizer.model');
   if (pieces) return ofSentencePiece(readModelFile(pieces, 'tokenizer.model'), rows);
-  throw invalid("GGUF needs the model's tokenizer.json or tokenizer.model, and neither is there");
+  throw unwritable("GGUF needs the model's tokenizer.json or tokenizer.model, and neither is there");
 }
 
 function ofTokenizerJson(tokenizer: TokenizerJson, rows: number): Vocabulary {
   const { model, added_tokens: added = [], pre_tokenizer, post_processor } = tokenizer;
-  if (model.type !== 'BPE') throw invalid(`GGUF is written with a tokenizer of type BPE, not ${model.type}`);
+  if (model.type !== 'BPE')
+    throw unwritable(`GGUF is written with a tokenizer of type BPE, not ${model.type}`);
   const vocabulary = new Map(Object.entries(model.vocab));
   for (const { content, id } of added) vocabulary.set(content, id);
   const { tokens, types } = padded(rows);
@@ -153,7 +158,7 @@ function ofTokenizerJson(tokenizer: TokenizerJson, rows: number): Vocabulary {
 }
 
 function ofSentencePiece({ pieces, algorithm, normalizer }: SentencePieceModel, rows: number): Vocabulary {
-  if (algorithm !== 'bpe') throw invalid(`GGUF is written with a tokenizer of type BPE, not ${algorithm}`);
+  if (algorithm !== 'bpe') throw unwritable(`GGUF is written with a tokenizer of type BPE, not ${algorithm}`);
   const { tokens, types } = padded(rows);
   const scores = new Array<number>(rows).fill(0);
   for (const [id, { piece, score, type }] of pieces.entries()) {
@@ -190,7 +195,7 @@ function scored(
   const { model, normalizer, pre_tokenizer } = tokenizer;
   const parts = [...partsOf(normalizer, 'normalizers'), ...partsOf(pre_tokenizer, 'pretokenizers')];
   const foreign = parts.find(({ type }) => !SENTENCE_PIECE_PARTS.includes(type));
-  if (foreign) throw invalid(`GGUF has no name for what tokenizer.json does to text with ${foreign.type}`);
+  if (foreign) throw unwritable(`GGUF has no name for what tokenizer.json does to text with ${foreign.type}`);
   const { merges } = model;
   const scores = new Array<number>(tokens.length).fill(-merges.length);
   for (const [rank, merge] of [...merges.entries()].reverse()) {
@@ -224,7 +229,7 @@ function sentencePiece(scores: readonly number[], addsSpace: boolean): [string, 
 function byteLevel(tokenizer: TokenizerJson): [string, MetadataValue][] {
   const name = preTokenizerName(tokenizer);
   if (name === undefined)
-    throw invalid(
+    throw unwritable(
       'GGUF has no name for the way in which tokenizer.json splits text (pre_tokenizer, normalizer)',
     );
   return [
@@ -236,8 +241,4 @@ function byteLevel(tokenizer: TokenizerJson): [string, MetadataValue][] {
 
 function halvesOf(merge: string | readonly [string, string]): readonly string[] {
   return typeof merge === 'string' ? merge.split(' ') : merge;
-}
-
-function invalid(message: string): EvolveError {
-  return new EvolveError('MODEL_INVALID', message, 'Take --format safetensors.');
 }

@@ -11,6 +11,7 @@ import {
   type TensorToWrite,
 } from '../../../core/index.js';
 import { encodeTensor } from '../encode.js';
+import { sizeOf } from '../shape.js';
 import { writeWhole } from '../whole-file.js';
 import { describeModel } from './write-model.js';
 import { parsed, tokenizerMetadata } from './write-tokenizer.js';
@@ -24,7 +25,6 @@ export type MetadataValue =
   | { readonly strings: readonly string[] }
   | { readonly f32s: readonly number[] }
   | { readonly i32s: readonly number[] };
-export type Metadata = ReadonlyMap<string, MetadataValue>;
 
 type Type = DenseType | 'q8_0';
 
@@ -134,7 +134,7 @@ function encodeQ8(name: string, values: Float32Array): Uint8Array {
 }
 
 function bytesOf(shape: readonly number[], type: Type): number {
-  const size = shape.reduce((product, extent) => product * extent, 1);
+  const size = sizeOf(shape);
   if (type === 'q8_0') return (size / Q8_BLOCK) * Q8_BYTES;
   return size * (type === 'f32' ? 4 : 2);
 }

@@ -4,6 +4,7 @@
  */
 
 import { DENSE_TYPES, type DenseType, type TensorInfo, z } from '../../../core/index.js';
+import { sizeOf } from '../shape.js';
 import { invalid, type TensorFile } from '../tensor-file.js';
 import { tensorInfo } from '../tensor-info.js';
 
@@ -65,7 +66,7 @@ export async function readHeader(file: TensorFile): Promise<Map<string, StoredTe
     const [start, end] = offsets;
     // Of other types, what is in them does not matter.
     const type = TYPES.get(dtype);
-    const bytes = type ? shape.reduce((product, extent) => product * extent, DENSE_TYPES[type]) : end - start;
+    const bytes = type ? sizeOf(shape) * DENSE_TYPES[type] : end - start;
     if (end - start !== bytes || end < start) {
       fail(
         `the tensor "${name}" of shape [${shape}] in ${dtype} has ${bytes} bytes, but its offsets [${offsets}] say ${end - start}`,

@@ -7,6 +7,7 @@ import {
   type TensorToWrite,
 } from '../../../core/index.js';
 import { encodeTensor } from '../encode.js';
+import { sizeOf } from '../shape.js';
 import { writeWhole } from '../whole-file.js';
 import { TYPES } from './header.js';
 
@@ -94,10 +95,6 @@ async function writeFileOf(
       if (written !== sizeOf(shape)) throw new Error(`${name} [${shape}] was given ${written} numbers`);
     }
   });
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, extent) => product * extent, 1);
 }
 
 function bytesOf([, { shape, type }]: NamedTensor): number {

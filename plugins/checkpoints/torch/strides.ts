@@ -1,3 +1,5 @@
+import { sizeOf } from '../shape.js';
+
 /**
  * A copy of the numbers of a view, in row-major order.
  *
@@ -11,7 +13,7 @@ export function inOrder(
   shape: readonly number[],
   strides: readonly number[],
 ): Uint8Array {
-  const count = shape.reduce((product, extent) => product * extent, 1);
+  const count = sizeOf(shape);
   const source = numbersOf(bytes, size);
   const target = numbersOf(new Uint8Array(count * size), size);
   const last = shape.length - 1;

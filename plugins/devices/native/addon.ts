@@ -3,8 +3,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { outOfMemory } from '../../../core/index.js';
 import { type BuildReport, buildFolder } from './build-report.js';
-import { outOfMemory } from './memory.js';
+import { memoryOf } from './memory.js';
 
 /** A frozen weight as the kernels take it; opaque. */
 export type WeightHandle = object & { readonly native: unique symbol };
@@ -250,7 +251,7 @@ function tellingMemory(addon: Addon): Addon {
         return call(...args);
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException;
-        throw code === 'ERR_OUT_OF_MEMORY' ? outOfMemory(message, `the kernel ${name}`) : error;
+        throw code === 'ERR_OUT_OF_MEMORY' ? outOfMemory(message, memoryOf(`the kernel ${name}`)) : error;
       }
     };
     return [name, guarded];

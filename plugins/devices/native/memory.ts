@@ -3,7 +3,7 @@
  * needs about as much. A fresh array costs page faults and garbage collection, several times what a kernel does in it.
  */
 
-import { EvolveError } from '../../../core/index.js';
+import { allocate, type MemoryUse } from '../../../core/index.js';
 
 /** Below this an array is not worth keeping. */
 const SMALLEST_BYTES = 4096;
@@ -11,8 +11,12 @@ const SMALLEST_BYTES = 4096;
 const WORST_FIT = 2;
 /** With unused arrays the pool holds at most this many times what was ever in use at once. */
 const MOST_HELD = 1.25;
-/** From here on, what is asked for is compared with what the machine has. */
-const CHECKED_BYTES = 64 * 2 ** 20;
+/** What kernels and their tensors take. */
+export function memoryOf(user: string): MemoryUse {
+  const advice =
+    'Lower train.perDeviceBatchSize or data.cutoffLength, set train.gradientCheckpointing: true, or store the frozen weights smaller (quantizer: int8, or nf4).';
+  return { user, advice };
+}
 
 export class ArrayPool {
   /** Unused buffers by their size; the size that was longest not asked for comes first. */
@@ -75,7 +79,7 @@ export class ArrayPool {
       if (buffers.length > 0) break;
       this.#idle.delete(size);
     }
-    return allocate(bytes);
+    return allocate(bytes, memoryOf('a tensor'));
   }
 }
 
@@ -83,28 +87,4 @@ export class ArrayPool {
 function rounded(bytes: number): number {
   const step = 2 ** Math.max(12, Math.floor(Math.log2(bytes)) - 2);
   return Math.ceil(bytes / step) * step;
-}
-
-function allocate(bytes: number): ArrayBuffer {
-  if (bytes < CHECKED_BYTES || bytes < process.availableMemory()) {
-    try {
-      return new ArrayBuffer(bytes);
-    } catch {
-      // Told below.
-    }
-  }
-  throw outOfMemory(megabytes(bytes), 'a tensor');
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MiB`;
-}
-
-/** What the person is told, whoever asked for so much. */
-export function outOfMemory(amount: string, user: string): EvolveError {
-  return new EvolveError(
-    'OUT_OF_MEMORY',
-    `memory ran out: ${amount} for ${user}, of ${megabytes(process.availableMemory())} that are free`,
-    'Lower train.perDeviceBatchSize or data.cutoffLength, set train.gradientCheckpointing: true, or store the frozen weights smaller (quantizer: int8, or nf4).',
-  );
 }

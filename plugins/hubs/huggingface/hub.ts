@@ -130,7 +130,10 @@ export class Hub {
       { headers: { 'accept-encoding': 'identity', ...(from > 0 && { range: `bytes=${from}-` }) } },
       { silence, file: path },
     );
-    if (response.status === 416) return undefined;
+    if (response.status === 416) {
+      await response.body?.cancel();
+      return undefined;
+    }
     return { from: response.status === 206 ? from : 0, chunks: silence.watch(response.body) };
   }
 

@@ -1,4 +1,6 @@
 import { type ComputeType, type FrozenWeight, perform } from '../../../core/index.js';
+import { allocateStored } from '../linear-weights.js';
+import { NotFiniteError } from '../not-finite.js';
 
 /**
  * A frozen weight in one byte a number: row i is `scales[i] · values[i]`, with `scales[i]` the row's largest
@@ -33,11 +35,11 @@ export class Int8Weight implements FrozenWeight {
  * Quantizes row by row, rounding to nearest, so that no more than one row is held in fp32. Kernel: `QuantizeInt8`,
  * which answers true when it is done, false where a number is not finite.
  *
- * @throws RangeError where a number is not finite
+ * @throws NotFiniteError; EvolveError OUT_OF_MEMORY
  */
 export function quantizeInt8(weight: FrozenWeight, compute?: ComputeType): Int8Weight {
   const [rows, columns] = weight.shape;
-  const values = new Int8Array(rows * columns);
+  const values = new Int8Array(allocateStored(rows * columns));
   const scales = new Float32Array(rows);
   if (perform('QuantizeInt8', { weight, values, scales }))
     return new Int8Weight(weight.shape, values, scales, compute);
@@ -46,7 +48,7 @@ export function quantizeInt8(weight: FrozenWeight, compute?: ComputeType): Int8W
     weight.decode(row, row + 1, numbers);
     let largest = 0;
     for (const number of numbers) {
-      if (!Number.isFinite(number)) throw new RangeError(`row ${row} holds ${number}`);
+      if (!Number.isFinite(number)) throw new NotFiniteError(row, number);
       largest = Math.max(largest, Math.abs(number));
     }
     scales[row] = largest / 127;

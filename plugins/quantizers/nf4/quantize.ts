@@ -4,6 +4,8 @@
  */
 
 import { type ComputeType, type FrozenWeight, perform } from '../../../core/index.js';
+import { allocateStored } from '../linear-weights.js';
+import { NotFiniteError } from '../not-finite.js';
 import { BLOCK, NESTED_BLOCK, Nf4Weight, type QuantizedAbsmax } from './nf4-weight.js';
 import { DYNAMIC_MAP, middlesOf, NF4_VALUES } from './tables.js';
 
@@ -20,11 +22,11 @@ const CHUNK = 65536;
  * Quantizes in blocks of 64 numbers, a few rows at a time. Kernels: `QuantizeNf4`, `QuantizeDynamic`, which answer true
  * when it is done.
  *
- * @throws RangeError where a number is not finite
+ * @throws NotFiniteError; EvolveError OUT_OF_MEMORY
  */
 export function quantizeNf4(weight: FrozenWeight, options: Nf4Options): Nf4Weight {
   const [rows, columns] = weight.shape;
-  const codes = new Uint8Array(Math.ceil((rows * columns) / 2));
+  const codes = new Uint8Array(allocateStored(Math.ceil((rows * columns) / 2)));
   const absmax = new Float32Array(Math.ceil((rows * columns) / BLOCK));
   if (!perform('QuantizeNf4', { weight, middles: MIDDLES, codes, absmax }))
     quantizeRows(weight, codes, absmax);
@@ -108,10 +110,10 @@ function normalize(values: Float32Array, start: number, stop: number, wholeSize:
   return largest;
 }
 
-function notFinite(numbers: Float32Array, start: number, block: number, columns: number): RangeError {
+function notFinite(numbers: Float32Array, start: number, block: number, columns: number): NotFiniteError {
   const at = numbers.subarray(start).findIndex((number) => !Number.isFinite(number));
   const row = Math.floor((block * BLOCK + at) / columns);
-  return new RangeError(`row ${row} holds ${numbers[start + at]}`);
+  return new NotFiniteError(row, numbers[start + at]);
 }
 
 // The line −1 … 1 in bins so narrow that none has more than one of the middles between the 16 values: a number's code

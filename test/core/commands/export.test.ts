@@ -186,6 +186,26 @@ describe('merge and export', () => {
   });
 
   for (const format of ['safetensors', 'gguf']) {
+    it(`leaves nothing where it is interrupted, ${format}`, async () => {
+      // Ctrl-C, when the output has been begun.
+      folder.write(
+        'interrupts.mjs',
+        `export default { name: 'interrupts', apiVersion: 1, apply: (trainer) =>
+          trainer.hooks.writeCheckpoint.tap(async () => {
+            process.kill(process.pid, 'SIGINT');
+            await new Promise((resolve) => setTimeout(resolve, 100));
+          }, { stage: -1 }) };`,
+      );
+      const data = { sources: ['cot'] };
+      folder.write('run/config.yaml', JSON.stringify({ model: LLAMA, data, plugins: ['../interrupts.mjs'] }));
+      cpSync(fixture('peft-adapter'), folder.join('run', 'adapter'), { recursive: true });
+      const asked = ['export', '--run', 'run', '--format', format, '--output', 'out', '--device', 'portable'];
+      const { status, stderr } = await evolve(asked, { cwd: folder.path });
+      expect(stderr).to.include('interrupted; nothing was written');
+      expect(status).to.equal(130);
+      expect(readdirSync(folder.path).sort()).to.deep.equal(['interrupts.mjs', 'run']);
+    });
+
     it(`leaves nothing on a disk that is full, ${format}`, async function () {
       const mount = folder.join('full');
       // A file system of its own, too small for the model, which is gone with the command.

@@ -332,6 +332,21 @@ describe('model.init: random', () => {
     expect(within).to.be.closeTo(0.6827, 0.01);
   });
 
+  it('refuses a deviation that is none', async () => {
+    const folder = new TemporaryFolder();
+    try {
+      cpSync(fixture('llama'), folder.path, { recursive: true });
+      const config = readFixture<object>('llama', 'config.json');
+      for (const value of [null, 'small', -1]) {
+        folder.write('config.json', JSON.stringify({ ...config, initializer_range: value }));
+        const told = `initializer_range should be a positive number, but is ${JSON.stringify(value)}`;
+        await expectError(() => valuesOf(1, folder.path), 'MODEL_INVALID', 'config.json', told);
+      }
+    } finally {
+      folder.remove();
+    }
+  });
+
   it('needs no weights, and draws the same for the same seed, each matrix differently', async () => {
     const folder = new TemporaryFolder();
     try {

@@ -178,7 +178,17 @@ describe('the checkpoint format gguf', () => {
 
     it('a tensor beyond the end', () => refused(fileOf({ offset: 1024 }), 'cut off', '"token_embd.weight"'));
 
-    it('extents beyond all measure', () => refused(fileOf({ extents: [2 ** 31, 2 ** 31] }), /./));
+    it('extents beyond all measure, or of nothing', async () => {
+      await refused(fileOf({ extents: [2 ** 31, 2 ** 31] }), 'is cut off');
+      await refused(fileOf({ extents: [0, 4] }), '"token_embd.weight" of shape [4,0] holds nothing');
+      await refused(fileOf({ type: 8, extents: [0] }, 'rope_freqs.weight'), 'holds nothing');
+      await refused(
+        fileOf({ extents: [4, 2] }, 'rope_freqs.weight'),
+        '"rope_freqs.weight" is [2,4]',
+        'a vector',
+      );
+      await refused(fileOf({ extents: [] }, 'rope_freqs.weight'), '"rope_freqs.weight" is []', 'a vector');
+    });
 
     it('a head that is cut off, wherever, and data that is', async () => {
       const bytes = readFileSync(gguf('types.gguf'));

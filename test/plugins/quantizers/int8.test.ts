@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { DenseWeight, encodeFloats, toFloat32 } from '../../../core/index.js';
 import { Random } from '../../../core/random.js';
 import { quantizeInt8 } from '../../../plugins/quantizers/int8/int8-weight.js';
+import { NotFiniteError } from '../../../plugins/quantizers/not-finite.js';
 import { compose, floatsOf, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { type ExpectedLlama, LLAMA } from '../../support/llama-fixture.js';
@@ -44,11 +45,11 @@ describe('a weight in int8', () => {
   it('keeps a row of zeros, and refuses numbers that are not finite with their row', () => {
     expect([...toFloat32(quantizeInt8(weightOf([2, 2], [0, 0, 1, -1])))]).to.deep.equal([0, 0, 1, -1]);
     expect(() => quantizeInt8(weightOf([2, 2], [1, 2, Number.NaN, 1]))).to.throw(
-      RangeError,
+      NotFiniteError,
       'row 1 holds NaN',
     );
     expect(() => quantizeInt8(weightOf([1, 1], [Number.NEGATIVE_INFINITY]))).to.throw(
-      RangeError,
+      NotFiniteError,
       '-Infinity',
     );
   });

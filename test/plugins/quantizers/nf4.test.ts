@@ -5,6 +5,7 @@ import { type DenseType, DenseWeight, encodeFloats, toFloat32 } from '../../../c
 import { Random } from '../../../core/random.js';
 import { quantizeNf4 } from '../../../plugins/quantizers/nf4/quantize.js';
 import { DYNAMIC_MAP, NF4_VALUES } from '../../../plugins/quantizers/nf4/tables.js';
+import { NotFiniteError } from '../../../plugins/quantizers/not-finite.js';
 import { compose, floatsOf, readData, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { ROOT } from '../../support/files.js';
@@ -137,7 +138,7 @@ describe('a weight in nf4', () => {
         numbers[at] = bad;
         const row = Math.floor(at / 50);
         expect(() => quantizeNf4(weightOf([2000, 50], numbers), NESTED)).to.throw(
-          RangeError,
+          NotFiniteError,
           `row ${row} holds ${bad}`,
         );
       }

@@ -39,10 +39,9 @@ export interface Architecture {
   ): Heads & { readonly config: Readonly<Record<string, unknown>> };
   /**
    * @param json config.json
-   * @param tensors by transformers' names
    * @throws EvolveError where GGUF has no keys for what config.json says
    */
-  describe(json: Readonly<Record<string, unknown>>, tensors: ReadonlyMap<string, TensorToWrite>): Description;
+  describe(json: Readonly<Record<string, unknown>>): Description;
 }
 
 export interface Description extends Heads {

@@ -1,7 +1,7 @@
 /** BLOOM in GGUF. Source: llama.cpp, gguf-py's tensor_mapping.py and convert_hf_to_gguf.py. */
 
-import { EvolveError } from '../../../../core/index.js';
 import { parseBloomConfig } from '../../../backbones/bloom/config.js';
+import { unwritable } from '../unwritable.js';
 import { type Architecture, queriesKeysValues } from './architecture.js';
 
 const modules = {
@@ -46,11 +46,12 @@ export const bloom: Architecture = {
   },
 
   describe(json) {
+    // The model has been loaded with it: nothing is wrong.
     const config = parseBloomConfig(json, '.');
-    if (config.residualAfterNorm) {
-      const message = 'GGUF has no key for apply_residual_connection_post_layernorm, which config.json sets';
-      throw new EvolveError('MODEL_INVALID', message, 'Take --format safetensors.');
-    }
+    if (config.residualAfterNorm)
+      throw unwritable(
+        'GGUF has no key for apply_residual_connection_post_layernorm, which config.json sets',
+      );
     const { heads } = config;
     return {
       heads,

@@ -1,14 +1,15 @@
 /** LLaMA and its kin in GGUF. Source: llama.cpp, gguf-py's tensor_mapping.py and convert_hf_to_gguf.py. */
 
-import { EvolveError, type TensorToWrite, z } from '../../../../core/index.js';
+import { type LlamaConfig, parseLlamaConfig } from '../../../backbones/llama/config.js';
 import { invalid } from '../../tensor-file.js';
 import {
   FREQUENCY_FACTORS,
+  frequencyDivisors,
   LLAMA3_PARAMETERS,
-  llama3Divisors,
-  llama3Schema,
   rotaryScaling,
+  yarnCorrection,
 } from '../rotary.js';
+import { unwritable } from '../unwritable.js';
 import type { MetadataValue } from '../write.js';
 import { type Architecture, alternatingHalves, type Description } from './architecture.js';
 
@@ -98,77 +99,66 @@ function readSettings(
   return { heads, kvHeads, config };
 }
 
-const size = z.number().int().positive();
-const positive = z.number().positive();
-const schema = z.looseObject({
-  hidden_size: size,
-  intermediate_size: size,
-  num_hidden_layers: size,
-  num_attention_heads: size,
-  head_dim: size.nullish(),
-  vocab_size: size,
-  max_position_embeddings: size,
-  rms_norm_eps: positive.default(1e-6),
-  rope: z.discriminatedUnion('rope_type', [
-    z.looseObject({ rope_type: z.literal('default'), rope_theta: positive }),
-    z.looseObject({ rope_type: z.literal('linear'), rope_theta: positive, factor: positive }),
-    llama3Schema.extend({ rope_theta: positive }),
-  ]),
-});
-
-function describeSettings(
-  json: Readonly<Record<string, unknown>>,
-  tensors: ReadonlyMap<string, TensorToWrite>,
-): Description {
-  const config = parse(json);
-  const { rope } = config;
-  const heads = config.num_attention_heads;
-  // What config.json may leave out depends on the model's type; tensors are what they are.
-  const shapeOf = (module: string) => tensors.get(`model.layers.0.self_attn.${module}.weight`)?.shape;
-  const headDim = config.head_dim ?? shapeOf('q_norm')?.[0] ?? config.hidden_size / heads;
-  const kvHeads = (shapeOf('k_proj')?.[0] ?? heads * headDim) / headDim;
+function describeSettings(json: Readonly<Record<string, unknown>>): Description {
+  // The model has been loaded with it: nothing is wrong.
+  const config = parseLlamaConfig(json, '.');
+  const { heads, kvHeads, headDim } = config;
+  const rotary = describeRotary(config);
   const settings: [string, MetadataValue][] = [
-    ['context_length', { u32: config.max_position_embeddings }],
-    ['embedding_length', { u32: config.hidden_size }],
-    ['block_count', { u32: config.num_hidden_layers }],
-    ['feed_forward_length', { u32: config.intermediate_size }],
+    // There is no key for attention that reaches back only so far: up to there it is what llama.cpp computes.
+    ['context_length', { u32: Math.min(config.positions, config.window) }],
+    ['embedding_length', { u32: config.hiddenSize }],
+    ['block_count', { u32: config.layers }],
+    ['feed_forward_length', { u32: config.intermediateSize }],
     ['attention.head_count', { u32: heads }],
     ['attention.head_count_kv', { u32: kvHeads }],
     ['attention.key_length', { u32: headDim }],
     ['attention.value_length', { u32: headDim }],
-    ['attention.layer_norm_rms_epsilon', { f32: config.rms_norm_eps }],
+    ['attention.layer_norm_rms_epsilon', { f32: config.normEpsilon }],
     ['rope.dimension_count', { u32: headDim }],
-    ['rope.freq_base', { f32: rope.rope_theta }],
-    ['vocab_size', { u32: config.vocab_size }],
+    ['rope.freq_base', { f32: config.rotaryParameters.rope_theta }],
+    ['vocab_size', { u32: config.vocabularySize }],
+    ...(rotary.settings ?? []),
   ];
-  if (rope.rope_type === 'linear') {
-    settings.push(['rope.scaling.type', { string: 'linear' }], ['rope.scaling.factor', { f32: rope.factor }]);
-  }
-  if (rope.rope_type !== 'llama3') return { heads, kvHeads, settings };
-  const values = llama3Divisors(rope, headDim, rope.rope_theta);
-  return {
-    heads,
-    kvHeads,
-    settings,
-    metadata: [[LLAMA3_PARAMETERS, { string: JSON.stringify(rope) }]],
-    tensors: [[FREQUENCY_FACTORS, { shape: [values.length], values, type: 'f32' }]],
-  };
+  return { heads, kvHeads, ...rotary, settings };
 }
 
-/** Older files keep the base of rotary positions apart from their scaling, which they call `type`. */
-function parse(json: Readonly<Record<string, unknown>>): z.infer<typeof schema> {
-  const { rope_theta = 10_000, rope_scaling, rope_parameters, original_max_position_embeddings } = json;
-  const given: Record<string, unknown> = {
-    rope_theta,
-    ...(rope_scaling ?? {}),
-    ...(rope_parameters ?? {}),
-    ...(original_max_position_embeddings ? { original_max_position_embeddings } : {}),
-  };
-  const rope = { ...given, rope_type: given.rope_type ?? given.type ?? 'default' };
-  const { data, error } = schema.safeParse({ ...json, rope });
-  if (data) return data;
-  const faults = error.issues.map((issue) => `config.json, ${issue.path.join('.')}: ${issue.message}`);
-  const advice =
-    'GGUF is written where config.json says these, with the rotary scaling linear or llama3, or none.';
-  throw new EvolveError('MODEL_INVALID', faults.join('\n'), advice);
+/** How rotary scaling is told. @throws EvolveError where GGUF has no keys for it */
+function describeRotary({ rotaryParameters: rope, headDim, positions }: LlamaConfig): Partial<Description> {
+  const scaling = (type: string, values: Readonly<Record<string, number | null | undefined>>) => ({
+    settings: [
+      ['rope.scaling.type', { string: type }],
+      ...Object.entries(values).flatMap(([key, f32]): [string, MetadataValue][] =>
+        typeof f32 === 'number' ? [[`rope.scaling.${key}`, { f32 }]] : [],
+      ),
+    ] as [string, MetadataValue][],
+  });
+  switch (rope.rope_type) {
+    case 'default':
+      return {};
+    case 'linear':
+      return scaling('linear', { factor: rope.factor });
+    case 'llama3': {
+      const values = frequencyDivisors(rope, headDim);
+      return {
+        metadata: [[LLAMA3_PARAMETERS, { string: JSON.stringify(rope) }]],
+        tensors: [[FREQUENCY_FACTORS, { shape: [values.length], values, type: 'f32' }]],
+      };
+    }
+    case 'yarn': {
+      const { original_max_position_embeddings: original, attention_factor: attention } = rope;
+      if (rope.mscale || rope.mscale_all_dim || !rope.truncate)
+        throw unwritable('GGUF has no keys for mscale, mscale_all_dim and truncate of YaRN');
+      const factor = rope.factor ?? positions / original;
+      const { settings } = scaling('yarn', {
+        factor,
+        attn_factor: attention && attention / yarnCorrection(factor),
+        yarn_beta_fast: rope.beta_fast,
+        yarn_beta_slow: rope.beta_slow,
+      });
+      return { settings: [...settings, ['rope.scaling.original_context_length', { u32: original }]] };
+    }
+    case 'dynamic':
+      throw unwritable('GGUF has no name for the rotary scaling "dynamic" of config.json');
+  }
 }

@@ -1,5 +1,6 @@
 // The Node-API face of the kernels: typed arrays in, results written into typed arrays that the caller made. Every
-// array is checked to be as long as the kernel needs; a fault is thrown as a JavaScript error.
+// array is checked to be as long as the kernel needs; a fault is thrown as a JavaScript error. What offsets, prefixes
+// and blocks of a cache say is not checked here: the ops in core/ops/ make them.
 #include <node_api.h>
 
 #include <cmath>
@@ -420,7 +421,7 @@ napi_value decodeBlocks(const Args& args) {
   const BlockSize block = blockSizeOf(type);
   const int64_t rows = args.integer(3), columns = args.integer(4);
   if (block.numbers == 0) args.fail(0, "is no type of blocks");
-  if (columns % block.numbers != 0) args.fail(4, "is no number of whole blocks");
+  if (rows < 0 || columns <= 0 || columns % block.numbers != 0) args.fail(4, "is no number of whole blocks");
   const uint8_t* source = args.bytes(1, rows * (columns / block.numbers) * block.bytes);
   const int32_t* order = args.isNull(2) ? nullptr : args.integers(2, rows);
   for (int64_t row = 0; order && row < rows; row++)
@@ -439,6 +440,12 @@ void add(napi_env env, napi_value exports, const char* name) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
+  // Threads, kernels and mappings are the process's.
+  static napi_env owner = env;
+  if (env != owner) {
+    napi_throw_error(env, nullptr, "it serves one thread of Node.js, and another has it");
+    return nullptr;
+  }
   setThreads(1);
 #define EXPORT(function) add<function>(env, exports, #function)
   EXPORT(isas);

@@ -100,9 +100,7 @@ inline void attendToCache(const float* q, const AttentionShape& shape, const Cac
       for (int64_t block = 0; block < seenBlocks; block++)
         blockScores(q + at, headBlock(shape, cache, sequence, block, kvHead).keys, dim, scores + block * kBlockTokens);
       // Behind the last key: of a block that is reused, or of later tokens.
-      HeadView cached = head;
-      cached.length = total;
-      maskScores(scores, cached, shape.scale, past + row, 0, seenBlocks * kBlockTokens);
+      maskScores(scores, head, shape.scale, past + row, 0, seenBlocks * kBlockTokens);
       vf largest = set(-INFINITY);
       for (int64_t j = 0; j < seenBlocks * kBlockTokens; j += W) largest = maximum(largest, load(scores + j));
       const float most = maximumOf(largest);

@@ -5,7 +5,7 @@
 
 namespace evolve {
 
-/** How the numbers of a frozen weight are stored; the order is that of weight.ts. */
+/** How the numbers of a frozen weight are stored; the order is that of weights.ts. */
 enum class Storage : int { f32, bf16, f16, int8, nf4 };
 
 /** In which arithmetic products are computed. Where an instruction set lacks bf16, fp32 takes its place. */

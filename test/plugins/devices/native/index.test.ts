@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import os from 'node:os';
+import { Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import native from '../../../../plugins/devices/native/index.js';
@@ -28,6 +30,16 @@ describeNative('the device native', () => {
       expect(device?.description).to.match(new RegExp(`^C\\+\\+ kernels for [\\w-]+, ${threads}$`));
       expect(tf.getBackend()).to.equal('native');
     }
+  });
+
+  it('serves the thread of Node.js that has it, and no other', async () => {
+    const url = new URL('../../../../plugins/devices/native/addon.js', import.meta.url);
+    const script = `import(${JSON.stringify(url.href)}).then(({ loadAddon }) =>
+      require('node:worker_threads').parentPort.postMessage(loadAddon().reason))`;
+    const worker = new Worker(script, { eval: true });
+    const [reason] = await once(worker, 'message');
+    expect(reason).to.include('it serves one thread of Node.js, and another has it');
+    await worker.terminate();
   });
 
   it('has every instruction set of this CPU, the plain one first, and each where it is forced', async () => {

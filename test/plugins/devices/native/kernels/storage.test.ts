@@ -10,6 +10,7 @@ import { openTensor } from '../../../../../plugins/checkpoints/gguf/tensor.js';
 import { type Int8Weight, quantizeInt8 } from '../../../../../plugins/quantizers/int8/int8-weight.js';
 import { quantizeNf4 } from '../../../../../plugins/quantizers/nf4/quantize.js';
 import { middlesOf, NF4_VALUES } from '../../../../../plugins/quantizers/nf4/tables.js';
+import { NotFiniteError } from '../../../../../plugins/quantizers/not-finite.js';
 import { expectError } from '../../../../support/errors.js';
 import { TemporaryFolder } from '../../../../support/files.js';
 import { collectGarbage } from '../../../../support/garbage.js';
@@ -132,7 +133,7 @@ describeNative('native int8 weights', () => {
           faulty[at] = faulty[49 * columns + 1] = value;
           const weight = new DenseWeight([rows, columns], 'f32', encodeFloats('f32', faulty));
           const row = Math.floor(at / columns);
-          expect(() => quantizeInt8(weight)).to.throw(RangeError, `row ${row} holds ${value}`);
+          expect(() => quantizeInt8(weight)).to.throw(NotFiniteError, `row ${row} holds ${value}`);
         }
       }
     }));
@@ -193,7 +194,7 @@ describeNative('native nf4 weights', () => {
           const weight = new DenseWeight([50, 37], 'f32', encodeFloats('f32', faulty));
           const row = Math.floor(at / 37);
           const quantize = () => quantizeNf4(weight, { doubleQuantization: true });
-          expect(quantize).to.throw(RangeError, `row ${row} holds ${value}`);
+          expect(quantize).to.throw(NotFiniteError, `row ${row} holds ${value}`);
         }
       }
     }));

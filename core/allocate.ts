@@ -1,0 +1,39 @@
+/** Memory that may not be there, and what the person is told then. */
+
+import { EvolveError } from './errors.js';
+
+/** From here on, what is asked for is compared with what the machine has: to ask the machine takes time. */
+const CHECKED_BYTES = 64 * 2 ** 20;
+
+/** For what the memory is (`a tensor`), and what would take less. */
+export interface MemoryUse {
+  readonly user: string;
+  readonly advice: string;
+}
+
+/**
+ * A buffer of `bytes` zeros.
+ *
+ * @throws EvolveError OUT_OF_MEMORY
+ */
+export function allocate(bytes: number, use: MemoryUse): ArrayBuffer {
+  if (bytes < CHECKED_BYTES || bytes < process.availableMemory()) {
+    try {
+      return new ArrayBuffer(bytes);
+    } catch {
+      // Told below.
+    }
+  }
+  throw outOfMemory(megabytes(bytes), use);
+}
+
+/** What the person is told, whoever asked for so much: `amount` is a number with its unit. */
+export function outOfMemory(amount: string, { user, advice }: MemoryUse): EvolveError {
+  const free = megabytes(process.availableMemory());
+  const message = `memory ran out: ${amount} for ${user}, of ${free} that are free`;
+  return new EvolveError('OUT_OF_MEMORY', message, advice);
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
+}
