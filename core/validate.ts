@@ -29,7 +29,8 @@ export function validate<T>(
         return `${locate([...path, key])}: unknown key "${[...path, key].join('.')}"${hint}`;
       });
     }
-    return `${locate(path)}: ${path.join('.') || 'the configuration'}: ${explain(issue)}`;
+    const [place, name] = [locate(path), path.join('.') || 'the configuration'];
+    return `${place === name ? name : `${place}: ${name}`}: ${explain(issue)}`;
   });
   return { data: undefined, faults };
 }

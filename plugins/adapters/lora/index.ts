@@ -2,7 +2,7 @@
 
 import { definePlugin } from '../../../core/index.js';
 import { LoraLayer } from './layer.js';
-import { completeOptions, type LoraOptions, loraSchema, type TargetModules } from './options.js';
+import { completeOptions, type LoraOptions, loraSchema } from './options.js';
 import { peftNames, readAdapter, writeAdapter } from './peft.js';
 import { findTargets, targetsFor } from './targets.js';
 
@@ -13,14 +13,20 @@ export default definePlugin({
   schema: loraSchema,
   apply(trainer, given) {
     let options: LoraOptions;
-    let targetModules: TargetModules;
+    let layers: Map<string, LoraLayer>;
     trainer.hooks.injectAdapters.tap(async (model, files) => {
       const folder = given.init === undefined ? undefined : await files.locate(given.init);
       options = completeOptions(given, folder);
-      targetModules = targetsFor(model, options.targetModules);
-      const layers = new Map<string, LoraLayer>();
-      for (const site of findTargets(model, targetModules)) {
-        const layer = new LoraLayer(site, options, trainer.random.stream(`lora ${site.name}`));
+      const { selection, r, alpha } = options;
+      options = { ...options, targetModules: targetsFor(model, options.targetModules) };
+      layers = new Map();
+      for (const site of findTargets(model, options)) {
+        const own = {
+          ...options,
+          r: selection?.rankOf(site.name) ?? r,
+          alpha: selection?.alphaOf(site.name) ?? alpha,
+        };
+        const layer = new LoraLayer(site, own, trainer.random.stream(`lora ${site.name}`));
         site.adapter = layer;
         layers.set(site.name, layer);
         const { a, b } = peftNames(site.name);
@@ -30,6 +36,6 @@ export default definePlugin({
       if (folder !== undefined) await readAdapter(folder, layers, files);
       return model;
     });
-    trainer.hooks.save.tap((request) => writeAdapter(request, { ...options, targetModules }));
+    trainer.hooks.save.tap((request) => writeAdapter(request, options, layers));
   },
 });

@@ -18,7 +18,7 @@ export class LoraLayer implements LinearAdapter {
   /** Starts as PEFT does: `a` Kaiming-uniform with a = √5, which is uniform within ±1/√in; `b` zero. */
   constructor(
     site: LinearSite,
-    private readonly options: LoraOptions,
+    readonly options: LoraOptions,
     random: Random,
   ) {
     const [out, columns] = site.weight.shape;

@@ -1,5 +1,6 @@
 import { EvolveError, parseModelName, z } from '../../../core/index.js';
 import { readAdapterConfig } from './peft-config.js';
+import type { Selection } from './selection.js';
 
 /** What `adapter:` takes beside `method: lora`. With `init`, what is not said is as in that adapter. */
 const given = z.strictObject({
@@ -12,7 +13,8 @@ const given = z.strictObject({
   init: z.string().min(1).optional(),
 });
 
-export type TargetModules = 'all-linear' | readonly string[];
+/** Names, or of an adapter to start from the pattern in their place. */
+export type TargetModules = string | readonly string[];
 
 export interface LoraOptions {
   readonly r: number;
@@ -23,6 +25,8 @@ export interface LoraOptions {
   /** Ends of module names, as PEFT takes them, or every linear layer but the output; the backbone's where it is not said. */
   readonly targetModules?: TargetModules;
   readonly init?: string;
+  /** Of an adapter to start from, what `targetModules`, `r` and `alpha` do not say. */
+  readonly selection?: Selection;
 }
 
 /** Those of the Alpaca-CoT project. */
@@ -36,7 +40,8 @@ export const loraSchema = given.transform((options, context): GivenLoraOptions =
   if (parseModelName(options.init)) return options;
   const { completed, faults } = completeWith(options, options.init);
   for (const { key, message } of faults) {
-    context.addIssue({ code: 'custom', message, path: [key], input: options[key] });
+    const input = key === 'init' ? undefined : options[key];
+    context.addIssue({ code: 'custom', message, path: [key], input });
   }
   return completed ?? z.NEVER;
 }) as z.ZodType<GivenLoraOptions>;
@@ -55,7 +60,7 @@ export function completeOptions(options: GivenLoraOptions, folder: string | unde
 }
 
 interface Fault {
-  readonly key: keyof GivenLoraOptions;
+  readonly key: keyof z.infer<typeof given>;
   readonly message: string;
 }
 

@@ -3,17 +3,25 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from '../../../core/index.js';
-import type { LoraOptions } from './options.js';
+import type { LoraOptions, TargetModules } from './options.js';
+import { selectionOf } from './selection.js';
+
+/** A pattern, or a list of names. */
+const names = z.union([z.string(), z.array(z.string())]);
+const number = z.number().int();
 
 const schema = z.looseObject({
   peft_type: z.literal('LORA', { error: 'only LORA is known here' }),
   r: z.number().int().positive(),
   lora_alpha: z.number().positive(),
   lora_dropout: z.number().min(0).lt(1).default(0),
-  target_modules: z.union([z.literal('all-linear'), z.array(z.string())], {
-    error: 'a pattern is not known here; put the list of names that it matches in its place',
-  }),
+  target_modules: names,
   use_rslora: z.boolean().nullish(),
+  exclude_modules: names.nullish(),
+  layers_to_transform: z.union([number, z.array(number)]).nullish(),
+  layers_pattern: names.nullish(),
+  rank_pattern: z.record(z.string(), number.positive()).nullish(),
+  alpha_pattern: z.record(z.string(), z.number().positive()).nullish(),
 });
 
 const MERGE = 'merge it with PEFT (merge_and_unload), and take the merged model';
@@ -29,15 +37,13 @@ const OTHER_KINDS: Readonly<Record<string, string>> = {
   modules_to_save: 'these modules were trained as a whole',
   bias: 'biases of the base model were trained too',
   lora_bias: 'its branches have biases',
-  rank_pattern: 'some layers have another rank',
-  alpha_pattern: 'some layers have another scaling',
 };
 
 /** Ways to begin an adapter that leave the base model as it is. */
 const INITIALIZATIONS: readonly unknown[] = [true, false, 'gaussian', 'eva', 'orthogonal', 'mica'];
 
 /** The options that an adapter was made with, or what is wrong with its folder. */
-export function readAdapterConfig(folder: string): Required<Omit<LoraOptions, 'init'>> | string {
+export function readAdapterConfig(folder: string): LoraOptions | string {
   const file = path.join(folder, 'adapter_config.json');
   if (!existsSync(file)) return `there is no ${file}`;
   let json: unknown;
@@ -55,13 +61,18 @@ export function readAdapterConfig(folder: string): Required<Omit<LoraOptions, 'i
   ];
   if (!data || faults.length > 0)
     return `${file} describes an adapter that cannot be used here:\n  ${faults.join('\n  ')}`;
-  return {
-    r: data.r,
-    alpha: data.lora_alpha,
-    useRslora: data.use_rslora ?? false,
-    dropout: data.lora_dropout,
-    targetModules: data.target_modules,
-  };
+  try {
+    return {
+      r: data.r,
+      alpha: data.lora_alpha,
+      useRslora: data.use_rslora ?? false,
+      dropout: data.lora_dropout,
+      targetModules: data.target_modules as TargetModules,
+      selection: selectionOf(data),
+    };
+  } catch (error) {
+    return `${file}: ${(error as Error).message}`;
+  }
 }
 
 function kindFaults(json: Record<string, unknown> | null): string[] {

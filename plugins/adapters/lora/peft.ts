@@ -16,10 +16,10 @@ import {
   tf,
 } from '../../../core/index.js';
 import type { LoraLayer } from './layer.js';
-import type { LoraOptions, TargetModules } from './options.js';
+import type { LoraOptions } from './options.js';
 
-/** Options of an adapter that is in use, its targets settled. */
-type UsedOptions = LoraOptions & { readonly targetModules: TargetModules };
+/** By the names of their linear layers. */
+type Layers = ReadonlyMap<string, LoraLayer>;
 
 const MODEL_FILE = 'adapter_model.safetensors';
 const FORMER_MODEL_FILE = 'adapter_model.bin';
@@ -31,7 +31,11 @@ export function peftNames(site: string): { a: string; b: string } {
 }
 
 /** Writes both files into the request's folder. */
-export async function writeAdapter(request: SaveRequest, options: UsedOptions): Promise<void> {
+export async function writeAdapter(
+  request: SaveRequest,
+  options: LoraOptions,
+  layers: Layers,
+): Promise<void> {
   const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
   for (const [name, variable] of request.model.trainable) {
     const values = (await variable.data()) as Float32Array;
@@ -43,16 +47,17 @@ export async function writeAdapter(request: SaveRequest, options: UsedOptions): 
     tensors,
     metadata: { format: 'pt' },
   });
-  const config = JSON.stringify(adapterConfig(request.model, options), null, 2);
+  const config = JSON.stringify(adapterConfig(request.model, options, layers), null, 2);
   await writeFile(path.join(request.folder, 'adapter_config.json'), `${config}\n`);
 }
 
 /** As PEFT's LoraConfig serializes itself; every key is one that it reads. */
-function adapterConfig(model: LanguageModel, options: UsedOptions): Record<string, unknown> {
-  const { targetModules } = options;
+function adapterConfig(model: LanguageModel, options: LoraOptions, layers: Layers): Record<string, unknown> {
+  // What was selected in another way than by ends of names is told layer by layer.
+  const { targetModules = [] } = options.selection ? { targetModules: [...layers.keys()] } : options;
   const base = parseModelName(model.name);
   return {
-    alpha_pattern: {},
+    alpha_pattern: othersThan(options, 'alpha', layers),
     auto_mapping: null,
     base_model_name_or_path: base?.repository ?? model.path,
     bias: 'none',
@@ -66,21 +71,23 @@ function adapterConfig(model: LanguageModel, options: UsedOptions): Record<strin
     modules_to_save: null,
     peft_type: 'LORA',
     r: options.r,
-    rank_pattern: {},
+    rank_pattern: othersThan(options, 'r', layers),
     revision: base?.revision ?? null,
-    target_modules: targetModules === 'all-linear' ? targetModules : [...targetModules].sort(),
+    target_modules: typeof targetModules === 'string' ? targetModules : [...targetModules].sort(),
     task_type: 'CAUSAL_LM',
     use_dora: false,
     use_rslora: options.useRslora,
   };
 }
 
+/** The layers of which an option is not that of most. */
+function othersThan(options: LoraOptions, key: 'r' | 'alpha', layers: Layers): Record<string, number> {
+  const own = [...layers].map(([name, layer]) => [name, layer.options[key]] as const);
+  return Object.fromEntries(own.filter(([, value]) => value !== options[key]));
+}
+
 /** Sets the branches, by the name of their linear layer, to what the adapter in `folder` holds. */
-export async function readAdapter(
-  folder: string,
-  layers: ReadonlyMap<string, LoraLayer>,
-  files: CheckpointFiles,
-): Promise<void> {
+export async function readAdapter(folder: string, layers: Layers, files: CheckpointFiles): Promise<void> {
   const found = [MODEL_FILE, FORMER_MODEL_FILE].find((name) => existsSync(path.join(folder, name)));
   const file = path.join(folder, found ?? MODEL_FILE);
   const fail = (message: string): never => {

@@ -1,5 +1,5 @@
 import { EvolveError, type LanguageModel, type LinearSite } from '../../../core/index.js';
-import type { TargetModules } from './options.js';
+import type { LoraOptions, TargetModules } from './options.js';
 
 /**
  * Where an adapter goes: where the options say, else where the backbone does.
@@ -15,17 +15,28 @@ export function targetsFor(model: LanguageModel, targets: TargetModules | undefi
 }
 
 /**
- * The linear layers that `targetModules` names: those whose name is a target or ends in `.target`, as in PEFT.
+ * The linear layers that `targetModules` names: those whose name is a target or ends in `.target`, as in PEFT; or those
+ * that an adapter to start from selects in another way.
  *
  * @throws EvolveError where a target matches nothing; it names all such, and what could match
  */
-export function findTargets(model: LanguageModel, targets: TargetModules): LinearSite[] {
-  if (targets === 'all-linear') return model.linears.filter((site) => !site.isOutput);
+export function findTargets(
+  model: LanguageModel,
+  { targetModules: targets = [], selection }: Pick<LoraOptions, 'targetModules' | 'selection'>,
+): LinearSite[] {
+  const selected = (sites: readonly LinearSite[]) =>
+    selection ? sites.filter(({ name }) => selection.has(name)) : [...sites];
+  if (targets === 'all-linear') return selected(model.linears.filter((site) => !site.isOutput));
+  if (typeof targets === 'string') {
+    const sites = selected(model.linears);
+    if (sites.length === 0) refuse(model, `no module of this ${model.backbone} matches ${targets}`);
+    return sites;
+  }
   const matches = (site: LinearSite, target: string) =>
     site.name === target || site.name.endsWith(`.${target}`);
   const missed = targets.filter((target) => !model.linears.some((site) => matches(site, target)));
   if (missed.length > 0) refuse(model, `no module of this ${model.backbone} matches ${missed.join(', ')}`);
-  return model.linears.filter((site) => targets.some((target) => matches(site, target)));
+  return selected(model.linears.filter((site) => targets.some((target) => matches(site, target))));
 }
 
 function refuse(model: LanguageModel, message: string): never {

@@ -17,6 +17,8 @@ const schema = z.looseObject({
   tie_word_embeddings: z.boolean().default(true),
   hidden_dropout: none,
   attention_dropout: none,
+  pretraining_tp: size.default(1),
+  slow_but_exact: z.boolean().default(false),
   /** Positions that it was trained on; ALiBi itself has no last one. */
   seq_length: size.default(2048),
 });
@@ -45,12 +47,17 @@ export function parseBloomConfig(json: Record<string, unknown>, path: string): B
   const config = parseConfigJson(schema, renamed, path, advice);
   const { hidden_size: hiddenSize, n_head: heads } = config;
   const intermediateSize = 4 * hiddenSize;
-  const fail = (what: string): never => {
-    throw new EvolveError('MODEL_INVALID', `${path}/config.json: ${what}`, 'Get the file again.');
+  const fail = (what: string, todo = 'Get the file again.'): never => {
+    throw new EvolveError('MODEL_INVALID', `${path}/config.json: ${what}`, todo);
   };
   if (hiddenSize % heads !== 0) fail(`${heads} heads and a hidden size of ${hiddenSize} do not fit together`);
   if (config.n_inner && config.n_inner !== intermediateSize)
     fail(`n_inner is ${config.n_inner}, but must be 4 × ${hiddenSize}`);
+  if (config.slow_but_exact && config.pretraining_tp > 1)
+    fail(
+      `slow_but_exact is true and pretraining_tp ${config.pretraining_tp}: transformers then leaves biases out`,
+      'Set slow_but_exact to false, which is the model that was trained.',
+    );
   return {
     hiddenSize,
     intermediateSize,

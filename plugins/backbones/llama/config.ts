@@ -21,7 +21,8 @@ const schema = z.looseObject({
   rope_parameters: rotarySchema.nullish(),
   partial_rotary_factor: z.literal(1).optional(),
   tie_word_embeddings: z.boolean().default(false),
-  hidden_act: z.literal('silu').default('silu'),
+  /** Two names of one function. */
+  hidden_act: z.enum(['silu', 'swish']).default('silu'),
   attention_dropout: z.literal(0).nullish(),
   attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),

@@ -18,6 +18,8 @@ const base = z.strictObject({
   /** As older files call `rope_type`. */
   type: z.string().optional(),
   partial_rotary_factor: z.literal(1).optional(),
+  /** Where the model comes from, not what it computes. */
+  finetuned: z.boolean().optional(),
   original_max_position_embeddings: size.nullish(),
 });
 

@@ -82,11 +82,15 @@ describe('the backbone bloom', () => {
     );
   });
 
-  it('refuses heads that do not divide, and a feed-forward of another width', async () => {
+  it('refuses heads that do not divide, a feed-forward of another width, and products without their biases', async () => {
     change({ n_head: 5 });
     await expectError(load, 'MODEL_INVALID', 'config.json', '5 heads', '32');
     change({ n_head: 4, n_inner: 100 });
     await expectError(load, 'MODEL_INVALID', 'n_inner is 100');
+    change({ n_inner: null, slow_but_exact: true, pretraining_tp: 4 });
+    await expectError(load, 'MODEL_INVALID', 'slow_but_exact is true and pretraining_tp 4');
+    change({ pretraining_tp: 1 });
+    await load();
   });
 
   it('names tensors that are missing or of another shape as the checkpoint names them', async () => {
