@@ -2,6 +2,8 @@
 
 import { type LlamaConfig, parseLlamaConfig } from '../../../backbones/llama/config.js';
 import { invalid } from '../../tensor-file.js';
+import type { Container } from '../container.js';
+import type { Metadata } from '../metadata.js';
 import {
   FREQUENCY_FACTORS,
   frequencyDivisors,
@@ -70,7 +72,9 @@ export const qwen3: Architecture = {
 };
 
 function readSettings(
-  ...[metadata, { path }, frequencyFactors]: Parameters<Architecture['read']>
+  metadata: Metadata,
+  { path }: Container,
+  frequencyFactors: Float32Array | undefined,
 ): ReturnType<Architecture['read']> {
   const hiddenSize = metadata.number('embedding_length');
   const heads = metadata.number('attention.head_count');
