@@ -3,6 +3,20 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { ROOT } from './files.js';
 
+const python = process.env.EVOLVE_PYTHON ?? 'python3';
+
+/** Skips tests, with a line that says why, where Python or one of these packages is missing: of a hook before them. */
+export function skipWithoutPython(hook: Mocha.Context, ...packages: string[]): void {
+  const script = 'import sys, importlib.util as u; print(*(p for p in sys.argv[1:] if not u.find_spec(p)))';
+  const { error, stdout } = spawnSync(python, ['-c', script, ...packages], { encoding: 'utf8' });
+  const missing = error ? python : stdout.trim();
+  if (missing === '') return;
+  console.log(
+    `    skipped: there is no ${missing} (EVOLVE_PYTHON names a Python with ${packages.join(', ')})`,
+  );
+  hook.skip();
+}
+
 /**
  * What a script of test/ prints last, a line of JSON, or why it cannot be run on this machine. `EVOLVE_PYTHON` names a
  * Python that has what the script imports; it ends with status 3 where that is missing.
@@ -12,7 +26,6 @@ export function askPython<T>(
   args: readonly string[],
   input: unknown,
 ): { answer: T } | { missing: string } {
-  const python = process.env.EVOLVE_PYTHON ?? 'python3';
   const { error, status, stdout, stderr } = spawnSync(python, [path.join(ROOT, 'test', script), ...args], {
     input: JSON.stringify(input),
     encoding: 'utf8',

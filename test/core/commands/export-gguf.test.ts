@@ -7,7 +7,7 @@ import { readFixture, withModel } from '../../support/compose.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
 import { relativeError } from '../../support/numbers.js';
-import { askPython } from '../../support/python.js';
+import { askPython, skipWithoutPython } from '../../support/python.js';
 
 const PASS = { training: false, seed: 0, checkpointing: false };
 // Of the ids those that every fixture has.
@@ -41,54 +41,57 @@ describe('export to GGUF', () => {
     readonly logits: number[][];
     readonly tokens: number[][];
   }
-  /** What Python finds in the folders' files; the test is skipped where there is none. */
-  function loaded(test: Mocha.Context, texts: readonly string[], ...folders: string[]): Found {
+  /** What Python finds in the folders' files. */
+  function loaded(texts: readonly string[], ...folders: string[]): Found {
     const asked = { ids: prompt, texts };
     const paths = folders.map((name) => folder.join(name));
     const found = askPython<Found>('core/commands/load_gguf.py', paths, asked);
-    if (!('missing' in found)) return found.answer;
-    console.log(
-      `      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers and gguf)`,
-    );
-    return test.skip();
+    if ('missing' in found) throw new Error(found.missing);
+    return found.answer;
   }
 
   const TEXTS = ['Hello, world!', 'Below is an instruction', '春天来了,花开了。', 'a 😀 b'];
 
-  for (const [type, tolerance] of Object.entries({ f32: 1e-4, f16: 5e-3, bf16: 5e-2, q8_0: 0.3 })) {
-    it(`is loaded by transformers and by the package gguf, ${type}`, async function () {
-      this.timeout(300_000);
-      const model = ['--model', fixture('llama'), '--adapter', fixture('peft-adapter')];
-      await exportGguf(...model, '--type', type, '--output', 'out');
-      expect(readdirSync(folder.join('out'))).to.deep.equal(['model.gguf']);
-      await exportGguf(...model, '--output', 'plain');
-      const { metadata, types, others, logits, tokens } = loaded(this, TEXTS, 'out', 'plain');
-      expect(others).to.deep.equal([]);
-      const adapted = await withModel({ model: LLAMA, adapter: PEFT_ADAPTER }, logitsOf);
-      expect(relativeError(logits.flat(), adapted)).to.be.below(tolerance);
-      expect(metadata).to.include({ 'general.architecture': 'llama', 'llama.attention.head_count_kv': 2 });
-      expect(types).to.include({
-        'blk.0.attn_norm.weight': 'F32',
-        'blk.1.attn_q.weight': type.toUpperCase(),
-      });
-      const ours = await withModel({ model: LLAMA }, ({ tokenizer }) =>
-        TEXTS.map((text) => tokenizer.encode(text)),
-      );
-      expect(tokens).to.deep.equal(ours);
+  describe('in Python', () => {
+    before(function () {
+      skipWithoutPython(this, 'torch', 'transformers', 'gguf');
     });
-  }
 
-  // transformers takes a Qwen3 in GGUF for one with heads of 128, whatever the file says.
-  for (const base of ['mistral', 'qwen2', 'bloom']) {
-    it(`is loaded by transformers as the model that it was, ${base}`, async function () {
-      this.timeout(300_000);
-      await exportGguf('--model', fixture(base), '--output', 'out');
-      // Its tokenizer is of a kind that transformers does not expect of a small random model.
-      const { logits } = loaded(this, [], 'out');
-      const ours = await withModel({ model: { path: fixture(base) } }, logitsOf);
-      expect(relativeError(logits.flat(), ours)).to.be.below(1e-4);
-    });
-  }
+    for (const [type, tolerance] of Object.entries({ f32: 1e-4, f16: 5e-3, bf16: 5e-2, q8_0: 0.3 })) {
+      it(`is loaded by transformers and by the package gguf, ${type}`, async function () {
+        this.timeout(300_000);
+        const model = ['--model', fixture('llama'), '--adapter', fixture('peft-adapter')];
+        await exportGguf(...model, '--type', type, '--output', 'out');
+        expect(readdirSync(folder.join('out'))).to.deep.equal(['model.gguf']);
+        await exportGguf(...model, '--output', 'plain');
+        const { metadata, types, others, logits, tokens } = loaded(TEXTS, 'out', 'plain');
+        expect(others).to.deep.equal([]);
+        const adapted = await withModel({ model: LLAMA, adapter: PEFT_ADAPTER }, logitsOf);
+        expect(relativeError(logits.flat(), adapted)).to.be.below(tolerance);
+        expect(metadata).to.include({ 'general.architecture': 'llama', 'llama.attention.head_count_kv': 2 });
+        expect(types).to.include({
+          'blk.0.attn_norm.weight': 'F32',
+          'blk.1.attn_q.weight': type.toUpperCase(),
+        });
+        const ours = await withModel({ model: LLAMA }, ({ tokenizer }) =>
+          TEXTS.map((text) => tokenizer.encode(text)),
+        );
+        expect(tokens).to.deep.equal(ours);
+      });
+    }
+
+    // transformers takes a Qwen3 in GGUF for one with heads of 128, whatever the file says.
+    for (const base of ['mistral', 'qwen2', 'bloom']) {
+      it(`is loaded by transformers as the model that it was, ${base}`, async function () {
+        this.timeout(300_000);
+        await exportGguf('--model', fixture(base), '--output', 'out');
+        // Its tokenizer is of a kind that transformers does not expect of a small random model.
+        const { logits } = loaded([], 'out');
+        const ours = await withModel({ model: { path: fixture(base) } }, logitsOf);
+        expect(relativeError(logits.flat(), ours)).to.be.below(1e-4);
+      });
+    }
+  });
 
   for (const base of ['llama', 'mistral', 'qwen2', 'qwen3', 'llama-tied', 'llama3', 'bloom']) {
     it(`is read again as the model that it was, ${base}`, async () => {

@@ -25,7 +25,7 @@ inline HeadBlock headBlock(const AttentionShape& shape, const CacheView& cache, 
 /** Puts the new tokens' keys and values in their places. */
 inline void writeToCache(const float* k, const float* v, const AttentionShape& shape, const CacheView& cache) {
   const int64_t dim = shape.headDim;
-  const auto write = [&](int64_t task) {
+  const auto write = [&](int64_t task, int) {
     const int64_t sequence = task / shape.kvHeads;
     const int64_t head = task % shape.kvHeads;
     for (int64_t token = shape.offsets[sequence]; token < shape.offsets[sequence + 1]; token++) {
@@ -38,9 +38,8 @@ inline void writeToCache(const float* k, const float* v, const AttentionShape& s
     }
   };
   const int64_t tasks = shape.sequences * shape.kvHeads;
-  // A few tokens are written before another thread is awake.
-  if (shape.tokens * shape.kvHeads * dim > 16384) return parallelFor(tasks, [&](int64_t task, int) { write(task); });
-  for (int64_t task = 0; task < tasks; task++) write(task);
+  // Keys are written one here and one there, which takes several times as long as a multiplication.
+  parallelFor(tasks, 4 * shape.tokens * shape.kvHeads * dim, write);
 }
 
 /** scores[0 … kBlockTokens − 1] = q · each key of the block. */
@@ -84,7 +83,12 @@ inline void addBlockValues(const float* weights, const float* values, int64_t to
 /** Attends to all that is cached, new tokens included; one task is one head of one sequence. */
 inline void attendToCache(const float* q, const AttentionShape& shape, const CacheView& cache, float* y) {
   const int64_t dim = shape.headDim;
-  parallelFor(shape.sequences * shape.heads, [&](int64_t task, int thread) {
+  int64_t pairs = 0;
+  for (int64_t sequence = 0; sequence < shape.sequences; sequence++) {
+    const int64_t length = shape.offsets[sequence + 1] - shape.offsets[sequence];
+    pairs += length * (cache.pasts[sequence] + length);
+  }
+  parallelFor(shape.sequences * shape.heads, 2 * pairs * shape.heads * dim, [&](int64_t task, int thread) {
     const int64_t sequence = task / shape.heads;
     const int64_t h = task % shape.heads;
     const int64_t kvHead = h / (shape.heads / shape.kvHeads);

@@ -310,7 +310,7 @@ inline void linearOfFewRows(const float* x, int64_t rows, const Weight& w, const
   const int64_t most = std::max<int64_t>(kUnit, kTaskBytes / rowBytes(w) / kUnit * kUnit);
   const int64_t even = (w.rows / (threads * 4) + kUnit - 1) / kUnit * kUnit;
   const int64_t chunk = std::clamp<int64_t>(even, kUnit, most);
-  parallelFor((w.rows + chunk - 1) / chunk, [&](int64_t task, int thread) {
+  parallelFor((w.rows + chunk - 1) / chunk, rows * w.rows * w.columns, [&](int64_t task, int thread) {
     const int64_t first = task * chunk;
     const int64_t end = std::min(w.rows, first + chunk);
     float* decoded = nullptr;

@@ -27,6 +27,16 @@ void parallelFor(int64_t count, Body&& body) {
       const_cast<void*>(static_cast<const void*>(&body)));
 }
 
+/** Multiplications that are done, about, before another thread has begun. */
+constexpr int64_t kAlone = 65536;
+
+/** The same, but where all the `work`, in multiplications or what takes as long, is little, on the caller's thread alone. */
+template <class Body>
+void parallelFor(int64_t count, int64_t work, Body&& body) {
+  if (work > kAlone) return parallelFor(count, [&](int64_t index, int thread) { body(index, thread); });
+  for (int64_t i = 0; i < count; i++) body(i, 0);
+}
+
 /** So many bytes could not be had. */
 struct OutOfMemory : std::bad_alloc {
   int64_t bytes;
