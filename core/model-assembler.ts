@@ -1,7 +1,7 @@
 /** The first half of every run: a device is opened, a model loaded, its weights quantized, adapters injected. */
 
 import { existsSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { inject, injectable } from 'tsyringe';
 import type { RunConfig } from './config.js';
@@ -212,6 +212,8 @@ export async function readJsonFile(file: string): Promise<Record<string, unknown
 /** The bytes of a file; undefined where there is none. */
 async function readIfThere(file: string): Promise<Uint8Array | undefined> {
   try {
+    // To read a pipe would wait for a writer.
+    if (!(await stat(file)).isFile()) throw new Error('it is no file');
     return await readFile(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

@@ -15,7 +15,10 @@ export function parseConfigJson<T>(
   if (!error) return data;
   const faults = error.issues.map(({ path: keys, message }) => {
     const value = keys.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)?.[key], json);
-    return `  ${keys.join('.')}: ${message}, but got ${JSON.stringify(value)}`;
+    if (value === undefined) return `  ${keys.join('.')} is missing`;
+    // A part of its own messages that zod cannot leave out.
+    const wanted = message.replace(/^Invalid input: |, received [\w ]+$/g, '');
+    return `  ${keys.join('.')}: ${wanted}, but got ${typeof value === 'number' ? value : JSON.stringify(value)}`;
   });
   throw new EvolveError('MODEL_INVALID', `${path}/config.json:\n${faults.join('\n')}`, advice);
 }

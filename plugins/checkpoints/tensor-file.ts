@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { allocate, EvolveError, mapFile } from '../../core/index.js';
 
 /** Why a checkpoint cannot be used. */
@@ -27,6 +27,8 @@ export class TensorFile {
   ) {}
 
   static async open(path: string): Promise<TensorFile> {
+    // To open a pipe would wait for a writer.
+    if (!(await stat(path)).isFile()) throw invalid(path, 'is no file');
     const handle = await open(path);
     try {
       return new TensorFile(path, (await handle.stat()).size, handle);

@@ -1,5 +1,6 @@
 import {
   deriveSeed,
+  EvolveError,
   type LinearAdapter,
   type LinearSite,
   loraLinear,
@@ -24,6 +25,10 @@ export class LoraLayer implements LinearAdapter {
     const [out, columns] = site.weight.shape;
     const bound = 1 / Math.sqrt(columns);
     const { r, alpha, useRslora } = options;
+    if (r > Math.max(out, columns)) {
+      const message = `adapter.r is ${r}, but ${site.name} is [${out},${columns}]: a rank above both changes nothing more`;
+      throw new EvolveError('ADAPTER_INVALID', message, 'Lower adapter.r.', { at: ['adapter', 'r'] });
+    }
     this.#scaling = alpha / (useRslora ? Math.sqrt(r) : r);
     this.a = variable(random.uniform(r * columns, -bound, bound), [r, columns]);
     this.b = variable(new Float32Array(out * r), [out, r]);

@@ -3,6 +3,9 @@
  * ranks and alphas of their own. Source: PEFT, check_target_module_exists and get_pattern_key.
  */
 
+import vm from 'node:vm';
+import { EvolveError } from '../../../core/index.js';
+
 /** Keys of adapter_config.json, off where they are empty. */
 export interface SelectionConfig {
   /** A text is a pattern, which whole names must match. */
@@ -53,7 +56,7 @@ export function selectionOf(config: SelectionConfig): Selection | undefined {
 function matcher(names: string | readonly string[]): (name: string) => boolean {
   if (typeof names === 'string') {
     const pattern = python(`^(?:${names})$`);
-    return (name) => pattern.test(name);
+    return (name) => pattern.exec(name) !== null;
   }
   return (name) => names.some((end) => name === end || name.endsWith(`.${end}`));
 }
@@ -62,7 +65,7 @@ function inLayers(numbers: readonly number[], before: SelectionConfig['layers_pa
   const given = [before ?? []].flat();
   const patterns =
     given.length === 0
-      ? [/^.*?\.[^.]*\.(\d+)\./]
+      ? [python('^.*?\\.[^.]*\\.(\\d+)\\.')]
       : given.map((pattern) => python(`^(?:.*?\\.)?(?:${pattern})\\.(\\d+)\\.`));
   return (name: string) => {
     const found = patterns
@@ -75,10 +78,27 @@ function inLayers(numbers: readonly number[], before: SelectionConfig['layers_pa
 /** What the first pattern that a name's end matches stands for. */
 function lookUp(entries: readonly (readonly [string, number])[]): (name: string) => number | undefined {
   const patterns = entries.map(([pattern, value]) => [python(`^(.*\\.)?(?:${pattern})$`), value] as const);
-  return (name) => patterns.find(([pattern]) => pattern.test(name))?.[1];
+  return (name) => patterns.find(([pattern]) => pattern.exec(name) !== null)?.[1];
 }
 
+/** Far above what any name takes. */
+const TIMEOUT_MS = 2000;
+
 /** A pattern of Python's: names of groups and the end of the text are written otherwise. */
-function python(pattern: string): RegExp {
-  return new RegExp(pattern.replaceAll('(?P<', '(?<').replaceAll('\\Z', '$'), 's');
+function python(pattern: string): { exec(name: string): RegExpExecArray | null } {
+  const expression = new RegExp(pattern.replaceAll('(?P<', '(?<').replaceAll('\\Z', '$'), 's');
+  const context = vm.createContext({ expression, name: '' });
+  return {
+    exec(name) {
+      context.name = name;
+      try {
+        return vm.runInContext('expression.exec(name)', context, { timeout: TIMEOUT_MS });
+      } catch (cause) {
+        // An adapter is somebody's file: its patterns may take for ever, as (a+)+ does.
+        const message = `the adapter's pattern ${pattern} takes too long for the name ${name}`;
+        const advice = 'Put the list of names that it matches in its place, in adapter_config.json.';
+        throw new EvolveError('ADAPTER_INVALID', message, advice, { cause });
+      }
+    },
+  };
 }

@@ -33,9 +33,9 @@ export function tokenizerFilesOf(metadata: Metadata): ReadonlyMap<string, Uint8A
 }
 
 function byteLevelFiles(metadata: Metadata): ReadonlyMap<string, Uint8Array> {
-  const tokens = list<string>(metadata, 'tokens');
-  const merges = list<string>(metadata, 'merges');
-  const types = list<number>(metadata, 'token_type', tokens.length);
+  const tokens = list(metadata, 'tokens', isText);
+  const merges = list(metadata, 'merges', isText);
+  const types = list(metadata, 'token_type', isNumber, tokens.length);
   const name = String(metadata['tokenizer.ggml.pre'] ?? 'default');
   if (!Object.hasOwn(PRE_TOKENIZERS, name)) {
     const known = Object.keys(PRE_TOKENIZERS).join(', ');
@@ -96,9 +96,9 @@ function templateOf(bos: string, id: number) {
 
 /** The model as sentencepiece_model.proto has it; as in llama.cpp, nothing is normalized. */
 function sentencePieceFiles(metadata: Metadata): ReadonlyMap<string, Uint8Array> {
-  const tokens = list<string>(metadata, 'tokens');
-  const scores = list<number>(metadata, 'scores', tokens.length);
-  const types = list<number>(metadata, 'token_type', tokens.length);
+  const tokens = list(metadata, 'tokens', isText);
+  const scores = list(metadata, 'scores', isNumber, tokens.length);
+  const types = list(metadata, 'token_type', isNumber, tokens.length);
   const pieces = tokens.map((token, id) => {
     const type = types[id] === UNUSED ? CONTROL : types[id];
     return field(
@@ -159,18 +159,29 @@ function tokenOf(metadata: Metadata, tokens: readonly string[], name: string): s
   return id === undefined ? undefined : tokens[Number(id)];
 }
 
-/** @throws EvolveError where it is missing, or not as long as it must be */
-function list<T>(metadata: Metadata, name: string, length?: number): readonly T[] {
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isNumber = (value: unknown): value is number => typeof value === 'number';
+
+/** @throws EvolveError where it is missing, of other values, or not as long as it must be */
+function list<T>(
+  metadata: Metadata,
+  name: string,
+  isOne: (value: unknown) => value is T,
+  length?: number,
+): readonly T[] {
   const key = `tokenizer.ggml.${name}`;
-  const value = metadata[key] as ArrayLike<T> | undefined;
-  if (value !== undefined && typeof value === 'object' && (length ?? value.length) === value.length) {
-    return Array.from(value);
-  }
-  const message =
-    value === undefined
-      ? `the GGUF file has no ${key}`
-      : `the GGUF file has ${value.length} values of ${key}, but ${length} tokens`;
-  throw new EvolveError('MODEL_INVALID', message, ADVICE);
+  const fail = (what: string): never => {
+    throw new EvolveError('MODEL_INVALID', `the GGUF file has ${what}`, ADVICE);
+  };
+  const given = metadata[key];
+  if (given === undefined) return fail(`no ${key}`);
+  if (!Array.isArray(given) && !ArrayBuffer.isView(given)) return fail(`no list under ${key}`);
+  const values = Array.from(given as unknown as ArrayLike<unknown>);
+  const other = values.find((value) => !isOne(value));
+  if (other !== undefined) return fail(`${JSON.stringify(other)} among the values of ${key}`);
+  if (values.length !== (length ?? values.length))
+    return fail(`${values.length} values of ${key}, but ${length} tokens`);
+  return values as T[];
 }
 
 // --- protobuf -----------------------------------------------------------------------------------------------

@@ -60,8 +60,10 @@ export async function readHeader(file: TensorFile): Promise<Map<string, StoredTe
   for (const [name, value] of Object.entries(json as object)) {
     if (name === '__metadata__') continue;
     const entry = entrySchema.safeParse(value);
-    if (!entry.success)
-      return fail(`the header's entry "${name}" is malformed: ${entry.error.issues[0].message}`);
+    if (!entry.success) {
+      const [{ path, message }] = entry.error.issues;
+      return fail(`the header's entry "${name}" is malformed: ${[...path, message].join(': ')}`);
+    }
     const { dtype, shape, data_offsets: offsets } = entry.data;
     const [start, end] = offsets;
     // Of other types, what is in them does not matter.

@@ -167,6 +167,9 @@ describe('targetModules', () => {
 });
 
 describe("lora's options", () => {
+  it('hold no rank above both sides of a layer', () =>
+    expectError(() => adapt({ r: 10 ** 12 }), 'ADAPTER_INVALID', 'adapter.r is 1000000000000', '[32,32]'));
+
   const refused = (adapter: Record<string, unknown>, ...texts: (string | RegExp)[]) =>
     expectError(() => compose({ adapter: { ...LORA, ...adapter } }), 'PLUGIN_INVALID', ...texts);
 

@@ -69,6 +69,8 @@ describe("an adapter of PEFT's that selects layers, ranks and alphas one by one"
     pretend({ target_modules: '.*query' });
     const load = () => withModel({ model: LLAMA, adapter: lora(folder.path) }, () => {});
     await expectError(load, 'TARGET_MODULES', 'matches .*query', 'q_proj');
+    pretend({ target_modules: '((.*)*)*query' });
+    await expectError(load, 'ADAPTER_INVALID', '((.*)*)*query', 'takes too long');
     pretend({ rank_pattern: { q_proj: 0 } });
     await expectError(use, 'PLUGIN_INVALID', 'rank_pattern.q_proj is 0');
   });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { LanguageModel } from '../../../core/index.js';
@@ -191,7 +192,7 @@ describe('the backbone llama refuses', () => {
       'MODEL_INVALID',
       'config.json',
       /rope_parameters\.low_freq_factor: .*"1"/,
-      /rope_parameters\.high_freq_factor: .*undefined/,
+      'rope_parameters.high_freq_factor is missing',
       /hidden_act: .*"gelu"/,
       /partial_rotary_factor: .*0\.5/,
       /attention_dropout: .*0\.1/,
@@ -252,6 +253,12 @@ describe('the backbone llama refuses', () => {
     await expectError(load, 'MODEL_UNKNOWN', 'hyena', known, 'how a plugin adds one');
     rmSync(folder.join('config.json'));
     await expectError(load, 'MODEL_UNKNOWN', 'no config.json');
+  });
+
+  it('a pipe in the place of a configuration file', async () => {
+    rmSync(folder.join('config.json'));
+    execFileSync('mkfifo', [folder.join('config.json')]);
+    await expectError(load, 'MODEL_INVALID', 'config.json', 'no file');
   });
 
   it('a configuration file that is no JSON object', async () => {

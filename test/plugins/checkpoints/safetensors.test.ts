@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { CheckpointWrite, DenseType } from '../../../core/index.js';
@@ -172,6 +173,14 @@ describe('the checkpoint format safetensors', () => {
       expect(await write({ path: folder.join('model.bin'), tensors })).to.equal(undefined);
       expect(readdirSync(folder.path)).to.deep.equal([]);
     });
+  });
+
+  it('a folder or a pipe under the name of a file is refused', async () => {
+    folder.write('a/model.safetensors/x', '');
+    await expectError(() => open(folder.join('a')), 'CHECKPOINT_INVALID', 'model.safetensors', 'is no file');
+    folder.write('b/x', '');
+    execFileSync('mkfifo', [folder.join('b', 'model.safetensors')]);
+    await expectError(() => open(folder.join('b')), 'CHECKPOINT_INVALID', 'model.safetensors', 'is no file');
   });
 
   describe('a safetensors file that lies is refused by name:', () => {

@@ -111,6 +111,12 @@ describe('the tokenizer within a GGUF file', () => {
     );
     await expectError(change('pre', 'constructor'), 'MODEL_INVALID', '"constructor"');
     await expectError(change('merges', undefined), 'MODEL_INVALID', 'tokenizer.ggml.merges');
+    await expectError(change('merges', 'a b'), 'MODEL_INVALID', 'no list under tokenizer.ggml.merges');
+    await expectError(
+      change('tokens', [1, 2]),
+      'MODEL_INVALID',
+      '1 among the values of tokenizer.ggml.tokens',
+    );
     await expectError(change('token_type', [1, 2]), 'MODEL_INVALID', '2 values', 'tokenizer.ggml.token_type');
   });
 });
