@@ -27,9 +27,12 @@ export class TensorFile {
   ) {}
 
   static async open(path: string): Promise<TensorFile> {
+    const unreadable = (error: Error): never => {
+      throw invalid(path, `cannot be read: ${error.message}`, 'See to it that it can be.');
+    };
     // To open a pipe would wait for a writer.
-    if (!(await stat(path)).isFile()) throw invalid(path, 'is no file');
-    const handle = await open(path);
+    if (!(await stat(path).catch(unreadable)).isFile()) throw invalid(path, 'is no file');
+    const handle = await open(path).catch(unreadable);
     try {
       return new TensorFile(path, (await handle.stat()).size, handle);
     } catch (error) {

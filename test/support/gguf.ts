@@ -2,11 +2,11 @@
 
 import { openCheckpoint } from './checkpoints.js';
 
-/** A tensor: extents from the innermost, ggml's number of its type, and where in the data it begins. */
+/** A tensor: extents from the innermost, ggml's number of its type, and where in the data it begins: behind the others. */
 export interface GgufTensor {
   readonly extents: readonly number[];
   readonly type: number;
-  readonly offset: number;
+  readonly offset?: number;
 }
 
 export type GgufMetadata = Readonly<Record<string, number | boolean | string | readonly string[]>>;
@@ -21,7 +21,7 @@ export const METADATA: GgufMetadata = {
   'llama.attention.head_count': 2,
   'llama.attention.layer_norm_rms_epsilon': 1e-5,
 };
-export const EMBEDDING = { extents: [8, 4], type: 0, offset: 0 };
+export const EMBEDDING: GgufTensor = { extents: [8, 4], type: 0 };
 export const DATA = new Uint8Array(1024);
 
 const UINT32 = 4;
@@ -38,13 +38,21 @@ export function ggufOf(
   data: Uint8Array = new Uint8Array(),
   version = 3,
 ): Buffer {
+  let end = 0;
+  const placed = Object.entries(tensors).map(([name, tensor]) => {
+    const { extents, offset = end } = tensor;
+    // Of fp32, the type of all that are not to be refused.
+    end =
+      offset + ALIGNMENT * Math.ceil((4 * extents.reduce((size, extent) => size * extent, 1)) / ALIGNMENT);
+    return { name, ...tensor, offset };
+  });
   const head = Buffer.concat([
     Buffer.from('GGUF'),
     u32(version),
     u64(Object.keys(tensors).length),
     u64(Object.keys(metadata).length),
     ...Object.entries(metadata).flatMap(([key, value]) => [string(key), ...typed(value)]),
-    ...Object.entries(tensors).flatMap(([name, { extents, type, offset }]) => [
+    ...placed.flatMap(({ name, extents, type, offset }) => [
       string(name),
       u32(extents.length),
       ...extents.map(u64),

@@ -195,9 +195,15 @@ function checkModel(model: Readonly<Record<string, unknown>>, file: string): voi
     );
 }
 
+/** ByteLevel changes only where tokens stand in the text, which is not asked for. */
+const POST_PROCESSORS = ['TemplateProcessing', 'ByteLevel'];
+
 /** The ids with which the post-processor begins a text. */
 function startOf(part: Part | null | undefined, file: string): number[] {
-  const template = partsOf(part, 'processors').find(({ type }) => type === 'TemplateProcessing');
+  const parts = partsOf(part, 'processors');
+  const foreign = parts.find(({ type }) => !POST_PROCESSORS.includes(type));
+  if (foreign) throw unknown('post_processor', foreign, POST_PROCESSORS, file);
+  const template = parts.find(({ type }) => type === 'TemplateProcessing');
   if (!template) return [];
   const { single, special_tokens: specials } = parse(templateSchema, template, file, 'post_processor.');
   const end = single.findIndex((piece) => !piece.SpecialToken);

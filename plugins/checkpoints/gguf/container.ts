@@ -69,15 +69,31 @@ function parse(file: TensorFile, bytes: Buffer): Container {
     return { name, shape, type: head.u32(), offset: head.u64() };
   });
   const alignment = metadata.get('general.alignment') ?? DEFAULT_ALIGNMENT;
-  if (typeof alignment !== 'number' || !(alignment > 0))
-    throw invalid(path, `its metadata "general.alignment" should be a number, but is ${alignment}`);
+  if (typeof alignment !== 'number' || !Number.isInteger(Math.log2(alignment)))
+    throw invalid(path, `its metadata "general.alignment" should be a power of two, but is ${alignment}`);
   const dataStart = Math.ceil(head.at / alignment) * alignment;
   const tensors = new Map<string, StoredTensor>();
   for (const { name, shape, type, offset } of declared) {
     if (tensors.has(name)) throw invalid(path, `holds the tensor "${name}" twice`);
     tensors.set(name, placed(file, name, shape, type, dataStart + offset));
   }
+  checkPlaces([...tensors.values()], dataStart, alignment, path);
   return { path, metadata: Object.fromEntries(metadata), tensors };
+}
+
+/** Tensors lie one behind the other, each from the next multiple of the alignment on: else their numbers would be others. */
+function checkPlaces(
+  tensors: readonly StoredTensor[],
+  dataStart: number,
+  alignment: number,
+  path: string,
+): void {
+  let expected = dataStart;
+  for (const { name, start, bytes } of [...tensors].sort((a, b) => a.start - b.start)) {
+    if (start !== expected)
+      throw invalid(path, `the tensor "${name}" begins at byte ${start}, but should begin at ${expected}`);
+    expected = dataStart + Math.ceil((start + bytes - dataStart) / alignment) * alignment;
+  }
 }
 
 function placed(

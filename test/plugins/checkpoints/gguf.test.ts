@@ -176,6 +176,17 @@ describe('the checkpoint format gguf', () => {
     it('rows that do not divide into blocks', () =>
       refused(fileOf({ type: 8 }), '[4,8]', 'blocks of 32 of Q8_0'));
 
+    it('tensors that overlap or leave a hole, and an alignment that is none', async () => {
+      for (const offset of [0, 64, 256, 135])
+        await refused(
+          fileOf({ offset }, 'output.weight'),
+          '"output.weight" begins at byte',
+          'should begin at',
+        );
+      const bytes = ggufOf({ ...METADATA, 'general.alignment': 3 }, { 'token_embd.weight': EMBEDDING }, DATA);
+      await refused(bytes, '"general.alignment" should be a power of two, but is 3');
+    });
+
     it('a tensor beyond the end', () => refused(fileOf({ offset: 1024 }), 'cut off', '"token_embd.weight"'));
 
     it('extents beyond all measure, or of nothing', async () => {

@@ -40,9 +40,7 @@ describe('the settings in a GGUF file', () => {
 
   it('an output of its own and biases are told by the tensors', async () => {
     const biases = (...modules: string[]) =>
-      Object.fromEntries(
-        modules.map((module) => [`blk.0.${module}.bias`, { extents: [8], type: 0, offset: 128 }]),
-      );
+      Object.fromEntries(modules.map((module) => [`blk.0.${module}.bias`, { extents: [8], type: 0 }]));
     const attention = biases('attn_q', 'attn_k', 'attn_v', 'attn_output');
     const output = { 'output.weight': EMBEDDING };
     const told = await config({}, { ...output, ...attention });
@@ -119,7 +117,7 @@ describe('the settings in a GGUF file', () => {
       'llama.rope.dimension_count': 64,
       ...more,
     };
-    const tensors = { 'rope_freqs.weight': { extents: [factors.length], type: 0, offset: 1024 } };
+    const tensors = { 'rope_freqs.weight': { extents: [factors.length], type: 0 } };
     return config(metadata, { ...tensors, 'token_embd.weight': { ...EMBEDDING, extents: [128, 2] } }, data);
   };
 
@@ -167,7 +165,7 @@ describe('the settings in a GGUF file', () => {
       'bloom.attention.head_count': 2,
       'bloom.attention.layer_norm_epsilon': 1e-5,
     };
-    const fused = (rows: number) => ({ 'blk.0.attn_qkv.weight': { extents: [8, rows], type: 0, offset: 0 } });
+    const fused = (rows: number) => ({ 'blk.0.attn_qkv.weight': { extents: [8, rows], type: 0 } });
 
     it('are under the names that transformers has for it', async () =>
       expect(await config(bloom, fused(24))).to.include({
