@@ -2,8 +2,8 @@
 /** The command line: arguments -> command -> exit status (0 done, 1 the run failed, 2 faulty input, 130 interrupted). */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { EvolveError, messageOf } from './errors.js';
-import { packageVersion } from './version.js';
+import { EvolveError, messageOf } from './base/errors.js';
+import { packageVersion } from './base/version.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
 

@@ -5,9 +5,53 @@
 
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
-export { allocate, type MemoryUse, outOfMemory } from './allocate.js';
-export { type EmbeddingAdapter, EmbeddingSite } from './embedding-site.js';
-export { type ErrorCode, EvolveError, messageOf } from './errors.js';
+export { type ErrorCode, EvolveError, messageOf } from './base/errors.js';
+export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';
+export { expandHome, shown } from './base/paths.js';
+export { deriveSeed, Random, RandomStreams } from './base/random.js';
+export { type ModelName, parseModelName } from './config/model-name.js';
+export type { SaveRequest } from './contracts/adapter.js';
+export type { LanguageModel, ModelRequest } from './contracts/backbone.js';
+export type { Batch } from './contracts/batch.js';
+export type {
+  Checkpoint,
+  CheckpointFiles,
+  CheckpointWrite,
+  TensorInfo,
+  TensorToWrite,
+} from './contracts/checkpoint.js';
+export type { DataSource, Example, InstructionExample, Prompt, TextExample } from './contracts/dataset.js';
+export type { Device, DeviceRequest } from './contracts/device.js';
+export { type EmbeddingAdapter, EmbeddingSite } from './contracts/embedding-site.js';
+export { type EncodedExample, IGNORED, type Tokenizer } from './contracts/encoder.js';
+export type { DownloadState, Located, LocateRequest } from './contracts/hub.js';
+export type { Pass } from './contracts/pass.js';
+export { type LinearAdapter, LinearSite } from './contracts/site.js';
+export type {
+  DownloadEvent,
+  EvalEvent,
+  LogEvent,
+  RowCounts,
+  RunResult,
+  StepEvent,
+} from './contracts/tracker.js';
+export { ModelFolder } from './export/model-folder.js';
+export {
+  BLOCK_TOKENS,
+  type CachedLayer,
+  CachedSequence,
+  CachePass,
+  KeyValueCache,
+  SLAB_BLOCKS,
+} from './generation/paged-cache.js';
+export type { AdamWOptions } from './ops/adamw.js';
+export { addBias } from './ops/add-bias.js';
+export { type AttentionOptions, attention } from './ops/attention.js';
+export { crossEntropy } from './ops/cross-entropy.js';
+export { dispatch, perform } from './ops/dispatch.js';
+export { dropout } from './ops/dropout.js';
+export { embedding } from './ops/embedding.js';
+export { mapFile, releasePages } from './ops/file-mapping.js';
 export {
   type ComputeType,
   DENSE_TYPES,
@@ -17,29 +61,9 @@ export {
   encodeFloats,
   type FrozenWeight,
   toFloat32,
-} from './frozen-weight.js';
-export { checkpoint } from './gradients.js';
-export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './hooks.js';
-export {
-  BLOCK_TOKENS,
-  type CachedLayer,
-  CachedSequence,
-  CachePass,
-  KeyValueCache,
-  SLAB_BLOCKS,
-} from './key-value-cache.js';
-export { type LinearAdapter, LinearSite } from './linear-site.js';
-export { ModelFolder } from './model-folder.js';
-export { type ModelName, parseModelName } from './model-name.js';
-export type { AdamWOptions } from './ops/adamw.js';
-export { addBias } from './ops/add-bias.js';
-export { type AttentionOptions, attention } from './ops/attention.js';
-export { crossEntropy } from './ops/cross-entropy.js';
-export { dispatch, perform } from './ops/dispatch.js';
-export { dropout } from './ops/dropout.js';
-export { embedding } from './ops/embedding.js';
-export { mapFile, releasePages } from './ops/file-mapping.js';
+} from './ops/frozen-weight.js';
 export { gelu } from './ops/gelu.js';
+export { checkpoint } from './ops/gradients.js';
 export { layerNorm } from './ops/layer-norm.js';
 export { linear } from './ops/linear.js';
 export { linearCrossEntropy } from './ops/linear-cross-entropy.js';
@@ -57,37 +81,5 @@ export { selectRows } from './ops/select-rows.js';
 export { splitColumns } from './ops/split-columns.js';
 export { swiglu } from './ops/swiglu.js';
 export { trainableLinearCrossEntropy } from './ops/trainable-linear-cross-entropy.js';
-export { expandHome, shown } from './paths.js';
-export { API_VERSION, definePlugin, type Family, type Plugin, type TrainerView } from './plugin.js';
-export { deriveSeed, Random, RandomStreams } from './random.js';
-export {
-  type Batch,
-  type Checkpoint,
-  type CheckpointFiles,
-  type CheckpointWrite,
-  type DataSource,
-  type Device,
-  type DeviceRequest,
-  type DownloadEvent,
-  type DownloadState,
-  type EncodedExample,
-  type EvalEvent,
-  type Example,
-  IGNORED,
-  type InstructionExample,
-  type LanguageModel,
-  type Located,
-  type LocateRequest,
-  type LogEvent,
-  type ModelRequest,
-  type Pass,
-  type Prompt,
-  type RowCounts,
-  type RunResult,
-  type SaveRequest,
-  type StepEvent,
-  type TensorInfo,
-  type TensorToWrite,
-  type TextExample,
-  type Tokenizer,
-} from './types.js';
+export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './plugins/hooks.js';
+export { API_VERSION, definePlugin, type Family, type Plugin, type TrainerView } from './plugins/plugin.js';

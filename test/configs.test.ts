@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { resolveSources } from '../core/catalogue.js';
-import { loadConfig } from '../core/config.js';
-import { loadPlugins } from '../core/load-plugins.js';
+import { loadConfig } from '../core/config/load.js';
+import { resolveSources } from '../core/data/catalogue.js';
+import { loadPlugins } from '../core/plugins/load.js';
 import { ROOT } from './support/files.js';
 
 const files = readdirSync(path.join(ROOT, 'configs'), { recursive: true, encoding: 'utf8' }).filter((name) =>

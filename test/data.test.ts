@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { resolveSources } from '../core/catalogue.js';
+import { resolveSources } from '../core/data/catalogue.js';
 import { IGNORED } from '../core/index.js';
 import { makeSamples } from '../data/make/samples.js';
 import { compose, readData, withModel } from './support/compose.js';

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { ERROR_CODES } from '../core/errors.js';
-import { createHooks } from '../core/hooks.js';
-import { FAMILIES } from '../core/plugin.js';
-import { configSchema } from '../core/schema.js';
+import { ERROR_CODES } from '../core/base/errors.js';
+import { configSchema } from '../core/config/schema.js';
+import { createHooks } from '../core/plugins/hooks.js';
+import { FAMILIES } from '../core/plugins/plugin.js';
 import { evolve } from './support/cli.js';
 import { ROOT, TemporaryFolder } from './support/files.js';
 
@@ -96,7 +96,7 @@ describe('README.md', () => {
 });
 
 describe('plugins/README.md', () => {
-  it('explains every hook in the words and the order of core/hooks.ts, and every family', () => {
+  it('explains every hook in the words and the order of core/plugins/hooks.ts, and every family', () => {
     const text = read('plugins', 'README.md');
     const documented = [...text.matchAll(/^\| `(\w+)` \| ((?:Async|Sync)\w*)/gm)].map(([, name, kind]) => [
       name,

@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { Random } from '../core/random.js';
+import { Random } from '../core/base/random.js';
 import { writeSafetensors } from '../plugins/checkpoints/safetensors/write.js';
 import { type CliResult, evolve } from './support/cli.js';
 import { fixture, ROOT, TemporaryFolder } from './support/files.js';

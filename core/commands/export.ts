@@ -1,13 +1,14 @@
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import { composeRun } from '../container.js';
-import { EvolveError, messageOf } from '../errors.js';
-import { loadPlugins } from '../load-plugins.js';
-import { mergedTensors } from '../merged-tensors.js';
-import type { ModelAssembler } from '../model-assembler.js';
-import { ModelFolder } from '../model-folder.js';
-import { shown } from '../paths.js';
-import type { CheckpointWrite, LanguageModel, TensorToWrite } from '../types.js';
+import { EvolveError, messageOf } from '../base/errors.js';
+import { shown } from '../base/paths.js';
+import type { LanguageModel } from '../contracts/backbone.js';
+import type { CheckpointWrite, TensorToWrite } from '../contracts/checkpoint.js';
+import { mergedTensors } from '../export/merged-tensors.js';
+import { ModelFolder } from '../export/model-folder.js';
+import type { ModelAssembler } from '../model/assemble.js';
+import { loadPlugins } from '../plugins/load.js';
+import { composeRun } from '../run/compose.js';
 import { configOf, type ModelChoice } from './model-choice.js';
 
 interface MergeOptions extends ModelChoice {

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { composeRun } from '../container.js';
-import { EvolveError, messageOf } from '../errors.js';
+import { EvolveError, messageOf } from '../base/errors.js';
+import { shown } from '../base/paths.js';
+import type { LanguageModel } from '../contracts/backbone.js';
+import type { Prompt } from '../contracts/dataset.js';
 import {
   GENERATE_DEFAULTS,
   type Generated,
@@ -8,9 +10,8 @@ import {
   generate,
   generateAll,
 } from '../generation/generate.js';
-import { loadPlugins } from '../load-plugins.js';
-import { shown } from '../paths.js';
-import type { LanguageModel, Prompt } from '../types.js';
+import { loadPlugins } from '../plugins/load.js';
+import { composeRun } from '../run/compose.js';
 import { configOf, type ModelChoice } from './model-choice.js';
 
 interface GenerateCommandOptions extends ModelChoice, Partial<GenerateOptions> {

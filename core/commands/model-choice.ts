@@ -2,11 +2,11 @@
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { loadConfig, makeConfig, type RunConfig } from '../config.js';
-import { EvolveError } from '../errors.js';
-import { readJsonFile } from '../model-assembler.js';
-import { resolveModel } from '../model-name.js';
-import { shown } from '../paths.js';
+import { EvolveError } from '../base/errors.js';
+import { shown } from '../base/paths.js';
+import { loadConfig, makeConfig, type RunConfig } from '../config/load.js';
+import { resolveModel } from '../config/model-name.js';
+import { readJsonFile } from '../model/assemble.js';
 
 export interface ModelChoice {
   readonly run?: string;

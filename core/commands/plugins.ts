@@ -1,6 +1,6 @@
-import { loadConfig } from '../config.js';
-import { describePlugins } from '../list-plugins.js';
-import { type AppliedPlugin, builtInPlugins, loadPlugins } from '../load-plugins.js';
+import { loadConfig } from '../config/load.js';
+import { describePlugins } from '../plugins/describe.js';
+import { type AppliedPlugin, builtInPlugins, loadPlugins } from '../plugins/load.js';
 
 /** `evolve plugins [CONFIG]`. */
 export async function pluginsCommand(file: string | undefined, options: { json?: true }): Promise<void> {

@@ -1,7 +1,7 @@
-import { loadConfig } from '../config.js';
-import { composeRun } from '../container.js';
-import { EvolveError } from '../errors.js';
-import { loadPlugins, pluginFaults } from '../load-plugins.js';
+import { EvolveError } from '../base/errors.js';
+import { loadConfig } from '../config/load.js';
+import { loadPlugins, pluginFaults } from '../plugins/load.js';
+import { composeRun } from '../run/compose.js';
 
 interface RunOptions {
   readonly set: string[];

@@ -1,4 +1,4 @@
-import { Random } from '../random.js';
+import { Random } from '../base/random.js';
 import { checkScores, nothingLeft } from './faults.js';
 import { logSoftmax, processScores } from './processors.js';
 import { draw, narrow, weightsOf } from './sampling.js';

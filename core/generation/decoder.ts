@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { type CachedSequence, KeyValueCache } from '../key-value-cache.js';
-import type { LanguageModel } from '../types.js';
+import type { LanguageModel } from '../contracts/backbone.js';
+import { type CachedSequence, KeyValueCache } from './paged-cache.js';
 import type { Search } from './search.js';
 
 /**

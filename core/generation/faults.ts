@@ -1,6 +1,6 @@
 /** What stops a search: scores of which none can be chosen. */
 
-import { EvolveError } from '../errors.js';
+import { EvolveError } from '../base/errors.js';
 import { largest } from './processors.js';
 import type { SearchOptions } from './search.js';
 

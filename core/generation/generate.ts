@@ -5,9 +5,10 @@
  *     await generateAll(model, prompts, { ...GENERATE_DEFAULTS, numBeams: 4 }, ({ text }, i) => …);
  */
 
-import { EvolveError } from '../errors.js';
-import { reachOf } from '../model-reach.js';
-import type { LanguageModel, Prompt } from '../types.js';
+import { EvolveError } from '../base/errors.js';
+import type { LanguageModel } from '../contracts/backbone.js';
+import type { Prompt } from '../contracts/dataset.js';
+import { reachOf } from '../model/length-limit.js';
 import { BeamSearch } from './beams.js';
 import { decode } from './decoder.js';
 import { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';

@@ -1,6 +1,6 @@
 /** The choice of a token by its score: the likeliest, or one drawn from the likeliest. */
 
-import type { Random } from '../random.js';
+import type { Random } from '../base/random.js';
 import type { GenerateOptions } from './options.js';
 import { largest } from './processors.js';
 

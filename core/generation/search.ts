@@ -1,6 +1,6 @@
 /** The way from a prompt to its answer, whoever computes the scores. */
 
-import { Random } from '../random.js';
+import { Random } from '../base/random.js';
 import { checkScores, nothingLeft } from './faults.js';
 import type { GenerateOptions } from './options.js';
 import { largest, processScores } from './processors.js';

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import type { FrozenWeight } from '../frozen-weight.js';
-import type { CachedLayer } from '../key-value-cache.js';
+import type { CachedLayer } from '../generation/paged-cache.js';
 import { dispatch } from './dispatch.js';
+import type { FrozenWeight } from './frozen-weight.js';
 
 /** Which tokens attend to which: each to itself and those before it in its own sequence, unless `prefixes` opens more. */
 export interface AttentionOptions {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { mix } from '../random.js';
+import { mix } from '../base/random.js';
 import { dispatch } from './dispatch.js';
 
 /**

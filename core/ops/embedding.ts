@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { FrozenWeight } from '../frozen-weight.js';
 import { dispatch } from './dispatch.js';
+import type { FrozenWeight } from './frozen-weight.js';
 
 /**
  * The rows of a frozen embedding. Only the rows asked for are decoded; there is no gradient. Kernel: `Embedding`.

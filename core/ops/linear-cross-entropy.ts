@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { FrozenWeight } from '../frozen-weight.js';
 import { checkLabels, crossEntropy } from './cross-entropy.js';
 import { dispatch } from './dispatch.js';
+import type { FrozenWeight } from './frozen-weight.js';
 import { linear } from './linear.js';
 
 /**

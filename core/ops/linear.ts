@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { type FrozenWeight, toFloat32 } from '../frozen-weight.js';
 import { dispatch } from './dispatch.js';
+import { type FrozenWeight, toFloat32 } from './frozen-weight.js';
 
 /**
  * A linear layer on a frozen weight: `y = x Wᵀ + b`. The weight is stored once, `[out, in]`, and used for both

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import type { FrozenWeight } from '../frozen-weight.js';
 import { dispatch } from './dispatch.js';
 import { dropout } from './dropout.js';
+import type { FrozenWeight } from './frozen-weight.js';
 import { linear } from './linear.js';
 
 /** The low-rank branch of a linear layer. */

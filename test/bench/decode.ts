@@ -5,11 +5,11 @@
  */
 
 import * as tf from '@tensorflow/tfjs';
+import type { LanguageModel } from '../../core/contracts/backbone.js';
 import { decode as decodeAll } from '../../core/generation/decoder.js';
 import { GENERATE_DEFAULTS } from '../../core/generation/options.js';
 import { TokenSearch } from '../../core/generation/search.js';
 import { globalNorm } from '../../core/ops/global-norm.js';
-import type { LanguageModel } from '../../core/types.js';
 import { compose, withModel } from '../support/compose.js';
 import { type Context, smollm2 } from './context.js';
 import { RANDOM_WEIGHTS, writeLlama7b } from './llama-7b.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import * as core from '../../core/index.js';
-import * as backbones from '../../plugins/backbones/kit.js';
-import * as datasets from '../../plugins/datasets/kit.js';
+import * as backbones from '../../plugins/backbones/kit/index.js';
+import * as datasets from '../../plugins/datasets/kit/index.js';
 
 /** What plugins are written against: a name that goes or changes breaks them, and asks for a new API_VERSION. */
 describe('the public face', () => {

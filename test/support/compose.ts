@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { makeConfig, type RunConfig } from '../../core/config.js';
-import { composeRun, type Run } from '../../core/container.js';
+import { makeConfig, type RunConfig } from '../../core/config/load.js';
 import type { DataSource, InstructionExample, LanguageModel, LogEvent } from '../../core/index.js';
-import { loadPlugins } from '../../core/load-plugins.js';
-import type { Plugin } from '../../core/plugin.js';
+import { loadPlugins } from '../../core/plugins/load.js';
+import type { Plugin } from '../../core/plugins/plugin.js';
+import { composeRun, type Run } from '../../core/run/compose.js';
 import { collect } from './errors.js';
 import { fixture } from './files.js';
 

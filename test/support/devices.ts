@@ -1,8 +1,8 @@
-import { makeConfig } from '../../core/config.js';
-import { createHooks, viewFor } from '../../core/hooks.js';
-import type { Plugin } from '../../core/plugin.js';
-import { RandomStreams } from '../../core/random.js';
-import type { Device } from '../../core/types.js';
+import { RandomStreams } from '../../core/base/random.js';
+import { makeConfig } from '../../core/config/load.js';
+import type { Device } from '../../core/contracts/device.js';
+import { createHooks, viewFor } from '../../core/plugins/hooks.js';
+import type { Plugin } from '../../core/plugins/plugin.js';
 
 /** What came of asking a device plugin. */
 export interface Answer {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type ErrorCode, EvolveError } from '../../core/errors.js';
+import { type ErrorCode, EvolveError } from '../../core/base/errors.js';
 
 /** The EvolveError that `action` throws, which must have this code and match these texts. */
 export async function expectError(

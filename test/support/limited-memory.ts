@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
-import type { EvolveError } from '../../core/errors.js';
+import type { EvolveError } from '../../core/base/errors.js';
 import { gelu } from '../../core/ops/gelu.js';
 import { linear } from '../../core/ops/linear.js';
 import native from '../../plugins/devices/native/index.js';

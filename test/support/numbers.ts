@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { Random } from '../../core/random.js';
+import { Random } from '../../core/base/random.js';
 
 const recent = new Map<string, Float32Array>();
 const MOST_RECENT = 16;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Plugin } from '../../core/plugin.js';
-import type { StepEvent } from '../../core/types.js';
+import type { StepEvent } from '../../core/contracts/tracker.js';
+import type { Plugin } from '../../core/plugins/plugin.js';
 import { type ComposedRun, compose } from './compose.js';
 import { fixture } from './files.js';
 

@@ -5,7 +5,7 @@ import {
   type LoadedTokenizer,
   loadTokenizer,
   type SentencePieceOptions,
-} from '../../plugins/backbones/tokenizer.js';
+} from '../../plugins/backbones/kit/tokenizer.js';
 import { fixture } from './files.js';
 
 type Files = Readonly<Record<string, Uint8Array | object>>;

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
+import { Random } from '../../core/base/random.js';
 import {
   type ComputeType,
   type DenseType,
   DenseWeight,
   encodeFloats,
   type FrozenWeight,
-} from '../../core/frozen-weight.js';
-import { Random } from '../../core/random.js';
+} from '../../core/ops/frozen-weight.js';
 import { quantizeInt8 } from '../../plugins/quantizers/int8/int8-weight.js';
 import { quantizeNf4 } from '../../plugins/quantizers/nf4/quantize.js';
 import { madeOnce } from './numbers.js';

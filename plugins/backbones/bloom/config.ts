@@ -1,5 +1,5 @@
 import { EvolveError, z } from '../../../core/index.js';
-import { parseConfigJson } from '../config-json.js';
+import { parseConfigJson } from '../kit/config-json.js';
 
 const size = z.number().int().positive();
 /** Of a frozen model dropout would be left out in training; no BLOOM that was published has any. */

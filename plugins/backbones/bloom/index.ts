@@ -1,8 +1,8 @@
 /** BLOOM and BLOOMZ in Hugging Face layout: config.json with model_type "bloom", tokenizer.json, weights. */
 
 import { definePlugin } from '../../../core/index.js';
-import { loadTokenizer } from '../tokenizer.js';
-import { checkVocabulary } from '../tokenizers/vocabulary.js';
+import { loadTokenizer } from '../kit/tokenizer.js';
+import { checkVocabulary } from '../kit/tokenizers/vocabulary.js';
 import { parseBloomConfig } from './config.js';
 import { BloomModel } from './model.js';
 import { readBloomWeights } from './weights.js';

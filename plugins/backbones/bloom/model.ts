@@ -8,8 +8,8 @@ import {
   type Tokenizer,
   tf,
 } from '../../../core/index.js';
-import { CausalModel } from '../causal-model.js';
-import type { LayerNormWeights } from '../weight-reader.js';
+import { CausalModel } from '../kit/causal-model.js';
+import type { LayerNormWeights } from '../kit/weight-reader.js';
 import { alibiSlopes } from './alibi.js';
 import type { BloomConfig } from './config.js';
 import type { BloomLayer, BloomWeights } from './weights.js';

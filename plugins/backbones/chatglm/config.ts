@@ -1,5 +1,5 @@
 import { EvolveError, z } from '../../../core/index.js';
-import { parseConfigJson } from '../config-json.js';
+import { parseConfigJson } from '../kit/config-json.js';
 
 /** What can be done about a config.json that is refused. */
 export const ADVICE =

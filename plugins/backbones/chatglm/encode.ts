@@ -6,8 +6,8 @@ import {
   Random,
   type Tokenizer,
 } from '../../../core/index.js';
-import { encodedRow, encodeTurns } from '../encode.js';
-import { alpacaPrompt } from '../prompt.js';
+import { encodedRow, encodeTurns } from '../kit/encode.js';
+import { alpacaPrompt } from '../kit/prompt.js';
 import type { MarkerIds } from './config.js';
 
 /** The prompt as context, the mask that the answer fills, and `<sop>`. */

@@ -4,7 +4,7 @@
  */
 
 import { definePlugin, type LanguageModel, type ModelRequest } from '../../../core/index.js';
-import { checkVocabulary } from '../tokenizers/vocabulary.js';
+import { checkVocabulary } from '../kit/tokenizers/vocabulary.js';
 import { isChatGlm2, parseChatGlm2Config } from './chatglm2/config.js';
 import { ChatGlm2Model } from './chatglm2/model.js';
 import { readChatGlm2Weights } from './chatglm2/weights.js';

@@ -17,8 +17,8 @@ import {
   tf,
   twoDimensionalRotaryAngles,
 } from '../../../core/index.js';
-import { CausalModel } from '../causal-model.js';
-import type { LayerNormWeights } from '../weight-reader.js';
+import { CausalModel } from '../kit/causal-model.js';
+import type { LayerNormWeights } from '../kit/weight-reader.js';
 import { type ChatGlmConfig, COMPANIONS } from './config.js';
 import { encodeChatGlmExample, encodeChatGlmPrompt } from './encode.js';
 import { prefixPositions } from './positions.js';

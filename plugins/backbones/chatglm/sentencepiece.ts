@@ -1,9 +1,9 @@
 /** How ChatGLM's own tokenizers use SentencePiece: for `loadTokenizer(request, CHATGLM_PIECES)`. */
 
 import { EvolveError } from '../../../core/index.js';
-import type { SentencePieceOptions } from '../tokenizer.js';
-import { tokenOfByte } from '../tokenizers/byte-alphabet.js';
-import { type Piece, type PieceType, withControls } from '../tokenizers/sentencepiece/model-file.js';
+import type { SentencePieceOptions } from '../kit/tokenizer.js';
+import { tokenOfByte } from '../kit/tokenizers/byte-alphabet.js';
+import { type Piece, type PieceType, withControls } from '../kit/tokenizers/sentencepiece/model-file.js';
 
 const MOST_BLANKS = 80;
 const MARKERS = ['[MASK]', '[gMASK]', '[sMASK]', '<unused_0>', '<sop>', '<eop>', '<ENC>', '<dBLOCK>'];

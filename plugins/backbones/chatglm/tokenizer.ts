@@ -1,5 +1,5 @@
 import { EvolveError, type ModelRequest } from '../../../core/index.js';
-import { type LoadedTokenizer, loadTokenizer } from '../tokenizer.js';
+import { type LoadedTokenizer, loadTokenizer } from '../kit/tokenizer.js';
 import type { ChatGlmConfig } from './config.js';
 import { CHATGLM_PIECES, CHATGLM2_PIECES } from './sentencepiece.js';
 

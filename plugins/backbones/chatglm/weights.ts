@@ -1,5 +1,5 @@
 import type { EmbeddingSite, LanguageModel, LinearSite, ModelRequest } from '../../../core/index.js';
-import { type LayerNormWeights, WeightReader } from '../weight-reader.js';
+import { type LayerNormWeights, WeightReader } from '../kit/weight-reader.js';
 import type { ChatGlmConfig } from './config.js';
 
 export interface ChatGlmLayer {

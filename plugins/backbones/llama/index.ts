@@ -1,8 +1,8 @@
 /** LLaMA 1 to 3 and its kin (config.ts lists them) in Hugging Face layout: config.json, tokenizer.json, weights. */
 
 import { definePlugin } from '../../../core/index.js';
-import { loadTokenizer } from '../tokenizer.js';
-import { checkVocabulary } from '../tokenizers/vocabulary.js';
+import { loadTokenizer } from '../kit/tokenizer.js';
+import { checkVocabulary } from '../kit/tokenizers/vocabulary.js';
 import { MODEL_TYPES, parseLlamaConfig } from './config.js';
 import { LlamaModel } from './model.js';
 import { readLlamaWeights } from './weights.js';

@@ -9,7 +9,7 @@ import {
   type Tokenizer,
   tf,
 } from '../../../core/index.js';
-import { CausalModel } from '../causal-model.js';
+import { CausalModel } from '../kit/causal-model.js';
 import type { LlamaConfig } from './config.js';
 import { anglesOf } from './rotary.js';
 import type { LlamaLayer, LlamaWeights } from './weights.js';

@@ -1,5 +1,5 @@
 import type { EmbeddingSite, LanguageModel, LinearSite, ModelRequest, tf } from '../../../core/index.js';
-import { WeightReader } from '../weight-reader.js';
+import { WeightReader } from '../kit/weight-reader.js';
 import type { LlamaConfig } from './config.js';
 
 export interface LlamaLayer {

@@ -4,8 +4,8 @@
  * text longer than what it has read of the file, and takes what lies behind the end of one that is cut off for zeros.
  */
 
-import { sizeOf } from '../shape.js';
-import { invalid, type TensorFile } from '../tensor-file.js';
+import { sizeOf } from '../kit/shape.js';
+import { invalid, type TensorFile } from '../kit/tensor-file.js';
 import { STORED_TYPES, type StoredType, typeName } from './blocks.js';
 
 /** A tensor, and its bytes' place in the file. */

@@ -1,4 +1,4 @@
-import { invalid } from '../tensor-file.js';
+import { invalid } from '../kit/tensor-file.js';
 import type { Container } from './container.js';
 
 /** A file's metadata, of which most keys begin with the architecture; they are asked for without it. */

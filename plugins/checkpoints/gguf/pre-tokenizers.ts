@@ -3,7 +3,7 @@
  * Names and patterns: llama.cpp, llama-vocab.cpp; spellings: Hugging Face's tokenizers.
  */
 
-import { type Part, partsOf } from '../../backbones/tokenizers/text-steps.js';
+import { type Part, partsOf } from '../../backbones/kit/tokenizers/text-steps.js';
 
 /** GPT-2's words: a space and letters, a space and digits, a space and others, runs of white space. */
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";

@@ -1,6 +1,6 @@
 /** From llama.cpp's description of a model to transformers': config.json, the names of tensors, the order of their rows. */
 
-import { invalid } from '../tensor-file.js';
+import { invalid } from '../kit/tensor-file.js';
 import type { Architecture, Heads } from './architectures/architecture.js';
 import { ARCHITECTURES } from './architectures/index.js';
 import type { Container, StoredTensor } from './container.js';

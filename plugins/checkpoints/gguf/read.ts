@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Checkpoint, decodeFloats } from '../../../core/index.js';
-import { invalid, TensorFile } from '../tensor-file.js';
+import { invalid, TensorFile } from '../kit/tensor-file.js';
 import { type Container, readContainer } from './container.js';
 import { translate } from './read-model.js';
 import { FREQUENCY_FACTORS } from './rotary.js';

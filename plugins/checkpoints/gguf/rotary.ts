@@ -6,7 +6,7 @@
 
 import { rotaryFrequencies } from '../../../core/index.js';
 import { makeRotary, type RotaryParameters, rotarySchema } from '../../backbones/llama/rotary.js';
-import { invalid } from '../tensor-file.js';
+import { invalid } from '../kit/tensor-file.js';
 import type { Metadata } from './metadata.js';
 
 /** The tensor with what Llama 3 divides each frequency by; of the configuration, not of the model's weights. */

@@ -1,6 +1,6 @@
 import { DENSE_TYPES, encodeFloats, perform, releasePages } from '../../../core/index.js';
-import { sizeOf } from '../shape.js';
-import { allocateRead, invalid } from '../tensor-file.js';
+import { sizeOf } from '../kit/shape.js';
+import { allocateRead, invalid } from '../kit/tensor-file.js';
 import type { StoredType } from './blocks.js';
 import type { ModelTensor } from './read-model.js';
 

@@ -5,13 +5,13 @@
  */
 
 import { z } from '../../../core/index.js';
-import { markOf } from '../../backbones/tokenizer.js';
+import { markOf } from '../../backbones/kit/tokenizer.js';
 import {
   PIECE_TYPES,
   readModelFile,
   type SentencePieceModel,
-} from '../../backbones/tokenizers/sentencepiece/model-file.js';
-import { type Part, partsOf } from '../../backbones/tokenizers/text-steps.js';
+} from '../../backbones/kit/tokenizers/sentencepiece/model-file.js';
+import { type Part, partsOf } from '../../backbones/kit/tokenizers/text-steps.js';
 import { preTokenizerName } from './pre-tokenizers.js';
 import { unwritable } from './unwritable.js';
 import type { MetadataValue } from './write.js';

@@ -10,9 +10,9 @@ import {
   EvolveError,
   type TensorToWrite,
 } from '../../../core/index.js';
-import { encodeTensor } from '../encode.js';
-import { sizeOf } from '../shape.js';
-import { writeWhole } from '../whole-file.js';
+import { encodeTensor } from '../kit/encode.js';
+import { sizeOf } from '../kit/shape.js';
+import { writeWhole } from '../kit/whole-file.js';
 import { describeModel } from './write-model.js';
 import { parsed, tokenizerMetadata } from './write-tokenizer.js';
 

@@ -4,9 +4,9 @@
  */
 
 import { DENSE_TYPES, type DenseType, type TensorInfo, z } from '../../../core/index.js';
-import { sizeOf } from '../shape.js';
-import { invalid, type TensorFile } from '../tensor-file.js';
-import { tensorInfo } from '../tensor-info.js';
+import { sizeOf } from '../kit/shape.js';
+import { invalid, type TensorFile } from '../kit/tensor-file.js';
+import { tensorInfo } from '../kit/tensor-info.js';
 
 /** A tensor and its bytes' place in the file. */
 export interface StoredTensor {

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../../../core/index.js';
-import { openLayout } from '../layout.js';
-import { invalid, TensorFile } from '../tensor-file.js';
+import { openLayout } from '../kit/layout.js';
+import { invalid, TensorFile } from '../kit/tensor-file.js';
 import { readHeader } from './header.js';
 
 const LAYOUT = {

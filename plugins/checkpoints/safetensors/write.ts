@@ -6,9 +6,9 @@ import {
   EvolveError,
   type TensorToWrite,
 } from '../../../core/index.js';
-import { encodeTensor } from '../encode.js';
-import { sizeOf } from '../shape.js';
-import { writeWhole } from '../whole-file.js';
+import { encodeTensor } from '../kit/encode.js';
+import { sizeOf } from '../kit/shape.js';
+import { writeWhole } from '../kit/whole-file.js';
 import { TYPES } from './header.js';
 
 const nameOf = new Map(Array.from(TYPES, ([name, type]) => [type, name]));

@@ -1,7 +1,7 @@
 import { type Checkpoint, DENSE_TYPES, type DenseType } from '../../../core/index.js';
-import { openLayout } from '../layout.js';
-import { invalid, TensorFile } from '../tensor-file.js';
-import { tensorInfo } from '../tensor-info.js';
+import { openLayout } from '../kit/layout.js';
+import { invalid, TensorFile } from '../kit/tensor-file.js';
+import { tensorInfo } from '../kit/tensor-info.js';
 import { inOrder } from './strides.js';
 import { type TorchTensor, unpickleTensors } from './tensors.js';
 import { readZip, type ZipEntry } from './zip.js';

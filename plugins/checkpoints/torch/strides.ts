@@ -1,4 +1,4 @@
-import { sizeOf } from '../shape.js';
+import { sizeOf } from '../kit/shape.js';
 
 /**
  * A copy of the numbers of a view, in row-major order.

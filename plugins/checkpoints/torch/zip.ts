@@ -1,5 +1,5 @@
 import { openPromise } from 'yauzl';
-import { invalid } from '../tensor-file.js';
+import { invalid } from '../kit/tensor-file.js';
 
 /** An entry of a zip archive, as it stands in the file. */
 export interface ZipEntry {

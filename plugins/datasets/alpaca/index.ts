@@ -1,7 +1,7 @@
 /** Stanford Alpaca: a JSON array, or JSON lines, of `{ instruction, input, output }`. */
 
 import { definePlugin } from '../../../core/index.js';
-import { readJsonExamples } from '../json-examples.js';
+import { readJsonExamples } from '../kit/json-examples.js';
 
 export default definePlugin({
   name: 'alpaca',

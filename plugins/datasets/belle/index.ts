@@ -4,7 +4,7 @@
  */
 
 import { definePlugin } from '../../../core/index.js';
-import { readJsonExamples } from '../json-examples.js';
+import { readJsonExamples } from '../kit/json-examples.js';
 
 export default definePlugin({
   name: 'belle',

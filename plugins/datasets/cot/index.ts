@@ -5,9 +5,9 @@
  */
 
 import { definePlugin, deriveSeed, type Example, type InstructionExample } from '../../../core/index.js';
-import { FaultList } from '../faults.js';
-import { readJsonExamples } from '../json-examples.js';
-import { readLines } from '../records.js';
+import { FaultList } from '../kit/faults.js';
+import { readJsonExamples } from '../kit/json-examples.js';
+import { readLines } from '../kit/records.js';
 import { phrase } from './templates.js';
 
 export default definePlugin({

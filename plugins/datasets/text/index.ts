@@ -1,8 +1,8 @@
 /** Plain text, as for pretraining: a JSON array, or JSON lines, of `{ text }`. */
 
 import { definePlugin, type TextExample } from '../../../core/index.js';
-import { FaultList } from '../faults.js';
-import { readJsonRecords } from '../records.js';
+import { FaultList } from '../kit/faults.js';
+import { readJsonRecords } from '../kit/records.js';
 
 export default definePlugin({
   name: 'text',

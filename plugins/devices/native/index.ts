@@ -5,7 +5,7 @@
 
 import os from 'node:os';
 import { definePlugin, EvolveError, tf, z } from '../../../core/index.js';
-import { DEVICE_STAGES } from '../stages.js';
+import { DEVICE_STAGES } from '../kit/stages.js';
 import { type Addon, loadAddon } from './addon.js';
 import { NativeBackend } from './backend.js';
 import { registerAttention } from './kernels/attention.js';

@@ -1,7 +1,7 @@
 /** Stores the frozen linear layers in one byte a number. Embeddings, norms and the output layer stay as they are. */
 
 import { definePlugin, z } from '../../../core/index.js';
-import { quantizeLinears } from '../linear-weights.js';
+import { quantizeLinears } from '../kit/linear-weights.js';
 import { quantizeInt8 } from './int8-weight.js';
 
 export default definePlugin({

@@ -1,6 +1,6 @@
 import { type ComputeType, type FrozenWeight, perform } from '../../../core/index.js';
-import { allocateStored } from '../linear-weights.js';
-import { NotFiniteError } from '../not-finite.js';
+import { allocateStored } from '../kit/linear-weights.js';
+import { NotFiniteError } from '../kit/not-finite.js';
 
 /**
  * A frozen weight in one byte a number: row i is `scales[i] · values[i]`, with `scales[i]` the row's largest

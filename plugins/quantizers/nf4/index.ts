@@ -4,7 +4,7 @@
  */
 
 import { definePlugin, z } from '../../../core/index.js';
-import { quantizeLinears } from '../linear-weights.js';
+import { quantizeLinears } from '../kit/linear-weights.js';
 import { quantizeNf4 } from './quantize.js';
 
 export default definePlugin({

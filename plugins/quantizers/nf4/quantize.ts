@@ -4,8 +4,8 @@
  */
 
 import { type ComputeType, type FrozenWeight, perform } from '../../../core/index.js';
-import { allocateStored } from '../linear-weights.js';
-import { NotFiniteError } from '../not-finite.js';
+import { allocateStored } from '../kit/linear-weights.js';
+import { NotFiniteError } from '../kit/not-finite.js';
 import { BLOCK, NESTED_BLOCK, Nf4Weight, type QuantizedAbsmax } from './nf4-weight.js';
 import { DYNAMIC_MAP, middlesOf, NF4_VALUES } from './tables.js';
 

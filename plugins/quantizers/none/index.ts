@@ -1,7 +1,7 @@
 /** Leaves the frozen weights in the checkpoint's own type. */
 
 import { DenseWeight, definePlugin, type FrozenWeight, z } from '../../../core/index.js';
-import { quantizeLinears } from '../linear-weights.js';
+import { quantizeLinears } from '../kit/linear-weights.js';
 
 export default definePlugin({
   name: 'none',

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import type { LanguageModel } from '../../../core/contracts/backbone.js';
 import {
   GENERATE_DEFAULTS,
   type Generated,
@@ -7,7 +8,6 @@ import {
   generate,
   generateAll,
 } from '../../../core/generation/generate.js';
-import type { LanguageModel } from '../../../core/types.js';
 import { expectError } from '../../support/errors.js';
 
 const options = (given: Partial<GenerateOptions>): GenerateOptions => ({ ...GENERATE_DEFAULTS, ...given });

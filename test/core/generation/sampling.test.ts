@@ -1,7 +1,7 @@
 import { expect } from 'chai';
+import { Random } from '../../../core/base/random.js';
 import { GENERATE_DEFAULTS, type GenerateOptions } from '../../../core/generation/options.js';
 import { narrow, pickToken } from '../../../core/generation/sampling.js';
-import { Random } from '../../../core/random.js';
 
 const options = (given: Partial<GenerateOptions>): GenerateOptions => ({ ...GENERATE_DEFAULTS, ...given });
 

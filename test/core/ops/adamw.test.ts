@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { Random } from '../../../core/base/random.js';
 import { type AdamWOptions, type AdamWState, adamw } from '../../../core/ops/adamw.js';
-import { Random } from '../../../core/random.js';
 import { forEachBackend } from '../../support/backends.js';
 import { expectClose, randomTensor } from '../../support/numbers.js';
 

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { DenseWeight } from '../../../core/frozen-weight.js';
 import { adamw } from '../../../core/ops/adamw.js';
 import { attention } from '../../../core/ops/attention.js';
 import { crossEntropy } from '../../../core/ops/cross-entropy.js';
 import { dispatch, dispatchAll } from '../../../core/ops/dispatch.js';
 import { dropout } from '../../../core/ops/dropout.js';
 import { embedding } from '../../../core/ops/embedding.js';
+import { DenseWeight } from '../../../core/ops/frozen-weight.js';
 import { gelu } from '../../../core/ops/gelu.js';
 import { globalNorm } from '../../../core/ops/global-norm.js';
 import { layerNorm } from '../../../core/ops/layer-norm.js';

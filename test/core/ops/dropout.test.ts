@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { mix } from '../../../core/base/random.js';
 import { dropout } from '../../../core/ops/dropout.js';
-import { mix } from '../../../core/random.js';
 import { forEachBackend } from '../../support/backends.js';
 import { checkGradient, expectClose, randomTensor } from '../../support/numbers.js';
 

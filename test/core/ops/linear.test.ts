@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { Random } from '../../../core/base/random.js';
 import {
   type DenseType,
   DenseWeight,
   encodeFloats,
   type FrozenWeight,
   toFloat32,
-} from '../../../core/frozen-weight.js';
+} from '../../../core/ops/frozen-weight.js';
 import { linear } from '../../../core/ops/linear.js';
-import { Random } from '../../../core/random.js';
 import { quantizeInt8 } from '../../../plugins/quantizers/int8/int8-weight.js';
 import { quantizeNf4 } from '../../../plugins/quantizers/nf4/quantize.js';
 import { forEachBackend } from '../../support/backends.js';

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { DenseWeight, encodeFloats, toFloat32 } from '../../../core/frozen-weight.js';
+import { Random } from '../../../core/base/random.js';
 import { dropoutMask } from '../../../core/ops/dropout.js';
+import { DenseWeight, encodeFloats, toFloat32 } from '../../../core/ops/frozen-weight.js';
 import { linear } from '../../../core/ops/linear.js';
 import { loraLinear } from '../../../core/ops/lora-linear.js';
-import { Random } from '../../../core/random.js';
 import { forEachBackend } from '../../support/backends.js';
 import { checkGradient, expectClose, randomTensor } from '../../support/numbers.js';
 

@@ -2,7 +2,6 @@ import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { variableGradients } from '../../../core/gradients.js';
 import {
   DenseWeight,
   encodeFloats,
@@ -11,7 +10,8 @@ import {
   type Pass,
   type StepEvent,
 } from '../../../core/index.js';
-import { parameterSizes } from '../../../core/parameters.js';
+import { parameterSizes } from '../../../core/model/count.js';
+import { variableGradients } from '../../../core/ops/gradients.js';
 import { TrainableLinear, variableOf } from '../../../plugins/adapters/full/layers.js';
 import { loadAddon } from '../../../plugins/devices/native/addon.js';
 import { evolve } from '../../support/cli.js';

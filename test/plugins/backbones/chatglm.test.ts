@@ -2,7 +2,7 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { deriveSeed, type EncodedExample, IGNORED, type LanguageModel } from '../../../core/index.js';
 import { prefixPositions } from '../../../plugins/backbones/chatglm/positions.js';
-import { concatenate } from '../../../plugins/backbones/kit.js';
+import { concatenate } from '../../../plugins/backbones/kit/index.js';
 import { describeBackbone } from '../../support/backbone-contract.js';
 import { changeTensors } from '../../support/checkpoints.js';
 import { compose, floatsOf, readFixture, withModel } from '../../support/compose.js';

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { Random } from '../../../core/base/random.js';
 import { DenseWeight, encodeFloats, toFloat32 } from '../../../core/index.js';
-import { Random } from '../../../core/random.js';
 import { quantizeInt8 } from '../../../plugins/quantizers/int8/int8-weight.js';
-import { NotFiniteError } from '../../../plugins/quantizers/not-finite.js';
+import { NotFiniteError } from '../../../plugins/quantizers/kit/not-finite.js';
 import { compose, floatsOf, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { type ExpectedLlama, LLAMA } from '../../support/llama-fixture.js';

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { Random } from '../../../core/base/random.js';
 import { type DenseType, DenseWeight, encodeFloats, toFloat32 } from '../../../core/index.js';
-import { Random } from '../../../core/random.js';
+import { NotFiniteError } from '../../../plugins/quantizers/kit/not-finite.js';
 import { quantizeNf4 } from '../../../plugins/quantizers/nf4/quantize.js';
 import { DYNAMIC_MAP, NF4_VALUES } from '../../../plugins/quantizers/nf4/tables.js';
-import { NotFiniteError } from '../../../plugins/quantizers/not-finite.js';
 import { compose, floatsOf, readData, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { ROOT } from '../../support/files.js';

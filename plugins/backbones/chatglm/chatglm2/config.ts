@@ -1,5 +1,5 @@
 import { EvolveError, z } from '../../../../core/index.js';
-import { parseConfigJson } from '../../config-json.js';
+import { parseConfigJson } from '../../kit/config-json.js';
 import { ADVICE } from '../config.js';
 
 const size = z.number().int().positive();

@@ -1,6 +1,6 @@
 import type { EncodedExample, Example, Prompt, Tokenizer } from '../../../../core/index.js';
-import { encodedRow, encodeTurns } from '../../encode.js';
-import { alpacaPrompt } from '../../prompt.js';
+import { encodedRow, encodeTurns } from '../../kit/encode.js';
+import { alpacaPrompt } from '../../kit/prompt.js';
 
 /** `[gMASK]` and `sop`, with which every text begins, and the prompt. */
 export function encodeChatGlm2Prompt(

@@ -15,7 +15,7 @@ import {
   type Tokenizer,
   tf,
 } from '../../../../core/index.js';
-import { CausalModel } from '../../causal-model.js';
+import { CausalModel } from '../../kit/causal-model.js';
 import { COMPANIONS } from '../config.js';
 import type { ChatGlm2Config } from './config.js';
 import { encodeChatGlm2Example, encodeChatGlm2Prompt } from './encode.js';

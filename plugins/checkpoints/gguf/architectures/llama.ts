@@ -1,7 +1,7 @@
 /** LLaMA and its kin in GGUF. Source: llama.cpp, gguf-py's tensor_mapping.py and convert_hf_to_gguf.py. */
 
 import { type LlamaConfig, parseLlamaConfig } from '../../../backbones/llama/config.js';
-import { invalid } from '../../tensor-file.js';
+import { invalid } from '../../kit/tensor-file.js';
 import type { Container } from '../container.js';
 import type { Metadata } from '../metadata.js';
 import {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import {
   PIECE_TYPES,
   readModelFile,
-} from '../../../../plugins/backbones/tokenizers/sentencepiece/model-file.js';
+} from '../../../../plugins/backbones/kit/tokenizers/sentencepiece/model-file.js';
 import { tokenizerFilesOf } from '../../../../plugins/checkpoints/gguf/tokenizer.js';
 import { expectError } from '../../../support/errors.js';
 import { EXPECTED, expectReference, tokenizerFile, tokenizerOf } from '../../../support/tokenizers.js';

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { Random } from '../../../../core/base/random.js';
 import { gelu } from '../../../../core/ops/gelu.js';
 import { globalNorm } from '../../../../core/ops/global-norm.js';
 import { linear } from '../../../../core/ops/linear.js';
-import { Random } from '../../../../core/random.js';
 import type { NativeBackend } from '../../../../plugins/devices/native/backend.js';
 import { collectGarbage } from '../../../support/garbage.js';
 import { addon, describeNative } from '../../../support/native.js';

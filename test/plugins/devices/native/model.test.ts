@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { variableGradients } from '../../../../core/gradients.js';
 import type { Batch, EncodedExample, LanguageModel } from '../../../../core/index.js';
+import { variableGradients } from '../../../../core/ops/gradients.js';
 import { evolve } from '../../../support/cli.js';
 import { readFixture, withModel } from '../../../support/compose.js';
 import { TemporaryFolder } from '../../../support/files.js';

@@ -1,8 +1,8 @@
 import type * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { DenseWeight, encodeFloats, type FrozenWeight } from '../../../../core/frozen-weight.js';
+import { Random } from '../../../../core/base/random.js';
+import { DenseWeight, encodeFloats, type FrozenWeight } from '../../../../core/ops/frozen-weight.js';
 import { linear } from '../../../../core/ops/linear.js';
-import { Random } from '../../../../core/random.js';
 import { WeightHandles } from '../../../../plugins/devices/native/weights.js';
 import { collectGarbage } from '../../../support/garbage.js';
 import { addon, describeNative, expectReference, withGradients } from '../../../support/native.js';

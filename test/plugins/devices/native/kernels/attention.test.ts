@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import type { ComputeType } from '../../../../../core/frozen-weight.js';
 import { type AttentionOptions, attention } from '../../../../../core/ops/attention.js';
+import type { ComputeType } from '../../../../../core/ops/frozen-weight.js';
 import {
   describeNative,
   expectNotFinite,

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { mix } from '../../../../../core/base/random.js';
 import { dropout, dropoutMask } from '../../../../../core/ops/dropout.js';
 import { gelu } from '../../../../../core/ops/gelu.js';
 import { swiglu } from '../../../../../core/ops/swiglu.js';
-import { mix } from '../../../../../core/random.js';
 import {
   describeNative,
   expectNotFinite,

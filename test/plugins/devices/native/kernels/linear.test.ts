@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import type { ComputeType, FrozenWeight } from '../../../../../core/frozen-weight.js';
+import { Random } from '../../../../../core/base/random.js';
+import type { ComputeType, FrozenWeight } from '../../../../../core/ops/frozen-weight.js';
 import { globalNorm } from '../../../../../core/ops/global-norm.js';
 import { linear } from '../../../../../core/ops/linear.js';
 import { type LoraBranch, loraLinear } from '../../../../../core/ops/lora-linear.js';
 import { rmsNorm } from '../../../../../core/ops/rms-norm.js';
-import { Random } from '../../../../../core/random.js';
 import type { Branch } from '../../../../../plugins/devices/native/addon.js';
 import {
   addon,

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import type { ComputeType, FrozenWeight } from '../../../../../core/frozen-weight.js';
+import { Random } from '../../../../../core/base/random.js';
+import type { ComputeType, FrozenWeight } from '../../../../../core/ops/frozen-weight.js';
 import { linearCrossEntropy } from '../../../../../core/ops/linear-cross-entropy.js';
 import { trainableLinearCrossEntropy } from '../../../../../core/ops/trainable-linear-cross-entropy.js';
-import { Random } from '../../../../../core/random.js';
 import {
   addon,
   describeNative,

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
+import { Random } from '../../../../../core/base/random.js';
 import {
   type RotaryForm,
   rotary,
   rotaryAngles,
   twoDimensionalRotaryAngles,
 } from '../../../../../core/ops/rotary.js';
-import { Random } from '../../../../../core/random.js';
 import {
   describeNative,
   expectNotFinite,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { Random } from '../../../../../core/base/random.js';
 import { embedding } from '../../../../../core/ops/embedding.js';
 import { selectRows } from '../../../../../core/ops/select-rows.js';
-import { Random } from '../../../../../core/random.js';
 import {
   describeNative,
   expectNotFinite,

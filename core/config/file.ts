@@ -1,0 +1,102 @@
+/** Configuration files: YAML (or JSON) parsed with the place of every value, for messages that name file and line. */
+
+import path from 'node:path';
+import { cosmiconfig } from 'cosmiconfig';
+import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import { EvolveError, messageOf } from '../base/errors.js';
+import { shown } from '../base/paths.js';
+import type { Locate } from './validate.js';
+
+/** The values of a configuration file, and where each stands. */
+export interface ConfigFile {
+  readonly values: Record<string, unknown>;
+  readonly locate: Locate;
+}
+
+/**
+ * Reads the file and what it imports with cosmiconfig's `$import`, of which own keys take precedence.
+ *
+ * @throws EvolveError where the file is missing, empty or no mapping
+ */
+export async function readConfigFile(file: string): Promise<ConfigFile> {
+  const documents: { file: string; document: Document; lines: LineCounter }[] = [];
+  const load = (filepath: string, content: string) => {
+    const lines = new LineCounter();
+    const document = parseDocument(content, { lineCounter: lines });
+    if (document.errors.length > 0) {
+      const faults = document.errors.map((error) => {
+        const { line, col } = lines.linePos(error.pos[0]);
+        return `${shown(filepath)}:${line}:${col}: ${error.message.split(' at line ')[0]}`;
+      });
+      throw new EvolveError('CONFIG_FILE', faults.join('\n'), 'Correct the YAML; indentation is by spaces.');
+    }
+    documents.push({ file: filepath, document, lines });
+    return document.toJS();
+  };
+  const explorer = cosmiconfig('evolve', {
+    loaders: { '.yaml': load, '.yml': load, '.json': load },
+    mergeImportArrays: false,
+    cache: false,
+  });
+  const result = await explorer.load(path.resolve(file)).catch((error: unknown) => {
+    if (error instanceof EvolveError) throw error;
+    throw unreadable(file, error);
+  });
+  const values: unknown = result?.config;
+  const advice = 'Start from one of the files in configs/.';
+  if (values === undefined || values === null) {
+    throw new EvolveError('CONFIG_FILE', `${file}: the configuration is empty`, advice);
+  }
+  if (typeof values !== 'object' || Array.isArray(values)) {
+    throw new EvolveError(
+      'CONFIG_FILE',
+      `${file}: expected a mapping of keys, but got ${JSON.stringify(values)}`,
+      advice,
+    );
+  }
+  const locate: Locate = (keys) => {
+    // The deepest part of the path that stands in a file; what is missing is looked for where it belongs.
+    for (let depth = keys.length; depth > 0; depth--) {
+      for (const { file: where, document, lines } of documents) {
+        const offset = offsetOf(document, keys.slice(0, depth));
+        if (offset === undefined) continue;
+        const { line, col } = lines.linePos(offset);
+        return `${shown(where)}:${line}:${col}`;
+      }
+    }
+    return shown(file);
+  };
+  return { values: structuredClone(values) as Record<string, unknown>, locate };
+}
+
+function unreadable(file: string, error: unknown): EvolveError {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT') {
+    const missing = (error as NodeJS.ErrnoException).path ?? file;
+    return new EvolveError(
+      'CONFIG_FILE',
+      `${shown(missing)}: there is no such file`,
+      'Check the path; configs/ holds examples.',
+    );
+  }
+  if (code === 'EISDIR') {
+    return new EvolveError('CONFIG_FILE', `${file}: is a folder`, 'Name the YAML file in it.');
+  }
+  return new EvolveError(
+    'CONFIG_FILE',
+    `${file}: ${messageOf(error)}`,
+    'A configuration is a .yaml, .yml or .json file.',
+  );
+}
+
+/** The place of the key at `keys`, or of the item where it is in a list. */
+function offsetOf(document: Document, keys: readonly PropertyKey[]): number | undefined {
+  const parent = keys.length === 1 ? document.contents : document.getIn(keys.slice(0, -1), true);
+  const last = keys[keys.length - 1];
+  if (isMap(parent)) {
+    const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === last);
+    return isNode(pair?.key) ? pair.key.range?.[0] : undefined;
+  }
+  const node = document.getIn([...keys], true);
+  return isNode(node) ? node.range?.[0] : undefined;
+}

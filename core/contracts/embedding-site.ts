@@ -1,0 +1,27 @@
+import type * as tf from '@tensorflow/tfjs';
+import { embedding } from '../ops/embedding.js';
+import type { FrozenWeight } from '../ops/frozen-weight.js';
+
+/** What an adapter puts in the place of an embedding's rows. */
+export interface EmbeddingAdapter {
+  /** `ids` is `[tokens]`; the result `[tokens, hidden]`. */
+  forward(ids: Int32Array, site: EmbeddingSite): tf.Tensor2D;
+}
+
+/** An embedding of a model: what adapters find by its name. */
+export class EmbeddingSite {
+  /** Set by an adapter plugin. */
+  adapter: EmbeddingAdapter | undefined;
+
+  constructor(
+    /** The module's name as PEFT sees it: `model.embed_tokens`. */
+    readonly name: string,
+    /** `[vocabulary, hidden]` */
+    readonly weight: FrozenWeight,
+  ) {}
+
+  /** `ids` `[tokens]` -> `[tokens, hidden]`, through the adapter where there is one. */
+  forward(ids: Int32Array): tf.Tensor2D {
+    return this.adapter ? this.adapter.forward(ids, this) : embedding(ids, this.weight);
+  }
+}

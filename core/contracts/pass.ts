@@ -1,0 +1,15 @@
+/** How a model computes a pass. */
+
+import type { CachePass } from '../generation/paged-cache.js';
+
+/** What is particular to one pass through a model. */
+export interface Pass {
+  /** Dropout is active. */
+  readonly training: boolean;
+  /** From which every random choice of this pass derives; the same seed gives the same pass. */
+  readonly seed: number;
+  /** Each layer's gradient computes the layer again, so that only its input is kept until then. */
+  readonly checkpointing: boolean;
+  /** What came before the batch's tokens in their sequences: each layer's attention takes its `layer(i)`. */
+  readonly cache?: CachePass;
+}

@@ -1,0 +1,49 @@
+import type * as tf from '@tensorflow/tfjs';
+import { crossEntropy } from '../ops/cross-entropy.js';
+import type { FrozenWeight } from '../ops/frozen-weight.js';
+import { linear } from '../ops/linear.js';
+import { linearCrossEntropy } from '../ops/linear-cross-entropy.js';
+import type { Pass } from './pass.js';
+
+/** What an adapter puts in the place of a linear layer's product. */
+export interface LinearAdapter {
+  /** `x` is `[tokens, in]`; the result `[tokens, out]`. */
+  forward(x: tf.Tensor2D, site: LinearSite, pass: Pass): tf.Tensor2D;
+  /** Of an output layer: the summed cross-entropy of what `forward` yields, where it can be had for less. */
+  crossEntropy?(x: tf.Tensor2D, site: LinearSite, labels: Int32Array, pass: Pass): tf.Scalar | undefined;
+  /**
+   * Adds to `rows`, rows `start` … `end` − 1 of the layer's weight in fp32, what makes the adapter needless. An adapter
+   * without it cannot be merged.
+   */
+  mergeInto?(rows: Float32Array, start: number, end: number): void;
+}
+
+/** A linear layer of a model: what quantizers and adapters find by its name. */
+export class LinearSite {
+  /** Set by an adapter plugin. */
+  adapter: LinearAdapter | undefined;
+
+  constructor(
+    /** The module's name as PEFT sees it: `model.layers.0.self_attn.q_proj`. */
+    readonly name: string,
+    /** `[out, in]`. A quantizer puts a smaller one in its place. */
+    public weight: FrozenWeight,
+    readonly bias: tf.Tensor1D | null = null,
+    /** The layer that yields the logits: quantizers leave its weight as it is, `all-linear` leaves it out. */
+    readonly isOutput = false,
+  ) {}
+
+  /** `x` `[tokens, in]` -> `[tokens, out]`, through the adapter where there is one. */
+  forward(x: tf.Tensor2D, pass: Pass): tf.Tensor2D {
+    return this.adapter ? this.adapter.forward(x, this, pass) : linear(x, this.weight, this.bias);
+  }
+
+  /** The summed cross-entropy of `forward(x)` as logits: `x` `[tokens, in]` and `labels` `[tokens]` -> a scalar, in nats. */
+  crossEntropy(x: tf.Tensor2D, labels: Int32Array, pass: Pass): tf.Scalar {
+    const { adapter } = this;
+    if (!adapter) return linearCrossEntropy(x, this.weight, this.bias, labels, pass.training);
+    return (
+      adapter.crossEntropy?.(x, this, labels, pass) ?? crossEntropy(adapter.forward(x, this, pass), labels)
+    );
+  }
+}

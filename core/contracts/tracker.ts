@@ -1,0 +1,88 @@
+/** What tracker plugins hear of: events, and how the run ended. */
+
+import type { Device } from './device.js';
+import type { DownloadState } from './hub.js';
+
+/** What one optimizer step did. With `logEvery` above 1, what the steps since the last event did together. */
+export interface StepEvent {
+  readonly type: 'step';
+  readonly step: number;
+  /** Passes through the data so far, as a fraction. */
+  readonly epoch: number;
+  /** Mean cross-entropy of a target token, in nats. */
+  readonly loss: number;
+  readonly learningRate: number;
+  /** The global norm of the gradients before clipping. */
+  readonly gradNorm: number;
+  /** Tokens put through. */
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+}
+
+/** The mean cross-entropy of a target token of the held-out rows, and what plugins add to it. */
+export interface EvalEvent {
+  readonly type: 'eval';
+  readonly step: number;
+  readonly evalLoss: number;
+  readonly [metric: string]: number | string;
+}
+
+/** A line for the person. */
+export interface NoticeEvent {
+  readonly type: 'notice';
+  readonly message: string;
+}
+
+/** Files come from a hub. The last event of a download says how it ended. */
+export interface DownloadEvent extends DownloadState {
+  readonly type: 'download';
+  readonly status: 'running' | 'completed' | 'failed';
+}
+
+/** How many rows a run has, each an example. */
+export interface RowCounts {
+  readonly trainRows: number;
+  /** With packing: into how many rows those of training are packed. */
+  readonly packedRows?: number;
+  readonly validationRows: number;
+}
+
+/** The run is assembled: what it will do. */
+export interface StartEvent extends RowCounts {
+  readonly type: 'start';
+  readonly output: string;
+  readonly device: string;
+  readonly backbone: string;
+  readonly parameters: number;
+  readonly trainableParameters: number;
+  readonly steps: number;
+}
+
+/** The adapter, or the model, was written. */
+export interface SaveEvent {
+  readonly type: 'save';
+  readonly step: number;
+  readonly path: string;
+}
+
+export type LogEvent = NoticeEvent | DownloadEvent | StartEvent | StepEvent | EvalEvent | SaveEvent;
+
+/** How a run ended, as `run.json` holds it and the `done` hook passes it. */
+export interface RunResult {
+  readonly status: 'completed' | 'failed' | 'interrupted';
+  readonly output: string;
+  /** Optimizer steps done. */
+  readonly steps: number;
+  readonly device: (Device & { requested: string }) | null;
+  readonly parameters: { total: number; trainable: number } | null;
+  readonly rows: RowCounts | null;
+  readonly firstLoss: number | null;
+  readonly lastLoss: number | null;
+  readonly evalLoss: number | null;
+  readonly seconds: number;
+  /** The most memory that the process held at a time, mapped files included, in bytes. */
+  readonly peakMemory: number;
+  readonly versions: Readonly<Record<string, string>>;
+  /** Why it failed. */
+  readonly error?: { code: string; message: string };
+}

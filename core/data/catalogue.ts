@@ -1,0 +1,64 @@
+/**
+ * What `data.sources` names -> the files and formats to read. Names come from data/catalogue.yaml; a name that
+ * is not there is passed on as a format of its own, for a dataset plugin that brings its data along.
+ */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { EvolveError } from '../base/errors.js';
+import { shown } from '../base/paths.js';
+import type { RunConfig } from '../config/load.js';
+import type { DataSource } from '../contracts/dataset.js';
+
+const DATA_FOLDER = new URL('../../../data/', import.meta.url);
+
+const entrySchema = z.strictObject({
+  about: z.string(),
+  format: z.string(),
+  /** The embedded sample: a file in data/, or the names of the entries that it is made of. */
+  sample: z.union([z.string(), z.array(z.string())]),
+  /** The full edition: the upstream name of the file, which a person puts into data/. */
+  full: z.string(),
+  /** Where the full edition is published. */
+  published: z.string(),
+});
+
+export type CatalogueEntry = z.output<typeof entrySchema>;
+
+/** Every data name there is. */
+export function readCatalogue(): Record<string, CatalogueEntry> {
+  const text = readFileSync(new URL('catalogue.yaml', DATA_FOLDER), 'utf8');
+  return z.record(z.string(), entrySchema).parse(parse(text));
+}
+
+/** The files to read for the configuration's sources; all missing ones are named in one error. */
+export function resolveSources(data: RunConfig['data']): DataSource[] {
+  const catalogue = readCatalogue();
+  const faults: string[] = [];
+  const ofName = (name: string, index: number): DataSource[] => {
+    const entry = catalogue[name];
+    if (!entry) return [{ name, format: name, index }];
+    const file = entry[data.edition];
+    if (Array.isArray(file)) return file.flatMap((part) => ofName(part, index));
+    const path = fileURLToPath(new URL(file, DATA_FOLDER));
+    if (!existsSync(path)) {
+      faults.push(
+        `the ${data.edition} edition of "${name}" is not there: download ${file} from ${entry.published} to ${path}`,
+      );
+    }
+    return [{ name, path, format: entry.format, index }];
+  };
+  const sources = data.sources.flatMap((source, index): DataSource[] => {
+    if (typeof source === 'string') return ofName(source, index);
+    if (!existsSync(source.path)) faults.push(`${shown(source.path)}: there is no such file`);
+    return [{ name: shown(source.path), ...source, index }];
+  });
+  if (faults.length > 0) {
+    const advice =
+      'data.edition: sample takes the embedded samples; { path, format } takes a file of your own.';
+    throw new EvolveError('DATA_UNKNOWN', faults.join('\n'), advice, { at: ['data', 'sources'] });
+  }
+  return sources;
+}

@@ -1,0 +1,29 @@
+import type { EncodedExample } from '../contracts/encoder.js';
+
+/** How many tokens one buffer holds: 4 MB. */
+const CAPACITY = 2 ** 20;
+
+/**
+ * Keeps examples in few large buffers. Each small buffer of its own costs more than its tokens, and the garbage collector
+ * would look at each again and again for as long as a run lasts.
+ */
+export class TokenArena {
+  #buffer = new Int32Array(0);
+  #used = 0;
+
+  /** The same example, its arrays in the arena. */
+  keep({ inputIds, labels }: EncodedExample): EncodedExample {
+    return { inputIds: this.#copy(inputIds), labels: this.#copy(labels) };
+  }
+
+  #copy(ids: Int32Array): Int32Array {
+    if (this.#used + ids.length > this.#buffer.length) {
+      this.#buffer = new Int32Array(Math.max(CAPACITY, ids.length));
+      this.#used = 0;
+    }
+    const copy = this.#buffer.subarray(this.#used, this.#used + ids.length);
+    copy.set(ids);
+    this.#used += ids.length;
+    return copy;
+  }
+}

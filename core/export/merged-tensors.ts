@@ -1,0 +1,91 @@
+import { EvolveError } from '../base/errors.js';
+import type { LanguageModel } from '../contracts/backbone.js';
+import type { TensorToWrite } from '../contracts/checkpoint.js';
+import type { LinearSite } from '../contracts/site.js';
+import {
+  type DenseType,
+  DenseWeight,
+  decodeFloats,
+  encodeFloats,
+  type FrozenWeight,
+} from '../ops/frozen-weight.js';
+
+/** Numbers that are decoded, merged and written at a time. */
+const PIECE = 1 << 22;
+
+/**
+ * A model's tensors under the names that transformers gives them, each in the type that it was loaded in, with the
+ * adapters merged into the weights; a weight in a storage that is no plain type has none. The numbers are made a piece
+ * at a time when they are asked for; the model must live until then.
+ *
+ * @throws EvolveError where an adapter cannot be merged
+ */
+export function mergedTensors(model: LanguageModel): Map<string, TensorToWrite> {
+  const tensors = new Map<string, TensorToWrite>();
+  const refuse = (message: string, advice = ''): never => {
+    throw new EvolveError('ADAPTER_INVALID', message, advice);
+  };
+  const written = new Set<FrozenWeight>();
+  for (const { name, weight, adapter } of model.embeddings) {
+    if (adapter) refuse(`the adapter of ${name} cannot be merged`);
+    written.add(weight);
+    tensors.set(`${name}.weight`, {
+      shape: weight.shape,
+      type: typeOf(weight),
+      values: () => rowsOf(name, weight),
+    });
+  }
+  for (const { name, weight, adapter } of model.linears) {
+    if (adapter && !adapter.mergeInto) refuse(`the adapter of ${name} cannot be merged`);
+    if (written.has(weight)) {
+      if (adapter) refuse(`${name} has an adapter, but is tied to the embedding, which has none`);
+      continue;
+    }
+    written.add(weight);
+    tensors.set(`${name}.weight`, {
+      shape: weight.shape,
+      type: typeOf(weight),
+      values: () => rowsOf(name, weight, adapter),
+    });
+  }
+  const type = typeOf(model.linears[0].weight) ?? 'f32';
+  for (const [name, vector] of model.vectors) {
+    const values = vector.dataSync() as Float32Array;
+    tensors.set(name, { shape: vector.shape, type: holds(type, values) ? type : 'f32', values });
+  }
+  return tensors;
+}
+
+/** The type that it was loaded in; undefined where its storage is no plain type. */
+function typeOf(weight: FrozenWeight): DenseType | undefined {
+  return weight instanceof DenseWeight ? weight.storage : undefined;
+}
+
+function* rowsOf(
+  name: string,
+  weight: FrozenWeight,
+  adapter?: LinearSite['adapter'],
+): Generator<Float32Array> {
+  const [rows, columns] = weight.shape;
+  const count = Math.max(1, Math.floor(PIECE / columns));
+  for (let start = 0; start < rows; start += count) {
+    const end = Math.min(rows, start + count);
+    const values = new Float32Array((end - start) * columns);
+    weight.decode(start, end, values);
+    if (adapter?.mergeInto) {
+      adapter.mergeInto(values, start, end);
+      // 0 unless some number is none.
+      const check = values.reduce((sum, value) => sum + value * 0, 0);
+      if (check !== 0)
+        throw new EvolveError('NOT_FINITE', `${name}: merged, it holds what is no finite number`);
+    }
+    yield values;
+  }
+}
+
+/** Whether the type has these very numbers. */
+function holds(type: DenseType, values: Float32Array): boolean {
+  const back = new Float32Array(values.length);
+  decodeFloats(type, encodeFloats(type, values), back);
+  return values.every((value, i) => value === back[i]);
+}

@@ -1,0 +1,83 @@
+/** The layout in which transformers keeps a model: config.json, the tokenizer's files, model.safetensors. */
+
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { EvolveError } from '../base/errors.js';
+import type { SaveRequest } from '../contracts/adapter.js';
+import type { LanguageModel } from '../contracts/backbone.js';
+import type { CheckpointFiles, TensorToWrite } from '../contracts/checkpoint.js';
+import type { DenseType } from '../ops/frozen-weight.js';
+
+/** What is taken over as it is, where there is one, and the model's own companions. */
+const COMPANIONS = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'tokenizer.model',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'chat_template.jinja',
+  'generation_config.json',
+];
+
+/** As transformers names the types. */
+const TYPE_NAMES: Readonly<Record<DenseType, string>> = { f32: 'float32', bf16: 'bfloat16', f16: 'float16' };
+
+/** Larger files are split, as transformers does. */
+const MAX_SHARD_BYTES = 5e9;
+
+/** All files of a model but its weights, ready to be written with some. */
+export class ModelFolder {
+  private constructor(
+    private readonly config: Record<string, unknown>,
+    private readonly companions: ReadonlyMap<string, Uint8Array>,
+    private readonly type: DenseType,
+  ) {}
+
+  /**
+   * Such a folder as `model` came from, with weights of type `type`. What is not trained is read now: when it is written,
+   * the base model may have been moved.
+   *
+   * @throws EvolveError MODEL_INVALID where there is no config.json
+   */
+  static async like(
+    { path: base, companions: own = [] }: LanguageModel,
+    { readModelFile }: Pick<CheckpointFiles, 'readModelFile'>,
+    type: DenseType,
+  ): Promise<ModelFolder> {
+    const json = await readModelFile('config.json');
+    if (!json) throw new EvolveError('MODEL_INVALID', `${base}: there is no config.json`);
+    const config = JSON.parse(new TextDecoder().decode(json));
+    const companions = new Map<string, Uint8Array>();
+    for (const name of [...COMPANIONS, ...own]) {
+      const content = await readModelFile(name);
+      if (content) companions.set(name, content);
+    }
+    return new ModelFolder(config, companions, type);
+  }
+
+  /** Writes these tensors, and all that belongs to them, into a folder. */
+  async write(
+    tensors: ReadonlyMap<string, TensorToWrite>,
+    { folder, writeTensors }: Pick<SaveRequest, 'folder' | 'writeTensors'>,
+  ): Promise<void> {
+    await writeTensors({
+      path: path.join(folder, 'model.safetensors'),
+      tensors,
+      type: this.type,
+      maxShardBytes: MAX_SHARD_BYTES,
+      metadata: { format: 'pt' },
+    });
+    for (const [name, content] of this.files) await writeFile(path.join(folder, name), content);
+  }
+
+  /** The files beside the weights, by name. */
+  get files(): ReadonlyMap<string, Uint8Array> {
+    // transformers 5 writes `dtype`, earlier ones `torch_dtype`; all read the latter.
+    const key = 'dtype' in this.config ? 'dtype' : 'torch_dtype';
+    const { quantization_config: _, ...config } = { ...this.config, [key]: TYPE_NAMES[this.type] };
+    return new Map([
+      ['config.json', Buffer.from(`${JSON.stringify(config, null, 2)}\n`)],
+      ...this.companions,
+    ]);
+  }
+}

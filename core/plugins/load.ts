@@ -1,0 +1,140 @@
+/**
+ * From a configuration to the plugins that it calls for. A bare name is a built-in one, plugins/FAMILY/NAME; others
+ * are a third party's (third-party.ts). The options of each are held against its schema before anything else happens.
+ */
+
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { EvolveError } from '../base/errors.js';
+import { suggest } from '../base/suggest.js';
+import { inOrder, type RunConfig } from '../config/load.js';
+import { type Locate, validate } from '../config/validate.js';
+import { FAMILIES, type Family, type Plugin } from './plugin.js';
+import { loadThirdParty } from './third-party.js';
+
+/** A plugin with its options, checked. */
+export interface AppliedPlugin {
+  readonly plugin: Plugin;
+  readonly options: unknown;
+  readonly builtIn: boolean;
+}
+
+const PLUGINS_FOLDER = fileURLToPath(new URL('../../plugins/', import.meta.url));
+
+/** Every built-in plugin: the folders plugins/FAMILY/NAME with an index.js; one without is what plugins share. */
+export async function builtInPlugins(): Promise<Plugin[]> {
+  const files = (Object.keys(FAMILIES) as Family[]).flatMap((family) =>
+    readdirSync(path.join(PLUGINS_FOLDER, family), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => path.join(PLUGINS_FOLDER, family, entry.name, 'index.js'))
+      .filter((file) => existsSync(file)),
+  );
+  const modules = await Promise.all(files.map((file) => import(pathToFileURL(file).href)));
+  return modules.map((module: { default: Plugin }) => module.default);
+}
+
+/** Which plugins a run takes beyond those that its configuration names. */
+export interface PluginSelection {
+  /** Names, or names with options. */
+  readonly trackers: readonly (string | readonly [string, object])[];
+  /** Without adapter, as when a bare base model generates. */
+  readonly adapter?: boolean;
+}
+
+/** A plugin's options, and where in the configuration they stand. */
+interface Given {
+  readonly options: object;
+  readonly at: readonly PropertyKey[];
+}
+
+/** The plugins that `config` calls for, with their options; all faults are named in one error. */
+export async function loadPlugins(
+  config: RunConfig,
+  locate: Locate,
+  { trackers, adapter = true }: PluginSelection,
+): Promise<AppliedPlugin[]> {
+  const builtIn = await builtInPlugins();
+  const listed = new Map<Plugin, Given>();
+  for (const [i, [name, options = {}]] of config.plugins.entries()) {
+    const plugin = builtIn.find((candidate) => candidate.name === name);
+    const at = ['plugins', i, 1];
+    listed.set(plugin ?? (await loadThirdParty(name, locate(['plugins', i]), builtIn)), { options, at });
+  }
+
+  const known = [...listed.keys(), ...builtIn];
+  const find = (family: Family, name: unknown) =>
+    known.find((plugin) => plugin.family === family && plugin.name === name);
+  const isChosen = ({ family }: Plugin) => family !== undefined && FAMILIES[family] === 'chosen';
+  const taken = new Map([...listed].filter(([plugin]) => !isChosen(plugin)));
+  const faults: string[] = [];
+
+  /** Takes the plugin that a slot of the configuration names, with the slot's other keys as its options. */
+  const takeNamed = (family: Family, slot: string, key: string, value: Record<string, unknown>) => {
+    const { [key]: name, ...options } = value;
+    const plugin = find(family, name);
+    if (plugin) taken.set(plugin, { options, at: [slot] });
+    else faults.push(`${locate([slot, key])}: ${unknownName(slot, String(name), family, known)}`);
+  };
+  takeNamed('quantizers', 'quantizer', 'name', config.quantizer);
+  if (adapter) takeNamed('adapters', 'adapter', 'method', config.adapter);
+  if (config.device.name !== 'auto') takeNamed('devices', 'device', 'name', config.device);
+  else if (Object.keys(config.device).length > 1) {
+    faults.push(`${locate(['device'])}: device: "auto" takes no options; name the device that they are for`);
+  }
+  const { backbone } = config.model;
+  const isBackbone = ({ name, family = 'backbones' }: Plugin) => family === 'backbones' && name === backbone;
+  if (backbone !== 'auto' && !known.some(isBackbone)) {
+    const message = unknownName('backbone', backbone, 'backbones', known);
+    faults.push(`${locate(['model', 'backbone'])}: ${message}`);
+  }
+  const listeners = new Map(
+    trackers.map((tracker) => (typeof tracker === 'string' ? [tracker, {}] : tracker)),
+  );
+  for (const plugin of builtIn) {
+    const isAsked = plugin.family && FAMILIES[plugin.family] === 'asked';
+    const options = plugin.family === 'trackers' ? listeners.get(plugin.name) : isAsked ? {} : undefined;
+    if (options && !taken.has(plugin)) taken.set(plugin, { options, at: [] });
+  }
+
+  const applied = [...taken].map(([plugin, { options, at }]): AppliedPlugin => {
+    const checked = checkOptions(plugin, options, locate, at);
+    faults.push(...checked.faults);
+    return { plugin, options: checked.data, builtIn: builtIn.includes(plugin) };
+  });
+  if (faults.length > 0) {
+    throw new EvolveError(
+      'PLUGIN_INVALID',
+      inOrder(faults).join('\n'),
+      '`evolve plugins` lists what there is.',
+    );
+  }
+  return applied;
+}
+
+/** What plugins find wrong with `config`, for a configuration that is faulty otherwise. */
+export async function pluginFaults(config: RunConfig, locate: Locate): Promise<readonly string[]> {
+  try {
+    await loadPlugins(config, locate, { trackers: [] });
+    return [];
+  } catch (error) {
+    if (error instanceof EvolveError) return error.message.split('\n');
+    throw error;
+  }
+}
+
+function unknownName(what: string, name: string, family: Family, known: readonly Plugin[]): string {
+  const names = known.filter((plugin) => plugin.family === family).map((plugin) => plugin.name);
+  return `unknown ${what} "${name}"${suggest(name, names)}; there are: ${names.sort().join(', ')}`;
+}
+
+function checkOptions(plugin: Plugin, options: unknown, locate: Locate, prefix: readonly PropertyKey[]) {
+  if (plugin.schema) return validate(plugin.schema, options, locate, prefix);
+  const unknown = Object.keys(options as object);
+  if (unknown.length === 0) return { data: options, faults: [] };
+  const keys = unknown.map((key) => `"${[...prefix, key].join('.')}"`).join(', ');
+  return {
+    data: undefined,
+    faults: [`${locate(prefix)}: unknown key ${keys}: the plugin "${plugin.name}" takes no options`],
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * What a plugin is. It has a name, an optional schema for its options, and `apply`, which taps hooks.
+ *
+ *     export default definePlugin({
+ *       name: 'my-data',
+ *       apiVersion: 1,
+ *       apply(trainer) {
+ *         trainer.hooks.loadData.tap((source) => (source.format === 'mine' ? read(source.path) : undefined));
+ *       },
+ *     });
+ */
+
+import type { z } from 'zod';
+import type { RandomStreams } from '../base/random.js';
+import type { RunConfig } from '../config/load.js';
+import type { HooksView } from './hooks.js';
+
+/** The version of what `core/index.ts` exports and of the hooks' arguments. */
+export const API_VERSION = 1;
+
+/**
+ * The folders below plugins/, and when a run takes a plugin of theirs: `asked` always, the one that recognises its
+ * work answers; `chosen` when the configuration names it; `listening` when the command has use for it.
+ */
+export const FAMILIES = {
+  backbones: 'asked',
+  checkpoints: 'asked',
+  datasets: 'asked',
+  devices: 'asked',
+  hubs: 'asked',
+  quantizers: 'chosen',
+  adapters: 'chosen',
+  trackers: 'listening',
+} as const;
+
+export type Family = keyof typeof FAMILIES;
+
+/** What a plugin works on: the run that it is applied to. */
+export interface TrainerView {
+  readonly hooks: HooksView;
+  /** The run's configuration, validated and frozen. */
+  readonly config: RunConfig;
+  readonly random: RandomStreams;
+  /** Tells the person one line. */
+  notice(message: string): void;
+}
+
+/** What a plugin's file exports by default; see plugins/README.md. */
+export interface Plugin<Options = unknown> {
+  readonly name: string;
+  /** The API_VERSION that it was written for. */
+  readonly apiVersion: number;
+  /** The family in which the configuration finds it; a plugin of several families names none. */
+  readonly family?: Family;
+  /** What options it takes; unknown keys are refused. Without a schema it takes none. */
+  readonly schema?: z.ZodType<Options>;
+  apply(trainer: TrainerView, options: Options): void;
+}
+
+/** Types a plugin: `options` in `apply` is what `schema` yields. */
+export function definePlugin<Options = Record<never, never>>(plugin: Plugin<Options>): Plugin<Options> {
+  return Object.freeze(plugin);
+}

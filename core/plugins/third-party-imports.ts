@@ -1,0 +1,18 @@
+/**
+ * Lets a third party's plugin be a single file anywhere: TypeScript is understood, `evolving-alpaca` means the very
+ * core that loads the plugin, whether or not the plugin's folder has it installed, and `plugin:NAME` the package NAME
+ * as found from the working folder.
+ */
+
+import { register } from 'node:module';
+
+let enabled = false;
+
+/** Call before importing a plugin; further calls do nothing. */
+export async function enableThirdPartyImports(): Promise<void> {
+  if (enabled) return;
+  enabled = true;
+  const typescript = await import('tsx/esm/api');
+  typescript.register();
+  register('./package-resolution.js', import.meta.url);
+}

@@ -1,0 +1,138 @@
+/**
+ * The output folder of a run: config.yaml, metrics.jsonl, adapter/ or model/, run.json. Nothing under a final name is ever
+ * half-written, and an earlier run's folder is moved aside, not overwritten.
+ */
+
+import { access, constants, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { inject, injectable } from 'tsyringe';
+import { stringify } from 'yaml';
+import { EvolveError, messageOf } from '../base/errors.js';
+import { HOOKS, RESOLVED_CONFIG, RUN_CONFIG } from '../base/injection-keys.js';
+import { shown } from '../base/paths.js';
+import type { RunConfig } from '../config/load.js';
+import type { LanguageModel } from '../contracts/backbone.js';
+import type { RunResult } from '../contracts/tracker.js';
+import type { ModelAssembler } from '../model/assemble.js';
+import type { Hooks } from '../plugins/hooks.js';
+
+/** What marks a folder as a run's. */
+const MARK = 'config.yaml';
+
+@injectable()
+export class RunFolder {
+  readonly path: string;
+
+  constructor(
+    @inject(RUN_CONFIG) config: RunConfig,
+    @inject(RESOLVED_CONFIG) private readonly resolved: RunConfig,
+    @inject(HOOKS) private readonly hooks: Hooks,
+  ) {
+    this.path = config.output;
+  }
+
+  /** Before anything is loaded: can the folder be written, and is it free or a run's? */
+  async check(): Promise<void> {
+    const advice = 'Name another folder with --output.';
+    const entries = await readdir(this.path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw new EvolveError('OUTPUT_FOLDER', `output: ${shown(this.path)}: ${error.message}`, advice);
+    });
+    if (entries && entries.length > 0 && !entries.includes(MARK)) {
+      throw new EvolveError(
+        'OUTPUT_FOLDER',
+        `output: ${shown(this.path)} holds files that are not a run's`,
+        advice,
+      );
+    }
+    let parent = this.path;
+    while (!(await stat(parent).catch(() => undefined))) parent = path.dirname(parent);
+    await access(parent, constants.W_OK).catch(() => {
+      throw new EvolveError('OUTPUT_FOLDER', `output: ${shown(parent)} cannot be written`, advice);
+    });
+  }
+
+  /**
+   * Makes the folder this run's: an earlier run's is renamed to NAME.1, NAME.2, …. What a hub has is named in config.yaml
+   * by its commit, as `pinned` tells: whatever becomes of the branch, the run can be done again.
+   */
+  async claim(pinned: ModelAssembler['pinned']): Promise<void> {
+    if ((await readdir(this.path).catch(() => [])).length > 0) {
+      let number = 1;
+      while (await stat(`${this.path}.${number}`).catch(() => undefined)) number++;
+      await rename(this.path, `${this.path}.${number}`);
+      const message = `${shown(this.path)} held an earlier run, which is now ${shown(`${this.path}.${number}`)}`;
+      this.hooks.log.call({ type: 'notice', message });
+    }
+    await mkdir(this.path, { recursive: true });
+    const header = '# This run, as resolved. `evolve run` on this file does it again.\n';
+    const { model, adapter } = this.resolved;
+    const config = {
+      ...this.resolved,
+      model: { ...model, path: pinned(model.path, 'model') },
+      adapter:
+        typeof adapter.init === 'string' ? { ...adapter, init: pinned(adapter.init, 'adapter') } : adapter,
+      output: undefined,
+    };
+    await this.#write(MARK, header + stringify(config));
+  }
+
+  /** Has the `save` hook fill adapter/ or model/, which gets its name when it is whole. */
+  async save(model: LanguageModel, step: number): Promise<void> {
+    const folder = path.join(this.path, model.saves);
+    const partial = `${folder}.partial`;
+    try {
+      await rm(partial, { recursive: true, force: true });
+      await mkdir(partial);
+      await this.hooks.save.promise({
+        folder: partial,
+        model,
+        step,
+        writeTensors: async (request) => {
+          if (await this.hooks.writeCheckpoint.promise(request)) return;
+          throw new Error(`no checkpoint format writes ${path.basename(request.path)}`);
+        },
+      });
+      await replace(folder, partial);
+    } catch (cause) {
+      // A format's plugin does the writing; that the system refused it is no fault of the plugin.
+      const root = cause instanceof EvolveError ? (cause.cause ?? cause) : cause;
+      const isOfSystem = root instanceof Error && 'errno' in root;
+      if (cause instanceof EvolveError && !isOfSystem) throw cause;
+      const message = `the ${model.saves} cannot be written to ${shown(folder)}: ${messageOf(root)}`;
+      throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
+    }
+    this.hooks.log.call({ type: 'save', step, path: folder });
+  }
+
+  async writeResult(result: RunResult): Promise<void> {
+    await this.#write('run.json', `${JSON.stringify(result, null, 2)}\n`);
+  }
+
+  async #write(name: string, text: string): Promise<void> {
+    const file = path.join(this.path, name);
+    await writeFile(`${file}.partial`, text);
+    await rename(`${file}.partial`, file);
+  }
+}
+
+/** `whole` gets the name `folder`; what had it is removed once that is done, and keeps it where it cannot be done. */
+async function replace(folder: string, whole: string): Promise<void> {
+  const previous = `${folder}.previous`;
+  await rm(previous, { recursive: true, force: true });
+  const had = await rename(folder, previous).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+  try {
+    await rename(whole, folder);
+  } catch (error) {
+    if (had) await rename(previous, folder);
+    throw error;
+  }
+  // The next time tries it again.
+  await rm(previous, { recursive: true, force: true }).catch(() => {});
+}

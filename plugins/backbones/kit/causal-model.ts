@@ -1,0 +1,174 @@
+import {
+  type Batch,
+  type CachedSequence,
+  CachePass,
+  checkpoint,
+  type EmbeddingSite,
+  type EncodedExample,
+  type Example,
+  IGNORED,
+  type LanguageModel,
+  type LinearSite,
+  type Pass,
+  type Prompt,
+  selectRows,
+  type Tokenizer,
+  tf,
+} from '../../../core/index.js';
+import { encodeExample, encodePrompt } from './encode.js';
+
+/** What a causal model is made of, apart from its layers. */
+export interface CausalModelParts
+  extends Pick<
+    LanguageModel,
+    | 'backbone'
+    | 'path'
+    | 'tokenizer'
+    | 'maxLength'
+    | 'limitedBy'
+    | 'linears'
+    | 'embeddings'
+    | 'vectors'
+    | 'targetModules'
+    | 'companions'
+  > {
+  /** From the last hidden state to the logits; one of `linears`. */
+  readonly output: LinearSite;
+}
+
+/**
+ * A language model that predicts each token from those before it, prompted in Alpaca's format. A
+ * backbone extends it with the way from tokens to hidden states; it overrides what it does otherwise.
+ */
+export abstract class CausalModel implements LanguageModel {
+  readonly backbone: string;
+  readonly path: string;
+  name: string;
+  readonly tokenizer: Tokenizer;
+  readonly maxLength: number;
+  readonly limitedBy: LanguageModel['limitedBy'];
+  readonly linears: readonly LinearSite[];
+  readonly embeddings: readonly EmbeddingSite[];
+  readonly vectors: LanguageModel['vectors'];
+  readonly targetModules: LanguageModel['targetModules'];
+  readonly companions: LanguageModel['companions'];
+  readonly trainable = new Map<string, tf.Variable>();
+  saves: LanguageModel['saves'] = 'adapter';
+
+  constructor(private readonly parts: CausalModelParts) {
+    ({
+      backbone: this.backbone,
+      path: this.path,
+      tokenizer: this.tokenizer,
+      maxLength: this.maxLength,
+      limitedBy: this.limitedBy,
+      linears: this.linears,
+      embeddings: this.embeddings,
+      vectors: this.vectors,
+      targetModules: this.targetModules,
+      companions: this.companions,
+    } = parts);
+    this.name = parts.path;
+  }
+
+  /**
+   * The last hidden states, normalized, `[tokens, hidden]`. With `pass.cache` the batch has only the tokens that are
+   * not cached, `pass.cache.whole` all of them, and every layer's attention gets its `pass.cache.layer(i)`.
+   */
+  protected abstract hidden(batch: Batch, pass: Pass): tf.Tensor2D;
+
+  /**
+   * Runs `x` through the layers, each in a scope of its own, so that of a layer only what gradients need outlives it;
+   * with checkpointing that is its input alone. `x` is freed.
+   *
+   * @param x `[tokens, hidden]`
+   * @param run layer `index`: `x` -> the same shape. What it takes besides is made before.
+   */
+  protected throughLayers<L>(
+    x: tf.Tensor2D,
+    layers: readonly L[],
+    run: (x: tf.Tensor2D, layer: L, index: number) => tf.Tensor2D,
+    pass: Pass,
+  ): tf.Tensor2D {
+    let hidden = x;
+    for (const [i, layer] of layers.entries()) {
+      const input = hidden;
+      hidden = pass.checkpointing
+        ? checkpoint((again) => run(again, layer, i), input)
+        : tf.tidy(() => run(input, layer, i));
+      if (hidden !== input) input.dispose();
+    }
+    return hidden;
+  }
+
+  encode(example: Example, cutoffLength: number): EncodedExample {
+    return encodeExample(this.tokenizer, example, cutoffLength);
+  }
+
+  encodePrompt(prompt: Prompt): number[] {
+    return encodePrompt(this.tokenizer, prompt);
+  }
+
+  collate(examples: readonly EncodedExample[]): Batch {
+    return concatenate(examples);
+  }
+
+  /** The output layer, by far the widest, sees only the positions that predict a label, and is one with the loss. */
+  loss(batch: Batch, pass: Pass): tf.Scalar {
+    const positions = new Int32Array(batch.targets);
+    const labels = new Int32Array(batch.targets);
+    let count = 0;
+    for (let at = 0; at < batch.labels.length; at++) {
+      if (batch.labels[at] === IGNORED) continue;
+      positions[count] = at - 1;
+      labels[count++] = batch.labels[at];
+    }
+    const hidden = this.hidden(batch, pass);
+    // A scope of its own: the logits are freed as soon as the loss is there.
+    return tf.tidy(() => this.parts.output.crossEntropy(selectRows(hidden, positions), labels, pass));
+  }
+
+  logits(batch: Batch, pass: Pass): tf.Tensor2D {
+    return this.parts.output.forward(this.hidden(batch, pass), pass);
+  }
+
+  nextLogits(batch: Batch, cached?: readonly CachedSequence[]): tf.Tensor2D {
+    const cache = cached && new CachePass(batch, cached);
+    const computed = cache?.batch ?? batch;
+    const pass: Pass = { training: false, seed: 0, checkpointing: false, cache };
+    const hidden = this.hidden(computed, pass);
+    cache?.commit();
+    const last = computed.offsets.subarray(1).map((end) => end - 1);
+    return this.parts.output.forward(
+      last.length === hidden.shape[0] ? hidden : selectRows(hidden, last),
+      pass,
+    );
+  }
+
+  dispose(): void {
+    for (const variable of new Set([...this.vectors.values(), ...this.trainable.values()]))
+      variable.dispose();
+  }
+}
+
+/**
+ * Sequences one after another: all arrays are `[tokens]` but the offsets, `[sequences + 1]`. Positions begin anew with
+ * each sequence, whose first label is IGNORED: there is nothing before it that could predict it.
+ */
+export function concatenate(examples: readonly EncodedExample[]): Batch {
+  const offsets = new Int32Array(examples.length + 1);
+  for (const [s, { inputIds }] of examples.entries()) offsets[s + 1] = offsets[s] + inputIds.length;
+  const tokens = offsets[examples.length];
+  const inputIds = new Int32Array(tokens);
+  const labels = new Int32Array(tokens);
+  const positions = new Int32Array(tokens);
+  for (const [s, example] of examples.entries()) {
+    const [start, end] = offsets.subarray(s, s + 2);
+    inputIds.set(example.inputIds, start);
+    labels.set(example.labels, start);
+    labels[start] = IGNORED;
+    for (let at = start; at < end; at++) positions[at] = at - start;
+  }
+  const targets = labels.reduce((count, label) => count + Number(label !== IGNORED), 0);
+  return { inputIds, labels, positions, offsets, targets };
+}

@@ -1,0 +1,315 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { type ConfigOverrides, loadConfig, makeConfig, type RunConfig } from '../../../core/config/load.js';
+import { expectError } from '../../support/errors.js';
+import { TemporaryFolder } from '../../support/files.js';
+
+const MINIMAL = 'model:\n  path: ./model\ndata:\n  sources: [alpaca]\n';
+
+describe('loadConfig', () => {
+  let folder: TemporaryFolder;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  async function load(text: string, overrides?: ConfigOverrides, name = 'run.yaml'): Promise<RunConfig> {
+    return (await loadConfig(folder.write(name, text), overrides)).config;
+  }
+
+  /** The faults of a configuration; places are given as `:line:col`. */
+  async function faultsOf(text: string, overrides?: ConfigOverrides): Promise<string[]> {
+    const error = await expectError(() => load(text, overrides), 'CONFIG_INVALID', 'README.md');
+    return error.message.split('\n').map((fault) => fault.replace(folder.join('run.yaml'), ''));
+  }
+
+  describe('files', () => {
+    it('refuses a file that is not there', async () => {
+      const file = folder.join('absent.yaml');
+      await expectError(() => loadConfig(file), 'CONFIG_FILE', file, 'there is no such file');
+    });
+
+    it('refuses a folder', async () => {
+      mkdirSync(folder.join('run.yaml'));
+      await expectError(() => loadConfig(folder.join('run.yaml')), 'CONFIG_FILE', 'is a folder');
+    });
+
+    it('refuses another kind of file', async () => {
+      await expectError(
+        () => load(MINIMAL, {}, 'run.toml'),
+        'CONFIG_FILE',
+        'run.toml',
+        '.yaml, .yml or .json',
+      );
+    });
+
+    for (const [what, text] of Object.entries({ nothing: '', 'a comment': '# later\n', null: 'null\n' })) {
+      it(`refuses a file of ${what}`, async () => {
+        await expectError(() => load(text), 'CONFIG_FILE', 'run.yaml', 'empty', 'configs/');
+      });
+    }
+
+    for (const [text, got] of Object.entries({
+      '- a\n- b\n': '["a","b"]',
+      'words\n': '"words"',
+      '7\n': '7',
+    })) {
+      it(`refuses ${got} in the place of a mapping`, async () => {
+        await expectError(() => load(text), 'CONFIG_FILE', 'run.yaml', 'mapping', `got ${got}`);
+      });
+    }
+
+    it('names line and column of every syntax error', async () => {
+      const text = 'model:\n  path: a\n  path: b\ndata: 1\ndata: 2\n';
+      const error = await expectError(() => load(text), 'CONFIG_FILE', 'YAML');
+      const faults = error.message.split('\n');
+      expect(faults).to.have.length(2);
+      expect(faults[0]).to.match(/run\.yaml:3:3: Map keys must be unique$/);
+      expect(faults[1]).to.match(/run\.yaml:5:1: Map keys must be unique$/);
+    });
+
+    for (const name of ['run.yml', 'run.json']) {
+      it(`reads ${name}`, async () => {
+        const text = '{ "model": { "path": "m" }, "data": { "sources": ["cot"], "shuffle": false } }';
+        const { model, data } = await load(text, {}, name);
+        expect(model.path).to.equal(folder.join('m'));
+        expect(data).to.include({ shuffle: false, edition: 'sample' });
+      });
+    }
+
+    it('finds the place of faults in JSON', async () => {
+      const text = '{ "model": { "path": "m" },\n  "data": { "sources": 3 } }';
+      await expectError(() => load(text, {}, 'run.json'), 'CONFIG_INVALID', 'run.json:2:13: data.sources');
+    });
+  });
+
+  describe('faults', () => {
+    it('names the nearest known key, with file, line and column', async () => {
+      const faults = await faultsOf(`${MINIMAL}train:\n  epochs: 2\n  learning_rate: 1\nadaptr: lora\n`);
+      expect(faults).to.deep.equal([
+        ':7:3: unknown key "train.learning_rate" (did you mean "learningRate"?)',
+        ':8:1: unknown key "adaptr" (did you mean "adapter"?)',
+      ]);
+    });
+
+    it('names all wrong types at once', async () => {
+      const faults = await faultsOf(
+        'model:\n  path: 5\ndata:\n  sources: alpaca\n  shuffle: maybe\ntrain:\n  epochs: two\n  seed: 1.5\n',
+      );
+      expect(faults).to.deep.equal([
+        ':2:3: model.path: expected string, but got 5',
+        ':4:3: data.sources: expected array, but got "alpaca"',
+        ':5:3: data.shuffle: expected boolean, but got "maybe"',
+        ':7:3: train.epochs: expected number, but got "two"',
+        ':8:3: train.seed: expected int, but got 1.5',
+      ]);
+    });
+
+    it('names what is missing, with the nearest place that there is', async () => {
+      expect(await faultsOf('model: {}\n')).to.have.members([
+        ':1:1: model.path: required, but missing',
+        ': data: required, but missing',
+      ]);
+    });
+
+    it('names the item of a list', async () => {
+      const text =
+        'model: { path: m }\ndata:\n  sources:\n    - alpaca\n    - path: x\n      formt: alpaca\n';
+      expect(await faultsOf(text)).to.deep.equal([
+        ':5:7: data.sources.1.format: required, but missing',
+        ':6:7: unknown key "data.sources.1.formt" (did you mean "format"?)',
+      ]);
+    });
+
+    it('has the learning rate end where it has been', async () => {
+      const text = `${MINIMAL}train:\n  learningRate: 1e-3\n  minLearningRate: 0.01\n`;
+      expect(await faultsOf(text)).to.deep.equal([
+        ':7:3: train.minLearningRate: expected at most learningRate, 0.001, but got 0.01',
+      ]);
+      expect((await load(text, { set: ['train.minLearningRate=0.001'] })).train.minLearningRate).to.equal(
+        1e-3,
+      );
+    });
+
+    it('tells plugins where their options stand', async () => {
+      const { locate } = await loadConfig(
+        folder.write('run.yaml', `${MINIMAL}adapter:\n  method: lora\n  r: 8\n`),
+        { set: ['adapter.alpha=1'] },
+      );
+      expect(locate(['adapter', 'r'])).to.equal(`${folder.join('run.yaml')}:7:3`);
+      expect(locate(['adapter', 'alpha'])).to.equal('--set adapter.alpha');
+      expect(locate(['adapter', 'absent'])).to.equal(`${folder.join('run.yaml')}:5:1`);
+    });
+  });
+
+  describe('--set', () => {
+    it('overrides and adds: nested keys, numbers, lists, sections', async () => {
+      const set = [
+        'train.learningRate=1e-4',
+        'train.maxSteps=7',
+        'data.sources=[belle, {path: x.json, format: cot}]',
+        'data.shuffle=false',
+        'adapter.method=other',
+        'adapter.layers.first=3',
+      ];
+      const config = await load(`${MINIMAL}train:\n  learningRate: 5\n  epochs: 2\n`, { set });
+      expect(config.train).to.include({ learningRate: 1e-4, maxSteps: 7, epochs: 2 });
+      expect(config.data.sources).to.deep.equal(['belle', { path: folder.join('x.json'), format: 'cot' }]);
+      expect(config.data.shuffle).to.equal(false);
+      expect(config.adapter).to.deep.equal({ method: 'other', layers: { first: 3 } });
+    });
+
+    it('replaces an item of a list, and lets the last assignment count', async () => {
+      const set = ['data.sources=[belle, cot]', 'data.sources.0=alpaca', 'train.seed=1', 'train.seed=2'];
+      const config = await load(MINIMAL, { set });
+      expect(config.data.sources).to.deep.equal(['alpaca', 'cot']);
+      expect(config.train.seed).to.equal(2);
+    });
+
+    it('keeps the name of a section that was written short', async () => {
+      const config = await load(`${MINIMAL}quantizer: int8\n`, { set: ['quantizer.threshold=6'] });
+      expect(config.quantizer).to.deep.equal({ name: 'int8', threshold: 6 });
+    });
+
+    it('takes what stands after the first = as the value', async () => {
+      const config = await load(MINIMAL, { set: ['adapter.text=a=b'] });
+      expect(config.adapter).to.deep.equal({ method: 'lora', text: 'a=b' });
+    });
+
+    it('is named as the place of its faults', async () => {
+      const set = ['train.epochs=two', 'train.spe=1', 'data={sources: 3}', 'train.logEvery='];
+      expect(await faultsOf(MINIMAL, { set })).to.have.members([
+        '--set train.epochs: train.epochs: expected number, but got "two"',
+        '--set train.spe: unknown key "train.spe" (did you mean "seed"?)',
+        '--set data: data.sources: expected array, but got 3',
+        '--set train.logEvery: train.logEvery: expected number, but got null',
+      ]);
+    });
+
+    for (const bad of ['train.epochs', '=2', '', 'train..epochs=2', '.epochs=2', 'train.=2']) {
+      it(`refuses "${bad}"`, async () => {
+        await expectError(
+          () => load(MINIMAL, { set: [bad] }),
+          'COMMAND_LINE',
+          `--set ${bad}`,
+          'key.key=value',
+        );
+      });
+    }
+
+    it('refuses a value that is no YAML', async () => {
+      const run = () => load(MINIMAL, { set: ['data.sources=[alpaca'] });
+      await expectError(run, 'COMMAND_LINE', '--set data.sources=[alpaca', 'no YAML');
+    });
+
+    it('refuses to name an item of a list by a word', async () => {
+      const run = () => load(MINIMAL, { set: ['data.sources.first=cot'] });
+      await expectError(run, 'COMMAND_LINE', 'data.sources is a list', '"first"');
+    });
+
+    it('does not reach into the prototypes of objects', async () => {
+      try {
+        await expectError(() => load(MINIMAL, { set: ['__proto__.reached=1'] }), 'COMMAND_LINE', '__proto__');
+        expect({}).not.to.have.property('reached');
+      } finally {
+        // Should this test ever fail, let no other fail with it.
+        Reflect.deleteProperty(Object.prototype, 'reached');
+      }
+    });
+  });
+
+  describe('paths', () => {
+    it('count from the folder of the file', async () => {
+      const text = `model:
+  path: ../models/m
+data:
+  sources: [alpaca, { path: mine.json, format: alpaca }]
+adapter: { method: lora, init: ./start }
+plugins: [./a.ts, [../b.js, { x: 1 }], /abs/c.js, npm-package, '@scope/name']
+output: ../out
+`;
+      const config = await load(text, {}, 'configs/run.yaml');
+      expect(config.model.path).to.equal(folder.join('models', 'm'));
+      expect(config.data.sources[1]).to.include({ path: folder.join('configs', 'mine.json') });
+      expect(config.adapter.init).to.equal(folder.join('configs', 'start'));
+      expect(config.plugins).to.deep.equal([
+        [folder.join('configs', 'a.ts')],
+        [folder.join('b.js'), { x: 1 }],
+        ['/abs/c.js'],
+        ['npm-package'],
+        ['@scope/name'],
+      ]);
+      expect(config.output).to.equal(folder.join('out'));
+    });
+
+    it('the default output and that of the command line count from the working folder', async () => {
+      expect((await load(MINIMAL, {}, 'my.run.yaml')).output).to.equal(path.resolve('runs', 'my.run'));
+      const config = await load(`${MINIMAL}output: elsewhere\n`, { output: 'mine' });
+      expect(config.output).to.equal(path.resolve('mine'));
+    });
+
+    it('a hub id is kept, unless such a folder is there', async () => {
+      const text = MINIMAL.replace('./model', 'huggyllama/llama-7b');
+      expect((await load(text)).model.path).to.equal('huggyllama/llama-7b');
+      mkdirSync(folder.join('huggyllama', 'llama-7b'), { recursive: true });
+      expect((await load(text)).model.path).to.equal(folder.join('huggyllama', 'llama-7b'));
+    });
+  });
+
+  it('takes the device of the command line, without the options of the other', async () => {
+    const text = `${MINIMAL}device: { name: tensorflow, x: 1 }\n`;
+    expect((await load(text)).device).to.deep.equal({ name: 'tensorflow', x: 1 });
+    expect((await load(text, { device: 'portable' })).device).to.deep.equal({ name: 'portable' });
+  });
+
+  it('freezes the result, all of it', async () => {
+    const config = await load(
+      `${MINIMAL}adapter: { method: lora, targets: [q] }\nplugins: [[p, { x: 1 }]]\n`,
+    );
+    const frozen = (value: unknown): boolean =>
+      typeof value !== 'object' ||
+      value === null ||
+      (Object.isFrozen(value) && Object.values(value).every(frozen));
+    expect(frozen(config)).to.equal(true);
+  });
+
+  describe('$import', () => {
+    const BASE = `${MINIMAL.replace('[alpaca]', '[alpaca, belle]')}train:\n  epochs: 5\n  seed: 3\n`;
+
+    it('takes a base file, of which own keys take precedence and replace lists', async () => {
+      folder.write('base.yaml', BASE);
+      const config = await load('$import: ./base.yaml\ndata:\n  sources: [cot]\ntrain:\n  epochs: 2\n');
+      expect(config.model.path).to.equal(folder.join('model'));
+      expect(config.data.sources).to.deep.equal(['cot']);
+      expect(config.train).to.include({ epochs: 2, seed: 3 });
+      expect(config).not.to.have.property('$import');
+    });
+
+    it('finds the place of faults in either file', async () => {
+      folder.write('base.yaml', `${BASE}  epoch: 1\n`);
+      const faults = await faultsOf('$import: ./base.yaml\ntrain:\n  epochs: no\n');
+      expect(faults).to.have.members([
+        ':3:3: train.epochs: expected number, but got "no"',
+        `${folder.join('base.yaml')}:8:3: unknown key "train.epoch" (did you mean "epochs"?)`,
+      ]);
+    });
+
+    it('names a base file that is not there', async () => {
+      const run = () => load(`$import: ./absent.yaml\n${MINIMAL}`);
+      await expectError(run, 'CONFIG_FILE', folder.join('absent.yaml'), 'there is no such file');
+    });
+  });
+});
+
+describe('makeConfig', () => {
+  it('completes and freezes values made in code; paths count from the working folder', () => {
+    const config = makeConfig({ model: { path: './m' }, data: { sources: ['none'] } });
+    expect(config.model).to.deep.equal({ path: path.resolve('m'), backbone: 'auto', init: 'checkpoint' });
+    expect(Object.isFrozen(config.model)).to.equal(true);
+  });
+
+  it('refuses what the schema refuses', async () => {
+    await expectError(() => makeConfig({ model: { path: 'm' } }), 'CONFIG_INVALID', 'data: required');
+  });
+});

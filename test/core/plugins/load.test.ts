@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import { makeConfig } from '../../../core/config/load.js';
+import { builtInPlugins, loadPlugins } from '../../../core/plugins/load.js';
+import { FAMILIES } from '../../../core/plugins/plugin.js';
+import { expectError } from '../../support/errors.js';
+import { TemporaryFolder } from '../../support/files.js';
+
+const QUANTIZER = `import { definePlugin, z } from 'evolving-alpaca';
+  export default definePlugin({
+    name: 'mine',
+    apiVersion: 1,
+    family: 'quantizers',
+    schema: z.strictObject({ bits: z.number().default(3) }),
+    apply() {},
+  });`;
+
+describe('loadPlugins', () => {
+  let folder: TemporaryFolder;
+
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  async function namesOf(values: object, trackers: string[] = []): Promise<string[]> {
+    const config = makeConfig({ model: { path: '.' }, data: { sources: ['alpaca'] }, ...values });
+    return (await loadPlugins(config, String, { trackers })).map(({ plugin }) => plugin.name);
+  }
+
+  it('takes what is asked always, and of quantizers, adapters and trackers what is named', async () => {
+    const names = await namesOf({}, ['metrics']);
+    const asked = (await builtInPlugins()).filter(({ family }) => family && FAMILIES[family] === 'asked');
+    expect(names).to.have.members([...asked.map(({ name }) => name), 'none', 'lora', 'metrics']);
+  });
+
+  it('takes each once, also where plugins: lists it', async () => {
+    const names = await namesOf({ plugins: ['metrics', 'portable'], device: 'portable' }, ['metrics']);
+    expect(new Set(names).size).to.equal(names.length);
+  });
+
+  it("takes a third party's quantizer where it is named, with the slot's options, and only there", async () => {
+    const plugins = [folder.write('mine.ts', QUANTIZER)];
+    expect(await namesOf({ plugins }))
+      .to.include('none')
+      .and.not.include('mine');
+    expect(await namesOf({ plugins, quantizer: 'mine' }))
+      .to.include('mine')
+      .and.not.include('none');
+    const config = makeConfig({
+      model: { path: '.' },
+      data: { sources: ['alpaca'] },
+      plugins,
+      quantizer: { name: 'mine', bits: 2 },
+    });
+    const applied = await loadPlugins(config, String, { trackers: [] });
+    expect(applied.find(({ plugin }) => plugin.name === 'mine')?.options).to.deep.equal({ bits: 2 });
+    await expectError(
+      () => namesOf({ plugins, quantizer: { name: 'mine', bit: 2 } }),
+      'PLUGIN_INVALID',
+      'quantizer.bit',
+    );
+  });
+
+  it('refuses options for device: auto', () =>
+    expectError(
+      () => namesOf({ device: { name: 'auto', backend: 'cpu' } }),
+      'PLUGIN_INVALID',
+      '"auto" takes no options',
+    ));
+
+  it('finds every built-in plugin in the folder of its family', async () => {
+    for (const { name, family, apiVersion } of await builtInPlugins()) {
+      expect(family, name).to.be.oneOf(Object.keys(FAMILIES));
+      expect(apiVersion, name).to.equal(1);
+    }
+  });
+});

@@ -1,0 +1,45 @@
+import type { LoadedTokenizer } from '../../../../../plugins/backbones/kit/tokenizer.js';
+import { checkVocabulary } from '../../../../../plugins/backbones/kit/tokenizers/vocabulary.js';
+import { expectError } from '../../../../support/errors.js';
+
+const check = (vocabularySize: number, rows: number) => {
+  const tokenizer: Partial<LoadedTokenizer> = { vocabularySize, stopIds: [], configuredIds: [] };
+  checkVocabulary(tokenizer as LoadedTokenizer, rows, 'models/mine');
+};
+
+describe('tokenizer and embedding', () => {
+  it('fit where the embedding is padded: BLOOM, Qwen2, ChatGLM, DeepSeek, small models', () => {
+    check(32_000, 32_000);
+    check(250_680, 250_880);
+    check(151_646, 151_936);
+    check(151_643, 152_064);
+    check(64_794, 65_024);
+    check(130_344, 130_528);
+    check(150_344, 150_528);
+    check(100_015, 102_400);
+    check(340, 384);
+    check(346, 352);
+    check(10, 128);
+    check(32_000, 32_001);
+  });
+
+  it('do not where an id has no row', () =>
+    expectError(
+      () => check(32_001, 32_000),
+      'MODEL_INVALID',
+      'models/mine',
+      '32001 tokens',
+      'only 32000 rows',
+    ));
+
+  it("do not where many rows have no token: LLaMA's tokenizer with Chinese-LLaMA's or Llama 3's weights", async () => {
+    await expectError(() => check(32_000, 49_953), 'MODEL_INVALID', 'only 32000 tokens', '49953 rows');
+    await expectError(() => check(32_000, 128_256), 'MODEL_INVALID', 'only 32000 tokens', '128256 rows');
+  });
+
+  it('do not in small models either', async () => {
+    await expectError(() => check(10, 1000), 'MODEL_INVALID', 'only 10 tokens', '1000 rows');
+    await expectError(() => check(340, 400), 'MODEL_INVALID', 'only 340 tokens', '400 rows');
+    await expectError(() => check(3072, 4096), 'MODEL_INVALID', 'only 3072 tokens', '4096 rows');
+  });
+});
