@@ -6,6 +6,7 @@
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
 export { type ErrorCode, EvolveError, messageOf } from './base/errors.js';
+export { DENSE_TYPES, type DenseType, decodeFloats, encodeFloats } from './base/floats.js';
 export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';
 export { expandHome, shown } from './base/paths.js';
 export { deriveSeed, Random, RandomStreams } from './base/random.js';
@@ -52,16 +53,7 @@ export { dispatch, perform } from './ops/dispatch.js';
 export { dropout } from './ops/dropout.js';
 export { embedding } from './ops/embedding.js';
 export { mapFile, releasePages } from './ops/file-mapping.js';
-export {
-  type ComputeType,
-  DENSE_TYPES,
-  type DenseType,
-  DenseWeight,
-  decodeFloats,
-  encodeFloats,
-  type FrozenWeight,
-  toFloat32,
-} from './ops/frozen-weight.js';
+export { type ComputeType, DenseWeight, type FrozenWeight, toFloat32 } from './ops/frozen-weight.js';
 export { gelu } from './ops/gelu.js';
 export { checkpoint } from './ops/gradients.js';
 export { layerNorm } from './ops/layer-norm.js';
