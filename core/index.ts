@@ -56,9 +56,20 @@ export { mapFile, releasePages } from './ops/file-mapping.js';
 export { type ComputeType, DenseWeight, type FrozenWeight, toFloat32 } from './ops/frozen-weight.js';
 export { gelu } from './ops/gelu.js';
 export { checkpoint } from './ops/gradients.js';
+export type {
+  ByteKernelName,
+  KernelAttrs,
+  KernelInputs,
+  KernelName,
+  KernelResult,
+  Kernels,
+  KernelTensors,
+  TensorKernelName,
+} from './ops/kernels.js';
 export { layerNorm } from './ops/layer-norm.js';
 export { linear } from './ops/linear.js';
 export { linearCrossEntropy } from './ops/linear-cross-entropy.js';
+export { logProbabilities } from './ops/log-probabilities.js';
 export { type LoraBranch, loraLinear } from './ops/lora-linear.js';
 export { rmsNorm } from './ops/rms-norm.js';
 export {

@@ -45,6 +45,7 @@ describe('the public face', () => {
           'layerNorm',
           'linear',
           'linearCrossEntropy',
+          'logProbabilities',
           'loraLinear',
           'mapFile',
           'messageOf',
