@@ -8,7 +8,7 @@ import { findTargets, targetsFor } from './targets.js';
 
 export default definePlugin({
   name: 'lora',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'adapters',
   schema: loraSchema,
   apply(trainer, given) {

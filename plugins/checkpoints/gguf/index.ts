@@ -9,7 +9,7 @@ import { writeGguf } from './write.js';
 
 export default definePlugin({
   name: 'gguf',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'checkpoints',
   apply(trainer) {
     // A folder that has the weights in another format too is read from that, which is not quantized.
