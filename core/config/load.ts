@@ -2,7 +2,7 @@
  * From a file to a run's configuration: overridden by `--set`, held against the schema, its paths made absolute,
  * frozen.
  *
- *     const config = await loadConfig('configs/llama-alpaca.yaml', { set: ['train.epochs=2'] });
+ *     const config = await loadConfig('configs/mine.yaml', { set: ['train.epochs=2'] });
  */
 
 import path from 'node:path';

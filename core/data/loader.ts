@@ -12,7 +12,7 @@ import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { DataSource, Example } from '../contracts/dataset.js';
 import { type EncodedExample, IGNORED } from '../contracts/encoder.js';
-import { reachOf } from '../model/length-limit.js';
+import { reachOf } from '../contracts/length-limit.js';
 import type { Hooks } from '../plugins/hooks.js';
 import { readCatalogue, resolveSources } from './catalogue.js';
 import { pack, type Row } from './packing.js';

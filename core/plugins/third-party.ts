@@ -38,7 +38,7 @@ async function importPlugin(name: string): Promise<unknown> {
     return file && import(pathToFileURL(file).href);
   }
   try {
-    // resolve-self.ts looks the package up from the working folder, as the person would expect.
+    // package-resolution.ts looks the package up from the working folder, as the person would expect.
     return await import(`plugin:${name}`);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

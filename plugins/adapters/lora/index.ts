@@ -2,8 +2,9 @@
 
 import { definePlugin } from '../../../core/index.js';
 import { LoraLayer } from './layer.js';
-import { completeOptions, type LoraOptions, loraSchema } from './options.js';
+import type { LoraOptions } from './options.js';
 import { peftNames, readAdapter, writeAdapter } from './peft.js';
+import { completeOptions, loraSchema } from './schema.js';
 import { findTargets, targetsFor } from './targets.js';
 
 export default definePlugin({
