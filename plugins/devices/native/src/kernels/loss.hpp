@@ -1,6 +1,7 @@
 // The output layer and the cross-entropy in one: logits exist for a few hundred tokens at a time.
 #pragma once
 #include "linear.hpp"
+#include "product.hpp"
 
 namespace evolve {
 namespace {

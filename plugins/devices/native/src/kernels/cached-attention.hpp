@@ -1,7 +1,9 @@
 // Attention of few queries to keys and values that lie in the blocks of a cache (PagedAttention, arXiv 2309.06180).
-// In fp32: what it costs is reading the cache. core/key-value-cache.ts has the layout of a block.
+// It computes in fp32, because its time goes into reading the cache. core/generation/paged-cache.ts has the layout of a
+// block.
 #pragma once
-#include "attention.hpp"
+#include "../threads.hpp"
+#include "attention-scores.hpp"
 
 namespace evolve {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 #include <algorithm>
 
-#include "kernels.hpp"
+#include "../kernels.hpp"
 #include "simd.hpp"
 
 namespace evolve {

@@ -1,4 +1,5 @@
-// The arguments of a call from JavaScript, each checked: a wrong one is thrown as an error that says which.
+// The arguments of a call from JavaScript, and the values that go back. Each argument is checked, and an error says which
+// one is wrong.
 #pragma once
 
 #include <node_api.h>
@@ -8,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels.hpp"
+#include "../kernels.hpp"
 
 namespace evolve {
 

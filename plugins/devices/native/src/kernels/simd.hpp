@@ -77,7 +77,7 @@ inline vf exponential(vf x) {
 inline vf sigmoid(vf x) { return 1.0f / (1.0f + exponential(-x)); }
 inline vf hyperbolicTangent(vf x) { return 1.0f - 2.0f / (1.0f + exponential(2.0f * x)); }
 
-/** MurmurHash3's finalizer, as core/random.ts has it. */
+/** MurmurHash3's finalizer, as core/base/random.ts has it. */
 inline vu mix(vu x) {
   x = (x ^ (x >> 16)) * 0x85ebca6bu;
   x = (x ^ (x >> 13)) * 0xc2b2ae35u;

@@ -1,166 +1,18 @@
-// Attention without a score matrix: keys are taken block by block, the softmax is kept as a running maximum and sum
-// (FlashAttention, arXiv 2205.14135). One task is one head of one sequence, so that no sum depends on timing.
+// The gradient of attention, without a score matrix: it computes the scores again, block by block, from the sums that
+// attention.hpp keeps (FlashAttention, arXiv 2205.14135).
 #pragma once
-#include "gemm.hpp"
+#include "../threads.hpp"
+#include "arena.hpp"
+#include "attention-scores.hpp"
+#include "decode.hpp"
+#include "tile.hpp"
 
 namespace evolve {
 namespace {
 
-constexpr int64_t kQueries = 4 * kRows;
-constexpr int64_t kKeys = 128;
-/** In the backward pass keys are also rows of left operands. */
+/** Keys of one block: they are also rows of left operands. */
 constexpr int64_t kKeysBack = kRows == 14 ? 112 : 48;
-static_assert(kKeys % kColumns == 0 && kKeysBack % kRows == 0 && kKeysBack % W == 0);
-
-/** Pieces of one area of memory, each aligned to 64 bytes. First counted without memory, then handed out. */
-struct Arena {
-  char* memory = nullptr;
-  int64_t used = 0;
-
-  template <class T>
-  T* take(int64_t count) {
-    T* piece = memory ? reinterpret_cast<T*>(memory + used) : nullptr;
-    used += (count * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
-    return piece;
-  }
-};
-
-/** One head of one sequence. */
-struct HeadView {
-  int64_t start, length, prefix;
-  float slope;
-
-  HeadView(const AttentionShape& shape, int64_t sequence, int64_t head)
-      : start(shape.offsets[sequence]),
-        length(shape.offsets[sequence + 1] - start),
-        prefix(shape.prefixes ? shape.prefixes[sequence] : 0),
-        slope(shape.slopes ? shape.slopes[head] : 0.0f) {}
-
-  /** How many keys a query sees. */
-  int64_t visible(int64_t query) const { return std::max(query + 1, prefix); }
-};
-
-inline vf columnIndex() {
-  vf index;
-  for (int i = 0; i < W; i++) index[i] = static_cast<float>(i);
-  return index;
-}
-
-/**
- * Scores of one query against `keys` keys from `firstKey` on, scaled and biased, in place; −∞ where it does not see
- * the key, and behind the last one up to a whole vector.
- */
-inline void maskScores(float* scores, const HeadView& head, float scale, int64_t query, int64_t firstKey,
-                       int64_t keys) {
-  const float visible = static_cast<float>(std::min(head.visible(query) - firstKey, keys));
-  const vf index = columnIndex();
-  const float distance = static_cast<float>(firstKey - query);
-  for (int64_t j = 0; j < keys; j += W) {
-    const vf column = index + static_cast<float>(j);
-    const vf score = load(scores + j) * scale + (column + distance) * head.slope;
-    store(scores + j, column < visible ? score : set(-INFINITY));
-  }
-}
-
-template <class Lane>
-void attentionForward(const float* q, const float* k, const float* v, const AttentionShape& shape, float* y,
-                      float* logSums) {
-  const int64_t depth = shape.headDim;
-  const int64_t depthLanes = lanesOf<Lane>(depth);
-  const int64_t keyLanes = lanesOf<Lane>(kKeys);
-  const int64_t depthPanels = ceilDiv(depth, kColumns);
-  const int64_t qStride = shape.heads * depth;
-  const int64_t kvStride = shape.kvHeads * depth;
-
-  parallelFor(shape.sequences * shape.heads, [&](int64_t task, int thread) {
-    const int64_t h = task % shape.heads;
-    const HeadView head(shape, task / shape.heads, h);
-    const int64_t kvHead = h / (shape.heads / shape.kvHeads);
-    const DenseSource queries{q + head.start * qStride + h * depth, qStride};
-    const DenseSource keys{k + head.start * kvStride + kvHead * depth, kvStride};
-    const DenseSource values{v + head.start * kvStride + kvHead * depth, kvStride};
-    const int64_t keyBlocks = ceilDiv(head.length, kKeys);
-    const int64_t keyBlockSize = kKeys / kColumns * rightStride(depthLanes);
-    const int64_t valueBlockSize = depthPanels * rightStride(keyLanes);
-
-    Arena arena;
-    const auto layOut = [&](Arena& at) {
-      struct {
-        uint32_t *keys, *values, *queries, *weights;
-        float *scores, *sums, *largest, *total;
-      } m{at.take<uint32_t>(keyBlocks * keyBlockSize),
-          at.take<uint32_t>(keyBlocks * valueBlockSize),
-          at.take<uint32_t>(4 * leftStride(depthLanes)),
-          at.take<uint32_t>(4 * leftStride(keyLanes)),
-          at.take<float>(kQueries * kKeys),
-          at.take<float>(kQueries * depth),
-          at.take<float>(kQueries),
-          at.take<float>(kQueries)};
-      return m;
-    };
-    layOut(arena);
-    arena = {static_cast<char*>(scratch(thread, slot::scores, arena.used)), 0};
-    const auto m = layOut(arena);
-
-    for (int64_t block = 0; block < keyBlocks; block++) {
-      const int64_t first = block * kKeys;
-      const int64_t end = std::min(head.length, first + kKeys);
-      for (int64_t key = first; key < end; key += kColumns)
-        packRows<Lane, kColumns>(keys, key, std::min<int64_t>(kColumns, end - key), 0, depth,
-                                 m.keys + key / kColumns * rightStride(depthLanes));
-      packColumns<Lane, kColumns>(values, first, end, 0, depth, m.values + block * valueBlockSize,
-                                  rightStride(keyLanes));
-    }
-
-    for (int64_t query = 0; query < head.length; query += kQueries) {
-      const int64_t rows = std::min(kQueries, head.length - query);
-      for (int64_t row = 0; row < rows; row += kRows)
-        packRows<Lane, kRows>(queries, query + row, std::min<int64_t>(kRows, rows - row), 0, depth,
-                              m.queries + row / kRows * leftStride(depthLanes));
-      std::fill(m.sums, m.sums + rows * depth, 0.0f);
-      std::fill(m.largest, m.largest + rows, -INFINITY);
-      std::fill(m.total, m.total + rows, 0.0f);
-      const int64_t seen = std::min(head.visible(query + rows - 1), head.length);
-      for (int64_t first = 0; first < seen; first += kKeys) {
-        const int64_t count = std::min(kKeys, seen - first);
-        multiplyPanels<Lane>(rows, count, depthLanes, m.queries, leftStride(depthLanes),
-                             m.keys + first / kColumns * rightStride(depthLanes), rightStride(depthLanes), m.scores,
-                             kKeys, false);
-        for (int64_t row = 0; row < rows; row++) {
-          float* scores = m.scores + row * kKeys;
-          maskScores(scores, head, shape.scale, query + row, first, count);
-          vf largest = set(-INFINITY);
-          for (int64_t j = 0; j < count; j += W) largest = maximum(largest, load(scores + j));
-          const float before = m.largest[row];
-          const float now = std::max(before, maximumOf(largest));
-          vf total{};
-          for (int64_t j = 0; j < count; j += W) {
-            const vf weight = exponential(load(scores + j) - now);
-            total += weight;
-            store(scores + j, weight);
-          }
-          const float kept = std::exp(before - now);
-          m.largest[row] = now;
-          m.total[row] = m.total[row] * kept + sum(total);
-          if (kept != 1)
-            for (int64_t i = 0; i < depth; i++) m.sums[row * depth + i] *= kept;
-        }
-        const int64_t lanes = lanesOf<Lane>(count);
-        for (int64_t row = 0; row < rows; row += kRows)
-          packRows<Lane, kRows>(DenseSource{m.scores, kKeys}, row, std::min<int64_t>(kRows, rows - row), 0, count,
-                                m.weights + row / kRows * leftStride(keyLanes));
-        multiplyPanels<Lane>(rows, depth, lanes, m.weights, leftStride(keyLanes),
-                             m.values + first / kKeys * valueBlockSize, rightStride(keyLanes), m.sums, depth, true);
-      }
-      for (int64_t row = 0; row < rows; row++) {
-        const int64_t token = head.start + query + row;
-        const float inverse = 1 / m.total[row];
-        for (int64_t i = 0; i < depth; i++) y[token * qStride + h * depth + i] = m.sums[row * depth + i] * inverse;
-        logSums[h * shape.tokens + token] = m.largest[row] + std::log(m.total[row]);
-      }
-    }
-  });
-}
+static_assert(kKeysBack % kRows == 0 && kKeysBack % W == 0);
 
 template <class Lane>
 void attentionBackward(const float* q, const float* k, const float* v, const float* y, const float* dy,
@@ -179,7 +31,7 @@ void attentionBackward(const float* q, const float* k, const float* v, const flo
   std::memset(dk, 0, static_cast<size_t>(shape.tokens * kvStride) * 4);
   std::memset(dv, 0, static_cast<size_t>(shape.tokens * kvStride) * 4);
 
-  // The heads of a group add to the same key and value gradients: one task takes them one after another.
+  // The heads of a group add to the same key and value gradients, so one task takes them one after another.
   parallelFor(shape.sequences * shape.kvHeads, [&](int64_t task, int thread) {
     const int64_t sequence = task / shape.kvHeads;
     const int64_t kvHead = task % shape.kvHeads;
@@ -289,12 +141,6 @@ void attentionBackward(const float* q, const float* k, const float* v, const flo
       }
     }
   });
-}
-
-inline void attention(const float* q, const float* k, const float* v, const AttentionShape& shape, float* y,
-                      float* logSums) {
-  if (shape.compute == Compute::fp32) attentionForward<F32Lane>(q, k, v, shape, y, logSums);
-  else attentionForward<Bf16Lane>(q, k, v, shape, y, logSums);
 }
 
 inline void attentionGradient(const float* q, const float* k, const float* v, const float* y, const float* dy,

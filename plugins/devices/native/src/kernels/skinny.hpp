@@ -1,28 +1,12 @@
-// Products with a matrix of few rows, as the low-rank branch has them: too narrow for the tiles of gemm.hpp.
+// Products with a matrix of few rows, such as the low-rank branch has: the tiles of gemm.hpp are too wide for them.
 #pragma once
-#include "simd.hpp"
-#include "threads.hpp"
+#include <algorithm>
+
+#include "../threads.hpp"
+#include "mask.hpp"
 
 namespace evolve {
 namespace {
-
-/** A dropout mask by element index; rate 0 keeps everything. */
-struct Mask {
-  uint32_t seed = 0;
-  /** The largest hash that drops its element; below 0 none does. */
-  int64_t last = -1;
-  float kept = 1;
-
-  Mask() = default;
-  Mask(double rate, uint32_t seed)
-      : seed(seed), last(static_cast<int64_t>(std::ceil(rate * 4294967296.0)) - 1), kept(static_cast<float>(1 / (1 - rate))) {}
-
-  bool any() const { return last >= 0; }
-  /** For a mask that drops any. */
-  vf at(int64_t index) const {
-    return dropoutMask(static_cast<uint32_t>(index), seed, static_cast<uint32_t>(last), kept);
-  }
-};
 
 /** Reads W elements at `index` of x, or fewer at the end of a row, with zeros behind. */
 inline vf readMasked(const float* x, int64_t index, int64_t valid, const Mask& mask) {

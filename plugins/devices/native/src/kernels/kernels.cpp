@@ -1,13 +1,24 @@
 // All kernels for the instruction set that the compiler's flags allow, in the table that EVOLVE_TABLE names.
-#include "kernels.hpp"
+#include "../kernels.hpp"
 
 #include <chrono>
 
+#include "attention-gradient.hpp"
+#include "attention.hpp"
 #include "cached-attention.hpp"
-#include "elementwise.hpp"
+#include "columns.hpp"
+#include "elements.hpp"
+#include "gates.hpp"
 #include "gguf-blocks.hpp"
+#include "linear.hpp"
 #include "loss.hpp"
+#include "norms.hpp"
+#include "optimizer.hpp"
+#include "product.hpp"
 #include "quantize-nf4.hpp"
+#include "quantize.hpp"
+#include "rotary.hpp"
+#include "rows.hpp"
 
 #ifndef EVOLVE_TABLE
 #error "EVOLVE_TABLE must name the table, EVOLVE_ISA the instruction set"

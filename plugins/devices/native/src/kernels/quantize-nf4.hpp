@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "../threads.hpp"
 #include "decode.hpp"
-#include "threads.hpp"
 
 namespace evolve {
 namespace {

@@ -3,8 +3,8 @@
 #pragma once
 #include <atomic>
 
+#include "../threads.hpp"
 #include "decode.hpp"
-#include "threads.hpp"
 
 namespace evolve {
 namespace {
