@@ -1,6 +1,6 @@
 /**
  * What the author of a plugin imports: `import { definePlugin, tf, z } from 'evolving-alpaca'`. Helpers for one
- * family stand in `evolving-alpaca/backbones` and `evolving-alpaca/datasets`.
+ * family stand in `evolving-alpaca/backbones`, `evolving-alpaca/checkpoints` and `evolving-alpaca/datasets`.
  */
 
 export * as tf from '@tensorflow/tfjs';
@@ -81,5 +81,6 @@ export { selectRows } from './ops/select-rows.js';
 export { splitColumns } from './ops/split-columns.js';
 export { swiglu } from './ops/swiglu.js';
 export { trainableLinearCrossEntropy } from './ops/trainable-linear-cross-entropy.js';
+export { type ExtensionPoint, type ExtensionsView, extensionPoint } from './plugins/extensions.js';
 export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './plugins/hooks.js';
 export { API_VERSION, definePlugin, type Family, type Plugin, type TrainerView } from './plugins/plugin.js';

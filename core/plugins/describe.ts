@@ -1,5 +1,6 @@
 import { RandomStreams } from '../base/random.js';
 import { makeConfig } from '../config/load.js';
+import { Extensions } from './extensions.js';
 import { createHooks, viewFor } from './hooks.js';
 import type { AppliedPlugin } from './load.js';
 
@@ -19,6 +20,7 @@ export function describePlugins(plugins: readonly AppliedPlugin[]): PluginDescri
     plugin.apply(
       {
         hooks: viewFor(hooks, plugin.name, () => false),
+        ...new Extensions().viewFor(plugin.name, () => false),
         config,
         random: new RandomStreams(0),
         notice: () => {},

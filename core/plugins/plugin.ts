@@ -13,6 +13,7 @@
 import type { z } from 'zod';
 import type { RandomStreams } from '../base/random.js';
 import type { RunConfig } from '../config/load.js';
+import type { ExtensionsView } from './extensions.js';
 import type { HooksView } from './hooks.js';
 
 /** The version of what `core/index.ts` exports and of the hooks' arguments. */
@@ -36,7 +37,7 @@ export const FAMILIES = {
 export type Family = keyof typeof FAMILIES;
 
 /** What a plugin works on: the run that it is applied to. */
-export interface TrainerView {
+export interface TrainerView extends ExtensionsView {
   readonly hooks: HooksView;
   /** The run's configuration, validated and frozen. */
   readonly config: RunConfig;

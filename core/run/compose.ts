@@ -10,6 +10,7 @@ import { RandomStreams } from '../base/random.js';
 import type { RunConfig } from '../config/load.js';
 import { DataLoader } from '../data/loader.js';
 import { ModelAssembler } from '../model/assemble.js';
+import { Extensions } from '../plugins/extensions.js';
 import { createHooks, type Hooks, viewFor } from '../plugins/hooks.js';
 import type { AppliedPlugin } from '../plugins/load.js';
 import type { TrainerView } from '../plugins/plugin.js';
@@ -58,10 +59,12 @@ function applyPlugins(
   hooks: Hooks,
   random: RandomStreams,
 ): void {
+  const extensions = new Extensions();
   let sealed = false;
   for (const { plugin, options } of plugins) {
     const trainer: TrainerView = Object.freeze({
       hooks: viewFor(hooks, plugin.name, () => sealed),
+      ...extensions.viewFor(plugin.name, () => sealed),
       config,
       random,
       notice: (message: string) => hooks.log.call({ type: 'notice', message }),

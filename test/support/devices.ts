@@ -1,6 +1,7 @@
 import { RandomStreams } from '../../core/base/random.js';
 import { makeConfig } from '../../core/config/load.js';
 import type { Device } from '../../core/contracts/device.js';
+import { Extensions } from '../../core/plugins/extensions.js';
 import { createHooks, viewFor } from '../../core/plugins/hooks.js';
 import type { Plugin } from '../../core/plugins/plugin.js';
 
@@ -16,6 +17,7 @@ export async function askDevice(plugin: Plugin, options: unknown, wanted: string
   const hooks = createHooks();
   const trainer = {
     hooks: viewFor(hooks, plugin.name, () => false),
+    ...new Extensions().viewFor(plugin.name, () => false),
     config: makeConfig({ model: { path: '.' }, data: { sources: ['none'] } }),
     random: new RandomStreams(0),
     notice: () => {},
