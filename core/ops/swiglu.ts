@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 
 /**
- * The gate of LLaMA's feed-forward layer: `silu(gate) · up` with `silu(x) = x · sigmoid(x)`. Kernel: `SwiGlu`.
+ * The gate of a feed-forward layer: `silu(gate) · up` with `silu(x) = x · sigmoid(x)`. Kernel: `SwiGlu`.
  * Source: arXiv 2002.05202.
  *
  * @param gate `[tokens, intermediate]`

@@ -11,7 +11,7 @@ import { readBloomWeights } from './weights.js';
 
 export default definePlugin({
   name: 'bloom',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'backbones',
   apply(trainer) {
     trainer.provide(gguf.ARCHITECTURES, ...ggufArchitectures);

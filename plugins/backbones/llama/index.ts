@@ -11,7 +11,7 @@ import { readLlamaWeights } from './weights.js';
 
 export default definePlugin({
   name: 'llama',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'backbones',
   apply(trainer) {
     trainer.provide(gguf.ARCHITECTURES, ...ggufArchitectures);

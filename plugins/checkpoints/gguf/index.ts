@@ -11,7 +11,7 @@ import { writeGguf } from './write.js';
 
 export default definePlugin({
   name: 'gguf',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'checkpoints',
   apply(trainer) {
     const architectures = () => trainer.provided(ARCHITECTURES);

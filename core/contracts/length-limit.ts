@@ -1,4 +1,4 @@
-import type { LanguageModel } from '../contracts/backbone.js';
+import type { LanguageModel } from './backbone.js';
 
 /** How far a model reaches and what limits it, as errors say it. */
 export function reachOf({ limitedBy, maxLength }: LanguageModel): string {
