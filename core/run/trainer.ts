@@ -108,8 +108,8 @@ export class Trainer {
   }
 
   /**
-   * Where the run is, for a later one to go on from; to be called from taps of `step`, `evaluate` and `save`. Its tensors
-   * are the optimizer's own, and change with the next step.
+   * Where the run is, for a later one to go on from; to be asked in taps of `evaluate` and `save`, when all is told of the
+   * step. Its tensors are the optimizer's own, and change with the next step.
    */
   async state(): Promise<RunState> {
     if (!this.#training) throw new Error('the run trains nothing yet, or no more');
@@ -146,7 +146,10 @@ export class Trainer {
     };
     this.#training = training;
     try {
-      if (from) this.#progress = await restoreState(from, training, this.hooks);
+      if (from) {
+        this.#progress = await restoreState(from, training, this.hooks);
+        this.#tellContext(training);
+      }
       await this.#loop(training, rowsPerStep);
     } catch (error) {
       await this.#saveAfterFailure(model);
@@ -178,9 +181,10 @@ export class Trainer {
     const learningRate = schedule.learningRateAt(progress.step);
     const done = await optimizerStep(training, rows, learningRate);
     if ('code' in done) return this.#fail(done, training);
-    const epoch = this.#count(done, training, rows.length, startedAt);
+    this.#count(done, rows.length, startedAt);
+    this.#tellContext(training);
 
-    const event = stepEvent(progress, epoch, learningRate, done.gradNorm);
+    const event = stepEvent(progress, this.context.epoch, learningRate, done.gradNorm);
     progress.metrics.firstLoss ??= event.loss;
     progress.metrics.lastLoss = event.loss;
     await this.hooks.step.promise(event);
@@ -196,8 +200,8 @@ export class Trainer {
     if (this.requests.take('save') || isDue(train.saveEvery)) await this.#save(model);
   }
 
-  /** Puts a step into the books; returns the passes through the data so far, as a fraction. */
-  #count(done: StepResult, { train, rows }: Training, count: number, startedAt: number): number {
+  /** Puts a step into the books. */
+  #count(done: StepResult, rows: number, startedAt: number): void {
     const progress = this.#progress;
     const { window } = progress;
     window.lossSum += done.loss * done.targets;
@@ -205,12 +209,16 @@ export class Trainer {
     window.tokens += done.tokens;
     window.seconds += (performance.now() - startedAt) / 1000;
     progress.step++;
-    progress.row += count;
+    progress.row += rows;
+  }
+
+  /** Lets hooks know where the run is. */
+  #tellContext({ train, rows }: Training): void {
+    const progress = this.#progress;
     const rowsPerStep = train.perDeviceBatchSize * train.gradientAccumulationSteps;
     const [steps, all] = [progress.row, rows.train.length].map((number) => Math.ceil(number / rowsPerStep));
     this.context.step = progress.step;
     this.context.epoch = progress.epoch + steps / all;
-    return this.context.epoch;
   }
 
   async #evaluate(training: Training): Promise<void> {
