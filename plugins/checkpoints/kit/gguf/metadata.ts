@@ -1,5 +1,4 @@
-import { invalid } from '../kit/tensor-file.js';
-import type { Container } from './container.js';
+import { invalid } from '../tensor-file.js';
 
 /** A file's metadata, of which most keys begin with the architecture; they are asked for without it. */
 export class Metadata {
@@ -7,7 +6,11 @@ export class Metadata {
   readonly values: Readonly<Record<string, unknown>>;
   readonly path: string;
 
-  constructor({ metadata, path }: Container) {
+  /**
+   * @param path the file's
+   * @param metadata its keys as they stand there, with plain values and arrays of them
+   */
+  constructor({ path, metadata }: Pick<Metadata, 'path'> & { readonly metadata: Metadata['values'] }) {
     this.values = metadata;
     this.path = path;
   }

@@ -5,15 +5,15 @@
  */
 
 import { rotaryFrequencies } from '../../../core/index.js';
-import { makeRotary, type RotaryParameters, rotarySchema } from '../../backbones/llama/rotary.js';
-import { invalid } from '../kit/tensor-file.js';
-import type { Metadata } from './metadata.js';
+import { gguf, invalid } from '../../checkpoints/kit/index.js';
+import type { LlamaConfig } from './config.js';
+import { makeRotary, type RotaryParameters, rotarySchema } from './rotary.js';
 
 /** The tensor with what Llama 3 divides each frequency by; of the configuration, not of the model's weights. */
 export const FREQUENCY_FACTORS = 'rope_freqs.weight';
 
 /** What those numbers were made of, as JSON: GGUF has no keys for it, and programs read past those they do not know. */
-export const LLAMA3_PARAMETERS = 'transformers.rope_parameters';
+const LLAMA3_PARAMETERS = 'transformers.rope_parameters';
 
 const PREFIX = 'rope.scaling.';
 /** `finetuned` and the length before scaling say where the model comes from; only YaRN computes with the latter. */
@@ -27,7 +27,7 @@ const YARN_KEYS = ['attn_factor', 'yarn_ext_factor', 'yarn_attn_factor', 'yarn_b
  * @throws EvolveError where the file names a scaling, or a setting of one, that is not known
  */
 export function rotaryScaling(
-  metadata: Metadata,
+  metadata: gguf.Metadata,
   headDim: number,
   divisors: Float32Array | undefined,
 ): Readonly<Record<string, unknown>> | undefined {
@@ -50,12 +50,56 @@ export function rotaryScaling(
   return type === 'none' || factor === 1 ? undefined : { rope_type: 'linear', factor };
 }
 
+/** What a file says of the rotary scaling. @throws EvolveError where GGUF has no keys for it */
+export function describeRotary({
+  rotaryParameters: rope,
+  headDim,
+  positions,
+}: LlamaConfig): Partial<gguf.Description> {
+  const scaling = (type: string, values: Readonly<Record<string, number | null | undefined>>) => ({
+    settings: [
+      ['rope.scaling.type', { string: type }],
+      ...Object.entries(values).flatMap(([key, f32]): [string, gguf.MetadataValue][] =>
+        typeof f32 === 'number' ? [[`rope.scaling.${key}`, { f32 }]] : [],
+      ),
+    ] as [string, gguf.MetadataValue][],
+  });
+  switch (rope.rope_type) {
+    case 'default':
+      return {};
+    case 'linear':
+      return scaling('linear', { factor: rope.factor });
+    case 'llama3': {
+      const values = frequencyDivisors(rope, headDim);
+      return {
+        metadata: [[LLAMA3_PARAMETERS, { string: JSON.stringify(rope) }]],
+        tensors: [[FREQUENCY_FACTORS, { shape: [values.length], values, type: 'f32' }]],
+      };
+    }
+    case 'yarn': {
+      const { original_max_position_embeddings: original, attention_factor: attention } = rope;
+      if (rope.mscale || rope.mscale_all_dim || !rope.truncate)
+        throw gguf.unwritable('GGUF has no keys for mscale, mscale_all_dim and truncate of YaRN');
+      const factor = rope.factor ?? positions / original;
+      const { settings } = scaling('yarn', {
+        factor,
+        attn_factor: attention && attention / yarnCorrection(factor),
+        yarn_beta_fast: rope.beta_fast,
+        yarn_beta_slow: rope.beta_slow,
+      });
+      return { settings: [...settings, ['rope.scaling.original_context_length', { u32: original }]] };
+    }
+    case 'dynamic':
+      throw gguf.unwritable('GGUF has no name for the rotary scaling "dynamic" of config.json');
+  }
+}
+
 /** What YaRN multiplies queries and keys with where nothing says otherwise. */
-export function yarnCorrection(factor: number): number {
+function yarnCorrection(factor: number): number {
   return factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1;
 }
 
-function yarnScaling(metadata: Metadata, factor: number): Record<string, unknown> {
+function yarnScaling(metadata: gguf.Metadata, factor: number): Record<string, unknown> {
   const number = (key: string, missing?: number) => metadata.number(`${PREFIX}${key}`, missing);
   const given = (key: string) => metadata.has(`${PREFIX}${key}`);
   if (number('yarn_ext_factor', 1) !== 1)
@@ -83,7 +127,7 @@ const USUAL_LLAMA3 = {
 };
 
 /** By what scaling divides rotary frequencies, `[headDim / 2]`. */
-export function frequencyDivisors(parameters: RotaryParameters, headDim: number): Float32Array {
+function frequencyDivisors(parameters: RotaryParameters, headDim: number): Float32Array {
   const plain = rotaryFrequencies(headDim, parameters.rope_theta);
   const scaled = makeRotary(parameters, headDim, parameters.original_max_position_embeddings);
   const frequencies = scaled.frequenciesFor(0);
@@ -92,7 +136,7 @@ export function frequencyDivisors(parameters: RotaryParameters, headDim: number)
 
 /** The settings that yield these divisors: those that the file tells, or else the usual ones with the largest for factor. */
 function llama3Scaling(
-  metadata: Metadata,
+  metadata: gguf.Metadata,
   headDim: number,
   divisors: Float32Array,
 ): Readonly<Record<string, unknown>> {
@@ -111,7 +155,7 @@ function llama3Scaling(
   throw invalid(metadata.path, message, "Get the model in Hugging Face's layout instead.");
 }
 
-function parametersOf({ values }: Metadata): unknown {
+function parametersOf({ values }: gguf.Metadata): unknown {
   const text = values[LLAMA3_PARAMETERS];
   try {
     return text === undefined ? undefined : JSON.parse(String(text));

@@ -1,19 +1,8 @@
 /** LLaMA and its kin in GGUF. Source: llama.cpp, gguf-py's tensor_mapping.py and convert_hf_to_gguf.py. */
 
-import { type LlamaConfig, parseLlamaConfig } from '../../../backbones/llama/config.js';
-import { invalid } from '../../kit/tensor-file.js';
-import type { Container } from '../container.js';
-import type { Metadata } from '../metadata.js';
-import {
-  FREQUENCY_FACTORS,
-  frequencyDivisors,
-  LLAMA3_PARAMETERS,
-  rotaryScaling,
-  yarnCorrection,
-} from '../rotary.js';
-import { unwritable } from '../unwritable.js';
-import type { MetadataValue } from '../write.js';
-import { type Architecture, alternatingHalves, type Description } from './architecture.js';
+import { gguf, invalid } from '../../checkpoints/kit/index.js';
+import { parseLlamaConfig } from './config.js';
+import { describeRotary, FREQUENCY_FACTORS, rotaryScaling } from './gguf-rotary.js';
 
 const common = {
   layers: 'model.layers',
@@ -31,12 +20,13 @@ const common = {
   },
   biases: [],
   rowOrders: {},
+  settingTensors: [FREQUENCY_FACTORS],
   read: readSettings,
   describe: describeSettings,
-} as const satisfies Partial<Architecture>;
+} as const satisfies Partial<gguf.Architecture>;
 
 /** Mistral goes as this too. */
-export const llama: Architecture = {
+const llama: gguf.Architecture = {
   ...common,
   name: 'llama',
   modelTypes: ['llama', 'mistral'],
@@ -46,12 +36,12 @@ export const llama: Architecture = {
     { key: 'mlp_bias', modules: ['ffn_gate', 'ffn_up', 'ffn_down'] },
   ],
   rowOrders: {
-    attn_q: alternatingHalves(({ heads }) => heads),
-    attn_k: alternatingHalves(({ kvHeads }) => kvHeads),
+    attn_q: gguf.alternatingHalves(({ heads }) => heads),
+    attn_k: gguf.alternatingHalves(({ kvHeads }) => kvHeads),
   },
 };
 
-export const qwen2: Architecture = {
+const qwen2: gguf.Architecture = {
   ...common,
   name: 'qwen2',
   modelTypes: ['qwen2'],
@@ -59,7 +49,7 @@ export const qwen2: Architecture = {
   biases: [{ modules: ['attn_q', 'attn_k', 'attn_v'] }],
 };
 
-export const qwen3: Architecture = {
+const qwen3: gguf.Architecture = {
   ...common,
   name: 'qwen3',
   modelTypes: ['qwen3'],
@@ -72,10 +62,9 @@ export const qwen3: Architecture = {
 };
 
 function readSettings(
-  metadata: Metadata,
-  { path }: Container,
-  frequencyFactors: Float32Array | undefined,
-): ReturnType<Architecture['read']> {
+  metadata: gguf.Metadata,
+  tensors: ReadonlyMap<string, Float32Array>,
+): ReturnType<gguf.Architecture['read']> {
   const hiddenSize = metadata.number('embedding_length');
   const heads = metadata.number('attention.head_count');
   const kvHeads = metadata.number('attention.head_count_kv', heads);
@@ -84,9 +73,9 @@ function readSettings(
   const rotaryDim = metadata.number('rope.dimension_count', headDim);
   if (valueDim !== headDim || rotaryDim !== headDim) {
     const message = `has heads of ${headDim} for keys, ${valueDim} for values and ${rotaryDim} that are turned, which should be equal`;
-    throw invalid(path, message, '');
+    throw invalid(metadata.path, message, '');
   }
-  const scaling = rotaryScaling(metadata, headDim, frequencyFactors);
+  const scaling = rotaryScaling(metadata, headDim, tensors.get(FREQUENCY_FACTORS));
   const config = {
     hidden_act: 'silu',
     hidden_size: hiddenSize,
@@ -103,12 +92,12 @@ function readSettings(
   return { heads, kvHeads, config };
 }
 
-function describeSettings(json: Readonly<Record<string, unknown>>): Description {
+function describeSettings(json: Readonly<Record<string, unknown>>): gguf.Description {
   // The model has been loaded with it: nothing is wrong.
   const config = parseLlamaConfig(json, '.');
   const { heads, kvHeads, headDim } = config;
   const rotary = describeRotary(config);
-  const settings: [string, MetadataValue][] = [
+  const settings: [string, gguf.MetadataValue][] = [
     // There is no key for attention that reaches back only so far: up to there it is what llama.cpp computes.
     ['context_length', { u32: Math.min(config.positions, config.window) }],
     ['embedding_length', { u32: config.hiddenSize }],
@@ -127,42 +116,4 @@ function describeSettings(json: Readonly<Record<string, unknown>>): Description 
   return { heads, kvHeads, ...rotary, settings };
 }
 
-/** How rotary scaling is told. @throws EvolveError where GGUF has no keys for it */
-function describeRotary({ rotaryParameters: rope, headDim, positions }: LlamaConfig): Partial<Description> {
-  const scaling = (type: string, values: Readonly<Record<string, number | null | undefined>>) => ({
-    settings: [
-      ['rope.scaling.type', { string: type }],
-      ...Object.entries(values).flatMap(([key, f32]): [string, MetadataValue][] =>
-        typeof f32 === 'number' ? [[`rope.scaling.${key}`, { f32 }]] : [],
-      ),
-    ] as [string, MetadataValue][],
-  });
-  switch (rope.rope_type) {
-    case 'default':
-      return {};
-    case 'linear':
-      return scaling('linear', { factor: rope.factor });
-    case 'llama3': {
-      const values = frequencyDivisors(rope, headDim);
-      return {
-        metadata: [[LLAMA3_PARAMETERS, { string: JSON.stringify(rope) }]],
-        tensors: [[FREQUENCY_FACTORS, { shape: [values.length], values, type: 'f32' }]],
-      };
-    }
-    case 'yarn': {
-      const { original_max_position_embeddings: original, attention_factor: attention } = rope;
-      if (rope.mscale || rope.mscale_all_dim || !rope.truncate)
-        throw unwritable('GGUF has no keys for mscale, mscale_all_dim and truncate of YaRN');
-      const factor = rope.factor ?? positions / original;
-      const { settings } = scaling('yarn', {
-        factor,
-        attn_factor: attention && attention / yarnCorrection(factor),
-        yarn_beta_fast: rope.beta_fast,
-        yarn_beta_slow: rope.beta_slow,
-      });
-      return { settings: [...settings, ['rope.scaling.original_context_length', { u32: original }]] };
-    }
-    case 'dynamic':
-      throw unwritable('GGUF has no name for the rotary scaling "dynamic" of config.json');
-  }
-}
+export const ggufArchitectures: readonly gguf.Architecture[] = [llama, qwen2, qwen3];

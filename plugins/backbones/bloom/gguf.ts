@@ -1,8 +1,7 @@
 /** BLOOM in GGUF. Source: llama.cpp, gguf-py's tensor_mapping.py and convert_hf_to_gguf.py. */
 
-import { parseBloomConfig } from '../../../backbones/bloom/config.js';
-import { unwritable } from '../unwritable.js';
-import { type Architecture, queriesKeysValues } from './architecture.js';
+import { gguf } from '../../checkpoints/kit/index.js';
+import { parseBloomConfig } from './config.js';
 
 const modules = {
   token_embd: 'transformer.word_embeddings',
@@ -19,7 +18,7 @@ const layerModules = {
   ffn_down: 'mlp.dense_4h_to_h',
 };
 
-export const bloom: Architecture = {
+const bloom: gguf.Architecture = {
   name: 'bloom',
   modelTypes: ['bloom'],
   className: 'BloomForCausalLM',
@@ -27,7 +26,7 @@ export const bloom: Architecture = {
   modules,
   layerModules,
   biases: [{ modules: ['token_embd_norm', 'output_norm', ...Object.keys(layerModules)] }],
-  rowOrders: { attn_qkv: queriesKeysValues },
+  rowOrders: { attn_qkv: gguf.queriesKeysValues },
 
   read(metadata) {
     const heads = metadata.number('attention.head_count');
@@ -49,7 +48,7 @@ export const bloom: Architecture = {
     // The model has been loaded with it: nothing is wrong.
     const config = parseBloomConfig(json, '.');
     if (config.residualAfterNorm)
-      throw unwritable(
+      throw gguf.unwritable(
         'GGUF has no key for apply_residual_connection_post_layernorm, which config.json sets',
       );
     const { heads } = config;
@@ -69,3 +68,5 @@ export const bloom: Architecture = {
     };
   },
 };
+
+export const ggufArchitectures: readonly gguf.Architecture[] = [bloom];

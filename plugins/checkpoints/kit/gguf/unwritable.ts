@@ -1,4 +1,4 @@
-import { EvolveError } from '../../../core/index.js';
+import { EvolveError } from '../../../../core/index.js';
 
 /** Why a model cannot be written as GGUF. */
 export function unwritable(message: string): EvolveError {
