@@ -1,6 +1,6 @@
 /**
  * What the author of a plugin imports: `import { definePlugin, tf, z } from 'evolving-alpaca'`. Helpers for one
- * family stand in `evolving-alpaca/backbones` and `evolving-alpaca/datasets`.
+ * family stand in `evolving-alpaca/FAMILY`, as in `evolving-alpaca/backbones`.
  */
 
 export * as tf from '@tensorflow/tfjs';
@@ -21,13 +21,26 @@ export type {
   TensorInfo,
   TensorToWrite,
 } from './contracts/checkpoint.js';
+export type { HookContext } from './contracts/context.js';
 export type { DataSource, Example, InstructionExample, Prompt, TextExample } from './contracts/dataset.js';
 export type { Device, DeviceRequest } from './contracts/device.js';
 export { type EmbeddingAdapter, EmbeddingSite } from './contracts/embedding-site.js';
 export { type EncodedExample, IGNORED, type Tokenizer } from './contracts/encoder.js';
+export type { Generated, GenerateOptions } from './contracts/generation.js';
 export type { DownloadState, Located, LocateRequest } from './contracts/hub.js';
+export type { Evaluation, Metrics } from './contracts/metric.js';
+export type { Objective } from './contracts/objective.js';
+export type {
+  Gradients,
+  Optimizer,
+  OptimizerRequest,
+  SavedState,
+  UpdateOptions,
+} from './contracts/optimizer.js';
 export type { Pass } from './contracts/pass.js';
+export type { Schedule, ScheduleRequest } from './contracts/schedule.js';
 export { type LinearAdapter, LinearSite } from './contracts/site.js';
+export type { PluginStates, RunProgress, RunState } from './contracts/state.js';
 export type {
   DownloadEvent,
   EvalEvent,
@@ -36,6 +49,7 @@ export type {
   RunResult,
   StepEvent,
 } from './contracts/tracker.js';
+export type { World } from './contracts/world.js';
 export { ModelFolder } from './export/model-folder.js';
 export {
   BLOCK_TOKENS,
@@ -45,7 +59,7 @@ export {
   KeyValueCache,
   SLAB_BLOCKS,
 } from './generation/paged-cache.js';
-export type { AdamWOptions } from './ops/adamw.js';
+export { type AdamWOptions, type AdamWState, adamw } from './ops/adamw.js';
 export { addBias } from './ops/add-bias.js';
 export { type AttentionOptions, attention } from './ops/attention.js';
 export { crossEntropy } from './ops/cross-entropy.js';
@@ -84,5 +98,14 @@ export { selectRows } from './ops/select-rows.js';
 export { splitColumns } from './ops/split-columns.js';
 export { swiglu } from './ops/swiglu.js';
 export { trainableLinearCrossEntropy } from './ops/trainable-linear-cross-entropy.js';
-export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './plugins/hooks.js';
-export { API_VERSION, definePlugin, type Family, type Plugin, type TrainerView } from './plugins/plugin.js';
+export { type ExtensionPoint, type ExtensionsView, extensionPoint } from './plugins/extensions.js';
+export type { HookName } from './plugins/hooks.js';
+export {
+  API_VERSION,
+  definePlugin,
+  type Family,
+  type Plugin,
+  type RunControl,
+  type TrainerView,
+} from './plugins/plugin.js';
+export type { HooksView, TapOnly } from './plugins/tap.js';

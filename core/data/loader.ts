@@ -6,13 +6,13 @@
 import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
 import { HOOKS, RANDOM, RUN_CONFIG } from '../base/injection-keys.js';
-import type { RandomStreams } from '../base/random.js';
+import { deriveSeed, Random, type RandomStreams } from '../base/random.js';
 import { suggest } from '../base/suggest.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { DataSource, Example } from '../contracts/dataset.js';
 import { type EncodedExample, IGNORED } from '../contracts/encoder.js';
-import { reachOf } from '../model/length-limit.js';
+import { reachOf } from '../contracts/length-limit.js';
 import type { Hooks } from '../plugins/hooks.js';
 import { readCatalogue, resolveSources } from './catalogue.js';
 import { pack, type Row } from './packing.js';
@@ -22,6 +22,8 @@ import { TokenArena } from './token-arena.js';
 export interface SplitRows {
   readonly train: readonly Row[];
   readonly validation: readonly Row[];
+  /** The examples of `validation`, in the order of the data. */
+  readonly heldOut: readonly Example[];
 }
 
 @injectable()
@@ -102,7 +104,9 @@ export class DataLoader {
       if (i % 256 === 0) await breathe();
       encoded.push(arena.keep(model.encode(example, cutoffLength)));
     }
-    const usable = encoded.filter(({ labels }) => labels.subarray(1).some((label) => label !== IGNORED));
+    const isUsable = ({ labels }: EncodedExample) => labels.subarray(1).some((label) => label !== IGNORED);
+    const usable = encoded.filter(isUsable);
+    const usableExamples = answered.filter((_, i) => isUsable(encoded[i]));
     const total = examples.length;
     for (const key of ['output', 'text']) {
       const empty = examples.filter((example) => key in example && isEmpty(example));
@@ -115,11 +119,17 @@ export class DataLoader {
       const advice = 'Raise data.cutoffLength, or check "output" in the records.';
       throw new EvolveError('DATA_EMPTY', message, advice, { at: ['data', 'sources'] });
     }
-    const held = this.#validationSize(usable.length);
+    const size = this.#validationSize(usable.length);
     const order = this.random.stream('split').permutation(usable.length);
-    const rowsOf = (indices: Int32Array) =>
-      this.#rowsOf(Array.from(indices.slice().sort(), (i) => usable[i]));
-    return { validation: rowsOf(order.subarray(0, held)), train: rowsOf(order.subarray(held)) };
+    const [held, trained] = [order.subarray(0, size), order.subarray(size)].map((indices) =>
+      Array.from(indices).sort((a, b) => a - b),
+    );
+    const rowsOf = (indices: readonly number[]) => this.#rowsOf(indices.map((i) => usable[i]));
+    return {
+      validation: rowsOf(held),
+      train: rowsOf(trained),
+      heldOut: held.map((i) => usableExamples[i]),
+    };
   }
 
   /** Each example in a row of its own, or several packed into one: which ones is settled once for all epochs. */
@@ -147,9 +157,12 @@ export class DataLoader {
     throw new EvolveError('CONFIG_INVALID', message, advice, { at: ['data', 'validationSize'] });
   }
 
-  /** The rows of one pass through the data, in the order of training. */
-  epochOrder(rows: readonly Row[]): Row[] {
-    return this.#shuffled(rows, 'shuffle');
+  /** The rows of pass `epoch` (from 0) through the data, in the order of training. */
+  epochOrder(rows: readonly Row[], epoch: number): Row[] {
+    if (!this.config.data.shuffle) return [...rows];
+    const random = new Random(deriveSeed(this.config.train.seed, 'shuffle'));
+    for (let before = 0; before < epoch; before++) random.permutation(rows.length);
+    return Array.from(random.permutation(rows.length), (i) => rows[i]);
   }
 
   #shuffled<T>(items: readonly T[], stream: string): T[] {
@@ -161,11 +174,4 @@ export class DataLoader {
 /** What of an example has labels. */
 function trainedText(example: Example): string {
   return 'text' in example ? example.text : example.output;
-}
-
-/** Consecutive pieces of `size`; the last may be smaller. */
-export function chunk<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
-    items.slice(i * size, (i + 1) * size),
-  );
 }

@@ -8,7 +8,7 @@
 import { EvolveError } from '../base/errors.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Prompt } from '../contracts/dataset.js';
-import { reachOf } from '../model/length-limit.js';
+import { reachOf } from '../contracts/length-limit.js';
 import { BeamSearch } from './beams.js';
 import { decode } from './decoder.js';
 import { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';

@@ -5,10 +5,10 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { inject, injectable } from 'tsyringe';
 import { EvolveError, messageOf } from '../base/errors.js';
-import { HOOKS, RANDOM, RUN_CONFIG, SIGNAL } from '../base/injection-keys.js';
+import { ASSEMBLY_CONFIG, HOOKS, RANDOM, SIGNAL } from '../base/injection-keys.js';
 import { shown } from '../base/paths.js';
 import type { RandomStreams } from '../base/random.js';
-import type { RunConfig } from '../config/load.js';
+import type { AssemblyConfig } from '../config/load.js';
 import { parseModelName } from '../config/model-name.js';
 import type { LanguageModel, ModelRequest } from '../contracts/backbone.js';
 import type { Checkpoint, CheckpointFiles } from '../contracts/checkpoint.js';
@@ -26,7 +26,7 @@ export class ModelAssembler {
   readonly #located = new Map<string, Located>();
 
   constructor(
-    @inject(RUN_CONFIG) private readonly config: RunConfig,
+    @inject(ASSEMBLY_CONFIG) private readonly config: AssemblyConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
     @inject(RANDOM) private readonly random: RandomStreams,
     @inject(SIGNAL) private readonly signal: AbortSignal,
@@ -64,7 +64,7 @@ export class ModelAssembler {
     const { model: base, adapter } = this.config;
     // Both before either is opened: a wrong name is told at once, and no memory is held while files are on their way.
     const located = await this.#locate(base.path, 'model', ['model', 'path']);
-    if (typeof adapter.init === 'string') await this.#locateAdapter(adapter.init);
+    if (typeof adapter?.init === 'string') await this.#locateAdapter(adapter.init);
     const loaded = await this.#load(located.path);
     loaded.name = located.name;
     try {

@@ -41,8 +41,7 @@ export function rotaryAngles(positions: Int32Array, frequencies: Float64Array, s
 
 /**
  * The angles of every token for two positions, those of the first before those of the second: what the form
- * `twoDimensional` takes. ChatGLM-6B's are the position in the text and the position in the answer, with the
- * frequencies of headDim / 2 elements.
+ * `twoDimensional` takes. Each has the frequencies of headDim / 2 elements.
  *
  * @param first `[tokens]`
  * @param second `[tokens]`
@@ -82,8 +81,8 @@ function anglesOf(positions: readonly Int32Array[], frequencies: Float64Array, s
 
 /**
  * Rotary position embedding: the elements of a head are paired, and each pair turned by an angle of the token's. A
- * frequency of 0 leaves a pair as it is. Kernel: `Rotary`. Source: RoFormer (arXiv 2104.09864); the pairings are
- * those of transformers' LLaMA (`half`), of ChatGLM-6B (`twoDimensional`) and of the paper (`interleaved`).
+ * frequency of 0 leaves a pair as it is. Kernel: `Rotary`. Source: RoFormer (arXiv 2104.09864), which pairs neighbours
+ * (`interleaved`); transformers pairs the halves of a head (`half`), and GLM those of each half (`twoDimensional`).
  *
  * @param x `[tokens, heads, headDim]`
  * @throws RangeError where the angles do not fit x

@@ -8,7 +8,7 @@ declare module './kernels.js' {
 }
 
 /**
- * The gate of LLaMA's feed-forward layer: `silu(gate) · up` with `silu(x) = x · sigmoid(x)`. Kernel: `SwiGlu`.
+ * The gate of a feed-forward layer: `silu(gate) · up` with `silu(x) = x · sigmoid(x)`. Kernel: `SwiGlu`.
  * Source: arXiv 2002.05202.
  *
  * @param gate `[tokens, intermediate]`

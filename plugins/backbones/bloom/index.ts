@@ -1,17 +1,20 @@
 /** BLOOM and BLOOMZ in Hugging Face layout: config.json with model_type "bloom", tokenizer.json, weights. */
 
 import { definePlugin } from '../../../core/index.js';
+import { gguf } from '../../checkpoints/kit/index.js';
 import { loadTokenizer } from '../kit/tokenizer.js';
 import { checkVocabulary } from '../kit/tokenizers/vocabulary.js';
 import { parseBloomConfig } from './config.js';
+import { ggufArchitectures } from './gguf.js';
 import { BloomModel } from './model.js';
 import { readBloomWeights } from './weights.js';
 
 export default definePlugin({
   name: 'bloom',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'backbones',
   apply(trainer) {
+    trainer.provide(gguf.ARCHITECTURES, ...ggufArchitectures);
     trainer.hooks.loadModel.tap(async (request) => {
       request.takes(['bloom']);
       if (request.backbone !== 'auto' && request.backbone !== 'bloom') return undefined;

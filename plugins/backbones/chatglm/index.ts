@@ -15,7 +15,7 @@ import { readChatGlmWeights } from './weights.js';
 
 export default definePlugin({
   name: 'chatglm',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'backbones',
   apply(trainer) {
     trainer.hooks.loadModel.tap(async (request) => {
