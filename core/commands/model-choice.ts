@@ -6,7 +6,7 @@ import { EvolveError } from '../base/errors.js';
 import { shown } from '../base/paths.js';
 import { loadConfig, makeConfig, type RunConfig } from '../config/load.js';
 import { resolveModel } from '../config/model-name.js';
-import { readJsonFile } from '../model/assemble.js';
+import { readJsonFile } from '../model/files.js';
 
 export interface ModelChoice {
   readonly run?: string;
@@ -31,7 +31,6 @@ export async function configOf(
       `expected either --run or --model, but got ${given === 0 ? 'neither' : 'both'}`,
     );
   }
-  const data = { sources: ['none'] };
   if (options.run !== undefined) {
     if (options.adapter !== undefined) {
       const message = '--adapter goes with --model, but --run was given';
@@ -41,6 +40,7 @@ export async function configOf(
     const { model, plugins } = config;
     // A base model that was drawn at random is drawn again, from the same seed.
     const train = { seed: config.train.seed };
+    const data = { sources: ['none'], template: config.data.template };
     const quantizer = unquantized ? 'none' : config.quantizer;
     const device = options.device ?? config.device;
     const whole = path.resolve(options.run, 'model');
@@ -57,6 +57,7 @@ export async function configOf(
     return { config: makeConfig({ model, quantizer, plugins, adapter, device, data, train }), adapter: true };
   }
   const model = { path: options.model };
+  const data = { sources: ['none'] };
   const device = options.device ?? 'auto';
   if (options.adapter === undefined) return { config: makeConfig({ model, device, data }), adapter: false };
   const init = resolveModel('', options.adapter);

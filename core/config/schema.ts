@@ -1,6 +1,6 @@
 /**
  * The shape of a run's configuration, with its defaults (those of the Alpaca-CoT project where it had one).
- * Options of a quantizer, an adapter method or a device are checked by the plugin's own schema.
+ * Options of a template, a quantizer, an adapter method or a device are checked by the plugin's own schema.
  */
 
 import { z } from 'zod';
@@ -39,6 +39,8 @@ export const configSchema = z.strictObject({
   data: z.strictObject({
     sources: z.array(source).min(1),
     edition: z.enum(['sample', 'full']).default('sample'),
+    /** How examples read. */
+    template: named.default({ name: 'alpaca' }),
     cutoffLength: count.default(512),
     /** Rows held out; where nothing is said, 2,000 or a tenth of the rows, whichever is less. */
     validationSize: z.number().int().nonnegative().optional(),

@@ -69,16 +69,18 @@ export async function loadPlugins(
   const taken = new Map([...listed].filter(([plugin]) => !isChosen(plugin)));
   const faults: string[] = [];
 
-  /** Takes the plugin that a slot of the configuration names, with the slot's other keys as its options. */
-  const takeNamed = (family: Family, slot: string, key: string, value: Record<string, unknown>) => {
+  /** Takes the plugin that the configuration names at `at`, under `key`; the other keys there are its options. */
+  const takeNamed = (family: Family, at: readonly string[], key: string, value: Record<string, unknown>) => {
     const { [key]: name, ...options } = value;
     const plugin = find(family, name);
-    if (plugin) taken.set(plugin, { options, at: [slot] });
-    else faults.push(`${locate([slot, key])}: ${unknownName(slot, String(name), family, known)}`);
+    const [what] = at.slice(-1);
+    if (plugin) taken.set(plugin, { options, at });
+    else faults.push(`${locate([...at, key])}: ${unknownName(what, String(name), family, known)}`);
   };
-  takeNamed('quantizers', 'quantizer', 'name', config.quantizer);
-  if (adapter) takeNamed('adapters', 'adapter', 'method', config.adapter);
-  if (config.device.name !== 'auto') takeNamed('devices', 'device', 'name', config.device);
+  takeNamed('templates', ['data', 'template'], 'name', config.data.template);
+  takeNamed('quantizers', ['quantizer'], 'name', config.quantizer);
+  if (adapter) takeNamed('adapters', ['adapter'], 'method', config.adapter);
+  if (config.device.name !== 'auto') takeNamed('devices', ['device'], 'name', config.device);
   else if (Object.keys(config.device).length > 1) {
     faults.push(`${locate(['device'])}: device: "auto" takes no options; name the device that they are for`);
   }

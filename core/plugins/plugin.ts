@@ -28,6 +28,7 @@ export const FAMILIES = {
   datasets: 'asked',
   devices: 'asked',
   hubs: 'asked',
+  templates: 'chosen',
   quantizers: 'chosen',
   adapters: 'chosen',
   trackers: 'listening',

@@ -8,7 +8,8 @@ import { EvolveError } from '../base/errors.js';
 import * as tokens from '../base/injection-keys.js';
 import { RandomStreams } from '../base/random.js';
 import type { RunConfig } from '../config/load.js';
-import { DataLoader } from '../data/loader.js';
+import { ExampleReader } from '../data/examples.js';
+import { RowMaker } from '../data/rows.js';
 import { ModelAssembler } from '../model/assemble.js';
 import { createHooks, type Hooks, viewFor } from '../plugins/hooks.js';
 import type { AppliedPlugin } from '../plugins/load.js';
@@ -40,7 +41,8 @@ export function composeRun(
   run.register(tokens.RANDOM, { useValue: random });
   run.register(tokens.SIGNAL, { useValue: signal });
   const scoped = { lifecycle: Lifecycle.ContainerScoped };
-  run.register(tokens.DATA_LOADER, { useClass: DataLoader }, scoped);
+  run.register(tokens.EXAMPLE_READER, { useClass: ExampleReader }, scoped);
+  run.register(tokens.ROW_MAKER, { useClass: RowMaker }, scoped);
   run.register(tokens.MODEL_ASSEMBLER, { useClass: ModelAssembler }, scoped);
   run.register(tokens.RUN_FOLDER, { useClass: RunFolder }, scoped);
   run.register(tokens.TRAINER, { useClass: Trainer }, scoped);
@@ -77,7 +79,13 @@ function applyPlugins(
     }
   }
   sealed = true;
-  for (const hook of [hooks.openDevice, hooks.loadModel, hooks.loadData]) {
+  for (const hook of [
+    hooks.openDevice,
+    hooks.makeTemplate,
+    hooks.loadEncoder,
+    hooks.loadModel,
+    hooks.loadData,
+  ]) {
     if (hook.isUsed()) continue;
     throw new EvolveError(
       'PLUGIN_INVALID',
@@ -94,6 +102,10 @@ function withOptions(config: RunConfig, plugins: readonly AppliedPlugin[]): RunC
       | undefined;
   return {
     ...config,
+    data: {
+      ...config.data,
+      template: { ...config.data.template, ...optionsOf('templates', config.data.template.name) },
+    },
     quantizer: { ...config.quantizer, ...optionsOf('quantizers', config.quantizer.name) },
     adapter: { ...config.adapter, ...optionsOf('adapters', config.adapter.method) },
     device: { ...config.device, ...optionsOf('devices', config.device.name) },

@@ -8,9 +8,10 @@ import * as tf from '@tensorflow/tfjs';
 import { inject, injectable } from 'tsyringe';
 import { EvolveError, messageOf } from '../base/errors.js';
 import {
-  DATA_LOADER,
+  EXAMPLE_READER,
   HOOKS,
   MODEL_ASSEMBLER,
+  ROW_MAKER,
   RUN_CONFIG,
   RUN_FOLDER,
   SIGNAL,
@@ -24,8 +25,9 @@ import type { Batch } from '../contracts/batch.js';
 import type { Device } from '../contracts/device.js';
 import type { Pass } from '../contracts/pass.js';
 import type { RunResult, StepEvent } from '../contracts/tracker.js';
-import { chunk, type DataLoader, type SplitRows } from '../data/loader.js';
+import type { ExampleReader } from '../data/examples.js';
 import type { Row } from '../data/packing.js';
+import { chunk, type RowMaker, type SplitRows } from '../data/rows.js';
 import type { ModelAssembler } from '../model/assemble.js';
 import { parameterSizes } from '../model/count.js';
 import { variableGradients } from '../ops/gradients.js';
@@ -59,7 +61,8 @@ export class Trainer {
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
-    @inject(DATA_LOADER) private readonly data: DataLoader,
+    @inject(EXAMPLE_READER) private readonly reader: ExampleReader,
+    @inject(ROW_MAKER) private readonly rowMaker: RowMaker,
     @inject(MODEL_ASSEMBLER) private readonly assembler: ModelAssembler,
     @inject(RUN_FOLDER) private readonly folder: RunFolder,
     @inject(SIGNAL) private readonly signal: AbortSignal,
@@ -73,11 +76,12 @@ export class Trainer {
     try {
       await this.folder.check();
       // The data comes before the model: a fault in it is then found in seconds, whatever the model's size.
-      const examples = await this.data.read();
+      const examples = await this.reader.read();
       this.#device = await this.assembler.openDevice();
-      model = await this.assembler.assemble();
+      const assembled = await this.assembler.assemble();
+      model = assembled.model;
       this.#saves = model.saves;
-      const rows = await this.data.prepare(examples, model, () => this.#breathe());
+      const rows = await this.rowMaker.prepare(examples, assembled, () => this.#breathe());
       await this.#train(model, rows);
     } catch (error) {
       failure = error;
@@ -109,7 +113,7 @@ export class Trainer {
     try {
       let window = newWindow();
       for (let epoch = 0; this.#step < totalSteps; epoch++) {
-        const stepsOfEpoch = chunk(this.data.epochOrder(rows.train), rowsPerStep);
+        const stepsOfEpoch = chunk(this.rowMaker.ofEpoch(rows.train, epoch), rowsPerStep);
         for (const [i, stepRows] of stepsOfEpoch.entries()) {
           const learningRate = learningRateAt(this.#step, train, totalSteps);
           const gradNorm = await this.#optimizerStep(model, optimizer, stepRows, learningRate, window);
@@ -193,7 +197,7 @@ export class Trainer {
       checkpointing: gradientCheckpointing,
     };
     return variableGradients(() => {
-      const summed = this.hooks.loss.call(model.loss(batch, pass), batch, model);
+      const summed = this.hooks.loss.call(model.crossEntropy(batch, pass), batch, model);
       return tf.div(summed, targets) as tf.Scalar;
     }, model.trainable);
   }
@@ -205,7 +209,7 @@ export class Trainer {
     for (const part of chunk(rows, this.config.train.perDeviceBatchSize)) {
       await this.#breathe();
       const batch = model.collate(part.flat());
-      lossSum += await takeNumber(tf.tidy(() => model.loss(batch, EVALUATION)));
+      lossSum += await takeNumber(tf.tidy(() => model.crossEntropy(batch, EVALUATION)));
       targets += batch.targets;
     }
     this.#requireFinite('held-out loss', lossSum / targets, this.#step, optimizer);

@@ -1,8 +1,0 @@
-import type { LanguageModel } from '../contracts/backbone.js';
-
-/** How far a model reaches and what limits it, as errors say it. */
-export function reachOf({ limitedBy, maxLength }: LanguageModel): string {
-  return limitedBy
-    ? `${limitedBy} of the model is ${maxLength}`
-    : `the model was made for ${maxLength} positions`;
-}
