@@ -22,11 +22,11 @@ export interface AppliedPlugin {
 
 const PLUGINS_FOLDER = fileURLToPath(new URL('../../plugins/', import.meta.url));
 
-/** Every built-in plugin: the folders plugins/FAMILY/NAME with an index.js; one without is what plugins share. */
+/** Every built-in plugin: the folders plugins/FAMILY/NAME; kit is what the plugins of a family share. */
 export async function builtInPlugins(): Promise<Plugin[]> {
   const files = (Object.keys(FAMILIES) as Family[]).flatMap((family) =>
     readdirSync(path.join(PLUGINS_FOLDER, family), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
+      .filter((entry) => entry.isDirectory() && entry.name !== 'kit')
       .map((entry) => path.join(PLUGINS_FOLDER, family, entry.name, 'index.js'))
       .filter((file) => existsSync(file)),
   );
