@@ -1,6 +1,6 @@
 /**
  * What the author of a plugin imports: `import { definePlugin, tf, z } from 'evolving-alpaca'`. Helpers for one
- * family stand in `evolving-alpaca/backbones` and `evolving-alpaca/datasets`.
+ * family stand in `evolving-alpaca/backbones`, `evolving-alpaca/datasets` and `evolving-alpaca/templates`.
  */
 
 export * as tf from '@tensorflow/tfjs';

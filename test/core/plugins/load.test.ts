@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { makeConfig } from '../../../core/config/load.js';
 import { builtInPlugins, loadPlugins } from '../../../core/plugins/load.js';
-import { FAMILIES } from '../../../core/plugins/plugin.js';
+import { FAMILIES, type Plugin } from '../../../core/plugins/plugin.js';
 import { expectError } from '../../support/errors.js';
 import { TemporaryFolder } from '../../support/files.js';
 
@@ -22,20 +22,23 @@ describe('loadPlugins', () => {
   });
   afterEach(() => folder.remove());
 
-  async function namesOf(values: object, trackers: string[] = []): Promise<string[]> {
+  async function pluginsOf(values: object, trackers: string[] = []): Promise<Plugin[]> {
     const config = makeConfig({ model: { path: '.' }, data: { sources: ['alpaca'] }, ...values });
-    return (await loadPlugins(config, String, { trackers })).map(({ plugin }) => plugin.name);
+    return (await loadPlugins(config, String, { trackers })).map(({ plugin }) => plugin);
   }
+  const namesOf = async (values: object, trackers?: string[]) =>
+    (await pluginsOf(values, trackers)).map(({ name }) => name);
 
-  it('takes what is asked always, and of quantizers, adapters and trackers what is named', async () => {
+  it('takes what is asked always, and of templates, quantizers, adapters and trackers what is named', async () => {
     const names = await namesOf({}, ['metrics']);
     const asked = (await builtInPlugins()).filter(({ family }) => family && FAMILIES[family] === 'asked');
-    expect(names).to.have.members([...asked.map(({ name }) => name), 'none', 'lora', 'metrics']);
+    expect(names).to.have.members([...asked.map(({ name }) => name), 'alpaca', 'none', 'lora', 'metrics']);
   });
 
   it('takes each once, also where plugins: lists it', async () => {
-    const names = await namesOf({ plugins: ['metrics', 'portable'], device: 'portable' }, ['metrics']);
-    expect(new Set(names).size).to.equal(names.length);
+    const values = { plugins: ['metrics', 'portable'], device: 'portable' };
+    const plugins = await pluginsOf(values, ['metrics']);
+    expect(new Set(plugins).size).to.equal(plugins.length);
   });
 
   it("takes a third party's quantizer where it is named, with the slot's options, and only there", async () => {
@@ -58,6 +61,25 @@ describe('loadPlugins', () => {
       () => namesOf({ plugins, quantizer: { name: 'mine', bit: 2 } }),
       'PLUGIN_INVALID',
       'quantizer.bit',
+    );
+  });
+
+  it('takes the template that data.template names, whose faults are told with their place', async () => {
+    const templatesOf = async (template?: unknown) => {
+      const plugins = await pluginsOf({ data: { sources: ['alpaca'], template } });
+      return plugins.flatMap(({ family, name }) => (family === 'templates' ? [name] : []));
+    };
+    expect(await templatesOf()).to.deep.equal(['alpaca']);
+    expect(await templatesOf('plain')).to.deep.equal(['plain']);
+    await expectError(
+      () => templatesOf('plane'),
+      'PLUGIN_INVALID',
+      'data,template,name: unknown template "plane"',
+    );
+    await expectError(
+      () => templatesOf({ name: 'plain', words: 1 }),
+      'PLUGIN_INVALID',
+      'unknown key "data.template.words": the plugin "plain" takes no options',
     );
   });
 
