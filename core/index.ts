@@ -22,13 +22,32 @@ export type {
   TensorToWrite,
 } from './contracts/checkpoint.js';
 export type { HookContext } from './contracts/context.js';
-export type { DataSource, Example, InstructionExample, Prompt, TextExample } from './contracts/dataset.js';
+export {
+  type DataSource,
+  type Example,
+  type InstructionExample,
+  type PreferenceExample,
+  type Prompt,
+  type TextExample,
+  type Turn,
+  type TurnsExample,
+  unknownKind,
+} from './contracts/dataset.js';
 export type { Device, DeviceRequest } from './contracts/device.js';
 export { type EmbeddingAdapter, EmbeddingSite } from './contracts/embedding-site.js';
-export { type EncodedExample, IGNORED, type Tokenizer } from './contracts/encoder.js';
+export {
+  type EncodedExample,
+  type Encoder,
+  type EncoderRequest,
+  IGNORED,
+  labelsOf,
+  type Span,
+  type Tokenizer,
+} from './contracts/encoder.js';
 export type { Generated, GenerateOptions } from './contracts/generation.js';
 export type { DownloadState, Located, LocateRequest } from './contracts/hub.js';
 export type { Evaluation, Metrics } from './contracts/metric.js';
+export type { BackboneRequest, ModelFiles } from './contracts/model-files.js';
 export type { Objective } from './contracts/objective.js';
 export type {
   Gradients,
@@ -41,6 +60,7 @@ export type { Pass } from './contracts/pass.js';
 export type { Schedule, ScheduleRequest } from './contracts/schedule.js';
 export { type LinearAdapter, LinearSite } from './contracts/site.js';
 export type { PluginStates, RunProgress, RunState } from './contracts/state.js';
+export type { Exchange, Template, TemplateRequest } from './contracts/template.js';
 export type {
   DownloadEvent,
   EvalEvent,

@@ -60,7 +60,7 @@ describe("a third party's plugin, the one in README.md, in a folder outside the 
 
   it('is listed by evolve plugins', async () => {
     const { stdout } = await evolve(['plugins', 'my.yaml'], { cwd: folder.path });
-    expect(stdout).to.match(/^ {2}my-plugin +loadData, loadModel {2}\(third party\)$/m);
+    expect(stdout).to.match(/^ {2}my-plugin +loadData, loadEncoder, loadModel {2}\(third party\)$/m);
   });
 
   it('is answered with by evolve generate', async () => {

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { shown } from '../base/paths.js';
-import type { LanguageModel } from '../contracts/backbone.js';
-import type { Prompt } from '../contracts/dataset.js';
+import type { InstructionExample } from '../contracts/dataset.js';
 import {
   GENERATE_DEFAULTS,
   type Generated,
@@ -10,6 +9,7 @@ import {
   generate,
   generateAll,
 } from '../generation/generate.js';
+import type { AssembledModel } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
 import { configOf, type ModelChoice } from './model-choice.js';
@@ -22,6 +22,9 @@ interface GenerateCommandOptions extends ModelChoice, Partial<GenerateOptions> {
   readonly json?: true;
 }
 
+/** What the command line asks a model. */
+type Instruction = Pick<InstructionExample, 'instruction' | 'input'>;
+
 /** `evolve generate`: answers go to standard output, everything else to standard error. */
 export async function generateCommand(options: GenerateCommandOptions): Promise<void> {
   const prompts = promptsOf(options);
@@ -31,12 +34,13 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
   const { assembler } = composeAssembly(config, plugins);
   await assembler.openDevice();
-  const model = await assembler.assemble();
+  const assembled = await assembler.assemble();
+  const { model, encoder } = assembled;
   try {
     if (options.inputFile === undefined && !options.json && process.stdout.isTTY) {
-      await answerAsItGrows(model, prompts[0], sampling);
+      await answerAsItGrows(assembled, prompts[0], sampling);
     } else {
-      await generateAll(model, prompts, sampling, ({ text: output, tokens, stopped }, i) => {
+      await generateAll(model, encoder, prompts, sampling, ({ text: output, tokens, stopped }, i) => {
         const line = options.json
           ? JSON.stringify({ ...prompts[i], output, tokens, stopped })
           : `${i > 0 ? '\n' : ''}${output}`;
@@ -50,8 +54,8 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
 
 /** Writes what is certain of the answer while it is made. */
 async function answerAsItGrows(
-  model: LanguageModel,
-  prompt: Prompt,
+  { model, encoder }: AssembledModel,
+  prompt: Instruction,
   options: GenerateOptions,
 ): Promise<void> {
   let written = '';
@@ -59,7 +63,7 @@ async function answerAsItGrows(
     process.stdout.write(text.slice(written.length));
     written = text;
   };
-  const { text }: Generated = await generate(model, prompt, options, (soFar) => {
+  const { text }: Generated = await generate(model, encoder, prompt, options, (soFar) => {
     // A character of several tokens is not whole yet.
     if (soFar.startsWith(written) && !soFar.endsWith('\ufffd')) write(soFar);
   });
@@ -72,7 +76,7 @@ async function answerAsItGrows(
 }
 
 /** The one instruction of the command line, or those of a file: one a line, or in a .jsonl file one object a line. */
-function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): Prompt[] {
+function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): Instruction[] {
   if ((instruction === undefined) === (inputFile === undefined)) {
     const given = instruction === undefined ? 'neither' : 'both';
     throw new EvolveError('COMMAND_LINE', `expected either --instruction or --input-file, but got ${given}`);
@@ -97,8 +101,8 @@ function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): P
   return lines.map(([i, line]) => parsePrompt(line, `--input-file ${shown(inputFile)}, line ${i + 1}`));
 }
 
-function parsePrompt(line: string, place: string): Prompt {
-  let value: Partial<Prompt> | null;
+function parsePrompt(line: string, place: string): Instruction {
+  let value: Partial<Instruction> | null;
   try {
     value = JSON.parse(line);
   } catch (error) {

@@ -54,7 +54,7 @@ async function advance(
   onAdvance: (search: Search) => void,
 ): Promise<void> {
   const texts = active.flatMap(({ search }) => search.hypotheses.map(({ ids }) => Int32Array.from(ids)));
-  const batch = model.collate(texts.map((ids) => ({ inputIds: ids, labels: ids })));
+  const batch = model.collate(texts.map((ids) => ({ inputIds: ids, spans: [] })));
   const cached = active.flatMap(({ sequences }) => sequences);
   const logits = tf.tidy(() => model.nextLogits(batch, cached));
   try {

@@ -1,14 +1,15 @@
 /**
  * Text from a model.
  *
- *     const { text } = await generate(model, { instruction: 'Name a fruit.', input: '' });
- *     await generateAll(model, prompts, { ...GENERATE_DEFAULTS, numBeams: 4 }, ({ text }, i) => …);
+ *     const { text } = await generate(model, encoder, { instruction: 'Name a fruit.', input: '' });
+ *     await generateAll(model, encoder, prompts, { ...GENERATE_DEFAULTS, numBeams: 4 }, ({ text }, i) => …);
  */
 
 import { EvolveError } from '../base/errors.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Prompt } from '../contracts/dataset.js';
-import { reachOf } from '../contracts/length-limit.js';
+import type { Encoder } from '../contracts/encoder.js';
+import { describeLengthLimit } from '../contracts/length-limit.js';
 import { BeamSearch } from './beams.js';
 import { decode } from './decoder.js';
 import { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';
@@ -27,22 +28,23 @@ export interface Generated {
 export type GenerateListener = (text: string) => void;
 
 /**
- * Answers an instruction in the backbone's own prompt format.
+ * Answers a prompt as its encoder puts it.
  *
  * @throws EvolveError where the prompt leaves no position for an answer, or there is no token that could be chosen
  */
 export async function generate(
   model: LanguageModel,
+  encoder: Encoder,
   prompt: Prompt,
   options: GenerateOptions = GENERATE_DEFAULTS,
   listener?: GenerateListener,
 ): Promise<Generated> {
-  const search = searchFor(model, prompt, options);
+  const search = searchFor(model, encoder, prompt, options);
   const listens = listener !== undefined && options.numBeams === 1;
   await decode(model, [search], () => {
-    if (listens) listener(generatedOf(model, search).text);
+    if (listens) listener(generatedOf(encoder, search).text);
   });
-  return generatedOf(model, search);
+  return generatedOf(encoder, search);
 }
 
 /**
@@ -54,15 +56,16 @@ export async function generate(
  */
 export async function generateAll(
   model: LanguageModel,
+  encoder: Encoder,
   prompts: readonly Prompt[],
   options: GenerateOptions,
   onAnswer: (generated: Generated, index: number) => void,
 ): Promise<void> {
-  const searches = prompts.map((prompt, i) => searchFor(model, prompt, options, `prompt ${i + 1}`));
+  const searches = prompts.map((prompt, i) => searchFor(model, encoder, prompt, options, `prompt ${i + 1}`));
   let told = 0;
   await decode(model, searches, () => {
     while (told < searches.length && searches[told].hypotheses.length === 0) {
-      onAnswer(generatedOf(model, searches[told]), told);
+      onAnswer(generatedOf(encoder, searches[told]), told);
       told++;
     }
   });
@@ -70,14 +73,15 @@ export async function generateAll(
 
 function searchFor(
   model: LanguageModel,
+  encoder: Encoder,
   prompt: Prompt,
   options: GenerateOptions,
   name = 'the prompt',
 ): Search {
-  const { eosId, stopIds = [eosId] } = model.tokenizer;
-  const ids = model.encodePrompt(prompt);
+  const { eosId, stopIds = [eosId] } = encoder.tokenizer;
+  const ids = encoder.encodePrompt(prompt);
   if (ids.length >= model.maxLength) {
-    const message = `${name} has ${ids.length} tokens, but ${reachOf(model)}`;
+    const message = `${name} has ${ids.length} tokens, but ${describeLengthLimit(model)}`;
     throw new EvolveError('COMMAND_LINE', message, 'Shorten the instruction or its input.');
   }
   const limit = Math.min(ids.length + options.maxNewTokens, model.maxLength);
@@ -85,7 +89,7 @@ function searchFor(
   return options.numBeams > 1 ? new BeamSearch(ids, all) : new TokenSearch(ids, all);
 }
 
-function generatedOf({ tokenizer }: LanguageModel, { answer }: Search): Generated {
+function generatedOf({ tokenizer }: Encoder, { answer }: Search): Generated {
   const { ids, stopped } = answer;
   return { text: tokenizer.decode(ids).trim(), tokens: ids.length, stopped };
 }

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { chunk } from '../base/collections.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Example } from '../contracts/dataset.js';
+import type { Encoder } from '../contracts/encoder.js';
 import type { Generated } from '../contracts/generation.js';
 import type { Evaluation } from '../contracts/metric.js';
 import type { Pass } from '../contracts/pass.js';
@@ -35,12 +36,16 @@ export async function heldOutLoss(parts: StepParts, rows: readonly Row[]): Promi
 }
 
 /** What metrics can be computed from, besides the loss. */
-export function evaluationOf(model: LanguageModel, examples: readonly Example[]): Evaluation {
+export function evaluationOf(
+  model: LanguageModel,
+  encoder: Encoder,
+  examples: readonly Example[],
+): Evaluation {
   return {
     examples,
     async generate(prompts, options = {}) {
       const answers: Generated[] = [];
-      await generateAll(model, prompts, { ...GENERATE_DEFAULTS, ...options }, (answer) => {
+      await generateAll(model, encoder, prompts, { ...GENERATE_DEFAULTS, ...options }, (answer) => {
         answers.push(answer);
       });
       return answers;

@@ -12,6 +12,7 @@ import { withModel } from '../../support/compose.js';
 import { LLAMA } from '../../support/llama-fixture.js';
 import { addon, describeNative } from '../../support/native.js';
 import { randomTensor, relativeError } from '../../support/numbers.js';
+import { labelled } from '../../support/rows.js';
 
 /** Sequences of these lengths. */
 function batchOf(lengths: readonly number[]): Batch {
@@ -216,7 +217,7 @@ async function expectSameLogits(model: LanguageModel, tolerance: number): Promis
   const cache = new KeyValueCache();
   const sequence = cache.begin();
   for (const length of [1, 30, 31, 32, 33, 34, 70, 71, 75]) {
-    const batch = model.collate([{ inputIds: ids.subarray(0, length), labels: ids.subarray(0, length) }]);
+    const batch = model.collate([labelled(ids.subarray(0, length))]);
     const [whole, cached] = [undefined, [sequence]].map((sequences) =>
       tf.tidy(() => model.nextLogits(batch, sequences).dataSync().slice()),
     ) as Float32Array[];
