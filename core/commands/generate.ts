@@ -3,6 +3,7 @@ import { EvolveError, messageOf } from '../base/errors.js';
 import { shown } from '../base/paths.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Prompt } from '../contracts/dataset.js';
+import type { Device } from '../contracts/device.js';
 import {
   GENERATE_DEFAULTS,
   type Generated,
@@ -30,18 +31,19 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   const trackers = [['progress', { stream: 'stderr' }]] as const;
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
   const { assembler } = composeAssembly(config, plugins);
-  await assembler.openDevice();
+  const device = await assembler.openDevice();
   const model = await assembler.assemble();
   try {
     if (options.inputFile === undefined && !options.json && process.stdout.isTTY) {
-      await answerAsItGrows(model, prompts[0], sampling);
+      await answerAsItGrows(model, prompts[0], sampling, device);
     } else {
-      await generateAll(model, prompts, sampling, ({ text: output, tokens, stopped }, i) => {
+      const write = ({ text: output, tokens, stopped }: Generated, i: number) => {
         const line = options.json
           ? JSON.stringify({ ...prompts[i], output, tokens, stopped })
           : `${i > 0 ? '\n' : ''}${output}`;
         process.stdout.write(`${line}\n`);
-      });
+      };
+      await generateAll(model, prompts, sampling, write, { device });
     }
   } finally {
     model.dispose();
@@ -53,16 +55,18 @@ async function answerAsItGrows(
   model: LanguageModel,
   prompt: Prompt,
   options: GenerateOptions,
+  device: Device,
 ): Promise<void> {
   let written = '';
   const write = (text: string) => {
     process.stdout.write(text.slice(written.length));
     written = text;
   };
-  const { text }: Generated = await generate(model, prompt, options, (soFar) => {
+  const writeWhatIsCertain = (soFar: string) => {
     // A character of several tokens is not whole yet.
     if (soFar.startsWith(written) && !soFar.endsWith('\ufffd')) write(soFar);
-  });
+  };
+  const { text } = await generate(model, prompt, options, writeWhatIsCertain, { device });
   if (!text.startsWith(written)) {
     process.stdout.write('\n');
     written = '';

@@ -10,7 +10,7 @@ import type { LanguageModel } from '../contracts/backbone.js';
 import type { Prompt } from '../contracts/dataset.js';
 import { reachOf } from '../contracts/length-limit.js';
 import { BeamSearch } from './beams.js';
-import { decode } from './decoder.js';
+import { type DecodeAllOptions, decode } from './decoder.js';
 import { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';
 import { type Answer, type Search, TokenSearch } from './search.js';
 
@@ -29,19 +29,23 @@ export type GenerateListener = (text: string) => void;
 /**
  * Answers an instruction in the backbone's own prompt format.
  *
- * @throws EvolveError where the prompt leaves no position for an answer, or there is no token that could be chosen
+ * @param decoding the device that the model is on, and a signal that stops it
+ * @throws EvolveError where the prompt leaves no position for an answer, there is no token that could be chosen, or the
+ *   signal aborts
  */
 export async function generate(
   model: LanguageModel,
   prompt: Prompt,
   options: GenerateOptions = GENERATE_DEFAULTS,
   listener?: GenerateListener,
+  decoding?: DecodeAllOptions,
 ): Promise<Generated> {
   const search = searchFor(model, prompt, options);
   const listens = listener !== undefined && options.numBeams === 1;
-  await decode(model, [search], () => {
+  const tell = () => {
     if (listens) listener(generatedOf(model, search).text);
-  });
+  };
+  await decode(model, [search], tell, decoding);
   return generatedOf(model, search);
 }
 
@@ -49,23 +53,26 @@ export async function generate(
  * Answers many instructions side by side, each as `generate` answers it alone, with the same seed.
  *
  * @param onAnswer called with each answer and its prompt's index, in the order of the prompts
- * @throws EvolveError where a prompt leaves no position for an answer, before any is answered; or where there is no
- *   token that could be chosen
+ * @param decoding the device that the model is on, and a signal that stops it
+ * @throws EvolveError where a prompt leaves no position for an answer, before any is answered; where there is no token
+ *   that could be chosen; or where the signal aborts
  */
 export async function generateAll(
   model: LanguageModel,
   prompts: readonly Prompt[],
   options: GenerateOptions,
   onAnswer: (generated: Generated, index: number) => void,
+  decoding?: DecodeAllOptions,
 ): Promise<void> {
   const searches = prompts.map((prompt, i) => searchFor(model, prompt, options, `prompt ${i + 1}`));
   let told = 0;
-  await decode(model, searches, () => {
+  const tell = () => {
     while (told < searches.length && searches[told].hypotheses.length === 0) {
       onAnswer(generatedOf(model, searches[told]), told);
       told++;
     }
-  });
+  };
+  await decode(model, searches, tell, decoding);
 }
 
 function searchFor(

@@ -2,6 +2,11 @@ import * as tf from '@tensorflow/tfjs';
 
 type Attrs = Readonly<Record<string, unknown>>;
 
+/** Whether a device plugin registered the kernel `name` for the active backend. */
+export function hasKernel(name: string): boolean {
+  return tf.getKernel(name, tf.getBackend()) !== undefined;
+}
+
 /**
  * Runs the active backend's kernel `name` where a device plugin registered one, else the composed form. A kernel
  * registered with `tf.registerKernel` has its gradient registered with `tf.registerGradient` under the same name.
@@ -27,7 +32,7 @@ export function dispatchAll(
   attrs: Attrs,
   composed: () => tf.Tensor[],
 ): tf.Tensor[] {
-  if (!tf.getKernel(name, tf.getBackend())) return composed();
+  if (!hasKernel(name)) return composed();
   const outputs = tf.engine().runKernel(name, inputs, attrs as unknown as tf.NamedAttrMap);
   return ([] as tf.Tensor[]).concat(outputs);
 }

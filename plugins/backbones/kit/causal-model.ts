@@ -1,7 +1,6 @@
 import {
   type Batch,
-  type CachedSequence,
-  CachePass,
+  type CachePass,
   checkpoint,
   type EmbeddingSite,
   type EncodedExample,
@@ -132,13 +131,10 @@ export abstract class CausalModel implements LanguageModel {
     return this.parts.output.forward(this.hidden(batch, pass), pass);
   }
 
-  nextLogits(batch: Batch, cached?: readonly CachedSequence[]): tf.Tensor2D {
-    const cache = cached && new CachePass(batch, cached);
-    const computed = cache?.batch ?? batch;
+  nextLogits(batch: Batch, cache?: CachePass): tf.Tensor2D {
     const pass: Pass = { training: false, seed: 0, checkpointing: false, cache };
-    const hidden = this.hidden(computed, pass);
-    cache?.commit();
-    const last = computed.offsets.subarray(1).map((end) => end - 1);
+    const hidden = this.hidden(batch, pass);
+    const last = batch.offsets.subarray(1).map((end) => end - 1);
     return this.parts.output.forward(
       last.length === hidden.shape[0] ? hidden : selectRows(hidden, last),
       pass,

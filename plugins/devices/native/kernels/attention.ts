@@ -2,6 +2,7 @@ import {
   type AttentionOptions,
   BLOCK_TOKENS,
   type CachedLayer,
+  PagedLayer,
   SLAB_BLOCKS,
   type tf,
 } from '../../../../core/index.js';
@@ -56,7 +57,9 @@ export function registerAttention({ backend }: Native): void {
 
   kernel<AttentionOptions & { cache: CachedLayer }>('CachedAttention', ({ q, k, v }, options) => {
     const { cache, offsets } = options;
-    const { pasts, blocks, starts } = cache.pass;
+    if (!(cache instanceof PagedLayer))
+      throw new TypeError('the native device takes the cache PagedCache alone');
+    const { pasts, blocks, starts } = cache;
     const [, kvHeads, headDim] = k.shape;
     const [queries, keys, values] = [q, k, v].map((x) => backend.floats(x));
     const shape = shapeOf(q, k, options);
