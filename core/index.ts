@@ -55,9 +55,7 @@ export { BeamSearch } from './generation/beams.js';
 export { type DecodeAllOptions, type DecodeOptions, Decoder } from './generation/decoder.js';
 export {
   GENERATE_DEFAULTS,
-  type Generated,
   type GenerateListener,
-  type GenerateOptions,
   generate,
   generateAll,
 } from './generation/generate.js';

@@ -8,20 +8,15 @@
 import { EvolveError } from '../base/errors.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Prompt } from '../contracts/dataset.js';
+import type { Generated } from '../contracts/generation.js';
 import { reachOf } from '../contracts/length-limit.js';
 import { BeamSearch } from './beams.js';
 import { type DecodeAllOptions, decode } from './decoder.js';
 import { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';
-import { type Answer, type Search, TokenSearch } from './search.js';
+import { type Search, TokenSearch } from './search.js';
 
+export type { Generated } from '../contracts/generation.js';
 export { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';
-
-export interface Generated {
-  readonly text: string;
-  readonly tokens: number;
-  /** `end`: the model said it was done; `length`: maxNewTokens, or the positions of the model, ran out. */
-  readonly stopped: Answer['stopped'];
-}
 
 /** Called with what there is of an answer whenever it has grown; not where beams are searched. */
 export type GenerateListener = (text: string) => void;

@@ -2,8 +2,8 @@
 
 import * as tf from '@tensorflow/tfjs';
 import { chunk } from '../base/collections.js';
-import type { LanguageModel } from '../contracts/backbone.js';
 import type { Example } from '../contracts/dataset.js';
+import type { Device } from '../contracts/device.js';
 import type { Generated } from '../contracts/generation.js';
 import type { Evaluation } from '../contracts/metric.js';
 import type { Pass } from '../contracts/pass.js';
@@ -35,14 +35,26 @@ export async function heldOutLoss(parts: StepParts, rows: readonly Row[]): Promi
 }
 
 /** What metrics can be computed from, besides the loss. */
-export function evaluationOf(model: LanguageModel, examples: readonly Example[]): Evaluation {
+export function evaluationOf(
+  parts: StepParts & { readonly rows: { readonly heldOut: readonly Example[] } },
+  device: Device | null,
+): Evaluation {
+  const { model, rows, context } = parts;
   return {
-    examples,
+    examples: rows.heldOut,
     async generate(prompts, options = {}) {
       const answers: Generated[] = [];
-      await generateAll(model, prompts, { ...GENERATE_DEFAULTS, ...options }, (answer) => {
+      const take = (answer: Generated) => {
         answers.push(answer);
-      });
+      };
+      try {
+        const decoding = { device: device ?? undefined, signal: context.signal };
+        await generateAll(model, prompts, { ...GENERATE_DEFAULTS, ...options }, take, decoding);
+      } catch (error) {
+        // Of an interruption, the run tells more.
+        await parts.breathe();
+        throw error;
+      }
       return answers;
     },
   };

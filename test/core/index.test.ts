@@ -31,6 +31,7 @@ describe('the public face', () => {
         ...[
           'Random',
           'RandomStreams',
+          'adamw',
           'addBias',
           'allocate',
           'attention',
