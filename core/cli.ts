@@ -17,7 +17,7 @@ const program = new Command('evolve')
 program
   .command('run')
   .description('train an adapter as the configuration says')
-  .argument('<config>', 'a YAML file, such as configs/llama-alpaca-belle-cot.yaml')
+  .argument('<config>', 'a YAML file that describes the run, such as those in configs/')
   .option('--set <key=value>', 'override a value of the configuration; may be repeated', collect, [])
   .option('--output <dir>', 'where the run goes (default: runs/ and the name of the configuration)')
   .option('--device <name>', 'what computes: auto, portable, tensorflow, …')

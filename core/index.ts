@@ -1,11 +1,12 @@
 /**
  * What the author of a plugin imports: `import { definePlugin, tf, z } from 'evolving-alpaca'`. Helpers for one
- * family stand in `evolving-alpaca/backbones`, `evolving-alpaca/datasets` and `evolving-alpaca/templates`.
+ * family stand in `evolving-alpaca/FAMILY`, as in `evolving-alpaca/backbones`.
  */
 
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
 export { type ErrorCode, EvolveError, messageOf } from './base/errors.js';
+export { DENSE_TYPES, type DenseType, decodeFloats, encodeFloats } from './base/floats.js';
 export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';
 export { expandHome, shown } from './base/paths.js';
 export { deriveSeed, Random, RandomStreams } from './base/random.js';
@@ -20,6 +21,7 @@ export type {
   TensorInfo,
   TensorToWrite,
 } from './contracts/checkpoint.js';
+export type { HookContext } from './contracts/context.js';
 export {
   type DataSource,
   type Example,
@@ -42,10 +44,22 @@ export {
   type Span,
   type Tokenizer,
 } from './contracts/encoder.js';
+export type { Generated, GenerateOptions } from './contracts/generation.js';
 export type { DownloadState, Located, LocateRequest } from './contracts/hub.js';
+export type { Evaluation, Metrics } from './contracts/metric.js';
 export type { BackboneRequest, ModelFiles } from './contracts/model-files.js';
+export type { Objective } from './contracts/objective.js';
+export type {
+  Gradients,
+  Optimizer,
+  OptimizerRequest,
+  SavedState,
+  UpdateOptions,
+} from './contracts/optimizer.js';
 export type { Pass } from './contracts/pass.js';
+export type { Schedule, ScheduleRequest } from './contracts/schedule.js';
 export { type LinearAdapter, LinearSite } from './contracts/site.js';
+export type { PluginStates, RunProgress, RunState } from './contracts/state.js';
 export type { Exchange, Template, TemplateRequest } from './contracts/template.js';
 export type {
   DownloadEvent,
@@ -55,6 +69,7 @@ export type {
   RunResult,
   StepEvent,
 } from './contracts/tracker.js';
+export type { World } from './contracts/world.js';
 export { ModelFolder } from './export/model-folder.js';
 export {
   BLOCK_TOKENS,
@@ -64,7 +79,7 @@ export {
   KeyValueCache,
   SLAB_BLOCKS,
 } from './generation/paged-cache.js';
-export type { AdamWOptions } from './ops/adamw.js';
+export { type AdamWOptions, type AdamWState, adamw } from './ops/adamw.js';
 export { addBias } from './ops/add-bias.js';
 export { type AttentionOptions, attention } from './ops/attention.js';
 export { crossEntropy } from './ops/cross-entropy.js';
@@ -72,21 +87,23 @@ export { dispatch, perform } from './ops/dispatch.js';
 export { dropout } from './ops/dropout.js';
 export { embedding } from './ops/embedding.js';
 export { mapFile, releasePages } from './ops/file-mapping.js';
-export {
-  type ComputeType,
-  DENSE_TYPES,
-  type DenseType,
-  DenseWeight,
-  decodeFloats,
-  encodeFloats,
-  type FrozenWeight,
-  toFloat32,
-} from './ops/frozen-weight.js';
+export { type ComputeType, DenseWeight, type FrozenWeight, toFloat32 } from './ops/frozen-weight.js';
 export { gelu } from './ops/gelu.js';
 export { checkpoint } from './ops/gradients.js';
+export type {
+  ByteKernelName,
+  KernelAttrs,
+  KernelInputs,
+  KernelName,
+  KernelResult,
+  Kernels,
+  KernelTensors,
+  TensorKernelName,
+} from './ops/kernels.js';
 export { layerNorm } from './ops/layer-norm.js';
 export { linear } from './ops/linear.js';
 export { linearCrossEntropy } from './ops/linear-cross-entropy.js';
+export { logProbabilities } from './ops/log-probabilities.js';
 export { type LoraBranch, loraLinear } from './ops/lora-linear.js';
 export { rmsNorm } from './ops/rms-norm.js';
 export {
@@ -101,5 +118,14 @@ export { selectRows } from './ops/select-rows.js';
 export { splitColumns } from './ops/split-columns.js';
 export { swiglu } from './ops/swiglu.js';
 export { trainableLinearCrossEntropy } from './ops/trainable-linear-cross-entropy.js';
-export type { Gradients, HookName, HooksView, Metrics, TapOnly } from './plugins/hooks.js';
-export { API_VERSION, definePlugin, type Family, type Plugin, type TrainerView } from './plugins/plugin.js';
+export { type ExtensionPoint, type ExtensionsView, extensionPoint } from './plugins/extensions.js';
+export type { HookName } from './plugins/hooks.js';
+export {
+  API_VERSION,
+  definePlugin,
+  type Family,
+  type Plugin,
+  type RunControl,
+  type TrainerView,
+} from './plugins/plugin.js';
+export type { HooksView, TapOnly } from './plugins/tap.js';

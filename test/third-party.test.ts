@@ -77,7 +77,7 @@ describe("a third party's plugin, the one in README.md, in a folder outside the 
       `import { definePlugin, z } from 'evolving-alpaca';
        export default definePlugin({
          name: 'shout',
-         apiVersion: 1,
+         apiVersion: 2,
          schema: z.strictObject({ word: z.string() }),
          apply(trainer, { word }) {
            trainer.hooks.done.tap(() => trainer.notice(word.toUpperCase()));
@@ -119,10 +119,10 @@ describe("a third party's plugin, the one in README.md, in a folder outside the 
       'export default { name: "x", apiVersion: 2, apply() {} };',
       'written for API version 2, and this is version 1',
     );
-    await refused('export default { name: "x", apiVersion: 1 };', 'has no function apply');
+    await refused('export default { name: "x", apiVersion: 2 };', 'has no function apply');
     await refused('import "no-such-package"; export default {};', 'cannot be loaded');
     await refused(
-      'export default { name: "x", apiVersion: 1, apply() { throw new Error("oh"); } };',
+      'export default { name: "x", apiVersion: 2, apply() { throw new Error("oh"); } };',
       'failed in apply(): oh',
     );
   });

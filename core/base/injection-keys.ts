@@ -1,10 +1,13 @@
 /** The names under which the container holds the parts of a run. */
 
+export const ASSEMBLY_CONFIG = Symbol('AssemblyConfig');
 export const RUN_CONFIG = Symbol('RunConfig');
 export const RESOLVED_CONFIG = Symbol('ResolvedConfig');
 export const HOOKS = Symbol('Hooks');
 export const RANDOM = Symbol('RandomStreams');
 export const SIGNAL = Symbol('AbortSignal');
+export const CONTEXT = Symbol('RunContext');
+export const REQUESTS = Symbol('RunRequests');
 export const EXAMPLE_READER = Symbol('ExampleReader');
 export const ROW_MAKER = Symbol('RowMaker');
 export const MODEL_ASSEMBLER = Symbol('ModelAssembler');

@@ -8,7 +8,7 @@ import { mergedTensors } from '../export/merged-tensors.js';
 import { ModelFolder } from '../export/model-folder.js';
 import type { ModelAssembler } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
-import { composeRun } from '../run/compose.js';
+import { composeAssembly } from '../run/compose.js';
 import { configOf, type ModelChoice } from './model-choice.js';
 
 interface MergeOptions extends ModelChoice {
@@ -33,8 +33,8 @@ export function exportCommand(options: ExportOptions): Promise<void> {
 async function write(options: ExportOptions, needsAdapter: boolean): Promise<void> {
   const output = path.resolve(options.output);
   await checkOutput(output);
-  const { config, adapter } = await configOf(options, { unquantized: true });
-  if (needsAdapter && !adapter) {
+  const config = await configOf(options, { unquantized: true });
+  if (needsAdapter && !config.adapter) {
     const what =
       options.run === undefined
         ? 'there is no --adapter'
@@ -46,11 +46,11 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     );
   }
   const trackers = [['progress', { stream: 'stderr' }]] as const;
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, adapter });
+  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
   const interruption = new AbortController();
   process.once('SIGINT', () => interruption.abort());
   process.once('SIGTERM', () => interruption.abort());
-  const { hooks, assembler } = composeRun(config, plugins, interruption.signal);
+  const { hooks, assembler } = composeAssembly(config, plugins, interruption.signal);
   await assembler.openDevice();
   const { model } = await assembler.assemble();
   try {

@@ -11,7 +11,7 @@ import {
 } from '../generation/generate.js';
 import type { AssembledModel } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
-import { composeRun } from '../run/compose.js';
+import { composeAssembly } from '../run/compose.js';
 import { configOf, type ModelChoice } from './model-choice.js';
 
 interface GenerateCommandOptions extends ModelChoice, Partial<GenerateOptions> {
@@ -29,10 +29,10 @@ type Instruction = Pick<InstructionExample, 'instruction' | 'input'>;
 export async function generateCommand(options: GenerateCommandOptions): Promise<void> {
   const prompts = promptsOf(options);
   const sampling = samplingOptions(options);
-  const { config, adapter } = await configOf(options);
+  const config = await configOf(options);
   const trackers = [['progress', { stream: 'stderr' }]] as const;
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, adapter });
-  const { assembler } = composeRun(config, plugins);
+  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
+  const { assembler } = composeAssembly(config, plugins);
   await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model, encoder } = assembled;

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { EvolveError } from '../base/errors.js';
 import { shown } from '../base/paths.js';
-import { loadConfig, makeConfig, type RunConfig } from '../config/load.js';
+import { type AssemblyConfig, loadConfig, makeAssembly } from '../config/load.js';
 import { resolveModel } from '../config/model-name.js';
 import { readJsonFile } from '../model/files.js';
 
@@ -16,14 +16,11 @@ export interface ModelChoice {
 }
 
 /**
- * The part of a run's configuration that assembles the model, and whether there is an adapter.
+ * What the model is made of; without an adapter there is none.
  *
  * @param unquantized the base model's weights are to stay as in the checkpoint, whatever the run did
  */
-export async function configOf(
-  options: ModelChoice,
-  { unquantized = false } = {},
-): Promise<{ config: RunConfig; adapter: boolean }> {
+export async function configOf(options: ModelChoice, { unquantized = false } = {}): Promise<AssemblyConfig> {
   const given = [options.run, options.model].filter((value) => value !== undefined).length;
   if (given !== 1) {
     throw new EvolveError(
@@ -38,15 +35,15 @@ export async function configOf(
     }
     const { config } = await loadConfig(path.join(options.run, 'config.yaml'));
     const { model, plugins } = config;
+    const data = { template: config.data.template };
     // A base model that was drawn at random is drawn again, from the same seed.
     const train = { seed: config.train.seed };
-    const data = { sources: ['none'], template: config.data.template };
     const quantizer = unquantized ? 'none' : config.quantizer;
     const device = options.device ?? config.device;
     const whole = path.resolve(options.run, 'model');
     if (existsSync(whole)) {
       const saved = { path: whole, backbone: model.backbone };
-      return { config: makeConfig({ model: saved, plugins, device, data, train }), adapter: false };
+      return makeAssembly({ model: saved, plugins, device, data, train });
     }
     const init = path.resolve(options.run, 'adapter');
     if (!existsSync(init)) {
@@ -54,12 +51,11 @@ export async function configOf(
       throw new EvolveError('MODEL_UNKNOWN', message, 'Its run.json says how it ended. Let it run again.');
     }
     const adapter = { method: config.adapter.method, init };
-    return { config: makeConfig({ model, quantizer, plugins, adapter, device, data, train }), adapter: true };
+    return makeAssembly({ model, quantizer, plugins, adapter, device, data, train });
   }
   const model = { path: options.model };
-  const data = { sources: ['none'] };
   const device = options.device ?? 'auto';
-  if (options.adapter === undefined) return { config: makeConfig({ model, device, data }), adapter: false };
+  if (options.adapter === undefined) return makeAssembly({ model, device });
   const init = resolveModel('', options.adapter);
   // What a hub has is here only once it was asked; adapters with a name of their own are LoRA's.
   const isPath = path.isAbsolute(init);
@@ -74,5 +70,5 @@ export async function configOf(
   }
   const method = String(described.peft_type ?? 'lora').toLowerCase();
   const adapter = { method, init };
-  return { config: makeConfig({ model, device, data, adapter }), adapter: true };
+  return makeAssembly({ model, device, adapter });
 }

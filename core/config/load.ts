@@ -2,18 +2,25 @@
  * From a file to a run's configuration: overridden by `--set`, held against the schema, its paths made absolute,
  * frozen.
  *
- *     const config = await loadConfig('configs/llama-alpaca.yaml', { set: ['train.epochs=2'] });
+ *     const config = await loadConfig('configs/mine.yaml', { set: ['train.epochs=2'] });
  */
 
 import path from 'node:path';
 import { parseDocument } from 'yaml';
+import type { z } from 'zod';
 import { EvolveError } from '../base/errors.js';
 import { readConfigFile } from './file.js';
 import { resolveModel } from './model-name.js';
-import { type ConfigValues, configSchema } from './schema.js';
+import { type AssemblyValues, assemblySchema, type ConfigValues, configSchema } from './schema.js';
 import { type Locate, validate } from './validate.js';
 
-/** A validated configuration: `output` is set and every path is absolute; a model may have a name instead of a path. */
+/**
+ * What a model is made of: the part of a configuration that every command has. Every path is absolute; a model may have a
+ * name instead of a path. Without `adapter` it is the base model.
+ */
+export type AssemblyConfig = AssemblyValues;
+
+/** A run's whole configuration, validated: `output` is set, and the rest is as in AssemblyConfig. */
 export type RunConfig = Omit<ConfigValues, 'output'> & { readonly output: string };
 
 export interface LoadedConfig {
@@ -29,8 +36,11 @@ export interface ConfigOverrides {
   readonly device?: string;
 }
 
+/** Those of a configuration's sections that are valid. */
+export type ConfigSections = Partial<RunConfig>;
+
 /** What else is wrong with a configuration, as plugins see it. */
-export type FurtherFaults = (config: RunConfig, locate: Locate) => Promise<readonly string[]>;
+export type FurtherFaults = (sections: ConfigSections, locate: Locate) => Promise<readonly string[]>;
 
 /** Loads and checks a configuration; every fault is named in one error, those that `furtherFaults` finds included. */
 export async function loadConfig(
@@ -47,7 +57,11 @@ export async function loadConfig(
   };
   const { data, faults } = validate(configSchema, values, locate);
   if (!data) {
-    const further = await furtherFaults(resolve(withoutFaults(values), file, overrides), locate);
+    const sections = {
+      ...validSections(values, path.dirname(path.resolve(file))),
+      ...(overrides.device && { device: { name: overrides.device } }),
+    };
+    const further = await furtherFaults(sections, locate);
     const advice = 'README.md, "Configuration", lists every key with its meaning.';
     throw new EvolveError('CONFIG_INVALID', inOrder([...faults, ...further]).join('\n'), advice);
   }
@@ -59,21 +73,29 @@ export function inOrder(faults: readonly string[]): string[] {
   return [...faults].sort(new Intl.Collator('en', { numeric: true }).compare);
 }
 
-/** The values with every faulty section replaced by one that is valid, so that the others can be looked into. */
-function withoutFaults(values: Record<string, unknown>): ConfigValues {
-  const required: Record<string, unknown> = { model: { path: '.' }, data: { sources: ['none'] } };
-  const sections = Object.entries(configSchema.shape).map(([key, schema]) => {
-    const isValid = values[key] !== undefined && schema.safeParse(values[key]).success;
-    return [key, isValid ? values[key] : required[key]];
+/** The sections that are valid, so that plugins can look into them though others are not. */
+function validSections(values: Record<string, unknown>, folder: string): ConfigSections {
+  const sections = Object.entries(configSchema.shape).flatMap(([key, schema]) => {
+    const { success, data } = schema.safeParse(values[key]);
+    return success ? [[key, data]] : [];
   });
-  return configSchema.parse(Object.fromEntries(sections));
+  return resolveAssembly(Object.fromEntries(sections) as ConfigSections, folder);
 }
 
-/** Freezes a configuration made in code rather than read from a file; paths count from the working folder. */
+/** A run's configuration made in code rather than read from a file; paths count from the working folder. */
 export function makeConfig(values: unknown): RunConfig {
-  const { data, faults } = validate(configSchema, values, () => 'configuration');
+  return resolve(valid(configSchema, values), path.resolve('run.yaml'), {});
+}
+
+/** The configuration of a model that is not trained, made in code; paths count from the working folder. */
+export function makeAssembly(values: unknown): AssemblyConfig {
+  return deepFreeze(resolveAssembly(valid(assemblySchema, values), path.resolve()));
+}
+
+function valid<T>(schema: z.ZodType<T>, values: unknown): T {
+  const { data, faults } = validate(schema, values, () => 'configuration');
   if (!data) throw new EvolveError('CONFIG_INVALID', faults.join('\n'));
-  return resolve(data, path.resolve('run.yaml'), {});
+  return data;
 }
 
 /** Applies one `a.b=value`; returns its path. */
@@ -117,25 +139,41 @@ function resolve(values: ConfigValues, file: string, overrides: ConfigOverrides)
   const name = path.basename(file).replace(/\.[^.]+$/, '');
   const output =
     overrides.output ?? (values.output ? path.resolve(folder, values.output) : path.join('runs', name));
-  const { init } = values.adapter;
+  const { train } = values;
+  const saysNothing = train.warmupSteps === undefined && train.warmupRatio === undefined;
   return deepFreeze({
-    ...values,
-    model: { ...values.model, path: resolveModel(folder, values.model.path) },
-    adapter:
-      typeof init === 'string' ? { ...values.adapter, init: resolveModel(folder, init) } : values.adapter,
+    ...resolveAssembly(values, folder),
     data: {
       ...values.data,
       sources: values.data.sources.map((source) =>
         typeof source === 'string' ? source : { ...source, path: path.resolve(folder, source.path) },
       ),
     },
-    plugins: values.plugins.map(([plugin, options]): [string, Record<string, unknown>?] => {
-      const resolved = /^\.{0,2}[/\\]/.test(plugin) ? path.resolve(folder, plugin) : plugin;
-      return options ? [resolved, options] : [resolved];
-    }),
+    train: saysNothing ? { ...train, warmupSteps: DEFAULT_WARMUP_STEPS } : train,
     device: overrides.device ? { name: overrides.device } : values.device,
     output: path.resolve(output),
   });
+}
+
+/** As the Alpaca-CoT project has it. */
+const DEFAULT_WARMUP_STEPS = 100;
+
+/** The same, with the paths of model, adapter and plugins counted from `folder`. */
+function resolveAssembly<C extends Partial<AssemblyConfig>>(values: C, folder: string): C {
+  const { model, adapter, plugins } = values;
+  return {
+    ...values,
+    ...(model && { model: { ...model, path: resolveModel(folder, model.path) } }),
+    ...(typeof adapter?.init === 'string' && {
+      adapter: { ...adapter, init: resolveModel(folder, adapter.init) },
+    }),
+    ...(plugins && {
+      plugins: plugins.map(([plugin, options]): [string, Record<string, unknown>?] => {
+        const resolved = /^\.{0,2}[/\\]/.test(plugin) ? path.resolve(folder, plugin) : plugin;
+        return options ? [resolved, options] : [resolved];
+      }),
+    }),
+  };
 }
 
 function deepFreeze<T>(value: T): T {

@@ -2,7 +2,7 @@
  * Names of models that are no paths: `owner/name`, as hubs have them. A revision (a branch, tag or commit) may follow an
  * `@`; of a repository of GGUF files one is named by its path in there.
  *
- *     huggyllama/llama-7b   bigscience/bloomz-7b1-mt@refs/pr/3   owner/name/model-q4_0.gguf
+ *     Qwen/Qwen3-0.6B   HuggingFaceTB/SmolLM2-135M@refs/pr/3   owner/name/model-q4_0.gguf
  */
 
 import { existsSync } from 'node:fs';

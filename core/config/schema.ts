@@ -1,6 +1,6 @@
 /**
  * The shape of a run's configuration, with its defaults (those of the Alpaca-CoT project where it had one).
- * Options of a template, a quantizer, an adapter method or a device are checked by the plugin's own schema.
+ * Options of what a plugin does (a quantizer, an adapter method, an optimizer, …) are checked by the plugin's own schema.
  */
 
 import { z } from 'zod';
@@ -27,20 +27,39 @@ const pluginEntry = z.preprocess(
   z.tuple([z.string().min(1), z.record(z.string(), z.unknown()).optional()]),
 );
 
+const model = z.strictObject({
+  path: z.string().min(1),
+  backbone: z.string().min(1).default('auto'),
+  /** `random` needs no weights in `path`. */
+  init: z.enum(['checkpoint', 'random']).default('checkpoint'),
+});
+const quantizer = named.default({ name: 'none' });
+const adapter = z.looseObject({ method: z.string().min(1).default('lora') });
+const template = named.default({ name: 'alpaca' });
+const seed = z.number().int().nonnegative().max(0xffffffff).default(42);
+const device = named.default({ name: 'auto' });
+const plugins = z.array(pluginEntry).default([]);
+
+/** What a model is made of: all that a command needs that trains nothing. Each part is as in a run's configuration. */
+export const assemblySchema = z.strictObject({
+  model,
+  quantizer,
+  adapter: adapter.optional(),
+  data: z.strictObject({ template }).prefault({}),
+  train: z.strictObject({ seed }).prefault({}),
+  device,
+  plugins,
+});
+
 export const configSchema = z.strictObject({
-  model: z.strictObject({
-    path: z.string().min(1),
-    backbone: z.string().min(1).default('auto'),
-    /** `random` needs no weights in `path`. */
-    init: z.enum(['checkpoint', 'random']).default('checkpoint'),
-  }),
-  quantizer: named.default({ name: 'none' }),
-  adapter: z.looseObject({ method: z.string().min(1).default('lora') }).prefault({}),
+  model,
+  quantizer,
+  adapter: adapter.prefault({}),
   data: z.strictObject({
     sources: z.array(source).min(1),
     edition: z.enum(['sample', 'full']).default('sample'),
     /** How examples read. */
-    template: named.default({ name: 'alpaca' }),
+    template,
     cutoffLength: count.default(512),
     /** Rows held out; where nothing is said, 2,000 or a tenth of the rows, whichever is less. */
     validationSize: z.number().int().nonnegative().optional(),
@@ -55,28 +74,41 @@ export const configSchema = z.strictObject({
       epochs: count.default(1),
       /** Optimizer steps; takes precedence over epochs. */
       maxSteps: count.optional(),
+      objective: named.default({ name: 'next-token' }),
+      optimizer: named.default({ name: 'adamw' }),
       learningRate: z.number().positive().default(3e-4),
       minLearningRate: z.number().nonnegative().default(0),
-      warmupSteps: z.number().int().nonnegative().default(100),
-      scheduler: z.enum(['linear', 'cosine']).default('linear'),
+      /** Where nothing is said of the warm-up, it has 100 steps. */
+      warmupSteps: z.number().int().nonnegative().optional(),
+      /** The share of the run's steps, in the place of warmupSteps. */
+      warmupRatio: z.number().min(0).max(1).optional(),
+      scheduler: named.default({ name: 'linear' }),
       weightDecay: z.number().nonnegative().default(0),
       adamBeta1: z.number().min(0).lt(1).default(0.9),
       adamBeta2: z.number().min(0).lt(1).default(0.999),
       maxGradNorm: z.number().positive().default(1),
-      seed: z.number().int().nonnegative().max(0xffffffff).default(42),
+      seed,
       logEvery: count.default(1),
       evalEvery: count.default(200),
       saveEvery: count.default(200),
     })
-    .superRefine(({ learningRate, minLearningRate: input }, context) => {
-      if (input <= learningRate) return;
-      const message = `expected at most learningRate, ${learningRate}`;
-      context.addIssue({ code: 'custom', path: ['minLearningRate'], message, input });
+    .superRefine(({ learningRate, minLearningRate, warmupSteps, warmupRatio }, context) => {
+      if (minLearningRate > learningRate) {
+        const message = `expected at most learningRate, ${learningRate}`;
+        context.addIssue({ code: 'custom', path: ['minLearningRate'], message, input: minLearningRate });
+      }
+      if (warmupSteps !== undefined && warmupRatio !== undefined) {
+        const message = `expected warmupSteps or warmupRatio, but not both; warmupSteps is ${warmupSteps}`;
+        context.addIssue({ code: 'custom', path: ['warmupRatio'], message, input: warmupRatio });
+      }
     })
     .prefault({}),
-  device: named.default({ name: 'auto' }),
-  plugins: z.array(pluginEntry).default([]),
+  metrics: z.array(named).default([]),
+  device,
+  world: named.default({ name: 'single' }),
+  plugins,
   output: z.string().min(1).optional(),
 });
 
+export type AssemblyValues = z.output<typeof assemblySchema>;
 export type ConfigValues = z.output<typeof configSchema>;

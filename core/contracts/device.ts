@@ -1,5 +1,7 @@
 /** What device plugins do: they open what computes. */
 
+import type { LanguageModel } from './backbone.js';
+
 /** Asks for a device. A plugin that is asked and cannot says why with `decline` and answers undefined. */
 export interface DeviceRequest {
   /** The name asked for, or `auto`. */
@@ -16,4 +18,11 @@ export interface Device {
   readonly backend: string;
   /** One line for the person: what computes. */
   readonly description: string;
+  /**
+   * Takes the model's frozen weights to the device, once they are as they will stay: quantized, or as in the checkpoint. A
+   * device with memory of its own can put others in the places of `site.weight`, and so free those that it copied.
+   *
+   * @returns what frees them there, called when the model is disposed
+   */
+  placeWeights?(model: LanguageModel): undefined | (() => void);
 }

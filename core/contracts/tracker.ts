@@ -69,11 +69,12 @@ export type LogEvent = NoticeEvent | DownloadEvent | StartEvent | StepEvent | Ev
 
 /** How a run ended, as `run.json` holds it and the `done` hook passes it. */
 export interface RunResult {
-  readonly status: 'completed' | 'failed' | 'interrupted';
+  /** `stopped`: a plugin ended it, as early stopping does. */
+  readonly status: 'completed' | 'stopped' | 'failed' | 'interrupted';
   readonly output: string;
   /** Optimizer steps done. */
   readonly steps: number;
-  readonly device: (Device & { requested: string }) | null;
+  readonly device: (Pick<Device, 'name' | 'backend' | 'description'> & { requested: string }) | null;
   readonly parameters: { total: number; trainable: number } | null;
   readonly rows: RowCounts | null;
   readonly firstLoss: number | null;
@@ -83,6 +84,8 @@ export interface RunResult {
   /** The most memory that the process held at a time, mapped files included, in bytes. */
   readonly peakMemory: number;
   readonly versions: Readonly<Record<string, string>>;
+  /** Why a plugin stopped it. */
+  readonly stopReason?: string;
   /** Why it failed. */
   readonly error?: { code: string; message: string };
 }

@@ -16,6 +16,8 @@ import { TokenArena } from './token-arena.js';
 export interface SplitRows {
   readonly train: readonly Row[];
   readonly validation: readonly Row[];
+  /** The examples of `validation`, in the order of the data. */
+  readonly heldOut: readonly Example[];
 }
 
 /** What rows are made for. */
@@ -48,6 +50,7 @@ export class RowMaker {
     }
     const arena = new TokenArena();
     const usable: EncodedExample[] = [];
+    const kept: Example[] = [];
     const empty = new Map<string, number>();
     let filled = 0;
     for (const [i, example] of examples.entries()) {
@@ -58,8 +61,12 @@ export class RowMaker {
         continue;
       }
       const encoded = encode(encoder, examples, i, cutoffLength);
-      if (hasTarget(encoded)) usable.push(arena.keep(encoded));
-      else filled++;
+      if (!hasTarget(encoded)) {
+        filled++;
+        continue;
+      }
+      usable.push(arena.keep(encoded));
+      kept.push(example);
     }
     for (const [name, count] of empty) this.#tellSkipped(count, examples.length, `${name} empty`);
     const reason = `prompt alone fills data.cutoffLength (${cutoffLength} tokens)`;
@@ -69,7 +76,7 @@ export class RowMaker {
       const advice = 'Raise data.cutoffLength, or check "output" in the records.';
       throw new EvolveError('DATA_EMPTY', message, advice, { at: ['data', 'sources'] });
     }
-    return this.#split(usable);
+    return this.#split(usable, kept);
   }
 
   /** The rows of one pass through the data, in the order of training; passes count from 0. */
@@ -78,13 +85,14 @@ export class RowMaker {
     return data.shuffle ? inOrder(rows, epochOrder(train.seed, epoch, rows.length)) : [...rows];
   }
 
-  #split(examples: readonly EncodedExample[]): SplitRows {
+  #split(encoded: readonly EncodedExample[], examples: readonly Example[]): SplitRows {
     const { seed } = this.config.train;
-    const held = this.#validationSize(examples.length);
-    const order = new Random(deriveSeed(seed, 'split')).permutation(examples.length);
+    const size = this.#validationSize(encoded.length);
+    const order = new Random(deriveSeed(seed, 'split')).permutation(encoded.length);
+    const [held, trained] = [order.slice(0, size).sort(), order.slice(size).sort()];
     const packing = new Random(deriveSeed(seed, 'packing'));
-    const rowsOf = (indices: Int32Array) => this.#rowsOf(inOrder(examples, indices.slice().sort()), packing);
-    return { validation: rowsOf(order.subarray(0, held)), train: rowsOf(order.subarray(held)) };
+    const rowsOf = (indices: Int32Array) => this.#rowsOf(inOrder(encoded, indices), packing);
+    return { validation: rowsOf(held), train: rowsOf(trained), heldOut: inOrder(examples, held) };
   }
 
   /** Each example in a row of its own, or several packed into one: which ones is settled once for all epochs. */
@@ -121,13 +129,6 @@ export function epochOrder(seed: number, epoch: number, count: number): Int32Arr
   const random = new Random(deriveSeed(seed, 'shuffle'));
   for (let before = 0; before < epoch; before++) random.permutation(count);
   return random.permutation(count);
-}
-
-/** Consecutive pieces of `size`; the last may be smaller. */
-export function chunk<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
-    items.slice(i * size, (i + 1) * size),
-  );
 }
 
 function inOrder<T>(items: readonly T[], order: Int32Array): T[] {

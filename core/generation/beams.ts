@@ -1,8 +1,9 @@
 import { Random } from '../base/random.js';
 import { checkScores, nothingLeft } from './faults.js';
+import type { SearchOptions } from './options.js';
 import { logSoftmax, processScores } from './processors.js';
 import { draw, narrow, weightsOf } from './sampling.js';
-import type { Answer, Hypothesis, Search, SearchOptions } from './search.js';
+import type { Answer, Hypothesis, Search } from './search.js';
 
 /** A text that is followed, with the log-probability of its answer (as the processors left it). */
 interface Beam extends Hypothesis {

@@ -1,8 +1,8 @@
 /** What stops a search: scores of which none can be chosen. */
 
 import { EvolveError } from '../base/errors.js';
+import type { SearchOptions } from './options.js';
 import { largest } from './processors.js';
-import type { SearchOptions } from './search.js';
 
 /**
  * Looks at the model's scores for what follows `ids`; of some tokens, not of all, they may be −∞.

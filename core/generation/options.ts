@@ -20,6 +20,16 @@ export interface GenerateOptions {
   readonly seed: number;
 }
 
+/** What a search for one answer is told. */
+export interface SearchOptions extends GenerateOptions {
+  /** What errors call the prompt. */
+  readonly name: string;
+  /** Any of these ends an answer. */
+  readonly stopIds: ReadonlySet<number>;
+  /** Prompt and answer together have at most so many tokens. */
+  readonly limit: number;
+}
+
 export const GENERATE_DEFAULTS: GenerateOptions = {
   maxNewTokens: 128,
   temperature: 0,

@@ -2,7 +2,7 @@
 
 import { Random } from '../base/random.js';
 import { checkScores, nothingLeft } from './faults.js';
-import type { GenerateOptions } from './options.js';
+import type { SearchOptions } from './options.js';
 import { largest, processScores } from './processors.js';
 import { pickToken } from './sampling.js';
 
@@ -33,15 +33,6 @@ export interface Search {
   advance(scores: readonly Float32Array[]): void;
   /** The answer, as far as it goes. */
   readonly answer: Answer;
-}
-
-export interface SearchOptions extends GenerateOptions {
-  /** What errors call the prompt. */
-  readonly name: string;
-  /** Any of these ends an answer. */
-  readonly stopIds: ReadonlySet<number>;
-  /** Prompt and answer together have at most so many tokens. */
-  readonly limit: number;
 }
 
 /** Token by token: the likeliest each time, or a drawn one. */

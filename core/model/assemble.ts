@@ -2,10 +2,10 @@
 
 import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
-import { HOOKS, RANDOM, RUN_CONFIG, SIGNAL } from '../base/injection-keys.js';
+import { ASSEMBLY_CONFIG, HOOKS, RANDOM, SIGNAL } from '../base/injection-keys.js';
 import { shown } from '../base/paths.js';
 import type { RandomStreams } from '../base/random.js';
-import type { RunConfig } from '../config/load.js';
+import type { AssemblyConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointFiles } from '../contracts/checkpoint.js';
 import type { Device } from '../contracts/device.js';
@@ -32,7 +32,7 @@ export class ModelAssembler {
   #readModelFile: ModelFiles['readFile'] = async () => undefined;
 
   constructor(
-    @inject(RUN_CONFIG) private readonly config: RunConfig,
+    @inject(ASSEMBLY_CONFIG) private readonly config: AssemblyConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
     @inject(RANDOM) private readonly random: RandomStreams,
     @inject(SIGNAL) signal: AbortSignal,
@@ -63,7 +63,7 @@ export class ModelAssembler {
 
   /** The encoder, then the model: what is wrong with the tokenizer is told before weights are read. */
   async assemble(): Promise<AssembledModel> {
-    const { init } = this.config.adapter;
+    const init = this.config.adapter?.init;
     // Both before either is opened: a wrong name is told at once, and no memory is held while files are on their way.
     const located = await this.#locateModel(this.config.model.init === 'checkpoint');
     if (typeof init === 'string') await this.#locateAdapter(init);

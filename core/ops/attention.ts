@@ -19,6 +19,16 @@ export interface AttentionOptions {
   readonly cache?: CachedLayer;
 }
 
+declare module './kernels.js' {
+  interface Kernels {
+    Attention: { inputs: { q: tf.Tensor3D; k: tf.Tensor3D; v: tf.Tensor3D }; attrs: AttentionOptions };
+    CachedAttention: {
+      inputs: Kernels['Attention']['inputs'];
+      attrs: AttentionOptions & { cache: CachedLayer };
+    };
+  }
+}
+
 /** Large enough that the softmax of a masked score is exactly 0. */
 const MASKED = -1e9;
 

@@ -1,9 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    Gelu: { inputs: { x: tf.Tensor } };
+  }
+}
+
 /**
  * The Gaussian error linear unit in its tanh form: `x / 2 · (1 + tanh(sqrt(2 / π) (x + 0.044715 x³)))`, element by
- * element. Kernel: `Gelu`. Source: arXiv 1606.08415; it is what BLOOM and ChatGLM-6B compute.
+ * element. Kernel: `Gelu`. Source: arXiv 1606.08415, section 2.
  */
 export function gelu<T extends tf.Tensor>(x: T): T {
   return dispatch('Gelu', { x }, {}, () => {

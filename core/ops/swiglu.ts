@@ -1,8 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    SwiGlu: { inputs: { gate: tf.Tensor2D; up: tf.Tensor2D } };
+  }
+}
+
 /**
- * The gate of LLaMA's feed-forward layer: `silu(gate) · up` with `silu(x) = x · sigmoid(x)`. Kernel: `SwiGlu`.
+ * The gate of a feed-forward layer: `silu(gate) · up` with `silu(x) = x · sigmoid(x)`. Kernel: `SwiGlu`.
  * Source: arXiv 2002.05202.
  *
  * @param gate `[tokens, intermediate]`

@@ -1,7 +1,10 @@
 import { RandomStreams } from '../base/random.js';
-import { makeConfig } from '../config/load.js';
-import { createHooks, viewFor } from './hooks.js';
+import { makeAssembly } from '../config/load.js';
+import type { HookContext } from '../contracts/context.js';
+import { Extensions } from './extensions.js';
+import { createHooks } from './hooks.js';
 import type { AppliedPlugin } from './load.js';
+import { viewFor } from './tap.js';
 
 export interface PluginDescription {
   readonly name: string;
@@ -13,15 +16,20 @@ export interface PluginDescription {
 
 /** What each plugin is and which hooks it taps, found by applying it to hooks that nobody calls. */
 export function describePlugins(plugins: readonly AppliedPlugin[]): PluginDescription[] {
-  const config = makeConfig({ model: { path: '.' }, data: { sources: ['none'] } });
+  const config = makeAssembly({ model: { path: '.' } });
   return plugins.map(({ plugin, options, builtIn }) => {
     const hooks = createHooks();
     plugin.apply(
       {
-        hooks: viewFor(hooks, plugin.name, () => false),
+        hooks: viewFor(hooks, plugin.name, () => false, {} as HookContext),
+        ...new Extensions().viewFor(plugin.name, () => false),
         config,
+        run: undefined,
         random: new RandomStreams(0),
         notice: () => {},
+        stop: () => {},
+        requestSave: () => {},
+        requestEvaluate: () => {},
       },
       options,
     );

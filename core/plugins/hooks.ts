@@ -1,9 +1,9 @@
 /**
- * The lifecycle: every hook of a run in one frozen object. The trainer calls them; plugins see a view through
- * which they can tap but not call.
+ * The lifecycle: every hook of a run in one frozen object. The trainer calls them; plugins see a view through which they
+ * can tap but not call (tap.ts), and which gives each tap the run's context behind the arguments that stand here.
  *
  *     trainer.hooks.loadData.tap(async (source) => …);
- *     trainer.hooks.step.tap((event) => …, { stage: 10 });
+ *     trainer.hooks.step.tap((event, { model }) => …, { stage: 10 });
  */
 
 import type * as tf from '@tensorflow/tfjs';
@@ -11,11 +11,9 @@ import {
   AsyncSeriesBailHook,
   AsyncSeriesHook,
   AsyncSeriesWaterfallHook,
-  type Hook,
   SyncHook,
   SyncWaterfallHook,
 } from 'tapable';
-import { EvolveError, messageOf } from '../base/errors.js';
 import type { SaveRequest } from '../contracts/adapter.js';
 import type { LanguageModel, ModelRequest } from '../contracts/backbone.js';
 import type { Batch } from '../contracts/batch.js';
@@ -24,14 +22,14 @@ import type { DataSource, Example } from '../contracts/dataset.js';
 import type { Device, DeviceRequest } from '../contracts/device.js';
 import type { Encoder, EncoderRequest } from '../contracts/encoder.js';
 import type { Located, LocateRequest } from '../contracts/hub.js';
+import type { Evaluation, Metrics } from '../contracts/metric.js';
+import type { Objective } from '../contracts/objective.js';
+import type { Gradients, Optimizer, OptimizerRequest } from '../contracts/optimizer.js';
+import type { Schedule, ScheduleRequest } from '../contracts/schedule.js';
+import type { PluginStates } from '../contracts/state.js';
 import type { Template, TemplateRequest } from '../contracts/template.js';
-import type { EvalEvent, LogEvent, RunResult, StepEvent } from '../contracts/tracker.js';
-
-/** Gradients by the name of the trainable variable. */
-export type Gradients = ReadonlyMap<string, tf.Tensor>;
-
-/** Named metrics of the held-out rows. */
-export type Metrics = Pick<EvalEvent, 'evalLoss'> & Record<string, number>;
+import type { LogEvent, RunResult, StepEvent } from '../contracts/tracker.js';
+import type { World } from '../contracts/world.js';
 
 /**
  * All hooks, in the order of a run. "Bail": the first answer other than undefined counts. "Waterfall": each tap
@@ -39,6 +37,8 @@ export type Metrics = Pick<EvalEvent, 'evalLoss'> & Record<string, number>;
  */
 export function createHooks() {
   return Object.freeze({
+    /** Which processes train together? */
+    openWorld: new AsyncSeriesBailHook<[], World | undefined>([], 'openWorld'),
     /** A data source -> its examples, by the dataset plugin that knows the format. */
     loadData: new AsyncSeriesBailHook<[DataSource], AsyncIterable<Example> | undefined>(
       ['source'],
@@ -66,16 +66,38 @@ export function createHooks() {
       ['model', 'files'],
       'injectAdapters',
     ),
-    /** The summed loss of a micro-batch, amended. Runs while gradients are recorded, hence synchronous. */
-    loss: new SyncWaterfallHook<[tf.Scalar, Batch, LanguageModel]>(['loss', 'batch', 'model'], 'loss'),
-    /** The gradients of an optimizer step, amended before their norm is taken. */
+    /** What is to be lowered? */
+    makeObjective: new AsyncSeriesBailHook<[LanguageModel], Objective | undefined>(
+      ['model'],
+      'makeObjective',
+    ),
+    /** What changes the variables by their gradients? */
+    makeOptimizer: new AsyncSeriesBailHook<[OptimizerRequest], Optimizer | undefined>(
+      ['request'],
+      'makeOptimizer',
+    ),
+    /** What sets the learning rate of each step? */
+    makeSchedule: new AsyncSeriesBailHook<[ScheduleRequest], Schedule | undefined>(
+      ['request'],
+      'makeSchedule',
+    ),
+    /** A run goes on from where it was: plugins take up what they had kept. */
+    restoreState: new AsyncSeriesHook<[PluginStates]>(['states'], 'restoreState'),
+    /** The summed loss of a micro-batch, amended; of held-out rows too. Runs while gradients are recorded, hence synchronous. */
+    loss: new SyncWaterfallHook<[tf.Scalar, Batch]>(['loss', 'batch'], 'loss'),
+    /**
+     * The gradients of an optimizer step, summed over all processes, amended before their norm is taken. A tap returns
+     * others under the same names; those that it replaces are freed for it.
+     */
     gradients: new AsyncSeriesWaterfallHook<[Gradients]>(['gradients'], 'gradients'),
     /** An optimizer step is done. */
-    step: new AsyncSeriesHook<[StepEvent, LanguageModel]>(['event', 'model'], 'step'),
+    step: new AsyncSeriesHook<[StepEvent]>(['event'], 'step'),
     /** Metrics of the held-out rows, amended. */
-    evaluate: new AsyncSeriesWaterfallHook<[Metrics, LanguageModel]>(['metrics', 'model'], 'evaluate'),
+    evaluate: new AsyncSeriesWaterfallHook<[Metrics, Evaluation]>(['metrics', 'evaluation'], 'evaluate'),
     /** The adapter, or the whole model, is to be written into a folder. */
     save: new AsyncSeriesHook<[SaveRequest]>(['request'], 'save'),
+    /** Where the run is, is being kept: plugins add what they need to go on from here. */
+    saveState: new AsyncSeriesHook<[PluginStates]>(['states'], 'saveState'),
     /** Tensors -> a file, by the checkpoint format that knows the file's ending; answers true when written. */
     writeCheckpoint: new AsyncSeriesBailHook<[CheckpointWrite], true | undefined>(
       ['request'],
@@ -90,90 +112,3 @@ export function createHooks() {
 
 export type Hooks = ReturnType<typeof createHooks>;
 export type HookName = keyof Hooks;
-
-type HookArguments<H> = H extends Hook<infer A, infer _R, infer _O> ? (A extends unknown[] ? A : [A]) : never;
-type HookResult<H> = H extends Hook<infer _A, infer R, infer _O> ? R : never;
-
-/** undefined passes to the next tap; synchronous hooks take no promise. */
-type TapResult<H> =
-  | MaybeNothing<HookResult<H>>
-  | (H extends { tapPromise: unknown } ? Promise<MaybeNothing<HookResult<H>>> : never);
-
-// biome-ignore lint/suspicious/noConfusingVoidType: a tap without a return statement must be assignable.
-type MaybeNothing<T> = T | undefined | void;
-
-/** A hook as plugins see it: to be tapped, not called. Taps run by `stage` (0 where none is given), then by order. */
-export interface TapOnly<H> {
-  tap(fn: (...args: HookArguments<H>) => TapResult<H>, options?: { stage?: number; before?: string }): void;
-}
-
-export type HooksView = { readonly [N in HookName]: TapOnly<Hooks[N]> };
-
-/**
- * The tap-only view of `hooks` for the plugin named `plugin`. A failing tap is reported with the plugin's and
- * the hook's name, its cause kept; tapping after `isSealed()` is refused.
- */
-export function viewFor(hooks: Hooks, plugin: string, isSealed: () => boolean): HooksView {
-  const views = Object.entries(hooks).map(([name, hook]) => {
-    const tap = (fn: (...args: unknown[]) => unknown, options: { stage?: number; before?: string } = {}) => {
-      if (isSealed()) {
-        const message = `plugin "${plugin}" taps the hook "${name}" after the run has been assembled`;
-        throw new EvolveError('PLUGIN_INVALID', message, 'Tap hooks only within apply().');
-      }
-      tapNamed(hook as AnyHook, name, plugin, fn, options);
-    };
-    return [name, Object.freeze({ tap })];
-  });
-  return Object.freeze(Object.fromEntries(views)) as HooksView;
-}
-
-/** tapable gives synchronous hooks a tapPromise too, one that throws. */
-function isAsync(hook: AnyHook): hook is AnyHook & AsyncTap {
-  return hook.constructor !== SyncHook && hook.constructor !== SyncWaterfallHook;
-}
-
-type AnyHook = Hook<unknown, unknown>;
-interface AsyncTap {
-  tapPromise(options: { name: string }, fn: (...args: unknown[]) => Promise<unknown>): void;
-}
-
-function tapNamed(
-  hook: AnyHook,
-  hookName: string,
-  plugin: string,
-  fn: (...args: unknown[]) => unknown,
-  options: { stage?: number; before?: string },
-): void {
-  const failed = (cause: unknown) =>
-    cause instanceof EvolveError
-      ? cause
-      : new EvolveError(
-          'PLUGIN_FAILED',
-          `plugin "${plugin}" failed in the hook "${hookName}": ${messageOf(cause)}`,
-          'Run again with EVOLVE_DEBUG=1 for the stack trace; it names the line.',
-          { cause },
-        );
-  if (isAsync(hook)) {
-    hook.tapPromise({ name: plugin, ...options }, async (...args: unknown[]) => {
-      try {
-        return await fn(...args);
-      } catch (cause) {
-        throw failed(cause);
-      }
-    });
-    return;
-  }
-  hook.tap({ name: plugin, ...options }, (...args: unknown[]) => {
-    let result: unknown;
-    try {
-      result = fn(...args);
-    } catch (cause) {
-      throw failed(cause);
-    }
-    if (result instanceof Promise) {
-      result.catch(() => {});
-      throw failed(new TypeError('this hook is synchronous, but the tap returned a promise'));
-    }
-    return result;
-  });
-}

@@ -8,9 +8,10 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { EvolveError } from '../base/errors.js';
 import { suggest } from '../base/suggest.js';
-import { inOrder, type RunConfig } from '../config/load.js';
+import { type AssemblyConfig, type ConfigSections, inOrder } from '../config/load.js';
 import { type Locate, validate } from '../config/validate.js';
-import { FAMILIES, type Family, type Plugin } from './plugin.js';
+import { FAMILIES, type Family, type Plugin, SINGULAR } from './plugin.js';
+import { slotsOf } from './slots.js';
 import { loadThirdParty } from './third-party.js';
 
 /** A plugin with its options, checked. */
@@ -34,12 +35,13 @@ export async function builtInPlugins(): Promise<Plugin[]> {
   return modules.map((module: { default: Plugin }) => module.default);
 }
 
-/** Which plugins a run takes beyond those that its configuration names. */
+/** What a configuration says of plugins: that of a run or of a model alone, or those of its sections that are valid. */
+export type PluginConfig = ConfigSections | AssemblyConfig;
+
+/** Which plugins are taken beyond those that a configuration names. */
 export interface PluginSelection {
   /** Names, or names with options. */
   readonly trackers: readonly (string | readonly [string, object])[];
-  /** Without adapter, as when a bare base model generates. */
-  readonly adapter?: boolean;
 }
 
 /** A plugin's options, and where in the configuration they stand. */
@@ -50,45 +52,35 @@ interface Given {
 
 /** The plugins that `config` calls for, with their options; all faults are named in one error. */
 export async function loadPlugins(
-  config: RunConfig,
+  config: PluginConfig,
   locate: Locate,
-  { trackers, adapter = true }: PluginSelection,
+  { trackers }: PluginSelection,
 ): Promise<AppliedPlugin[]> {
   const builtIn = await builtInPlugins();
   const listed = new Map<Plugin, Given>();
-  for (const [i, [name, options = {}]] of config.plugins.entries()) {
-    const plugin = builtIn.find((candidate) => candidate.name === name);
+  for (const [i, [name, options = {}]] of (config.plugins ?? []).entries()) {
+    const called = builtIn.filter((candidate) => candidate.name === name);
+    const plugin = called.find((candidate) => !isChosen(candidate)) ?? called[0];
     const at = ['plugins', i, 1];
     listed.set(plugin ?? (await loadThirdParty(name, locate(['plugins', i]), builtIn)), { options, at });
   }
 
   const known = [...listed.keys(), ...builtIn];
-  const find = (family: Family, name: unknown) =>
-    known.find((plugin) => plugin.family === family && plugin.name === name);
-  const isChosen = ({ family }: Plugin) => family !== undefined && FAMILIES[family] === 'chosen';
   const taken = new Map([...listed].filter(([plugin]) => !isChosen(plugin)));
   const faults: string[] = [];
-
-  /** Takes the plugin that the configuration names at `at`, under `key`; the other keys there are its options. */
-  const takeNamed = (family: Family, at: readonly string[], key: string, value: Record<string, unknown>) => {
+  for (const { family, at, key, value } of slotsOf(config)) {
     const { [key]: name, ...options } = value;
-    const plugin = find(family, name);
-    const [what] = at.slice(-1);
+    const plugin = known.find((candidate) => candidate.family === family && candidate.name === name);
     if (plugin) taken.set(plugin, { options, at });
-    else faults.push(`${locate([...at, key])}: ${unknownName(what, String(name), family, known)}`);
-  };
-  takeNamed('templates', ['data', 'template'], 'name', config.data.template);
-  takeNamed('quantizers', ['quantizer'], 'name', config.quantizer);
-  if (adapter) takeNamed('adapters', ['adapter'], 'method', config.adapter);
-  if (config.device.name !== 'auto') takeNamed('devices', ['device'], 'name', config.device);
-  else if (Object.keys(config.device).length > 1) {
+    else faults.push(`${locate([...at, key])}: ${unknownName(String(name), family, known)}`);
+  }
+  if (config.device?.name === 'auto' && Object.keys(config.device).length > 1) {
     faults.push(`${locate(['device'])}: device: "auto" takes no options; name the device that they are for`);
   }
-  const { backbone } = config.model;
+  const { backbone = 'auto' } = config.model ?? {};
   const isBackbone = ({ name, family = 'backbones' }: Plugin) => family === 'backbones' && name === backbone;
   if (backbone !== 'auto' && !known.some(isBackbone)) {
-    const message = unknownName('backbone', backbone, 'backbones', known);
-    faults.push(`${locate(['model', 'backbone'])}: ${message}`);
+    faults.push(`${locate(['model', 'backbone'])}: ${unknownName(backbone, 'backbones', known)}`);
   }
   const listeners = new Map(
     trackers.map((tracker) => (typeof tracker === 'string' ? [tracker, {}] : tracker)),
@@ -115,7 +107,7 @@ export async function loadPlugins(
 }
 
 /** What plugins find wrong with `config`, for a configuration that is faulty otherwise. */
-export async function pluginFaults(config: RunConfig, locate: Locate): Promise<readonly string[]> {
+export async function pluginFaults(config: PluginConfig, locate: Locate): Promise<readonly string[]> {
   try {
     await loadPlugins(config, locate, { trackers: [] });
     return [];
@@ -125,9 +117,14 @@ export async function pluginFaults(config: RunConfig, locate: Locate): Promise<r
   }
 }
 
-function unknownName(what: string, name: string, family: Family, known: readonly Plugin[]): string {
+/** Whether a plugin is taken only where a slot of the configuration names it. */
+function isChosen({ family }: Plugin): boolean {
+  return family !== undefined && FAMILIES[family] === 'chosen';
+}
+
+function unknownName(name: string, family: Family, known: readonly Plugin[]): string {
   const names = known.filter((plugin) => plugin.family === family).map((plugin) => plugin.name);
-  return `unknown ${what} "${name}"${suggest(name, names)}; there are: ${names.sort().join(', ')}`;
+  return `unknown ${SINGULAR[family]} "${name}"${suggest(name, names)}; there are: ${names.sort().join(', ')}`;
 }
 
 function checkOptions(plugin: Plugin, options: unknown, locate: Locate, prefix: readonly PropertyKey[]) {

@@ -1,4 +1,4 @@
-/** A module-resolution hook of Node (it runs in a thread of its own): see module-hooks.ts. */
+/** How Node finds what a third party's plugin imports: a hook of its module loader, which runs in a thread of its own. */
 
 import type { ResolveHook } from 'node:module';
 import path from 'node:path';

@@ -3,7 +3,7 @@
  *
  *     export default definePlugin({
  *       name: 'my-data',
- *       apiVersion: 1,
+ *       apiVersion: 2,
  *       apply(trainer) {
  *         trainer.hooks.loadData.tap((source) => (source.format === 'mine' ? read(source.path) : undefined));
  *       },
@@ -12,11 +12,12 @@
 
 import type { z } from 'zod';
 import type { RandomStreams } from '../base/random.js';
-import type { RunConfig } from '../config/load.js';
-import type { HooksView } from './hooks.js';
+import type { AssemblyConfig, RunConfig } from '../config/load.js';
+import type { ExtensionsView } from './extensions.js';
+import type { HooksView } from './tap.js';
 
 /** The version of what `core/index.ts` exports and of the hooks' arguments. */
-export const API_VERSION = 1;
+export const API_VERSION = 2;
 
 /**
  * The folders below plugins/, and when a run takes a plugin of theirs: `asked` always, the one that recognises its
@@ -31,16 +32,54 @@ export const FAMILIES = {
   templates: 'chosen',
   quantizers: 'chosen',
   adapters: 'chosen',
+  objectives: 'chosen',
+  optimizers: 'chosen',
+  schedules: 'chosen',
+  metrics: 'chosen',
+  worlds: 'chosen',
   trackers: 'listening',
 } as const;
 
 export type Family = keyof typeof FAMILIES;
 
+/** What one plugin of a family is called. */
+export const SINGULAR: Readonly<Record<Family, string>> = {
+  backbones: 'backbone',
+  checkpoints: 'checkpoint format',
+  datasets: 'data format',
+  devices: 'device',
+  hubs: 'hub',
+  templates: 'template',
+  quantizers: 'quantizer',
+  adapters: 'adapter',
+  objectives: 'objective',
+  optimizers: 'optimizer',
+  schedules: 'scheduler',
+  metrics: 'metric',
+  worlds: 'world',
+  trackers: 'tracker',
+};
+
+/** What a plugin may ask of the run while it goes on. */
+export interface RunControl {
+  /**
+   * Ends the run after the step at hand: what was learned is evaluated and saved, and the run's status is `stopped`. The
+   * first reason counts.
+   */
+  stop(reason: string): void;
+  /** Has the adapter, or the model, saved after the step at hand, also where no save is due. */
+  requestSave(): void;
+  /** Has the held-out rows evaluated after the step at hand, also where no evaluation is due. */
+  requestEvaluate(): void;
+}
+
 /** What a plugin works on: the run that it is applied to. */
-export interface TrainerView {
+export interface TrainerView extends RunControl, ExtensionsView {
   readonly hooks: HooksView;
-  /** The run's configuration, validated and frozen. */
-  readonly config: RunConfig;
+  /** The configuration of the model, validated and frozen. */
+  readonly config: AssemblyConfig;
+  /** The configuration of the whole run; undefined where a command trains nothing. */
+  readonly run: RunConfig | undefined;
   readonly random: RandomStreams;
   /** Tells the person one line. */
   notice(message: string): void;

@@ -38,7 +38,7 @@ async function importPlugin(name: string): Promise<unknown> {
     return file && import(pathToFileURL(file).href);
   }
   try {
-    // resolve-self.ts looks the package up from the working folder, as the person would expect.
+    // package-resolution.ts looks the package up from the working folder, as the person would expect.
     return await import(`plugin:${name}`);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -72,7 +72,7 @@ function checkShape(plugin: unknown, where: string): Plugin {
   if (apiVersion !== API_VERSION) {
     return fail(
       `the plugin was written for API version ${apiVersion}, and this is version ${API_VERSION}`,
-      `Set apiVersion: ${API_VERSION} after reading README.md, "Write a plugin".`,
+      apiVersion === 1 ? SINCE_VERSION_1 : `Take a version of the plugin for API version ${API_VERSION}.`,
     );
   }
   if (family !== undefined && !(family in FAMILIES)) {
@@ -82,3 +82,14 @@ function checkShape(plugin: unknown, where: string): Plugin {
     return fail('the plugin has no function apply', 'Add apply(trainer, options) { … }.');
   return plugin as Plugin;
 }
+
+/** What the author of a plugin for version 1 is told. */
+const SINCE_VERSION_1 = `Set apiVersion: 2, and change what of this the plugin uses (plugins/README.md has more):
+  every hook: taps get a context { step, epoch, model, pass, training, signal, world } as their last argument;
+    step(event, model) is step(event, { model }), so are loss(loss, batch, …) and evaluate(metrics, evaluation, …)
+  loss: it is called for held-out rows too, with context.training false
+  gradients: what a tap replaces is freed for it
+  loadData: an example says its kind: { kind: 'instruction', instruction, input, output } or { kind: 'text', text }
+  loadModel: a model no longer encodes; defineBackbone of evolving-alpaca/backbones answers loadEncoder and loadModel;
+    model.loss is model.crossEntropy, nextLogits takes a cache's pass, an embedding's forward takes the pass
+  trainer.config: it is the model's part; data, train and output of the run are in trainer.run`;

@@ -5,68 +5,108 @@
 import 'reflect-metadata';
 import { container, Lifecycle } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
-import * as tokens from '../base/injection-keys.js';
+import * as keys from '../base/injection-keys.js';
 import { RandomStreams } from '../base/random.js';
-import type { RunConfig } from '../config/load.js';
+import type { AssemblyConfig, RunConfig } from '../config/load.js';
 import { ExampleReader } from '../data/examples.js';
 import { RowMaker } from '../data/rows.js';
 import { ModelAssembler } from '../model/assemble.js';
-import { createHooks, type Hooks, viewFor } from '../plugins/hooks.js';
+import { Extensions, type ExtensionsView } from '../plugins/extensions.js';
+import { createHooks, type Hooks } from '../plugins/hooks.js';
 import type { AppliedPlugin } from '../plugins/load.js';
 import type { TrainerView } from '../plugins/plugin.js';
+import { withSlots } from '../plugins/slots.js';
+import { viewFor } from '../plugins/tap.js';
+import { RunContext } from './context.js';
+import { RunRequests } from './control.js';
 import { RunFolder } from './folder.js';
 import { Trainer } from './trainer.js';
 
-/** The parts of a run that its commands use. */
-export interface Run {
+/** What assembles a model. */
+export interface Assembly {
   readonly hooks: Hooks;
+  readonly context: RunContext;
   readonly assembler: ModelAssembler;
+}
+
+/** The parts of a run. */
+export interface Run extends Assembly {
   readonly trainer: Trainer;
 }
 
-/** Applies the plugins to fresh hooks, and makes the parts of the run around them. */
-export function composeRun(
-  config: RunConfig,
+/** Applies the plugins to fresh hooks, and makes what assembles a model around them. */
+export function composeAssembly(
+  config: AssemblyConfig,
   plugins: readonly AppliedPlugin[],
-  signal: AbortSignal = new AbortController().signal,
-): Run {
+  signal?: AbortSignal,
+): Assembly {
+  return composeParts(config, undefined, plugins, signal).assembly;
+}
+
+/** The same for a run, with all that trains the model. */
+export function composeRun(config: RunConfig, plugins: readonly AppliedPlugin[], signal?: AbortSignal): Run {
+  const { parts, assembly } = composeParts(config, config, plugins, signal);
+  const scoped = { lifecycle: Lifecycle.ContainerScoped };
+  parts.register(keys.RUN_CONFIG, { useValue: config });
+  parts.register(keys.RESOLVED_CONFIG, { useValue: withOptions(config, plugins) });
+  parts.register(keys.EXAMPLE_READER, { useClass: ExampleReader }, scoped);
+  parts.register(keys.ROW_MAKER, { useClass: RowMaker }, scoped);
+  parts.register(keys.RUN_FOLDER, { useClass: RunFolder }, scoped);
+  parts.register(keys.TRAINER, { useClass: Trainer }, scoped);
+  return { ...assembly, trainer: parts.resolve<Trainer>(keys.TRAINER) };
+}
+
+function composeParts(
+  config: AssemblyConfig,
+  run: RunConfig | undefined,
+  plugins: readonly AppliedPlugin[],
+  signal: AbortSignal | undefined,
+) {
   const hooks = createHooks();
   const random = new RandomStreams(config.train.seed);
-  applyPlugins(config, plugins, hooks, random);
-
-  const run = container.createChildContainer();
-  run.register(tokens.RUN_CONFIG, { useValue: config });
-  run.register(tokens.RESOLVED_CONFIG, { useValue: withOptions(config, plugins) });
-  run.register(tokens.HOOKS, { useValue: hooks });
-  run.register(tokens.RANDOM, { useValue: random });
-  run.register(tokens.SIGNAL, { useValue: signal });
-  const scoped = { lifecycle: Lifecycle.ContainerScoped };
-  run.register(tokens.EXAMPLE_READER, { useClass: ExampleReader }, scoped);
-  run.register(tokens.ROW_MAKER, { useClass: RowMaker }, scoped);
-  run.register(tokens.MODEL_ASSEMBLER, { useClass: ModelAssembler }, scoped);
-  run.register(tokens.RUN_FOLDER, { useClass: RunFolder }, scoped);
-  run.register(tokens.TRAINER, { useClass: Trainer }, scoped);
-  return {
-    hooks,
-    assembler: run.resolve<ModelAssembler>(tokens.MODEL_ASSEMBLER),
-    trainer: run.resolve<Trainer>(tokens.TRAINER),
-  };
+  const context = new RunContext(signal);
+  const requests = new RunRequests();
+  applyPlugins(plugins, hooks, context, {
+    config,
+    run,
+    random,
+    notice: (message) => hooks.log.call({ type: 'notice', message }),
+    stop: (reason) => requests.stop(reason),
+    requestSave: () => requests.requestSave(),
+    requestEvaluate: () => requests.requestEvaluate(),
+  });
+  const parts = container.createChildContainer();
+  parts.register(keys.ASSEMBLY_CONFIG, { useValue: config });
+  parts.register(keys.HOOKS, { useValue: hooks });
+  parts.register(keys.RANDOM, { useValue: random });
+  parts.register(keys.CONTEXT, { useValue: context });
+  parts.register(keys.SIGNAL, { useValue: context.signal });
+  parts.register(keys.REQUESTS, { useValue: requests });
+  parts.register(
+    keys.MODEL_ASSEMBLER,
+    { useClass: ModelAssembler },
+    { lifecycle: Lifecycle.ContainerScoped },
+  );
+  const assembler = parts.resolve<ModelAssembler>(keys.MODEL_ASSEMBLER);
+  return { parts, assembly: { hooks, context, assembler } };
 }
 
 /** Every plugin taps its hooks; afterwards they are closed, and those that a run cannot do without are counted. */
 function applyPlugins(
-  config: RunConfig,
   plugins: readonly AppliedPlugin[],
   hooks: Hooks,
-  random: RandomStreams,
+  context: RunContext,
+  common: Omit<TrainerView, 'hooks' | keyof ExtensionsView>,
 ): void {
+  const extensions = new Extensions();
   let sealed = false;
+  const shown = context.view();
   for (const { plugin, options } of plugins) {
+    const view = viewFor(hooks, plugin.name, () => sealed, shown);
     const trainer: TrainerView = Object.freeze({
-      hooks: viewFor(hooks, plugin.name, () => sealed),
-      config,
-      random,
-      notice: (message: string) => hooks.log.call({ type: 'notice', message }),
+      ...common,
+      ...extensions.viewFor(plugin.name, () => sealed),
+      hooks: view,
     });
     try {
       plugin.apply(trainer, options);
@@ -96,18 +136,8 @@ function applyPlugins(
 
 /** The configuration with the plugins' options as their schemas completed them: what config.yaml keeps. */
 function withOptions(config: RunConfig, plugins: readonly AppliedPlugin[]): RunConfig {
-  const optionsOf = (family: string, name: unknown) =>
-    plugins.find(({ plugin }) => plugin.family === family && plugin.name === name)?.options as
-      | object
-      | undefined;
-  return {
-    ...config,
-    data: {
-      ...config.data,
-      template: { ...config.data.template, ...optionsOf('templates', config.data.template.name) },
-    },
-    quantizer: { ...config.quantizer, ...optionsOf('quantizers', config.quantizer.name) },
-    adapter: { ...config.adapter, ...optionsOf('adapters', config.adapter.method) },
-    device: { ...config.device, ...optionsOf('devices', config.device.name) },
-  };
+  return withSlots(config, ({ family, key, value }) => {
+    const found = plugins.find(({ plugin }) => plugin.family === family && plugin.name === value[key]);
+    return { ...value, ...(found?.options as object | undefined) };
+  });
 }

@@ -4,59 +4,64 @@
  */
 
 import { setImmediate } from 'node:timers/promises';
-import * as tf from '@tensorflow/tfjs';
 import { inject, injectable } from 'tsyringe';
+import { chunk } from '../base/collections.js';
 import { EvolveError, messageOf } from '../base/errors.js';
 import {
+  CONTEXT,
   EXAMPLE_READER,
   HOOKS,
   MODEL_ASSEMBLER,
+  REQUESTS,
   ROW_MAKER,
   RUN_CONFIG,
   RUN_FOLDER,
-  SIGNAL,
 } from '../base/injection-keys.js';
 import { shown } from '../base/paths.js';
-import { deriveSeed } from '../base/random.js';
-import { packageVersion } from '../base/version.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
-import type { Batch } from '../contracts/batch.js';
 import type { Device } from '../contracts/device.js';
-import type { Pass } from '../contracts/pass.js';
-import type { RunResult, StepEvent } from '../contracts/tracker.js';
+import type { Encoder } from '../contracts/encoder.js';
+import type { Schedule } from '../contracts/schedule.js';
+import type { RunProgress, RunState } from '../contracts/state.js';
+import type { LogEvent, RunResult } from '../contracts/tracker.js';
+import type { World } from '../contracts/world.js';
 import type { ExampleReader } from '../data/examples.js';
 import type { Row } from '../data/packing.js';
-import { chunk, type RowMaker, type SplitRows } from '../data/rows.js';
-import type { ModelAssembler } from '../model/assemble.js';
-import { parameterSizes } from '../model/count.js';
-import { variableGradients } from '../ops/gradients.js';
-import type { Gradients, Hooks, Metrics } from '../plugins/hooks.js';
+import type { RowMaker, SplitRows } from '../data/rows.js';
+import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
+import type { Hooks } from '../plugins/hooks.js';
+import type { RunContext } from './context.js';
+import type { RunRequests } from './control.js';
+import { evaluationOf, heldOutLoss } from './evaluate.js';
 import type { RunFolder } from './folder.js';
-import { learningRateAt, Optimizer } from './optimizer.js';
+import { makeObjective, makeOptimizer, makeSchedule, openWorld } from './parts.js';
+import { newProgress, newWindow, stepEvent } from './progress.js';
+import { resultOf } from './result.js';
+import { countParameters, countRows, warmupNotice } from './start.js';
+import { restoreState, saveState } from './state.js';
+import { notFinite, optimizerStep, type StepFault, type StepParts, type StepResult } from './step.js';
+import { Undo } from './undo.js';
 
-const EVALUATION: Pass = { training: false, seed: 0, checkpointing: false };
-
-/** What the steps since the last log event did. */
-interface Window {
-  lossSum: number;
-  targets: number;
-  tokens: number;
-  startedAt: number;
+/** All that a training loop works with. */
+interface Training extends StepParts {
+  readonly encoder: Encoder;
+  readonly schedule: Schedule;
+  readonly rows: SplitRows;
+  readonly totalSteps: number;
 }
 
 @injectable()
 export class Trainer {
   #device: Device | null = null;
+  #world: World | undefined;
   #parameters: RunResult['parameters'] = null;
   #rows: RunResult['rows'] = null;
   #claimed = false;
   #saves: LanguageModel['saves'] = 'adapter';
-  #step = 0;
+  #progress: RunProgress = newProgress();
+  #training: Training | undefined;
   #savedAtStep = 0;
-  #firstLoss: number | null = null;
-  #lastLoss: number | null = null;
-  #evalLoss: number | null = null;
 
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
@@ -65,24 +70,32 @@ export class Trainer {
     @inject(ROW_MAKER) private readonly rowMaker: RowMaker,
     @inject(MODEL_ASSEMBLER) private readonly assembler: ModelAssembler,
     @inject(RUN_FOLDER) private readonly folder: RunFolder,
-    @inject(SIGNAL) private readonly signal: AbortSignal,
+    @inject(CONTEXT) private readonly context: RunContext,
+    @inject(REQUESTS) private readonly requests: RunRequests,
   ) {}
 
-  /** Runs to the end; on failure run.json says why, the `done` hook is called all the same, and the error is thrown. */
-  async run(): Promise<RunResult> {
+  /**
+   * Runs to the end; on failure run.json says why, the `done` hook is called all the same, and the error is thrown.
+   *
+   * @param from where an earlier run of the same configuration was; the adapter's variables are not part of it
+   */
+  async run(from?: RunState): Promise<RunResult> {
     const startedAt = performance.now();
     let model: LanguageModel | undefined;
     let failure: unknown;
     try {
-      await this.folder.check();
+      this.#world = await openWorld(this.hooks);
+      this.context.world = this.#world;
+      if (this.#writes) await this.folder.check();
       // The data comes before the model: a fault in it is then found in seconds, whatever the model's size.
       const examples = await this.reader.read();
       this.#device = await this.assembler.openDevice();
       const assembled = await this.assembler.assemble();
       model = assembled.model;
+      this.context.model = model;
       this.#saves = model.saves;
       const rows = await this.rowMaker.prepare(examples, assembled, () => this.#breathe());
-      await this.#train(model, rows);
+      await this.#train(assembled, rows, from);
     } catch (error) {
       failure = error;
     }
@@ -100,258 +113,201 @@ export class Trainer {
     return result;
   }
 
-  async #train(model: LanguageModel, rows: SplitRows): Promise<void> {
+  /**
+   * Where the run is, for a later one to go on from; to be asked in taps of `evaluate` and `save`, when all is told of the
+   * step. Its tensors are the optimizer's own, and change with the next step.
+   */
+  async state(): Promise<RunState> {
+    if (!this.#training) throw new Error('the run trains nothing yet, or no more');
+    return saveState(this.#progress, this.#training, this.hooks);
+  }
+
+  /** Only one process of a run claims the folder and writes. */
+  get #writes(): boolean {
+    return this.#world?.rank === 0;
+  }
+
+  async #train({ model, encoder }: AssembledModel, rows: SplitRows, from?: RunState): Promise<void> {
     const { train } = this.config;
     const rowsPerStep = train.perDeviceBatchSize * train.gradientAccumulationSteps;
-    const stepsPerEpoch = Math.ceil(rows.train.length / rowsPerStep);
-    const totalSteps = train.maxSteps ?? stepsPerEpoch * train.epochs;
+    const totalSteps = train.maxSteps ?? Math.ceil(rows.train.length / rowsPerStep) * train.epochs;
     this.#announce(model, rows, totalSteps);
-    await this.folder.claim((name, kind) => this.assembler.pinned(name, kind));
-    this.#claimed = true;
-
-    const optimizer = new Optimizer(model.trainable, train);
+    if (this.#writes) {
+      await this.folder.claim((name, kind) => this.assembler.pinned(name, kind));
+      this.#claimed = true;
+    }
+    const training: Training = {
+      train,
+      model,
+      encoder,
+      rows,
+      totalSteps,
+      objective: await makeObjective(this.hooks, model),
+      optimizer: await makeOptimizer(this.hooks, train, model),
+      schedule: await makeSchedule(this.hooks, train, totalSteps),
+      undo: new Undo(model.trainable),
+      world: this.#world as World,
+      hooks: this.hooks,
+      context: this.context,
+      breathe: () => this.#breathe(),
+    };
+    this.#training = training;
     try {
-      let window = newWindow();
-      for (let epoch = 0; this.#step < totalSteps; epoch++) {
-        const stepsOfEpoch = chunk(this.rowMaker.ofEpoch(rows.train, epoch), rowsPerStep);
-        for (const [i, stepRows] of stepsOfEpoch.entries()) {
-          const learningRate = learningRateAt(this.#step, train, totalSteps);
-          const gradNorm = await this.#optimizerStep(model, optimizer, stepRows, learningRate, window);
-          this.#step++;
-
-          const event = stepEvent(
-            window,
-            this.#step,
-            epoch + (i + 1) / stepsPerEpoch,
-            learningRate,
-            gradNorm,
-          );
-          this.#firstLoss ??= event.loss;
-          this.#lastLoss = event.loss;
-          await this.hooks.step.promise(event, model);
-          const isLast = this.#step === totalSteps;
-          if (this.#step % train.logEvery === 0 || isLast) {
-            this.hooks.log.call(event);
-            window = newWindow();
-          }
-          if (this.#step % train.evalEvery === 0 || isLast) {
-            const pausedAt = performance.now();
-            await this.#evaluate(model, rows.validation, optimizer);
-            window.startedAt += performance.now() - pausedAt;
-          }
-          if (this.#step % train.saveEvery === 0 || isLast) await this.#save(model);
-          if (isLast) break;
-        }
+      if (from) {
+        this.#progress = await restoreState(from, training, this.hooks);
+        this.#tellContext(training);
       }
+      await this.#loop(training, rowsPerStep);
     } catch (error) {
       await this.#saveAfterFailure(model);
       throw error;
     } finally {
-      optimizer.dispose();
+      this.#training = undefined;
+      training.undo.dispose();
+      training.optimizer.dispose();
     }
   }
 
-  /** Gradients over all micro-batches, one update; returns the gradients' norm. */
-  async #optimizerStep(
-    model: LanguageModel,
-    optimizer: Optimizer,
-    rows: readonly Row[],
-    learningRate: number,
-    window: Window,
-  ): Promise<number> {
-    const batches = chunk(rows, this.config.train.perDeviceBatchSize).map((part) =>
-      model.collate(part.flat()),
-    );
-    // The loss is the mean over all target tokens of the step, so that a token counts the same in whichever
-    // micro-batch it is; the mean of the micro-batches' means would favour those with few.
-    const targets = sum(batches.map((batch) => batch.targets));
-    let gradients: Gradients = new Map();
-    try {
-      let loss = 0;
-      for (const [i, batch] of batches.entries()) {
-        await this.#breathe();
-        const micro = this.#gradientsOf(model, batch, targets, i);
-        gradients = addInto(gradients, micro.gradients);
-        loss += await takeNumber(micro.loss);
+  async #loop(training: Training, rowsPerStep: number): Promise<void> {
+    const progress = this.#progress;
+    const isOver = () => progress.step === training.totalSteps || this.requests.stopReason !== undefined;
+    for (; !isOver(); progress.epoch++, progress.row = 0) {
+      const order = this.rowMaker.ofEpoch(training.rows.train, progress.epoch);
+      for (const stepRows of chunk(order.slice(progress.row), rowsPerStep)) {
+        await this.#step(training, stepRows, isOver);
+        if (isOver()) return;
       }
-      this.#requireFinite('loss', loss, this.#step + 1, optimizer);
-      gradients = await this.hooks.gradients.promise(gradients);
-      const norm = await optimizer.norm(gradients);
-      this.#requireFinite('gradient norm', norm, this.#step + 1, optimizer);
-      this.#requireGradient(norm, optimizer);
-      optimizer.update(gradients, norm, learningRate);
-      window.lossSum += loss * targets;
-      window.targets += targets;
-      window.tokens += sum(batches.map((batch) => batch.inputIds.length));
-      return norm;
-    } finally {
-      tf.dispose([...gradients.values()]);
     }
   }
 
-  #gradientsOf(model: LanguageModel, batch: Batch, targets: number, microBatch: number) {
-    const { seed, gradientCheckpointing } = this.config.train;
-    const pass: Pass = {
-      training: true,
-      seed: deriveSeed(seed, 'pass', this.#step, microBatch),
-      checkpointing: gradientCheckpointing,
+  /** One optimizer step, and what is due after it. */
+  async #step(training: Training, rows: readonly Row[], isOver: () => boolean): Promise<void> {
+    const { train, model, schedule } = training;
+    const progress = this.#progress;
+    const startedAt = performance.now();
+    const learningRate = schedule.learningRateAt(progress.step);
+    const done = await optimizerStep(training, rows, learningRate);
+    if ('code' in done) return this.#fail(done, training);
+    this.#count(done, rows.length, startedAt);
+    this.#tellContext(training);
+
+    const event = stepEvent(progress, this.context.epoch, learningRate, done.gradNorm);
+    progress.metrics.firstLoss ??= event.loss;
+    progress.metrics.lastLoss = event.loss;
+    await this.hooks.step.promise(event);
+    const isDue = (every: number) => progress.step % every === 0 || isOver();
+    const tell = () => {
+      this.#tell(event);
+      progress.window = newWindow();
     };
-    return variableGradients(() => {
-      const summed = this.hooks.loss.call(model.crossEntropy(batch, pass), batch, model);
-      return tf.div(summed, targets) as tf.Scalar;
-    }, model.trainable);
+    if (isDue(train.logEvery)) tell();
+    if (this.requests.take('evaluate') || isDue(train.evalEvery)) await this.#evaluate(training);
+    // A tap of `evaluate` may have stopped the run.
+    if (isOver() && progress.window.tokens > 0) tell();
+    if (this.requests.take('save') || isDue(train.saveEvery)) await this.#save(model);
   }
 
-  async #evaluate(model: LanguageModel, rows: readonly Row[], optimizer: Optimizer): Promise<void> {
-    if (rows.length === 0) return;
-    let lossSum = 0;
-    let targets = 0;
-    for (const part of chunk(rows, this.config.train.perDeviceBatchSize)) {
-      await this.#breathe();
-      const batch = model.collate(part.flat());
-      lossSum += await takeNumber(tf.tidy(() => model.crossEntropy(batch, EVALUATION)));
-      targets += batch.targets;
-    }
-    this.#requireFinite('held-out loss', lossSum / targets, this.#step, optimizer);
-    const metrics: Metrics = await this.hooks.evaluate.promise({ evalLoss: lossSum / targets }, model);
-    this.#evalLoss = metrics.evalLoss;
-    this.hooks.log.call({ type: 'eval', step: this.#step, ...metrics });
+  /** Puts a step into the books. */
+  #count(done: StepResult, rows: number, startedAt: number): void {
+    const progress = this.#progress;
+    const { window } = progress;
+    window.lossSum += done.loss * done.targets;
+    window.targets += done.targets;
+    window.tokens += done.tokens;
+    window.seconds += (performance.now() - startedAt) / 1000;
+    progress.step++;
+    progress.row += rows;
+  }
+
+  /** Lets hooks know where the run is. */
+  #tellContext({ train, rows }: Training): void {
+    const progress = this.#progress;
+    const rowsPerStep = train.perDeviceBatchSize * train.gradientAccumulationSteps;
+    const [steps, all] = [progress.row, rows.train.length].map((number) => Math.ceil(number / rowsPerStep));
+    this.context.step = progress.step;
+    this.context.epoch = progress.epoch + steps / all;
+  }
+
+  async #evaluate(training: Training): Promise<void> {
+    const { rows, model, encoder } = training;
+    if (rows.validation.length === 0) return;
+    const evalLoss = await heldOutLoss(training, rows.validation);
+    if (!Number.isFinite(evalLoss))
+      this.#fail(notFinite('held-out loss', this.#progress.step, evalLoss), training);
+    const metrics = await this.hooks.evaluate.promise(
+      { evalLoss },
+      evaluationOf(model, encoder, rows.heldOut),
+    );
+    this.#progress.metrics.evalLoss = metrics.evalLoss;
+    this.#tell({ type: 'eval', step: this.#progress.step, ...metrics });
   }
 
   async #save(model: LanguageModel): Promise<void> {
-    await this.folder.save(model, this.#step);
-    this.#savedAtStep = this.#step;
+    if (this.#writes) await this.folder.save(model, this.#progress.step);
+    this.#savedAtStep = this.#progress.step;
   }
 
   /** What was learned until now is worth keeping, whatever ended the run. */
   async #saveAfterFailure(model: LanguageModel): Promise<void> {
-    if (this.#step === this.#savedAtStep) return;
+    if (this.#progress.step === this.#savedAtStep) return;
     await this.#save(model).catch((error: unknown) => {
-      this.hooks.log.call({ type: 'notice', message: messageOf(error) });
+      this.#tell({ type: 'notice', message: messageOf(error) });
     });
   }
 
   #announce(model: LanguageModel, rows: SplitRows, steps: number): void {
-    const trainableParameters = sum([...model.trainable.values()].map((variable) => variable.size));
-    const parameters = sum([...parameterSizes(model).values()]);
-    this.#parameters = { total: parameters, trainable: trainableParameters };
-    this.#rows = {
-      trainRows: rows.train.flat().length,
-      ...(this.config.data.packing && { packedRows: rows.train.length }),
-      validationRows: rows.validation.flat().length,
-    };
-    this.hooks.log.call({
+    const { train, data } = this.config;
+    this.#parameters = countParameters(model);
+    this.#rows = countRows(rows, data.packing);
+    this.#tell({
       type: 'start',
       output: this.folder.path,
       device: this.#device?.name ?? '',
       backbone: model.backbone,
-      parameters,
-      trainableParameters,
+      parameters: this.#parameters.total,
+      trainableParameters: this.#parameters.trainable,
       ...this.#rows,
       steps,
     });
-    const { warmupSteps, learningRate } = this.config.train;
-    if (warmupSteps >= steps) {
-      const message = `the warm-up (${warmupSteps} steps) outlasts the run (${steps} steps): the learning rate never reaches ${learningRate}`;
-      this.hooks.log.call({ type: 'notice', message });
-    }
+    const message = warmupNotice(train, steps);
+    if (message) this.#tell({ type: 'notice', message });
+  }
+
+  #tell(event: LogEvent): void {
+    this.hooks.log.call(event);
   }
 
   /** Ends the run with the variables as they were when all was well. */
-  #fail(code: 'NOT_FINITE' | 'NO_GRADIENT', message: string, optimizer: Optimizer): never {
-    if (optimizer.undo()) this.#step--;
-    const kept =
-      this.#step > 0
-        ? `The ${this.#saves} of step ${this.#step} is kept in ${shown(this.folder.path)}/${this.#saves}. `
-        : '';
-    throw new EvolveError(code, message, `${kept}Lower train.learningRate, or lengthen train.warmupSteps.`);
-  }
-
-  #requireFinite(what: string, value: number, step: number, optimizer: Optimizer): void {
-    if (Number.isFinite(value)) return;
-    this.#fail('NOT_FINITE', `the ${what} of step ${step} is ${value}`, optimizer);
-  }
-
-  /** A gradient of exactly zero reaches nothing: the run would end well with an adapter that learns no more. */
-  #requireGradient(norm: number, optimizer: Optimizer): void {
-    if (norm > 0) return;
-    const message = `the gradient of step ${this.#step + 1} is zero, so that the step would change nothing`;
-    this.#fail('NO_GRADIENT', message, optimizer);
+  #fail({ code, message }: StepFault, { undo }: Training): never {
+    if (undo.undo()) this.context.step = --this.#progress.step;
+    const advice = 'Lower train.learningRate, or lengthen train.warmupSteps.';
+    throw new EvolveError(code, message, `${this.#kept('is kept')}${advice}`);
   }
 
   /** Lets signals and timers through; ends the run where the person interrupted it. */
   async #breathe(): Promise<void> {
     await setImmediate();
-    if (!this.signal.aborted) return;
-    const kept =
-      this.#step > 0
-        ? `The ${this.#saves} of step ${this.#step} is in ${shown(this.folder.path)}/${this.#saves}.`
-        : '';
-    throw new EvolveError('INTERRUPTED', `interrupted after ${this.#step} steps`, kept);
+    if (!this.context.signal.aborted) return;
+    const message = `interrupted after ${this.#progress.step} steps`;
+    throw new EvolveError('INTERRUPTED', message, this.#kept('is').trimEnd());
+  }
+
+  /** Where what was learned so far will be. */
+  #kept(verb: string): string {
+    const { step } = this.#progress;
+    if (step === 0) return '';
+    return `The ${this.#saves} of step ${step} ${verb} in ${shown(this.folder.path)}/${this.#saves}. `;
   }
 
   #result(failure: unknown, seconds: number): RunResult {
-    const code = failure instanceof EvolveError ? failure.code : 'UNEXPECTED';
-    const status = failure === undefined ? 'completed' : code === 'INTERRUPTED' ? 'interrupted' : 'failed';
-    return {
-      status,
+    const facts = {
       output: this.folder.path,
-      steps: this.#step,
-      device: this.#device && { ...this.#device, requested: this.config.device.name },
+      device: this.#device,
+      requestedDevice: this.config.device.name,
       parameters: this.#parameters,
       rows: this.#rows,
-      firstLoss: this.#firstLoss,
-      lastLoss: this.#lastLoss,
-      evalLoss: this.#evalLoss,
-      seconds: Math.round(seconds * 1000) / 1000,
-      peakMemory: process.resourceUsage().maxRSS * 1024,
-      versions: { evolve: packageVersion(), node: process.versions.node, tfjs: tf.version_core },
-      ...(failure === undefined ? {} : { error: { code, message: messageOf(failure) } }),
     };
+    const { stopReason } = this.requests;
+    return resultOf(facts, this.#progress, { failure, stopReason }, seconds);
   }
-}
-
-/** The number that a scalar holds; the scalar is freed. */
-async function takeNumber(scalar: tf.Scalar): Promise<number> {
-  const [number] = await scalar.data();
-  scalar.dispose();
-  return number;
-}
-
-function newWindow(): Window {
-  return { lossSum: 0, targets: 0, tokens: 0, startedAt: performance.now() };
-}
-
-function stepEvent(
-  window: Window,
-  step: number,
-  epoch: number,
-  learningRate: number,
-  gradNorm: number,
-): StepEvent {
-  const { lossSum, targets, tokens, startedAt } = window;
-  const tokensPerSecond = Math.round((tokens * 1e4) / (performance.now() - startedAt)) / 10;
-  return {
-    type: 'step',
-    step,
-    epoch,
-    loss: lossSum / targets,
-    learningRate,
-    gradNorm,
-    tokens,
-    tokensPerSecond,
-  };
-}
-
-/** The sums by name; what was added up before is freed. */
-function addInto(sums: Gradients, gradients: ReadonlyMap<string, tf.Tensor>): Gradients {
-  if (sums.size === 0) return gradients;
-  const added = new Map<string, tf.Tensor>();
-  for (const [name, gradient] of gradients) added.set(name, tf.add(sums.get(name) as tf.Tensor, gradient));
-  tf.dispose([...sums.values(), ...gradients.values()]);
-  return added;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

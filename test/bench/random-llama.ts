@@ -15,7 +15,7 @@ const SPREAD = 0.035;
 
 export default definePlugin({
   name: 'random-llama',
-  apiVersion: 1,
+  apiVersion: 2,
   apply(trainer) {
     trainer.hooks.openCheckpoint.tap((folder) => {
       const file = path.join(folder, 'config.json');

@@ -40,7 +40,7 @@ async function against(context: Context, model: string, dtype: 'bf16' | 'f32'): 
   let since = 0;
   const turns = definePlugin({
     name: 'turns',
-    apiVersion: 1,
+    apiVersion: 2,
     apply(trainer) {
       trainer.hooks.log.tap((event) => {
         if (event.type === 'start') since = performance.now();

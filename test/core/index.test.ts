@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import * as core from '../../core/index.js';
 import * as backbones from '../../plugins/backbones/kit/index.js';
+import * as checkpoints from '../../plugins/checkpoints/kit/index.js';
 import * as datasets from '../../plugins/datasets/kit/index.js';
 import * as templates from '../../plugins/templates/kit/index.js';
 
@@ -42,11 +43,13 @@ describe('the public face', () => {
           'embedding',
           'encodeFloats',
           'expandHome',
+          'extensionPoint',
           'gelu',
           'labelsOf',
           'layerNorm',
           'linear',
           'linearCrossEntropy',
+          'logProbabilities',
           'loraLinear',
           'mapFile',
           'messageOf',
@@ -93,6 +96,13 @@ describe('the public face', () => {
         'splitFused',
         'splitHeads',
       ].sort(),
+    );
+  });
+
+  it('of what checkpoint formats share', () => {
+    expect(Object.keys(checkpoints).sort()).to.deep.equal(['gguf', 'invalid']);
+    expect(Object.keys(checkpoints.gguf).sort()).to.deep.equal(
+      ['ARCHITECTURES', 'Metadata', 'alternatingHalves', 'queriesKeysValues', 'unwritable'].sort(),
     );
   });
 

@@ -28,9 +28,10 @@ export async function compose(
   { trackers = [], adapter = true, further = [], signal }: ComposeOptions = {},
 ): Promise<ComposedRun> {
   const config = makeConfig({ model: { path: '.' }, data: { sources: ['none'] }, ...values });
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, adapter });
+  const named = adapter ? config : { ...config, adapter: undefined };
+  const plugins = await loadPlugins(named, (keys) => keys.join('.'), { trackers });
   const applied = further.map((plugin) => ({ plugin, options: {}, builtIn: false }));
-  const run = composeRun(config, [...plugins, ...applied], signal);
+  const run = composeRun(named as RunConfig, [...plugins, ...applied], signal);
   const events: LogEvent[] = [];
   run.hooks.log.tap('test', (event) => {
     events.push(event);

@@ -1,8 +1,6 @@
-import { RandomStreams } from '../../core/base/random.js';
-import { makeConfig } from '../../core/config/load.js';
 import type { Device } from '../../core/contracts/device.js';
-import { createHooks, viewFor } from '../../core/plugins/hooks.js';
 import type { Plugin } from '../../core/plugins/plugin.js';
+import { applyAlone } from './plugins.js';
 
 /** What came of asking a device plugin. */
 export interface Answer {
@@ -12,15 +10,8 @@ export interface Answer {
 }
 
 /** What a device plugin with these options answers when it is asked for `wanted`. */
-export async function askDevice(plugin: Plugin, options: unknown, wanted: string): Promise<Answer> {
-  const hooks = createHooks();
-  const trainer = {
-    hooks: viewFor(hooks, plugin.name, () => false),
-    config: makeConfig({ model: { path: '.' }, data: { sources: ['none'] } }),
-    random: new RandomStreams(0),
-    notice: () => {},
-  };
-  plugin.apply(trainer, plugin.schema?.parse(options));
+export async function askDevice(plugin: Plugin, options: object, wanted: string): Promise<Answer> {
+  const { hooks } = applyAlone(plugin, { options });
   const declined: string[] = [];
   const device = await hooks.openDevice.promise({
     name: wanted,

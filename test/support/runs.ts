@@ -24,6 +24,8 @@ export interface RunValues {
   readonly validationSize?: number;
   readonly packing?: boolean;
   readonly quantizer?: string;
+  readonly metrics?: readonly unknown[];
+  readonly plugins?: readonly unknown[];
 }
 
 /** A run on the fixture LLaMA with metrics.jsonl, and with further plugins applied. */
@@ -49,6 +51,8 @@ export function composeTestRun(
       learningRate: 0.01,
       ...values.train,
     },
+    metrics: values.metrics ?? [],
+    plugins: values.plugins ?? [],
     device: 'portable',
     output: values.output,
   };

@@ -18,7 +18,7 @@ import { type Matrix, TrainableEmbedding, TrainableLinear, variableOf } from './
 
 export default definePlugin({
   name: 'full',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'adapters',
   schema: z.strictObject({
     /** The type of the saved weights; where it is not said, that of the checkpoint. */

@@ -2,13 +2,14 @@
 
 import { definePlugin } from '../../../core/index.js';
 import { LoraLayer } from './layer.js';
-import { completeOptions, type LoraOptions, loraSchema } from './options.js';
+import type { LoraOptions } from './options.js';
 import { peftNames, readAdapter, writeAdapter } from './peft.js';
+import { completeOptions, loraSchema } from './schema.js';
 import { findTargets, targetsFor } from './targets.js';
 
 export default definePlugin({
   name: 'lora',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'adapters',
   schema: loraSchema,
   apply(trainer, given) {

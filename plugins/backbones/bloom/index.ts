@@ -2,13 +2,15 @@
 
 import { defineBackbone } from '../kit/define-backbone.js';
 import { parseBloomConfig } from './config.js';
+import { ggufArchitectures } from './gguf.js';
 import { BloomModel } from './model.js';
 import { readBloomWeights } from './weights.js';
 
 export default defineBackbone({
   name: 'bloom',
-  apiVersion: 1,
+  apiVersion: 2,
   modelTypes: ['bloom'],
+  gguf: ggufArchitectures,
   fromConfig(json, path) {
     const config = parseBloomConfig(json, path);
     return {

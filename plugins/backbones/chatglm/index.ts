@@ -16,7 +16,7 @@ import { readChatGlmWeights } from './weights.js';
 
 export default defineBackbone({
   name: 'chatglm',
-  apiVersion: 1,
+  apiVersion: 2,
   modelTypes: ['chatglm'],
   fromConfig: (json, path) => (isChatGlm2(json) ? chatGlm2(json, path) : chatGlm(json, path)),
 });

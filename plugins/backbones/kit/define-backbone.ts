@@ -8,6 +8,7 @@ import {
   type ModelRequest,
   type Plugin,
 } from '../../../core/index.js';
+import { gguf as ggufKit } from '../../checkpoints/kit/index.js';
 import { CausalEncoder } from './encoder.js';
 import { type LoadedTokenizer, loadTokenizer } from './tokenizer.js';
 import { checkVocabulary } from './tokenizers/vocabulary.js';
@@ -16,6 +17,8 @@ import { checkVocabulary } from './tokenizers/vocabulary.js';
 export interface Backbone extends Pick<Plugin, 'name' | 'apiVersion'> {
   /** The values of `model_type` in config.json that it takes. */
   readonly modelTypes: readonly string[];
+  /** How its models stand in GGUF files, where they can. */
+  readonly gguf?: readonly ggufKit.Architecture[];
   /**
    * What it makes of a model's config.json.
    *
@@ -37,7 +40,7 @@ export interface ConfiguredModel {
 }
 
 /** The plugin of a backbone: it answers where config.json names one of its model types, or it alone is asked. */
-export function defineBackbone({ name, apiVersion, modelTypes, fromConfig }: Backbone): Plugin {
+export function defineBackbone({ name, apiVersion, modelTypes, gguf = [], fromConfig }: Backbone): Plugin {
   const configured = async (request: BackboneRequest): Promise<ConfiguredModel | undefined> => {
     request.takes(modelTypes);
     if (request.backbone !== 'auto' && request.backbone !== name) return undefined;
@@ -49,6 +52,7 @@ export function defineBackbone({ name, apiVersion, modelTypes, fromConfig }: Bac
     apiVersion,
     family: 'backbones',
     apply(trainer) {
+      trainer.provide(ggufKit.ARCHITECTURES, ...gguf);
       trainer.hooks.loadEncoder.tap(async (request) => {
         const model = await configured(request);
         if (!model) return undefined;

@@ -2,13 +2,15 @@
 
 import { defineBackbone } from '../kit/define-backbone.js';
 import { MODEL_TYPES, parseLlamaConfig } from './config.js';
+import { ggufArchitectures } from './gguf.js';
 import { LlamaModel } from './model.js';
 import { readLlamaWeights } from './weights.js';
 
 export default defineBackbone({
   name: 'llama',
-  apiVersion: 1,
+  apiVersion: 2,
   modelTypes: MODEL_TYPES,
+  gguf: ggufArchitectures,
   fromConfig(json, path) {
     const config = parseLlamaConfig(json, path);
     return {

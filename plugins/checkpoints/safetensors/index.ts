@@ -6,7 +6,7 @@ import { writeSafetensors } from './write.js';
 
 export default definePlugin({
   name: 'safetensors',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'checkpoints',
   apply(trainer) {
     trainer.hooks.openCheckpoint.tap((path) => openSafetensors(path));

@@ -8,7 +8,7 @@ import { openTorch } from './read.js';
 
 export default definePlugin({
   name: 'torch',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'checkpoints',
   apply(trainer) {
     // A folder that has the same weights as safetensors is read from those.

@@ -8,7 +8,7 @@ import { readJsonExamples } from '../kit/json-examples.js';
 
 export default definePlugin({
   name: 'belle',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'datasets',
   apply(trainer) {
     trainer.hooks.loadData.tap(({ format, path }) =>

@@ -12,7 +12,7 @@ import { phrase } from './phrasings.js';
 
 export default definePlugin({
   name: 'cot',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'datasets',
   apply(trainer) {
     trainer.hooks.loadData.tap(({ format, path }) => {

@@ -6,7 +6,7 @@ import { readJsonRecords } from '../kit/records.js';
 
 export default definePlugin({
   name: 'text',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'datasets',
   apply(trainer) {
     trainer.hooks.loadData.tap(({ format, path }) =>

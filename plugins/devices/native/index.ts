@@ -31,7 +31,7 @@ const OUTLIER_THRESHOLD = 8;
 
 export default definePlugin({
   name: 'native',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'devices',
   schema: z.strictObject({
     /** How many threads compute; all cores where it is not said. */

@@ -10,7 +10,7 @@ import { registerPlainMatMul } from './mat-mul.js';
 
 export default definePlugin({
   name: 'portable',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'devices',
   schema: z.strictObject({ backend: z.enum(['wasm', 'cpu']).default('wasm') }),
   apply(trainer, { backend }) {

@@ -16,7 +16,7 @@ interface NodeBackend {
 
 export default definePlugin({
   name: 'tensorflow',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'devices',
   apply(trainer) {
     trainer.hooks.openDevice.tap(

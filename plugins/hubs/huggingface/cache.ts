@@ -14,12 +14,7 @@ import path from 'node:path';
 import { getRepoFolderName } from '@huggingface/hub';
 import type { Located } from '../../../core/index.js';
 import type { Environment } from './environment.js';
-import type { RemoteFile } from './hub.js';
-
-/** Whether a revision is the full hash of a commit, which never comes to mean another. */
-export function isCommit(revision: string): boolean {
-  return /^[0-9a-f]{40}$/.test(revision);
-}
+import { isCommit, type RemoteFile } from './repository.js';
 
 /** What the cache holds of one repository. */
 export class RepositoryCache {

@@ -7,7 +7,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { EvolveError } from '../../../core/index.js';
-import { ATTEMPTS, describeFailure, type Hub, type RemoteFile } from './hub.js';
+import { ATTEMPTS, describeFailure, type Hub } from './hub.js';
+import type { RemoteFile } from './repository.js';
 
 const READ_BYTES = 1 << 20;
 

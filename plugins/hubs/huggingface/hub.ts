@@ -6,31 +6,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ListFileEntry, listFiles, modelInfo } from '@huggingface/hub';
 import { EvolveError, messageOf } from '../../../core/index.js';
-import { isCommit } from './cache.js';
-import type { Environment } from './environment.js';
 import { refusal } from './refusal.js';
+import { type Inquiry, isCommit, type RemoteFile } from './repository.js';
 import { Silence } from './silence.js';
-
-/** A file of a repository at a commit. */
-export interface RemoteFile {
-  /** In the repository. */
-  readonly path: string;
-  readonly size: number;
-  /** Of the content: its SHA-256 where it lies in large file storage, else the SHA-1 that git gives it. */
-  readonly hash: string;
-}
-
-/** Who asks, about what. */
-export interface Inquiry {
-  readonly environment: Environment;
-  /** `owner/name` */
-  readonly repository: string;
-  readonly revision: string;
-  /** The key of the configuration that names it. */
-  readonly at: readonly PropertyKey[];
-  readonly signal: AbortSignal;
-  notice(message: string): void;
-}
 
 /** How often something is tried before it is an error. */
 export const ATTEMPTS = 5;

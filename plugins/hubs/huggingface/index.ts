@@ -4,7 +4,7 @@ import { definePlugin } from '../../../core/index.js';
 
 export default definePlugin({
   name: 'huggingface',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'hubs',
   apply(trainer) {
     trainer.hooks.locateModel.tap(async (request) => {

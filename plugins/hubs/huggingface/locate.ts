@@ -3,9 +3,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError, type Located, type LocateRequest, parseModelName } from '../../../core/index.js';
-import { isCommit, RepositoryCache } from './cache.js';
+import { RepositoryCache } from './cache.js';
 import { readEnvironment } from './environment.js';
 import { Hub } from './hub.js';
+import { isCommit } from './repository.js';
 import { filesOfIndex, ggufFiles, selectFiles, suffices, type Target } from './selection.js';
 import { Snapshot } from './snapshot.js';
 

@@ -1,5 +1,5 @@
 import { EvolveError } from '../../../core/index.js';
-import type { Inquiry } from './hub.js';
+import type { Inquiry } from './repository.js';
 
 type Code = 'HUB_UNKNOWN' | 'HUB_REFUSED' | 'HUB_UNREACHABLE';
 /** What an answer comes to: a code, what is wrong, and what to do. */

@@ -5,8 +5,9 @@ import path from 'node:path';
 import { EvolveError, type Located, type LocateRequest, messageOf } from '../../../core/index.js';
 import type { RepositoryCache } from './cache.js';
 import { bytesThere, download, isOfDisk, unwritable } from './download.js';
-import type { Hub, RemoteFile } from './hub.js';
+import type { Hub } from './hub.js';
 import { withLock } from './lock.js';
+import type { RemoteFile } from './repository.js';
 import { CONFIG, filesOfIndex, ggufFiles, type Selection, selectFiles, type Target } from './selection.js';
 
 /** Files that come at a time. */

@@ -6,7 +6,7 @@ import { quantizeInt8 } from './int8-weight.js';
 
 export default definePlugin({
   name: 'int8',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'quantizers',
   schema: z.strictObject({ compute: z.enum(['int8', 'bf16', 'fp32']).optional() }),
   apply(trainer, { compute }) {

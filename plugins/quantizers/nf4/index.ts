@@ -9,7 +9,7 @@ import { quantizeNf4 } from './quantize.js';
 
 export default definePlugin({
   name: 'nf4',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'quantizers',
   schema: z.strictObject({
     /** Stores the scales of the blocks in one byte instead of four: 4.13 bits a number instead of 4.5. */

@@ -5,7 +5,7 @@ import { quantizeLinears } from '../kit/linear-weights.js';
 
 export default definePlugin({
   name: 'none',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'quantizers',
   schema: z.strictObject({ compute: z.enum(['bf16', 'fp32']).optional() }),
   apply(trainer, { compute }) {

@@ -21,7 +21,7 @@ export const alpaca = templateOf('alpaca', {
 
 export default definePlugin({
   name: 'alpaca',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'templates',
   apply(trainer) {
     trainer.hooks.makeTemplate.tap(({ name }) => (name === 'alpaca' ? alpaca : undefined));

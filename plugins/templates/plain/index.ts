@@ -14,7 +14,7 @@ export const plain = templateOf('plain', {
 
 export default definePlugin({
   name: 'plain',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'templates',
   apply(trainer) {
     trainer.hooks.makeTemplate.tap(({ name }) => (name === 'plain' ? plain : undefined));

@@ -6,13 +6,13 @@ import { definePlugin } from '../../../core/index.js';
 
 export default definePlugin({
   name: 'metrics',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'trackers',
   apply(trainer) {
     trainer.hooks.log.tap((event) => {
       if (event.type !== 'step' && event.type !== 'eval') return;
       // Written at once and without buffering: a run that is killed loses no line.
-      appendFileSync(path.join(trainer.config.output, 'metrics.jsonl'), `${JSON.stringify(event)}\n`);
+      appendFileSync(path.join(trainer.run?.output ?? '', 'metrics.jsonl'), `${JSON.stringify(event)}\n`);
     });
   },
 });

@@ -26,18 +26,26 @@ export function describeStep(event: StepEvent, steps: number, secondsLeft: numbe
 }
 
 export function describeEval(event: EvalEvent): string {
-  return `step ${event.step}  held-out loss ${event.evalLoss.toFixed(4)}`;
+  const { type: _, step, evalLoss, ...metrics } = event;
+  const others = Object.entries(metrics).map(([name, value]) => `  ${name} ${shortened(value)}`);
+  return `step ${step}  held-out loss ${evalLoss.toFixed(4)}${others.join('')}`;
+}
+
+function shortened(value: number | string): string {
+  return typeof value === 'number' ? String(Number(value.toPrecision(4))) : value;
 }
 
 /** `saved` is where the adapter or model was written last. */
 export function describeEnd(result: RunResult, saved: string): string {
   const steps = `${count(result.steps)} steps in ${duration(result.seconds)}`;
-  if (result.status !== 'completed') return `${result.status} after ${steps}`;
+  if (result.status !== 'completed' && result.status !== 'stopped') return `${result.status} after ${steps}`;
+  const why = result.stopReason === undefined ? '' : `stopped: ${result.stopReason}\n`;
+  if (saved === '') return `${why}${steps}: nothing was saved`;
   const held = result.evalLoss === null ? '' : `, held-out loss ${result.evalLoss.toFixed(4)}`;
   const losses = `loss ${result.firstLoss?.toFixed(4)} -> ${result.lastLoss?.toFixed(4)}${held}`;
   const output = shown(result.output);
   return (
-    `${steps}: ${losses}
+    `${why}${steps}: ${losses}
 peak memory: ${count(Math.ceil(result.peakMemory / 2 ** 20))} MiB
 ` +
     `${path.basename(saved)}: ${shown(saved)}

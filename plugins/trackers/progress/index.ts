@@ -9,7 +9,7 @@ const FORMAT = '{bar} {value}/{total}  loss {loss}  {speed} tokens/s  {left} lef
 
 export default definePlugin({
   name: 'progress',
-  apiVersion: 1,
+  apiVersion: 2,
   family: 'trackers',
   schema: z.strictObject({
     /** Where it writes; `evolve generate` keeps standard output for the answer. */

@@ -191,7 +191,7 @@ describe('merge and export', () => {
       // Ctrl-C, when the output has been begun.
       folder.write(
         'interrupts.mjs',
-        `export default { name: 'interrupts', apiVersion: 1, apply: (trainer) =>
+        `export default { name: 'interrupts', apiVersion: 2, apply: (trainer) =>
           trainer.hooks.writeCheckpoint.tap(async () => {
             process.kill(process.pid, 'SIGINT');
             await new Promise((resolve) => setTimeout(resolve, 100));

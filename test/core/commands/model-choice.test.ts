@@ -20,21 +20,21 @@ describe('the model of a run', () => {
 
   it('is its base, drawn from the same seed, with its adapter', async () => {
     mkdirSync(folder.join('adapter'));
-    const { config, adapter } = await configOf({ run: folder.path });
-    expect(adapter).to.equal(true);
+    const config = await configOf({ run: folder.path });
+    expect(config.adapter).to.not.equal(undefined);
     expect(config.model).to.deep.equal({ path: folder.join('base'), backbone: 'llama', init: 'random' });
     expect(config.train.seed).to.equal(7);
-    expect(config.adapter.init).to.equal(folder.join('adapter'));
+    expect(config.adapter?.init).to.equal(folder.join('adapter'));
     expect(config.quantizer.name).to.equal('int8');
     expect(config.data.template).to.deep.equal({ name: 'plain' });
     const unquantized = await configOf({ run: folder.path }, { unquantized: true });
-    expect(unquantized.config.quantizer.name).to.equal('none');
+    expect(unquantized.quantizer.name).to.equal('none');
   });
 
   it('is the whole model that it left, of the same backbone', async () => {
     mkdirSync(folder.join('model'));
-    const { config, adapter } = await configOf({ run: folder.path });
-    expect(adapter).to.equal(false);
+    const config = await configOf({ run: folder.path });
+    expect(config.adapter).to.equal(undefined);
     const whole = { path: folder.join('model'), backbone: 'llama', init: 'checkpoint' };
     expect(config.model).to.deep.equal(whole);
     expect(config.train.seed).to.equal(7);
@@ -42,7 +42,7 @@ describe('the model of a run', () => {
   });
 
   it('is asked as in training; a base model in the words of Alpaca', async () => {
-    const { config } = await configOf({ model: 'base' });
+    const config = await configOf({ model: 'base' });
     expect(config.data.template).to.deep.equal({ name: 'alpaca' });
   });
 

@@ -14,7 +14,7 @@ const EVERY_KIND: Example[] = [
 ];
 const everyKind = definePlugin({
   name: 'every-kind',
-  apiVersion: 1,
+  apiVersion: 2,
   apply(trainer) {
     trainer.hooks.loadData.tap(({ format }) => (format === 'every-kind' ? yieldAll() : undefined));
   },

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { BeamSearch } from '../../../core/generation/beams.js';
+import type { SearchOptions } from '../../../core/generation/options.js';
 import { GENERATE_DEFAULTS } from '../../../core/generation/options.js';
-import type { SearchOptions } from '../../../core/generation/search.js';
 
 const PROMPT = [0];
 const DRAWS = 5000;

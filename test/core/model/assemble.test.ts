@@ -87,7 +87,7 @@ describe('ModelAssembler.loadEncoder', () => {
       `import { definePlugin } from 'evolving-alpaca';
        export default definePlugin({
          name: 'mine',
-         apiVersion: 1,
+         apiVersion: 2,
          family: 'templates',
          apply(trainer) {
            trainer.hooks.makeTemplate.tap(() => undefined);

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { makeConfig } from '../../../core/config/load.js';
 import { builtInPlugins, loadPlugins } from '../../../core/plugins/load.js';
-import { FAMILIES, type Plugin } from '../../../core/plugins/plugin.js';
+import { API_VERSION, FAMILIES, type Plugin } from '../../../core/plugins/plugin.js';
 import { expectError } from '../../support/errors.js';
 import { TemporaryFolder } from '../../support/files.js';
 
 const QUANTIZER = `import { definePlugin, z } from 'evolving-alpaca';
   export default definePlugin({
     name: 'mine',
-    apiVersion: 1,
+    apiVersion: 2,
     family: 'quantizers',
     schema: z.strictObject({ bits: z.number().default(3) }),
     apply() {},
@@ -29,10 +29,11 @@ describe('loadPlugins', () => {
   const namesOf = async (values: object, trackers?: string[]) =>
     (await pluginsOf(values, trackers)).map(({ name }) => name);
 
-  it('takes what is asked always, and of templates, quantizers, adapters and trackers what is named', async () => {
+  it('takes what is asked always, and of the other families what the configuration names', async () => {
     const names = await namesOf({}, ['metrics']);
     const asked = (await builtInPlugins()).filter(({ family }) => family && FAMILIES[family] === 'asked');
-    expect(names).to.have.members([...asked.map(({ name }) => name), 'alpaca', 'none', 'lora', 'metrics']);
+    const chosen = ['none', 'lora', 'alpaca', 'next-token', 'adamw', 'linear', 'single'];
+    expect(names).to.have.members([...asked.map(({ name }) => name), ...chosen, 'metrics']);
   });
 
   it('takes each once, also where plugins: lists it', async () => {
@@ -90,10 +91,12 @@ describe('loadPlugins', () => {
       '"auto" takes no options',
     ));
 
-  it('finds every built-in plugin in the folder of its family', async () => {
+  it('finds every built-in plugin in the folder of its family, where its name stands once', async () => {
+    const found = (await builtInPlugins()).map(({ name, family }) => `${family}/${name}`);
+    expect(new Set(found).size).to.equal(found.length);
     for (const { name, family, apiVersion } of await builtInPlugins()) {
       expect(family, name).to.be.oneOf(Object.keys(FAMILIES));
-      expect(apiVersion, name).to.equal(1);
+      expect(apiVersion, name).to.equal(API_VERSION);
     }
   });
 });

@@ -166,7 +166,7 @@ describe('Trainer', () => {
     };
     const spy = definePlugin({
       name: 'spy',
-      apiVersion: 1,
+      apiVersion: 2,
       apply({ hooks }) {
         const first = { stage: -1 };
         hooks.openDevice.tap(called('openDevice'), first);
@@ -187,14 +187,15 @@ describe('Trainer', () => {
     ).trainer.run();
     expect(calls).to.deep.equal([
       ...['loadData', 'openDevice', 'loadModel', 'quantize', 'injectAdapters'],
-      ...['loss', 'loss', 'gradients', 'step', 'evaluate', 'save', 'done'],
+      // Two micro-batches, then the held-out rows.
+      ...['loss', 'loss', 'gradients', 'step', 'loss', 'evaluate', 'save', 'done'],
     ]);
   });
 
   it('takes what plugins make of loss and metrics', async () => {
     const amending = definePlugin({
       name: 'amending',
-      apiVersion: 1,
+      apiVersion: 2,
       apply({ hooks }) {
         hooks.loss.tap((loss) => tf.mul(loss, 2) as tf.Scalar);
         hooks.evaluate.tap((metrics) => ({ ...metrics, perplexity: Math.exp(metrics.evalLoss) }));
@@ -215,11 +216,11 @@ describe('Trainer', () => {
     let calls = 0;
     const breaking = definePlugin({
       name: 'breaking',
-      apiVersion: 1,
+      apiVersion: 2,
       apply({ hooks }) {
         // Two micro-batches a step: the seventh call is in step 4.
         hooks.loss.tap((loss) => (++calls === 7 ? (tf.mul(loss, Number.NaN) as tf.Scalar) : loss));
-        hooks.step.tap(async (_, model) => {
+        hooks.step.tap(async (_, { model }) => {
           const [variable] = model.trainable.values();
           good.push([...(await variable.data())]);
         });
@@ -244,9 +245,9 @@ describe('Trainer', () => {
   it('stops at a held-out loss that is no number, and keeps the adapter of the step before', async () => {
     const poisoning = definePlugin({
       name: 'poisoning',
-      apiVersion: 1,
+      apiVersion: 2,
       apply({ hooks }) {
-        hooks.step.tap((event, model) => {
+        hooks.step.tap((event, { model }) => {
           if (event.step < 3) return;
           const [variable] = model.trainable.values();
           const poison = tf.fill(variable.shape, Number.NaN);
@@ -270,7 +271,7 @@ describe('Trainer', () => {
   it('stops at a gradient of zero, which would end in an adapter that changes nothing', async () => {
     const zeroing = definePlugin({
       name: 'zeroing',
-      apiVersion: 1,
+      apiVersion: 2,
       apply({ hooks }) {
         hooks.gradients.tap((gradients) => {
           const zeros = [...gradients].map(([name, gradient]): [string, tf.Tensor] => [
@@ -291,7 +292,7 @@ describe('Trainer', () => {
     const interruption = new AbortController();
     const interrupting = definePlugin({
       name: 'interrupting',
-      apiVersion: 1,
+      apiVersion: 2,
       apply({ hooks }) {
         hooks.step.tap((event) => {
           if (event.step === 3) interruption.abort();
@@ -314,7 +315,7 @@ describe('Trainer', () => {
     const weights = () => readFileSync(`${output}/adapter/adapter_model.safetensors`);
     const failing = definePlugin({
       name: 'failing',
-      apiVersion: 1,
+      apiVersion: 2,
       apply({ hooks }) {
         const write = (): undefined => {
           if (++writes === 1) return;
@@ -339,7 +340,7 @@ describe('Trainer', () => {
     let saves = 0;
     const vanishing = definePlugin({
       name: 'vanishing',
-      apiVersion: 1,
+      apiVersion: 2,
       apply({ hooks }) {
         const remove = ({ folder: partial }: SaveRequest) => {
           if (++saves === 2) rmSync(partial, { recursive: true });
@@ -356,7 +357,7 @@ describe('Trainer', () => {
   it('tells a full disk from a faulty plugin, and a failing clean-up hides neither', async () => {
     const full = definePlugin({
       name: 'full',
-      apiVersion: 1,
+      apiVersion: 2,
       apply({ hooks }) {
         const write = async () => {
           // A device of the system's that is always full.

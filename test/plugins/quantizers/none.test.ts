@@ -19,7 +19,7 @@ describe('the quantizer none', () => {
     const before = new Map<string, FrozenWeight>();
     const watcher = definePlugin({
       name: 'watcher',
-      apiVersion: 1,
+      apiVersion: 2,
       apply: (trainer) =>
         trainer.hooks.quantize.tap(
           (model) => {

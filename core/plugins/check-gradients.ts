@@ -1,0 +1,26 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { Gradients } from '../contracts/optimizer.js';
+
+/**
+ * What a tap of `gradients` returned, if it can stand in for what it was given: the same names, each with a live tensor of
+ * the same shape. Tensors that it replaced are freed, so that no tap need know who else holds them.
+ *
+ * @throws TypeError that names the first gradient that cannot be used
+ */
+export function checkGradients(given: Gradients, returned: unknown): Gradients {
+  if (!(returned instanceof Map))
+    throw new TypeError('expected a Map from names to tensors, or nothing where all stay as they are');
+  const gradients = returned as Gradients;
+  const added = [...gradients.keys()].find((name) => !given.has(name));
+  if (added !== undefined) throw new TypeError(`there is no trainable parameter "${added}"`);
+  for (const [name, { shape }] of given) {
+    const gradient = gradients.get(name);
+    if (!gradient) throw new TypeError(`the gradient of ${name} is missing`);
+    if (gradient.isDisposed) throw new TypeError(`the gradient of ${name} has been disposed`);
+    if (gradient.shape.join() !== shape.join())
+      throw new TypeError(`the gradient of ${name} is [${gradient.shape}], but must be [${shape}]`);
+  }
+  const kept = new Set<tf.Tensor>(gradients.values());
+  for (const gradient of given.values()) if (!kept.has(gradient)) gradient.dispose();
+  return gradients;
+}

@@ -1,0 +1,58 @@
+/** Which keys of a configuration name a plugin, and of which family. */
+
+import type { Family } from './plugin.js';
+
+/** A key that names a plugin: `quantizer`, `train.optimizer`, … */
+interface SlotKey {
+  readonly family: Family;
+  readonly at: readonly string[];
+  /** The key of the value that holds the plugin's name; its other keys are the plugin's options. */
+  readonly key: 'name' | 'method';
+}
+
+/** A slot as a configuration fills it. */
+export interface Slot {
+  readonly family: Family;
+  readonly at: readonly PropertyKey[];
+  readonly key: SlotKey['key'];
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
+const SLOTS: readonly SlotKey[] = [
+  { family: 'quantizers', at: ['quantizer'], key: 'name' },
+  { family: 'adapters', at: ['adapter'], key: 'method' },
+  { family: 'templates', at: ['data', 'template'], key: 'name' },
+  { family: 'objectives', at: ['train', 'objective'], key: 'name' },
+  { family: 'optimizers', at: ['train', 'optimizer'], key: 'name' },
+  { family: 'schedules', at: ['train', 'scheduler'], key: 'name' },
+  { family: 'metrics', at: ['metrics'], key: 'name' },
+  { family: 'devices', at: ['device'], key: 'name' },
+  { family: 'worlds', at: ['world'], key: 'name' },
+];
+
+/** The slots that `config` has; of a list, one an item. `device: auto` names none. */
+export function slotsOf(config: object): Slot[] {
+  return SLOTS.flatMap(({ family, at, key }) => {
+    const value = at.reduce<unknown>((inner, part) => (inner as Record<string, unknown>)?.[part], config);
+    const items = Array.isArray(value)
+      ? value.map((item, i) => ({ at: [...at, i], value: item }))
+      : [{ at, value }];
+    return items.filter((item) => isNamed(item.value)).map((item) => ({ family, key, ...item }) as Slot);
+  });
+}
+
+/** The same configuration with the value of every slot as `fill` makes it. */
+export function withSlots<C extends object>(config: C, fill: (slot: Slot) => object): C {
+  const filled = structuredClone(config);
+  for (const slot of slotsOf(config)) {
+    const parent = slot.at
+      .slice(0, -1)
+      .reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown>)[part], filled);
+    (parent as Record<PropertyKey, unknown>)[slot.at[slot.at.length - 1]] = fill(slot);
+  }
+  return filled;
+}
+
+function isNamed(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (value as { name?: unknown }).name !== 'auto';
+}

@@ -1,0 +1,117 @@
+/**
+ * Hooks as a plugin sees them: it can tap them, not call them. Every tap gets the run's context as its last argument, and
+ * a failure says which plugin failed in which hook.
+ */
+
+import { type Hook, SyncHook, SyncWaterfallHook } from 'tapable';
+import { EvolveError, messageOf } from '../base/errors.js';
+import type { HookContext } from '../contracts/context.js';
+import type { Gradients } from '../contracts/optimizer.js';
+import { checkGradients } from './check-gradients.js';
+import type { HookName, Hooks } from './hooks.js';
+
+type HookArguments<H> = H extends Hook<infer A, infer _R, infer _O> ? (A extends unknown[] ? A : [A]) : never;
+type HookResult<H> = H extends Hook<infer _A, infer R, infer _O> ? R : never;
+
+/** undefined passes to the next tap; synchronous hooks take no promise. */
+type TapResult<H> =
+  | MaybeNothing<HookResult<H>>
+  | (H extends { tapPromise: unknown } ? Promise<MaybeNothing<HookResult<H>>> : never);
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a tap without a return statement must be assignable.
+type MaybeNothing<T> = T | undefined | void;
+
+/** A hook as plugins see it: to be tapped, not called. Taps run by `stage` (0 where none is given), then by order. */
+export interface TapOnly<H> {
+  tap(
+    fn: (...args: [...HookArguments<H>, HookContext]) => TapResult<H>,
+    options?: { stage?: number; before?: string },
+  ): void;
+}
+
+export type HooksView = { readonly [N in HookName]: TapOnly<Hooks[N]> };
+
+/**
+ * The tap-only view of `hooks` for the plugin named `plugin`. A failing tap is reported with the plugin's and
+ * the hook's name, its cause kept; tapping after `isSealed()` is refused. Events are told in the process of rank 0 alone.
+ */
+export function viewFor(
+  hooks: Hooks,
+  plugin: string,
+  isSealed: () => boolean,
+  context: HookContext,
+): HooksView {
+  const views = Object.entries(hooks).map(([name, hook]) => {
+    const tap = (fn: AnyFunction, options: { stage?: number; before?: string } = {}) => {
+      if (isSealed()) {
+        const message = `plugin "${plugin}" taps the hook "${name}" after the run has been assembled`;
+        throw new EvolveError('PLUGIN_INVALID', message, 'Tap hooks only within apply().');
+      }
+      tapNamed(hook as AnyHook, plugin, completed(name as HookName, fn, context), options);
+    };
+    return [name, Object.freeze({ tap })];
+  });
+  return Object.freeze(Object.fromEntries(views)) as HooksView;
+}
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/** `fn` with the context behind its arguments, and with what a hook asks of all its taps. */
+function completed(hook: HookName, fn: AnyFunction, context: HookContext): AnyFunction {
+  if (hook === 'log') return (...args) => (context.world.rank === 0 ? fn(...args, context) : undefined);
+  if (hook !== 'gradients') return (...args) => fn(...args, context);
+  return async (given) => {
+    const returned = await fn(given, context);
+    return returned === undefined ? undefined : checkGradients(given as Gradients, returned);
+  };
+}
+
+/** tapable gives synchronous hooks a tapPromise too, one that throws. */
+function isAsync(hook: AnyHook): hook is AnyHook & AsyncTap {
+  return hook.constructor !== SyncHook && hook.constructor !== SyncWaterfallHook;
+}
+
+type AnyHook = Hook<unknown, unknown>;
+interface AsyncTap {
+  tapPromise(options: { name: string }, fn: (...args: unknown[]) => Promise<unknown>): void;
+}
+
+function tapNamed(
+  hook: AnyHook,
+  plugin: string,
+  fn: AnyFunction,
+  options: { stage?: number; before?: string },
+): void {
+  const failed = (cause: unknown) =>
+    cause instanceof EvolveError
+      ? cause
+      : new EvolveError(
+          'PLUGIN_FAILED',
+          `plugin "${plugin}" failed in the hook "${hook.name}": ${messageOf(cause)}`,
+          'Run again with EVOLVE_DEBUG=1 for the stack trace; it names the line.',
+          { cause },
+        );
+  if (isAsync(hook)) {
+    hook.tapPromise({ name: plugin, ...options }, async (...args: unknown[]) => {
+      try {
+        return await fn(...args);
+      } catch (cause) {
+        throw failed(cause);
+      }
+    });
+    return;
+  }
+  hook.tap({ name: plugin, ...options }, (...args: unknown[]) => {
+    let result: unknown;
+    try {
+      result = fn(...args);
+    } catch (cause) {
+      throw failed(cause);
+    }
+    if (result instanceof Promise) {
+      result.catch(() => {});
+      throw failed(new TypeError('this hook is synchronous, but the tap returned a promise'));
+    }
+    return result;
+  });
+}

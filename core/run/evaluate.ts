@@ -1,0 +1,54 @@
+/** The held-out rows: their loss, and what plugins measure. */
+
+import * as tf from '@tensorflow/tfjs';
+import { chunk } from '../base/collections.js';
+import type { LanguageModel } from '../contracts/backbone.js';
+import type { Example } from '../contracts/dataset.js';
+import type { Encoder } from '../contracts/encoder.js';
+import type { Generated } from '../contracts/generation.js';
+import type { Evaluation } from '../contracts/metric.js';
+import type { Pass } from '../contracts/pass.js';
+import type { Row } from '../data/packing.js';
+import { GENERATE_DEFAULTS, generateAll } from '../generation/generate.js';
+import { lossOf, type StepParts } from './step.js';
+
+const EVALUATION: Pass = { training: false, seed: 0, checkpointing: false };
+
+/** The mean loss of a target token of `rows`, in nats. Every process takes its share of the batches. */
+export async function heldOutLoss(parts: StepParts, rows: readonly Row[]): Promise<number> {
+  const { train, model, world } = parts;
+  let lossSum = 0;
+  let targets = 0;
+  for (const [i, part] of chunk(rows, train.perDeviceBatchSize).entries()) {
+    if (i % world.size !== world.rank) continue;
+    await parts.breathe();
+    const batch = model.collate(part.flat());
+    const loss = tf.tidy(() => lossOf(parts, batch, EVALUATION));
+    const [value] = await loss.data();
+    loss.dispose();
+    lossSum += value;
+    targets += batch.targets;
+  }
+  if (world.size === 1) return lossSum / targets;
+  const totals = Float64Array.of(lossSum, targets);
+  await world.sum(totals);
+  return totals[0] / totals[1];
+}
+
+/** What metrics can be computed from, besides the loss. */
+export function evaluationOf(
+  model: LanguageModel,
+  encoder: Encoder,
+  examples: readonly Example[],
+): Evaluation {
+  return {
+    examples,
+    async generate(prompts, options = {}) {
+      const answers: Generated[] = [];
+      await generateAll(model, encoder, prompts, { ...GENERATE_DEFAULTS, ...options }, (answer) => {
+        answers.push(answer);
+      });
+      return answers;
+    },
+  };
+}

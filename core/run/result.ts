@@ -1,0 +1,50 @@
+/** How a run ended, as run.json tells it. */
+
+import * as tf from '@tensorflow/tfjs';
+import { EvolveError, messageOf } from '../base/errors.js';
+import { packageVersion } from '../base/version.js';
+import type { Device } from '../contracts/device.js';
+import type { RunProgress } from '../contracts/state.js';
+import type { RunResult } from '../contracts/tracker.js';
+
+/** What a run got to know of itself. */
+export interface RunFacts {
+  readonly output: string;
+  readonly device: Device | null;
+  /** As the configuration names it. */
+  readonly requestedDevice: string;
+  readonly parameters: RunResult['parameters'];
+  readonly rows: RunResult['rows'];
+}
+
+/** @param end why it failed, or why a plugin stopped it; neither where it was completed */
+export function resultOf(
+  { output, device, requestedDevice, parameters, rows }: RunFacts,
+  { step, metrics }: RunProgress,
+  end: { readonly failure?: unknown; readonly stopReason?: string },
+  seconds: number,
+): RunResult {
+  const { failure, stopReason } = end;
+  const code = failure instanceof EvolveError ? failure.code : 'UNEXPECTED';
+  const ended = stopReason === undefined ? 'completed' : 'stopped';
+  const failed = code === 'INTERRUPTED' ? 'interrupted' : 'failed';
+  return {
+    status: failure === undefined ? ended : failed,
+    output,
+    steps: step,
+    device: device && {
+      name: device.name,
+      backend: device.backend,
+      description: device.description,
+      requested: requestedDevice,
+    },
+    parameters,
+    rows,
+    ...metrics,
+    seconds: Math.round(seconds * 1000) / 1000,
+    peakMemory: process.resourceUsage().maxRSS * 1024,
+    versions: { evolve: packageVersion(), node: process.versions.node, tfjs: tf.version_core },
+    ...(failure === undefined && stopReason !== undefined && { stopReason }),
+    ...(failure !== undefined && { error: { code, message: messageOf(failure) } }),
+  };
+}

@@ -1,0 +1,157 @@
+/** One optimizer step: gradients over all micro-batches, one update. */
+
+import * as tf from '@tensorflow/tfjs';
+import { chunk, sum } from '../base/collections.js';
+import { deriveSeed } from '../base/random.js';
+import type { RunConfig } from '../config/load.js';
+import type { LanguageModel } from '../contracts/backbone.js';
+import type { Batch } from '../contracts/batch.js';
+import type { Objective } from '../contracts/objective.js';
+import type { Gradients, Optimizer } from '../contracts/optimizer.js';
+import type { Pass } from '../contracts/pass.js';
+import type { World } from '../contracts/world.js';
+import type { Row } from '../data/packing.js';
+import { globalNorm } from '../ops/global-norm.js';
+import { variableGradients } from '../ops/gradients.js';
+import type { Hooks } from '../plugins/hooks.js';
+import type { RunContext } from './context.js';
+import type { Undo } from './undo.js';
+import { sumOverWorld } from './world-sums.js';
+
+/** What a step did. */
+export interface StepResult {
+  /** Mean over the step's target tokens, in nats. */
+  readonly loss: number;
+  readonly targets: number;
+  readonly tokens: number;
+  /** Of the gradients, before clipping. */
+  readonly gradNorm: number;
+}
+
+/** Why a step was not done; the variables are as they were before it. */
+export interface StepFault {
+  readonly code: 'NOT_FINITE' | 'NO_GRADIENT';
+  readonly message: string;
+}
+
+/** What a step works with. */
+export interface StepParts {
+  readonly train: RunConfig['train'];
+  readonly model: LanguageModel;
+  readonly objective: Objective;
+  readonly optimizer: Optimizer;
+  readonly undo: Undo;
+  readonly world: World;
+  readonly hooks: Hooks;
+  readonly context: RunContext;
+  /** Awaited between micro-batches, so that a person can interrupt. */
+  breathe(): Promise<void>;
+}
+
+/**
+ * The step's loss is the mean over all its target tokens, in whichever micro-batch and process they are: the mean of the
+ * micro-batches' means would favour those with few. How many they are is known from the rows, so every process divides
+ * its share by the same number, and the sum of the shares needs no further norming.
+ *
+ * @param rows of the step, in all processes; each takes every `size`th micro-batch of them
+ * @returns a fault where loss or gradients are such that the update must not be done
+ */
+export async function optimizerStep(
+  parts: StepParts,
+  rows: readonly Row[],
+  learningRate: number,
+): Promise<StepResult | StepFault> {
+  const { train, model, optimizer, world, hooks, context } = parts;
+  const batches = chunk(rows, train.perDeviceBatchSize).map((part) => model.collate(part.flat()));
+  const targets = sum(batches.map((batch) => batch.targets));
+  let gradients: Gradients = new Map();
+  const losses: tf.Scalar[] = [];
+  try {
+    context.training = true;
+    for (const [i, batch] of batches.entries()) {
+      if (i % world.size !== world.rank) continue;
+      await parts.breathe();
+      const micro = gradientsOf(parts, batch, targets, i);
+      losses.push(micro.loss);
+      gradients = addInto(gradients, micro.gradients);
+    }
+    const shares = await sumOverWorld(world, model.trainable, gradients, sum(await readAll(losses)));
+    gradients = shares.gradients;
+    const number = context.step + 1;
+    if (!Number.isFinite(shares.loss)) return notFinite('loss', number, shares.loss);
+    gradients = await hooks.gradients.promise(gradients);
+    const gradNorm = await normOf(gradients);
+    if (!Number.isFinite(gradNorm)) return notFinite('gradient norm', number, gradNorm);
+    if (gradNorm === 0) {
+      // It would end well, with an adapter that learns no more.
+      const message = `the gradient of step ${number} is zero, so that the step would change nothing`;
+      return { code: 'NO_GRADIENT', message };
+    }
+    // Down to the norm that is allowed, as torch's clip_grad_norm_ does it.
+    const gradientScale = Math.min(1, train.maxGradNorm / (gradNorm + 1e-6));
+    parts.undo.remember();
+    optimizer.update(gradients, { learningRate, gradientScale });
+    return {
+      loss: shares.loss,
+      targets,
+      tokens: sum(batches.map((batch) => batch.inputIds.length)),
+      gradNorm,
+    };
+  } finally {
+    context.training = false;
+    tf.dispose([...losses, ...gradients.values()]);
+  }
+}
+
+export function notFinite(what: string, step: number, value: number): StepFault {
+  return { code: 'NOT_FINITE', message: `the ${what} of step ${step} is ${value}` };
+}
+
+/** The summed loss of a batch, as the objective and the plugins' hook make it. */
+export function lossOf({ objective, model, hooks, context }: StepParts, batch: Batch, pass: Pass): tf.Scalar {
+  context.pass = pass;
+  try {
+    return hooks.loss.call(objective.loss(model, batch, pass), batch);
+  } finally {
+    context.pass = undefined;
+  }
+}
+
+/** One micro-batch's share of the loss, and of the gradients. */
+function gradientsOf(parts: StepParts, batch: Batch, targets: number, microBatch: number) {
+  const { seed, gradientCheckpointing } = parts.train;
+  const pass: Pass = {
+    training: true,
+    seed: deriveSeed(seed, 'pass', parts.context.step, microBatch),
+    checkpointing: gradientCheckpointing,
+  };
+  return variableGradients(
+    () => tf.div(lossOf(parts, batch, pass), targets) as tf.Scalar,
+    parts.model.trainable,
+  );
+}
+
+/** The numbers that scalars hold, read at once. */
+async function readAll(scalars: readonly tf.Scalar[]): Promise<number[]> {
+  if (scalars.length === 0) return [];
+  const stacked = tf.stack([...scalars]);
+  const values = await stacked.data();
+  stacked.dispose();
+  return [...values];
+}
+
+async function normOf(gradients: Gradients): Promise<number> {
+  const norm = globalNorm([...gradients.values()]);
+  const [value] = await norm.data();
+  norm.dispose();
+  return value;
+}
+
+/** The sums by name; what was added up before is freed. */
+function addInto(sums: Gradients, gradients: Gradients): Gradients {
+  if (sums.size === 0) return gradients;
+  const added = new Map<string, tf.Tensor>();
+  for (const [name, gradient] of gradients) added.set(name, tf.add(sums.get(name) as tf.Tensor, gradient));
+  tf.dispose([...sums.values(), ...gradients.values()]);
+  return added;
+}

@@ -1,0 +1,28 @@
+import * as tf from '@tensorflow/tfjs';
+
+/** The trained variables as they were before the last update: what a run falls back to where that update was bad. */
+export class Undo {
+  readonly #before = new Map<string, tf.Tensor>();
+
+  constructor(private readonly variables: ReadonlyMap<string, tf.Variable>) {}
+
+  /** Call before an update. It copies nothing: an update gives a variable new numbers. */
+  remember(): void {
+    this.dispose();
+    for (const [name, variable] of this.variables) this.#before.set(name, variable.clone());
+  }
+
+  /** Takes the last update back; false where there was none. */
+  undo(): boolean {
+    if (this.#before.size === 0) return false;
+    for (const [name, value] of this.#before) this.variables.get(name)?.assign(value);
+    this.dispose();
+    return true;
+  }
+
+  /** Forgets. */
+  dispose(): void {
+    tf.dispose([...this.#before.values()]);
+    this.#before.clear();
+  }
+}

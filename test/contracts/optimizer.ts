@@ -1,0 +1,148 @@
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import type { Optimizer, SavedState } from '../../core/contracts/optimizer.js';
+import type { Plugin } from '../../core/plugins/plugin.js';
+import { applyAlone } from '../support/plugins.js';
+
+/** A matrix and a vector, with gradients of their own for each update. */
+function makeVariables(): Map<string, tf.Variable> {
+  const variable = (values: tf.TensorLike) => tf.tidy(() => tf.variable(tf.tensor(values)));
+  return new Map([
+    ['matrix', variable([[1, -2, 0.5]])],
+    ['vector', variable([3, -4])],
+  ]);
+}
+
+const gradientsOf = (update: number) =>
+  new Map<string, tf.Tensor>([
+    ['matrix', tf.tensor([[0.1 * update, -0.2, 0.3]])],
+    ['vector', tf.tensor([0.5, -0.1 * update])],
+  ]);
+
+/** What every optimizer plugin holds to. */
+export function describeOptimizer(plugin: Plugin, options: object = {}): void {
+  describe(`${plugin.name}, as an optimizer ${JSON.stringify(options)}`, () => {
+    let variables: Map<string, tf.Variable>;
+    let optimizer: Optimizer;
+
+    async function make(weightDecay = 0): Promise<Optimizer> {
+      const { hooks } = applyAlone(plugin, { options });
+      const made = await hooks.makeOptimizer.promise({ variables, weightDecay });
+      if (!made) throw new Error('it makes no optimizer');
+      return made;
+    }
+    const values = () => Array.from(variables.values(), (variable) => [...variable.dataSync()]);
+    const update = (to: Optimizer, number: number, learningRate = 0.01, gradientScale = 1) => {
+      const gradients = gradientsOf(number);
+      to.update(gradients, { learningRate, gradientScale });
+      for (const gradient of gradients.values())
+        expect(gradient.isDisposed, 'gradients are the caller’s').to.equal(false);
+      tf.dispose([...gradients.values()]);
+    };
+
+    beforeEach(async () => {
+      variables = makeVariables();
+      optimizer = await make();
+    });
+    afterEach(() => {
+      optimizer.dispose();
+      tf.dispose([...variables.values()]);
+    });
+
+    it('goes against the gradient, in every variable', () => {
+      const before = values();
+      update(optimizer, 1);
+      const signs = values().map((list, i) => list.map((value, j) => Math.sign(value - before[i][j])));
+      expect(signs).to.deep.equal([
+        [-1, 1, -1],
+        [-1, 1],
+      ]);
+    });
+
+    it('changes nothing at a learning rate of 0', () => {
+      const before = values();
+      update(optimizer, 1, 0);
+      expect(values()).to.deep.equal(before);
+    });
+
+    it('takes gradients that are scaled as smaller ones', async () => {
+      update(optimizer, 1, 0.01, 0.5);
+      const scaled = values();
+      tf.dispose([...variables.values()]);
+      variables = makeVariables();
+      const other = await make();
+      const halves = new Map(
+        Array.from(gradientsOf(1), ([name, gradient]) => {
+          const half = tf.mul(gradient, 0.5);
+          gradient.dispose();
+          return [name, half] as const;
+        }),
+      );
+      other.update(halves, { learningRate: 0.01, gradientScale: 1 });
+      expect(values()).to.deep.equal(scaled);
+      other.dispose();
+      tf.dispose([...halves.values()]);
+    });
+
+    it('lets matrices decay, and vectors not', async () => {
+      const zeros = new Map(
+        Array.from(variables, ([name, variable]) => [name, tf.zerosLike(variable)] as const),
+      );
+      const decaying = await make(0.5);
+      const [matrix, vector] = values();
+      decaying.update(zeros, { learningRate: 0.1, gradientScale: 1 });
+      const [after, vectorAfter] = values();
+      expect(after[0]).to.be.closeTo(0.95 * matrix[0], 1e-6);
+      expect(vectorAfter).to.deep.equal(vector);
+      decaying.dispose();
+      tf.dispose([...zeros.values()]);
+    });
+
+    it('goes on from a saved state to the same numbers, bit for bit', async () => {
+      for (const number of [1, 2]) update(optimizer, number);
+      const { numbers, tensors } = optimizer.state();
+      const kept: SavedState = {
+        numbers: JSON.parse(JSON.stringify(numbers)),
+        tensors: new Map(
+          Array.from(
+            tensors,
+            ([name, tensor]) => [name, tf.tensor(tensor.dataSync(), tensor.shape)] as const,
+          ),
+        ),
+      };
+      const at = values();
+      for (const number of [3, 4]) update(optimizer, number);
+      const expected = values();
+      for (const [i, variable] of [...variables.values()].entries()) {
+        const value = tf.tensor(at[i], variable.shape);
+        variable.assign(value);
+        value.dispose();
+      }
+      const other = await make();
+      other.restore(kept);
+      for (const number of [3, 4]) update(other, number);
+      expect(values()).to.deep.equal(expected);
+      other.dispose();
+      tf.dispose([...kept.tensors.values()]);
+    });
+
+    it('refuses a state of other variables, where it keeps any', async () => {
+      if (optimizer.state().tensors.size === 0) return;
+      const foreign = { numbers: {}, tensors: new Map([['other', tf.tensor([1])]]) };
+      expect(() => optimizer.restore(foreign)).to.throw(RangeError, 'other');
+      tf.dispose([...foreign.tensors.values()]);
+    });
+
+    it('holds as many tensors after many updates as after one, and frees them', () => {
+      const held = () => tf.memory().numTensors;
+      const before = held();
+      update(optimizer, 1);
+      const afterOne = held();
+      for (let i = 0; i < 3; i++) update(optimizer, i);
+      expect(held()).to.equal(afterOne);
+      const kept = optimizer.state().tensors.size;
+      optimizer.dispose();
+      expect(held()).to.equal(before - kept);
+    });
+  });
+}

@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs';
+import { expect } from 'chai';
+import type { World } from '../../../core/contracts/world.js';
+import { definePlugin, type Plugin } from '../../../core/plugins/plugin.js';
+import { TemporaryFolder } from '../../support/files.js';
+import { expectClose } from '../../support/numbers.js';
+import { composeTestRun, EIGHT_ROWS, readMetrics, readSteps } from '../../support/runs.js';
+
+/** Worlds of `size` whose processes are this one: each waits for the others, call by call. */
+function worldsOf(size: number): World[] {
+  const meetings: { arrived: number; total?: number[]; wake: (() => void)[] }[] = [];
+  return Array.from({ length: size }, (_, rank) => {
+    let calls = 0;
+    const meet = async (values: ArrayLike<number> & { set(values: number[]): void }) => {
+      const at = calls++;
+      meetings[at] ??= { arrived: 0, wake: [] };
+      const meeting = meetings[at];
+      meeting.total = Array.from(values, (value, i) => value + (meeting.total?.[i] ?? 0));
+      if (++meeting.arrived < size) await new Promise<void>((resolve) => meeting.wake.push(resolve));
+      else for (const wake of meeting.wake) wake();
+      values.set(meeting.total);
+    };
+    return {
+      rank,
+      size,
+      sum: meet,
+      broadcast: async (bytes) => bytes,
+      barrier: () => meet(new Float64Array(0)),
+    };
+  });
+}
+
+const worldPlugin = (world: World): Plugin =>
+  definePlugin({
+    name: `rank ${world.rank}`,
+    apiVersion: 2,
+    apply({ hooks }) {
+      hooks.openWorld.tap(() => world, { stage: -1 });
+    },
+  }) as Plugin;
+
+describe('a run of several processes', () => {
+  let folder: TemporaryFolder;
+  let data: string;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+    data = folder.write('rows.json', EIGHT_ROWS);
+  });
+  afterEach(() => folder.remove());
+
+  // With three, one has no micro-batch of its own.
+  for (const size of [2, 3]) {
+    it(`loses what one process loses, with ${size}; rank 0 alone writes`, async () => {
+      const train = { maxSteps: 4, evalEvery: 2 };
+      const values = { data, validationSize: 3, train };
+      await (await composeTestRun({ ...values, output: folder.join('one') })).trainer.run();
+      const runs = await Promise.all(
+        worldsOf(size).map((world) =>
+          composeTestRun({ ...values, output: folder.join(`rank${world.rank}`) }, [worldPlugin(world)]),
+        ),
+      );
+      const results = await Promise.all(runs.map(({ trainer }) => trainer.run()));
+
+      const [one, many] = ['one', 'rank0'].map((name) => folder.join(name));
+      const of = (key: 'loss' | 'gradNorm', output: string) => readSteps(output).map((event) => event[key]);
+      expectClose(of('loss', many), of('loss', one), 1e-5);
+      expectClose(of('gradNorm', many), of('gradNorm', one), 1e-4);
+      const held = (output: string) => readMetrics(output).flatMap(({ evalLoss }) => evalLoss ?? []);
+      expectClose(held(many), held(one), 1e-5);
+      for (const { evalLoss, lastLoss } of results) {
+        expect(evalLoss).to.equal(results[0].evalLoss);
+        expect(lastLoss).to.equal(results[0].lastLoss);
+      }
+      expect(existsSync(folder.join('rank0', 'adapter', 'adapter_model.safetensors'))).to.equal(true);
+      for (let rank = 1; rank < size; rank++) expect(existsSync(folder.join(`rank${rank}`))).to.equal(false);
+    });
+  }
+});

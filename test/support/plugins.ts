@@ -1,0 +1,45 @@
+import { RandomStreams } from '../../core/base/random.js';
+import { makeAssembly, makeConfig } from '../../core/config/load.js';
+import { Extensions } from '../../core/plugins/extensions.js';
+import { createHooks, type Hooks } from '../../core/plugins/hooks.js';
+import type { Plugin } from '../../core/plugins/plugin.js';
+import { viewFor } from '../../core/plugins/tap.js';
+import { RunContext } from '../../core/run/context.js';
+
+export interface AppliedAlone {
+  readonly hooks: Hooks;
+  readonly context: RunContext;
+  /** What it asked of the run: reasons to stop, `save`, `evaluate`. */
+  readonly asked: string[];
+}
+
+export interface ApplyOptions {
+  readonly options?: object;
+  /** `train` of the run's configuration. */
+  readonly train?: object;
+}
+
+/** Applies one plugin, and nothing else, to fresh hooks. */
+export function applyAlone(plugin: Plugin, { options = {}, train }: ApplyOptions = {}): AppliedAlone {
+  const hooks = createHooks();
+  const context = new RunContext();
+  const asked: string[] = [];
+  let applied = false;
+  const run = { model: { path: '.' }, data: { sources: ['alpaca'] } };
+  plugin.apply(
+    {
+      hooks: viewFor(hooks, plugin.name, () => applied, context.view()),
+      ...new Extensions().viewFor(plugin.name, () => applied),
+      config: makeAssembly({ model: { path: '.' } }),
+      run: train && makeConfig({ ...run, train }),
+      random: new RandomStreams(0),
+      notice: () => {},
+      stop: (reason) => asked.push(reason),
+      requestSave: () => asked.push('save'),
+      requestEvaluate: () => asked.push('evaluate'),
+    },
+    plugin.schema ? plugin.schema.parse(options) : options,
+  );
+  applied = true;
+  return { hooks, context, asked };
+}
