@@ -82,7 +82,7 @@ struct AttentionShape {
 /** Tokens of a block of the cache. */
 constexpr int64_t kBlockTokens = 32;
 
-/** Where the cached keys and values of the sequences lie; core/generation/paged-cache.ts has the layout. */
+/** Where the cached keys and values of the sequences lie; core/generation/paged-layer.ts has the layout. */
 struct CacheView {
   /** [sequences]: tokens that are cached already. */
   const int32_t* pasts;
