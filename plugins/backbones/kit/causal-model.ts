@@ -9,6 +9,7 @@ import {
   type LanguageModel,
   type LinearSite,
   labelsOf,
+  logProbabilities,
   type Pass,
   selectRows,
   tf,
@@ -104,11 +105,9 @@ export abstract class CausalModel implements LanguageModel {
   }
 
   logProbabilities(batch: Batch, pass: Pass): tf.Tensor1D {
-    return this.#atTargets(batch, pass, (x, labels) => {
-      const logits = this.parts.output.forward(x, pass);
-      const oneHot = tf.oneHot(tf.tensor1d(labels, 'int32'), logits.shape[1]).toFloat();
-      return tf.sum(tf.mul(tf.logSoftmax(logits), oneHot), 1) as tf.Tensor1D;
-    });
+    return this.#atTargets(batch, pass, (x, labels) =>
+      logProbabilities(this.parts.output.forward(x, pass), labels),
+    );
   }
 
   logits(batch: Batch, pass: Pass, positions?: Int32Array): tf.Tensor2D {
