@@ -14,6 +14,7 @@ export { type ModelName, parseModelName } from './config/model-name.js';
 export type { SaveRequest } from './contracts/adapter.js';
 export type { LanguageModel, ModelRequest } from './contracts/backbone.js';
 export type { Batch } from './contracts/batch.js';
+export type { CachedSequence, CachePass, KeyValueCache } from './contracts/cache.js';
 export type {
   Checkpoint,
   CheckpointFiles,
@@ -71,17 +72,24 @@ export type {
 } from './contracts/tracker.js';
 export type { World } from './contracts/world.js';
 export { ModelFolder } from './export/model-folder.js';
+export { BeamSearch } from './generation/beams.js';
+export { type DecodeAllOptions, type DecodeOptions, Decoder } from './generation/decoder.js';
 export {
-  BLOCK_TOKENS,
-  type CachedLayer,
-  CachedSequence,
-  CachePass,
-  KeyValueCache,
-  SLAB_BLOCKS,
-} from './generation/paged-cache.js';
+  GENERATE_DEFAULTS,
+  type GenerateListener,
+  generate,
+  generateAll,
+} from './generation/generate.js';
+export type { SearchOptions } from './generation/options.js';
+export { PagedCache } from './generation/paged-cache.js';
+export { BLOCK_TOKENS, PagedLayer, SLAB_BLOCKS } from './generation/paged-layer.js';
+export { type Answer, type Hypothesis, type Search, TokenSearch } from './generation/search.js';
+export { UncachedTokens } from './generation/uncached-tokens.js';
 export { type AdamWOptions, type AdamWState, adamw } from './ops/adamw.js';
 export { addBias } from './ops/add-bias.js';
 export { type AttentionOptions, attention } from './ops/attention.js';
+export { type AttentionLayout, attentionLayout } from './ops/attention-layout.js';
+export type { CachedLayer } from './ops/cached-layer.js';
 export { crossEntropy } from './ops/cross-entropy.js';
 export { dispatch, perform } from './ops/dispatch.js';
 export { dropout } from './ops/dropout.js';

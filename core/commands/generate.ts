@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { shown } from '../base/paths.js';
 import type { InstructionExample } from '../contracts/dataset.js';
+import type { Device } from '../contracts/device.js';
 import {
   GENERATE_DEFAULTS,
   type Generated,
@@ -33,19 +34,20 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   const trackers = [['progress', { stream: 'stderr' }]] as const;
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
   const { assembler } = composeAssembly(config, plugins);
-  await assembler.openDevice();
+  const device = await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model, encoder } = assembled;
   try {
     if (options.inputFile === undefined && !options.json && process.stdout.isTTY) {
-      await answerAsItGrows(assembled, prompts[0], sampling);
+      await answerAsItGrows(assembled, prompts[0], sampling, device);
     } else {
-      await generateAll(model, encoder, prompts, sampling, ({ text: output, tokens, stopped }, i) => {
+      const write = ({ text: output, tokens, stopped }: Generated, i: number) => {
         const line = options.json
           ? JSON.stringify({ ...prompts[i], output, tokens, stopped })
           : `${i > 0 ? '\n' : ''}${output}`;
         process.stdout.write(`${line}\n`);
-      });
+      };
+      await generateAll(model, encoder, prompts, sampling, write, { device });
     }
   } finally {
     model.dispose();
@@ -57,16 +59,18 @@ async function answerAsItGrows(
   { model, encoder }: AssembledModel,
   prompt: Instruction,
   options: GenerateOptions,
+  device: Device,
 ): Promise<void> {
   let written = '';
   const write = (text: string) => {
     process.stdout.write(text.slice(written.length));
     written = text;
   };
-  const { text }: Generated = await generate(model, encoder, prompt, options, (soFar) => {
+  const writeWhatIsCertain = (soFar: string) => {
     // A character of several tokens is not whole yet.
     if (soFar.startsWith(written) && !soFar.endsWith('\ufffd')) write(soFar);
-  });
+  };
+  const { text } = await generate(model, encoder, prompt, options, writeWhatIsCertain, { device });
   if (!text.startsWith(written)) {
     process.stdout.write('\n');
     written = '';

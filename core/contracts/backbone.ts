@@ -2,8 +2,8 @@
 
 import type * as tf from '@tensorflow/tfjs';
 import type { RandomStreams } from '../base/random.js';
-import type { CachedSequence } from '../generation/paged-cache.js';
 import type { Batch } from './batch.js';
+import type { CachePass } from './cache.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { EmbeddingSite } from './embedding-site.js';
 import type { EncodedExample } from './encoder.js';
@@ -56,9 +56,10 @@ export interface LanguageModel {
   /**
    * What follows the last token of each sequence: logits `[sequences, vocabulary]`.
    *
-   * @param cached one for each sequence: tokens that it holds are not computed again, the others are added to it
+   * @param batch with a cache `cache.batch`: the tokens that are not cached
+   * @param cache what came before them, to which every layer adds their keys and values; the caller commits it
    */
-  nextLogits(batch: Batch, cached?: readonly CachedSequence[]): tf.Tensor2D;
+  nextLogits(batch: Batch, cache?: CachePass): tf.Tensor2D;
   /** Frees the model's tensors. */
   dispose(): void;
 }

@@ -1,6 +1,6 @@
 /** How a model computes a pass. */
 
-import type { CachePass } from '../generation/paged-cache.js';
+import type { CachePass } from './cache.js';
 
 /** What is particular to one pass through a model. */
 export interface Pass {

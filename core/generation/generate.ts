@@ -9,20 +9,15 @@ import { EvolveError } from '../base/errors.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Prompt } from '../contracts/dataset.js';
 import type { Encoder } from '../contracts/encoder.js';
+import type { Generated } from '../contracts/generation.js';
 import { describeLengthLimit } from '../contracts/length-limit.js';
 import { BeamSearch } from './beams.js';
-import { decode } from './decoder.js';
+import { type DecodeAllOptions, decode } from './decoder.js';
 import { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';
-import { type Answer, type Search, TokenSearch } from './search.js';
+import { type Search, TokenSearch } from './search.js';
 
+export type { Generated } from '../contracts/generation.js';
 export { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';
-
-export interface Generated {
-  readonly text: string;
-  readonly tokens: number;
-  /** `end`: the model said it was done; `length`: maxNewTokens, or the positions of the model, ran out. */
-  readonly stopped: Answer['stopped'];
-}
 
 /** Called with what there is of an answer whenever it has grown; not where beams are searched. */
 export type GenerateListener = (text: string) => void;
@@ -30,7 +25,9 @@ export type GenerateListener = (text: string) => void;
 /**
  * Answers a prompt as its encoder puts it.
  *
- * @throws EvolveError where the prompt leaves no position for an answer, or there is no token that could be chosen
+ * @param decoding the device that the model is on, and a signal that stops it
+ * @throws EvolveError where the prompt leaves no position for an answer, there is no token that could be chosen, or the
+ *   signal aborts
  */
 export async function generate(
   model: LanguageModel,
@@ -38,12 +35,14 @@ export async function generate(
   prompt: Prompt,
   options: GenerateOptions = GENERATE_DEFAULTS,
   listener?: GenerateListener,
+  decoding?: DecodeAllOptions,
 ): Promise<Generated> {
   const search = searchFor(model, encoder, prompt, options);
   const listens = listener !== undefined && options.numBeams === 1;
-  await decode(model, [search], () => {
+  const tell = () => {
     if (listens) listener(generatedOf(encoder, search).text);
-  });
+  };
+  await decode(model, [search], tell, decoding);
   return generatedOf(encoder, search);
 }
 
@@ -51,8 +50,9 @@ export async function generate(
  * Answers many instructions side by side, each as `generate` answers it alone, with the same seed.
  *
  * @param onAnswer called with each answer and its prompt's index, in the order of the prompts
- * @throws EvolveError where a prompt leaves no position for an answer, before any is answered; or where there is no
- *   token that could be chosen
+ * @param decoding the device that the model is on, and a signal that stops it
+ * @throws EvolveError where a prompt leaves no position for an answer, before any is answered; where there is no token
+ *   that could be chosen; or where the signal aborts
  */
 export async function generateAll(
   model: LanguageModel,
@@ -60,15 +60,17 @@ export async function generateAll(
   prompts: readonly Prompt[],
   options: GenerateOptions,
   onAnswer: (generated: Generated, index: number) => void,
+  decoding?: DecodeAllOptions,
 ): Promise<void> {
   const searches = prompts.map((prompt, i) => searchFor(model, encoder, prompt, options, `prompt ${i + 1}`));
   let told = 0;
-  await decode(model, searches, () => {
+  const tell = () => {
     while (told < searches.length && searches[told].hypotheses.length === 0) {
       onAnswer(generatedOf(encoder, searches[told]), told);
       told++;
     }
-  });
+  };
+  await decode(model, searches, tell, decoding);
 }
 
 function searchFor(

@@ -7,6 +7,11 @@ import type {
   TensorKernelName,
 } from './kernels.js';
 
+/** Whether a device plugin registered the kernel `name` for the active backend. */
+export function hasKernel(name: string): boolean {
+  return tf.getKernel(name, tf.getBackend()) !== undefined;
+}
+
 /**
  * Runs the active backend's kernel `name` where a device plugin registered one, else the composed form. A kernel
  * registered with `tf.registerKernel` has its gradient registered with `tf.registerGradient` under the same name.
@@ -32,7 +37,7 @@ export function dispatchAll<N extends TensorKernelName>(
   attrs: KernelAttrs<N>,
   composed: () => tf.Tensor[],
 ): tf.Tensor[] {
-  if (!tf.getKernel(name, tf.getBackend())) return composed();
+  if (!hasKernel(name)) return composed();
   const tensors = inputs as unknown as tf.NamedTensorMap;
   const outputs = tf.engine().runKernel(name, tensors, attrs as unknown as tf.NamedAttrMap);
   return ([] as tf.Tensor[]).concat(outputs);

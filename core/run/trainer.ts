@@ -229,15 +229,12 @@ export class Trainer {
   }
 
   async #evaluate(training: Training): Promise<void> {
-    const { rows, model, encoder } = training;
-    if (rows.validation.length === 0) return;
-    const evalLoss = await heldOutLoss(training, rows.validation);
+    const { validation } = training.rows;
+    if (validation.length === 0) return;
+    const evalLoss = await heldOutLoss(training, validation);
     if (!Number.isFinite(evalLoss))
       this.#fail(notFinite('held-out loss', this.#progress.step, evalLoss), training);
-    const metrics = await this.hooks.evaluate.promise(
-      { evalLoss },
-      evaluationOf(model, encoder, rows.heldOut),
-    );
+    const metrics = await this.hooks.evaluate.promise({ evalLoss }, evaluationOf(training, this.#device));
     this.#progress.metrics.evalLoss = metrics.evalLoss;
     this.#tell({ type: 'eval', step: this.#progress.step, ...metrics });
   }

@@ -1,7 +1,6 @@
 import {
   type Batch,
-  type CachedSequence,
-  CachePass,
+  type CachePass,
   checkpoint,
   type EmbeddingSite,
   type EncodedExample,
@@ -111,17 +110,14 @@ export abstract class CausalModel implements LanguageModel {
   }
 
   logits(batch: Batch, pass: Pass, positions?: Int32Array): tf.Tensor2D {
-    const hidden = this.#hidden(batch, pass);
+    const hidden = this.#checked(batch, pass);
     return this.parts.output.forward(positions ? selectRows(hidden, positions) : hidden, pass);
   }
 
-  nextLogits(batch: Batch, cached?: readonly CachedSequence[]): tf.Tensor2D {
-    const cache = cached && new CachePass(batch, cached);
-    const computed = cache?.batch ?? batch;
+  nextLogits(batch: Batch, cache?: CachePass): tf.Tensor2D {
     const pass: Pass = { training: false, seed: 0, checkpointing: false, cache };
-    const hidden = this.hidden(computed, pass);
-    cache?.commit();
-    const last = computed.offsets.subarray(1).map((end) => end - 1);
+    const hidden = this.hidden(batch, pass);
+    const last = batch.offsets.subarray(1).map((end) => end - 1);
     return this.parts.output.forward(
       last.length === hidden.shape[0] ? hidden : selectRows(hidden, last),
       pass,
@@ -141,12 +137,13 @@ export abstract class CausalModel implements LanguageModel {
       positions[count] = at - 1;
       labels[count++] = batch.labels[at];
     }
-    const hidden = this.#hidden(batch, pass);
+    const hidden = this.#checked(batch, pass);
     // A scope of its own: the logits are freed as soon as the result is there.
     return tf.tidy(() => f(selectRows(hidden, positions), labels));
   }
 
-  #hidden(batch: Batch, pass: Pass): tf.Tensor2D {
+  /** The hidden states of a pass that the model can do. */
+  #checked(batch: Batch, pass: Pass): tf.Tensor2D {
     if (pass.withoutAdapters && this.saves === 'model') {
       throw new Error(
         'a pass without adapters was asked for, but the adapter trains the weights themselves: there is no model without it',

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import type { LanguageModel } from '../../../core/contracts/backbone.js';
+import type { Batch } from '../../../core/contracts/batch.js';
 import type { Encoder } from '../../../core/contracts/encoder.js';
 import {
   GENERATE_DEFAULTS,
@@ -9,6 +10,7 @@ import {
   generate,
   generateAll,
 } from '../../../core/generation/generate.js';
+import { concatenate } from '../../../plugins/backbones/kit/causal-model.js';
 import { expectError } from '../../support/errors.js';
 
 const options = (given: Partial<GenerateOptions>): GenerateOptions => ({ ...GENERATE_DEFAULTS, ...given });
@@ -29,9 +31,9 @@ const encoder = {
 function countingModel(maxLength = 100): LanguageModel {
   return {
     maxLength,
-    collate: (texts: { inputIds: Int32Array }[]) => ({ texts: texts.map(({ inputIds }) => [...inputIds]) }),
-    nextLogits: ({ texts }: { texts: number[][] }) => {
-      const next = texts.map((ids) => ids[ids.length - 1] + 1);
+    collate: concatenate,
+    nextLogits: ({ inputIds, offsets }: Batch) => {
+      const next = offsets.subarray(1).map((end) => inputIds[end - 1] + 1);
       return tf.oneHot(tf.tensor1d(next, 'int32'), 10).toFloat();
     },
   } as unknown as LanguageModel;
@@ -101,5 +103,28 @@ describe('generate', () => {
     const prompts = [prompt, { instruction: '12345', input: '' }];
     const ask = () => generateAll(countingModel(5), encoder, prompts, options({}), () => {});
     await expectError(ask, 'COMMAND_LINE', 'prompt 2 has 5 tokens, but the model was made for 5 positions');
+  });
+
+  it('stops where its signal aborts, one answer or many', async () => {
+    const stop = new AbortController();
+    const prompts = ['1', '2', '3', '4'].map((instruction) => ({ instruction, input: '' }));
+    const told: number[] = [];
+    const ask = () =>
+      generateAll(
+        countingModel(),
+        encoder,
+        prompts,
+        options({ maxNewTokens: 6 }),
+        (_, i) => {
+          told.push(i);
+          if (i === 1) stop.abort();
+        },
+        { signal: stop.signal },
+      );
+    await expectError(ask, 'INTERRUPTED', 'interrupted before the answer was finished');
+    expect(told).to.deep.equal([0, 1]);
+    const again = () =>
+      generate(countingModel(), encoder, prompt, options({}), undefined, { signal: stop.signal });
+    await expectError(again, 'INTERRUPTED');
   });
 });

@@ -1,4 +1,10 @@
-import { type AttentionOptions, BLOCK_TOKENS, SLAB_BLOCKS, type tf } from '../../../../core/index.js';
+import {
+  type AttentionOptions,
+  BLOCK_TOKENS,
+  PagedLayer,
+  SLAB_BLOCKS,
+  type tf,
+} from '../../../../core/index.js';
 import type { AttentionShape } from '../addon.js';
 import { computeOf } from '../weights.js';
 import { gradient, kernel, type Native, tensorOf } from './kit.js';
@@ -46,7 +52,9 @@ export function registerAttention({ backend }: Native): void {
 
   kernel('CachedAttention', ({ q, k, v }, options) => {
     const { cache, offsets } = options;
-    const { pasts, blocks, starts } = cache.pass;
+    if (!(cache instanceof PagedLayer))
+      throw new TypeError('the native device takes the cache PagedCache alone');
+    const { pasts, blocks, starts } = cache;
     const [, kvHeads, headDim] = k.shape;
     const [queries, keys, values] = [q, k, v].map((x) => backend.floats(x));
     const shape = shapeOf(q, k, options);
