@@ -1,6 +1,6 @@
 /**
  * What the author of a plugin imports: `import { definePlugin, tf, z } from 'evolving-alpaca'`. Helpers for one
- * family stand in `evolving-alpaca/backbones` and `evolving-alpaca/datasets`.
+ * family stand in `evolving-alpaca/FAMILY`, as in `evolving-alpaca/backbones`.
  */
 
 export * as tf from '@tensorflow/tfjs';
@@ -95,6 +95,7 @@ export { selectRows } from './ops/select-rows.js';
 export { splitColumns } from './ops/split-columns.js';
 export { swiglu } from './ops/swiglu.js';
 export { trainableLinearCrossEntropy } from './ops/trainable-linear-cross-entropy.js';
+export { type ExtensionPoint, type ExtensionsView, extensionPoint } from './plugins/extensions.js';
 export type { HookName } from './plugins/hooks.js';
 export {
   API_VERSION,

@@ -1,6 +1,7 @@
 import { RandomStreams } from '../base/random.js';
 import { makeAssembly } from '../config/load.js';
 import type { HookContext } from '../contracts/context.js';
+import { Extensions } from './extensions.js';
 import { createHooks } from './hooks.js';
 import type { AppliedPlugin } from './load.js';
 import { viewFor } from './tap.js';
@@ -21,6 +22,7 @@ export function describePlugins(plugins: readonly AppliedPlugin[]): PluginDescri
     plugin.apply(
       {
         hooks: viewFor(hooks, plugin.name, () => false, {} as HookContext),
+        ...new Extensions().viewFor(plugin.name, () => false),
         config,
         run: undefined,
         random: new RandomStreams(0),

@@ -13,6 +13,7 @@
 import type { z } from 'zod';
 import type { RandomStreams } from '../base/random.js';
 import type { AssemblyConfig, RunConfig } from '../config/load.js';
+import type { ExtensionsView } from './extensions.js';
 import type { HooksView } from './tap.js';
 
 /** The version of what `core/index.ts` exports and of the hooks' arguments. */
@@ -73,7 +74,7 @@ export interface RunControl {
 }
 
 /** What a plugin works on: the run that it is applied to. */
-export interface TrainerView extends RunControl {
+export interface TrainerView extends RunControl, ExtensionsView {
   readonly hooks: HooksView;
   /** The configuration of the model, validated and frozen. */
   readonly config: AssemblyConfig;

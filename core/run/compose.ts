@@ -10,6 +10,7 @@ import { RandomStreams } from '../base/random.js';
 import type { AssemblyConfig, RunConfig } from '../config/load.js';
 import { DataLoader } from '../data/loader.js';
 import { ModelAssembler } from '../model/assemble.js';
+import { Extensions, type ExtensionsView } from '../plugins/extensions.js';
 import { createHooks, type Hooks } from '../plugins/hooks.js';
 import type { AppliedPlugin } from '../plugins/load.js';
 import type { TrainerView } from '../plugins/plugin.js';
@@ -93,13 +94,18 @@ function applyPlugins(
   plugins: readonly AppliedPlugin[],
   hooks: Hooks,
   context: RunContext,
-  common: Omit<TrainerView, 'hooks'>,
+  common: Omit<TrainerView, 'hooks' | keyof ExtensionsView>,
 ): void {
+  const extensions = new Extensions();
   let sealed = false;
   const shown = context.view();
   for (const { plugin, options } of plugins) {
     const view = viewFor(hooks, plugin.name, () => sealed, shown);
-    const trainer: TrainerView = Object.freeze({ ...common, hooks: view });
+    const trainer: TrainerView = Object.freeze({
+      ...common,
+      ...extensions.viewFor(plugin.name, () => sealed),
+      hooks: view,
+    });
     try {
       plugin.apply(trainer, options);
     } catch (cause) {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import * as core from '../../core/index.js';
 import * as backbones from '../../plugins/backbones/kit/index.js';
+import * as checkpoints from '../../plugins/checkpoints/kit/index.js';
 import * as datasets from '../../plugins/datasets/kit/index.js';
 
 /** What plugins are written against: a name that goes or changes breaks them, and asks for a new API_VERSION. */
@@ -41,6 +42,7 @@ describe('the public face', () => {
           'embedding',
           'encodeFloats',
           'expandHome',
+          'extensionPoint',
           'gelu',
           'layerNorm',
           'linear',
@@ -84,6 +86,13 @@ describe('the public face', () => {
         'encodeTurns',
         'loadTokenizer',
       ].sort(),
+    );
+  });
+
+  it('of what checkpoint formats share', () => {
+    expect(Object.keys(checkpoints).sort()).to.deep.equal(['gguf', 'invalid']);
+    expect(Object.keys(checkpoints.gguf).sort()).to.deep.equal(
+      ['ARCHITECTURES', 'Metadata', 'alternatingHalves', 'queriesKeysValues', 'unwritable'].sort(),
     );
   });
 

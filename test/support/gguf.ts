@@ -1,6 +1,9 @@
 /** A GGUF file by hand, whatever it says. */
 
+import { readFileSync } from 'node:fs';
 import { openCheckpoint } from './checkpoints.js';
+import { compose } from './compose.js';
+import { fixture, type TemporaryFolder } from './files.js';
 
 /** A tensor: extents from the innermost, ggml's number of its type, and where in the data it begins: behind the others. */
 export interface GgufTensor {
@@ -94,4 +97,36 @@ export async function configOf(location: string): Promise<Record<string, unknown
   const checkpoint = await openCheckpoint(location);
   await checkpoint.close();
   return JSON.parse(new TextDecoder().decode(checkpoint.files?.get('config.json')));
+}
+
+/** The same of a file of METADATA and EMBEDDING, with further or other metadata and tensors, written into the folder. */
+export function configWith(
+  folder: TemporaryFolder,
+  metadata: GgufMetadata,
+  tensors: Readonly<Record<string, GgufTensor>> = {},
+  data: Uint8Array = DATA,
+): Promise<Record<string, unknown>> {
+  const all = { 'token_embd.weight': EMBEDDING, ...tensors };
+  return configOf(folder.write('x.gguf', ggufOf({ ...METADATA, ...metadata }, all, data)));
+}
+
+/** What a config.json says once it was written to GGUF, with an embedding `[4, 32]`, and read again. */
+export async function configRewritten(
+  folder: TemporaryFolder,
+  config: object,
+  tokenizer: ReadonlyMap<string, Uint8Array> = new Map([
+    ['tokenizer.json', readFileSync(fixture('llama', 'tokenizer.json'))],
+  ]),
+): Promise<Record<string, unknown>> {
+  const path = folder.join('x.gguf');
+  const { hooks } = await compose();
+  const values = new Float32Array(32 * 4);
+  const tensors = new Map([['model.embed_tokens.weight', { shape: [4, 32], values }]]);
+  const json = Buffer.from(JSON.stringify(config));
+  await hooks.writeCheckpoint.promise({
+    path,
+    tensors,
+    files: new Map([...tokenizer, ['config.json', json]]),
+  });
+  return configOf(path);
 }

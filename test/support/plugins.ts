@@ -1,5 +1,6 @@
 import { RandomStreams } from '../../core/base/random.js';
 import { makeAssembly, makeConfig } from '../../core/config/load.js';
+import { Extensions } from '../../core/plugins/extensions.js';
 import { createHooks, type Hooks } from '../../core/plugins/hooks.js';
 import type { Plugin } from '../../core/plugins/plugin.js';
 import { viewFor } from '../../core/plugins/tap.js';
@@ -23,10 +24,12 @@ export function applyAlone(plugin: Plugin, { options = {}, train }: ApplyOptions
   const hooks = createHooks();
   const context = new RunContext();
   const asked: string[] = [];
+  let applied = false;
   const run = { model: { path: '.' }, data: { sources: ['alpaca'] } };
   plugin.apply(
     {
-      hooks: viewFor(hooks, plugin.name, () => false, context.view()),
+      hooks: viewFor(hooks, plugin.name, () => applied, context.view()),
+      ...new Extensions().viewFor(plugin.name, () => applied),
       config: makeAssembly({ model: { path: '.' } }),
       run: train && makeConfig({ ...run, train }),
       random: new RandomStreams(0),
@@ -37,5 +40,6 @@ export function applyAlone(plugin: Plugin, { options = {}, train }: ApplyOptions
     },
     plugin.schema ? plugin.schema.parse(options) : options,
   );
+  applied = true;
   return { hooks, context, asked };
 }

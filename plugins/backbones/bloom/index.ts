@@ -1,9 +1,11 @@
 /** BLOOM and BLOOMZ in Hugging Face layout: config.json with model_type "bloom", tokenizer.json, weights. */
 
 import { definePlugin } from '../../../core/index.js';
+import { gguf } from '../../checkpoints/kit/index.js';
 import { loadTokenizer } from '../kit/tokenizer.js';
 import { checkVocabulary } from '../kit/tokenizers/vocabulary.js';
 import { parseBloomConfig } from './config.js';
+import { ggufArchitectures } from './gguf.js';
 import { BloomModel } from './model.js';
 import { readBloomWeights } from './weights.js';
 
@@ -12,6 +14,7 @@ export default definePlugin({
   apiVersion: 2,
   family: 'backbones',
   apply(trainer) {
+    trainer.provide(gguf.ARCHITECTURES, ...ggufArchitectures);
     trainer.hooks.loadModel.tap(async (request) => {
       request.takes(['bloom']);
       if (request.backbone !== 'auto' && request.backbone !== 'bloom') return undefined;

@@ -1,9 +1,11 @@
 /** LLaMA 1 to 3 and its kin (config.ts lists them) in Hugging Face layout: config.json, tokenizer.json, weights. */
 
 import { definePlugin } from '../../../core/index.js';
+import { gguf } from '../../checkpoints/kit/index.js';
 import { loadTokenizer } from '../kit/tokenizer.js';
 import { checkVocabulary } from '../kit/tokenizers/vocabulary.js';
 import { MODEL_TYPES, parseLlamaConfig } from './config.js';
+import { ggufArchitectures } from './gguf.js';
 import { LlamaModel } from './model.js';
 import { readLlamaWeights } from './weights.js';
 
@@ -12,6 +14,7 @@ export default definePlugin({
   apiVersion: 2,
   family: 'backbones',
   apply(trainer) {
+    trainer.provide(gguf.ARCHITECTURES, ...ggufArchitectures);
     trainer.hooks.loadModel.tap(async (request) => {
       request.takes(MODEL_TYPES);
       if (request.backbone !== 'auto' && request.backbone !== 'llama') return undefined;

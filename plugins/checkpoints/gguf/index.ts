@@ -1,9 +1,11 @@
 /**
  * GGUF, the file of llama.cpp with everything in it: tensors, plain and in blocks of small integers, the model's
- * settings and its tokenizer. Reads and writes LLaMA, Mistral, Qwen2, Qwen3 and BLOOM.
+ * settings and its tokenizer. Which models it reads and writes the backbones say: they provide a description of each
+ * architecture.
  */
 
 import { definePlugin } from '../../../core/index.js';
+import { ARCHITECTURES } from '../kit/gguf/index.js';
 import { openGguf } from './read.js';
 import { writeGguf } from './write.js';
 
@@ -12,11 +14,12 @@ export default definePlugin({
   apiVersion: 2,
   family: 'checkpoints',
   apply(trainer) {
+    const architectures = () => trainer.provided(ARCHITECTURES);
     // A folder that has the weights in another format too is read from that, which is not quantized.
-    trainer.hooks.openCheckpoint.tap((path) => openGguf(path), { stage: 2 });
+    trainer.hooks.openCheckpoint.tap((path) => openGguf(path, architectures()), { stage: 2 });
     trainer.hooks.writeCheckpoint.tap(async (request) => {
       if (!request.path.endsWith('.gguf')) return undefined;
-      await writeGguf(request);
+      await writeGguf(request, architectures());
       return true as const;
     });
   },

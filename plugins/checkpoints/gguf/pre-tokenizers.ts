@@ -8,7 +8,7 @@ import { type Part, partsOf } from '../../backbones/kit/tokenizers/text-steps.js
 /** GPT-2's words: a space and letters, a space and digits, a space and others, runs of white space. */
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-/** Llama 3's and Qwen2's, which differ in how many digits are a word. */
+/** Letters with what stands before them, digits, so many of them, signs with the line ends behind them, white space. */
 const wordsWithDigits = (digits: string) =>
   `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
 const LLAMA3 = wordsWithDigits('{1,3}');

@@ -1,11 +1,8 @@
 /** From llama.cpp's description of a model to transformers': config.json, the names of tensors, the order of their rows. */
 
+import type { Architecture, Heads, Metadata } from '../kit/gguf/index.js';
 import { invalid } from '../kit/tensor-file.js';
-import type { Architecture, Heads } from './architectures/architecture.js';
-import { ARCHITECTURES } from './architectures/index.js';
 import type { Container, StoredTensor } from './container.js';
-import { Metadata } from './metadata.js';
-import { FREQUENCY_FACTORS } from './rotary.js';
 
 /** What a tensor of the file is to the model. */
 export interface ModelTensor {
@@ -21,27 +18,33 @@ export interface TranslatedModel {
   readonly tensors: ReadonlyMap<string, ModelTensor>;
 }
 
+/** @throws EvolveError where the file is of an architecture that is none of these */
+export function architectureOf(metadata: Metadata, architectures: readonly Architecture[]): Architecture {
+  const architecture = architectures.find(({ name }) => name === metadata.architecture);
+  if (architecture) return architecture;
+  const known = architectures.map(({ name }) => name).join(', ');
+  const advice = `Known are ${known}. Get the model in Hugging Face's layout instead.`;
+  throw invalid(metadata.path, `is a model of the architecture "${metadata.architecture}"`, advice);
+}
+
 /**
- * @param frequencyFactors the numbers of `rope_freqs.weight`, where there is such a tensor
- * @throws EvolveError where the model is of another architecture, or lacks or has what one of it would not
+ * @param settings the numbers of the architecture's `settingTensors`
+ * @throws EvolveError where the model lacks or has what one of the architecture would not
  */
-export function translate(container: Container, frequencyFactors: Float32Array | undefined): TranslatedModel {
-  const { path, tensors } = container;
-  const metadata = new Metadata(container);
-  const architecture = ARCHITECTURES.find(({ name }) => name === metadata.architecture);
-  if (!architecture) {
-    const known = ARCHITECTURES.map(({ name }) => name).join(', ');
-    const advice = `Known are ${known}. Get the model in Hugging Face's layout instead.`;
-    throw invalid(path, `is a model of the architecture "${metadata.architecture}"`, advice);
-  }
+export function translate(
+  { path, tensors }: Container,
+  metadata: Metadata,
+  architecture: Architecture,
+  settings: ReadonlyMap<string, Float32Array>,
+): TranslatedModel {
   if (metadata.number('expert_count', 0) > 0)
     throw invalid(path, 'is a mixture of experts, which no backbone here is', '');
   const embedding = tensors.get('token_embd.weight');
   if (!embedding) throw invalid(path, 'has no tensor "token_embd.weight"');
-  const { config, ...heads } = architecture.read(metadata, container, frequencyFactors);
+  const { config, ...heads } = architecture.read(metadata, settings);
   const translated = new Map<string, ModelTensor>();
   for (const [name, stored] of tensors) {
-    if (name !== FREQUENCY_FACTORS) translated.set(...translateTensor(architecture, stored, heads, path));
+    if (!settings.has(name)) translated.set(...translateTensor(architecture, stored, heads, path));
   }
   return {
     config: {
@@ -50,7 +53,7 @@ export function translate(container: Container, frequencyFactors: Float32Array |
       ...config,
       vocab_size: embedding.shape[0],
       tie_word_embeddings: !tensors.has('output.weight'),
-      ...biasFlags(architecture, metadata.number('block_count'), container),
+      ...biasFlags(architecture, metadata.number('block_count'), path, tensors),
       ...tokenIds(metadata),
     },
     tensors: translated,
@@ -85,7 +88,7 @@ function translateTensor(
 }
 
 /** What config.json says of biases, told by the tensors that there are. */
-function biasFlags({ biases }: Architecture, layers: number, { path, tensors }: Container) {
+function biasFlags({ biases }: Architecture, layers: number, path: string, tensors: Container['tensors']) {
   const modulesWithBias = [...tensors.keys()].flatMap(
     (name) => /^blk\.\d+\.(\w+)\.bias$/.exec(name)?.[1] ?? [],
   );

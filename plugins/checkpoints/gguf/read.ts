@@ -1,20 +1,27 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Checkpoint, decodeFloats } from '../../../core/index.js';
+import { type Architecture, Metadata } from '../kit/gguf/index.js';
 import { invalid, TensorFile } from '../kit/tensor-file.js';
 import { type Container, readContainer } from './container.js';
-import { translate } from './read-model.js';
-import { FREQUENCY_FACTORS } from './rotary.js';
+import { architectureOf, translate } from './read-model.js';
 import { openTensor } from './tensor.js';
 import { tokenizerFilesOf } from './tokenizer.js';
 
 /** A part of a model that was split: PREFIX-00001-of-00003.gguf. */
 const PART = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
 
-/** A .gguf file, or any part of a split one, or a folder with one such model; undefined for others. */
-export async function openGguf(location: string): Promise<Checkpoint | undefined> {
+/**
+ * A .gguf file, or any part of a split one, or a folder with one such model; undefined for others.
+ *
+ * @throws EvolveError where the file is damaged, or its model is of none of these architectures
+ */
+export async function openGguf(
+  location: string,
+  architectures: readonly Architecture[],
+): Promise<Checkpoint | undefined> {
   if (!statSync(location).isDirectory()) {
-    return location.endsWith('.gguf') ? openParts(location, partsOf(location)) : undefined;
+    return location.endsWith('.gguf') ? openParts(location, partsOf(location), architectures) : undefined;
   }
   const files = readdirSync(location).filter((file) => file.endsWith('.gguf'));
   if (files.length === 0) return undefined;
@@ -23,7 +30,7 @@ export async function openGguf(location: string): Promise<Checkpoint | undefined
     const message = `holds several models: ${[...models.values()].join(', ')}`;
     throw invalid(location, message, 'Let model.path name one of these files.');
   }
-  return openParts(location, partsOf(path.join(location, files[0])));
+  return openParts(location, partsOf(path.join(location, files[0])), architectures);
 }
 
 /** All files of the model that `file` is, or is a part of. */
@@ -36,7 +43,11 @@ function partsOf(file: string): string[] {
   return names.includes(base) ? names.map((part) => path.join(path.dirname(file), part)) : [file];
 }
 
-async function openParts(location: string, parts: readonly string[]): Promise<Checkpoint> {
+async function openParts(
+  location: string,
+  parts: readonly string[],
+  architectures: readonly Architecture[],
+): Promise<Checkpoint> {
   const missing = parts.filter((part) => !existsSync(part)).map((part) => path.basename(part));
   if (missing.length > 0)
     throw invalid(location, `is split in ${parts.length} files, of which are missing: ${missing.join(', ')}`);
@@ -51,7 +62,7 @@ async function openParts(location: string, parts: readonly string[]): Promise<Ch
       files.push(file);
       containers.push(await readContainer(file));
     }
-    return { path: location, ...(await translated(join(containers))), close };
+    return { path: location, ...(await translated(join(containers), architectures)), close };
   } catch (error) {
     await close();
     throw error;
@@ -95,17 +106,15 @@ function join(parts: readonly Container[]): Container {
   return { ...parts[0], tensors };
 }
 
-async function translated(container: Container): Promise<Omit<Checkpoint, 'path' | 'close'>> {
-  const { path, metadata } = container;
-  const factors = container.tensors.get(FREQUENCY_FACTORS);
-  let divisors: Float32Array | undefined;
-  if (factors) {
-    if (factors.shape.length !== 1)
-      throw invalid(path, `the tensor "${FREQUENCY_FACTORS}" is [${factors.shape}], but should be a vector`);
-    divisors = new Float32Array(factors.shape[0]);
-    decodeFloats(factors.type.type, (await openTensor({ stored: factors }))(), divisors);
-  }
-  const { config, tensors } = translate(container, divisors);
+async function translated(
+  container: Container,
+  architectures: readonly Architecture[],
+): Promise<Omit<Checkpoint, 'path' | 'close'>> {
+  const { path } = container;
+  const metadata = new Metadata(container);
+  const architecture = architectureOf(metadata, architectures);
+  const settings = await readSettings(container, architecture);
+  const { config, tensors } = translate(container, metadata, architecture, settings);
   const json = new TextEncoder().encode(JSON.stringify(config, null, 2));
   const open = async (name: string) => {
     const tensor = tensors.get(name);
@@ -116,8 +125,26 @@ async function translated(container: Container): Promise<Omit<Checkpoint, 'path'
     tensors: new Map(
       [...tensors].map(([name, { stored }]) => [name, { type: stored.type.type, shape: stored.shape }]),
     ),
-    files: new Map([['config.json', json], ...tokenizerFilesOf(metadata)]),
+    files: new Map([['config.json', json], ...tokenizerFilesOf(metadata.values)]),
     read: async (name) => (await open(name))(),
     readLater: open,
   };
+}
+
+/** The numbers of those tensors that are settings. @throws EvolveError where one is no vector */
+async function readSettings(
+  { path, tensors }: Container,
+  { settingTensors = [] }: Architecture,
+): Promise<Map<string, Float32Array>> {
+  const settings = new Map<string, Float32Array>();
+  for (const name of settingTensors) {
+    const stored = tensors.get(name);
+    if (!stored) continue;
+    if (stored.shape.length !== 1)
+      throw invalid(path, `the tensor "${name}" is [${stored.shape}], but should be a vector`);
+    const values = new Float32Array(stored.shape[0]);
+    decodeFloats(stored.type.type, (await openTensor({ stored }))(), values);
+    settings.set(name, values);
+  }
+  return settings;
 }

@@ -1,10 +1,7 @@
 /** What a model of transformers becomes in GGUF: keys of its metadata, names of its tensors, the order of their rows. */
 
 import type { TensorToWrite } from '../../../core/index.js';
-import type { Architecture, Heads } from './architectures/architecture.js';
-import { ARCHITECTURES } from './architectures/index.js';
-import { unwritable } from './unwritable.js';
-import type { MetadataValue } from './write.js';
+import { type Architecture, type Heads, type MetadataValue, unwritable } from '../kit/gguf/index.js';
 
 export interface GgufModel {
   /** `general.architecture`, and the keys that begin with its name. */
@@ -20,15 +17,17 @@ interface NamedTensor {
 /**
  * @param json config.json
  * @param tensors by transformers' names
+ * @param architectures those that GGUF is written for
  * @throws EvolveError where GGUF has no names for such a model here
  */
 export function describeModel(
   json: Readonly<Record<string, unknown>>,
   tensors: ReadonlyMap<string, TensorToWrite>,
+  architectures: readonly Architecture[],
 ): GgufModel {
-  const architecture = ARCHITECTURES.find(({ modelTypes }) => modelTypes.includes(String(json.model_type)));
+  const architecture = architectures.find(({ modelTypes }) => modelTypes.includes(String(json.model_type)));
   if (!architecture) {
-    const known = ARCHITECTURES.flatMap(({ modelTypes }) => modelTypes).join(', ');
+    const known = architectures.flatMap(({ modelTypes }) => modelTypes).join(', ');
     throw unwritable(`GGUF is written for models of type ${known}, but this is a ${json.model_type}`);
   }
   const description = architecture.describe(json);
@@ -60,7 +59,10 @@ function nameTensors(
     const known = layer === undefined ? nameOf.get(module) : nameInLayerOf.get(part);
     const mayBe = kind === 'weight' || biases.some((group) => group.modules.includes(known ?? ''));
     if (known === undefined || !mayBe) throw unwritable(`GGUF has no name for the tensor ${name}`);
-    const rowAt = layer === undefined ? undefined : rowOrders[known]?.(tensor.shape[0], heads);
+    const order = layer === undefined ? undefined : rowOrders[known];
+    const rowAt = order?.(tensor.shape[0], heads);
+    if (order && !rowAt)
+      throw unwritable(`the tensor ${name} [${tensor.shape}] has rows that are not those of whole heads`);
     return {
       name: `${layer === undefined ? known : `blk.${layer}.${known}`}.${kind}`,
       tensor: rowAt ? reordered(tensor, rowAt) : tensor,

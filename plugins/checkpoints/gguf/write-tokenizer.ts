@@ -12,9 +12,8 @@ import {
   type SentencePieceModel,
 } from '../../backbones/kit/tokenizers/sentencepiece/model-file.js';
 import { type Part, partsOf } from '../../backbones/kit/tokenizers/text-steps.js';
+import { type MetadataValue, unwritable } from '../kit/gguf/index.js';
 import { preTokenizerName } from './pre-tokenizers.js';
-import { unwritable } from './unwritable.js';
-import type { MetadataValue } from './write.js';
 
 interface TokenizerJson {
   readonly added_tokens?: readonly { id: number; content: string; special: boolean }[];

@@ -11,20 +11,11 @@ import {
   type TensorToWrite,
 } from '../../../core/index.js';
 import { encodeTensor } from '../kit/encode.js';
+import type { Architecture, MetadataValue } from '../kit/gguf/index.js';
 import { sizeOf } from '../kit/shape.js';
 import { writeWhole } from '../kit/whole-file.js';
 import { describeModel } from './write-model.js';
 import { parsed, tokenizerMetadata } from './write-tokenizer.js';
-
-/** A value with its GGUF type. */
-export type MetadataValue =
-  | { readonly u32: number }
-  | { readonly f32: number }
-  | { readonly bool: boolean }
-  | { readonly string: string }
-  | { readonly strings: readonly string[] }
-  | { readonly f32s: readonly number[] }
-  | { readonly i32s: readonly number[] };
 
 type Type = DenseType | 'q8_0';
 
@@ -40,13 +31,16 @@ const TYPES: Readonly<Record<Type, { tensor: number; file: number }>> = {
 const Q8_BLOCK = 32;
 const Q8_BYTES = 34;
 
-/** @throws EvolveError where the model is none that GGUF has names for here */
-export async function writeGguf(request: CheckpointWrite): Promise<void> {
+/** @throws EvolveError where the model is of none of these architectures, or not as GGUF can tell it */
+export async function writeGguf(
+  request: CheckpointWrite,
+  architectures: readonly Architecture[],
+): Promise<void> {
   const { type = 'f32' } = request;
   const files = request.files ?? new Map<string, Uint8Array>();
   const config = parsed(files, 'config.json');
   if (!config) throw new EvolveError('MODEL_INVALID', `${request.path}: GGUF needs the model's config.json`);
-  const model = describeModel(config, request.tensors);
+  const model = describeModel(config, request.tensors, architectures);
   const metadata = new Map<string, MetadataValue>([
     ...model.metadata,
     ['general.file_type', { u32: TYPES[type].file }],

@@ -36,7 +36,7 @@ export type AttentionShape = [
 type F = Float32Array;
 type Optional = Float32Array | null;
 
-/** src/addon.cpp says what each function does; the shapes are in src/kernels.hpp. */
+/** src/addon/ says what each function takes and gives; src/kernels.hpp says what it does, with the shapes. */
 export interface Addon {
   isas(): string[];
   open(isa: string | null, threads: number): string;

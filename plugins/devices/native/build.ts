@@ -15,8 +15,8 @@ import { type BuildReport, buildFolder } from './build-report.js';
 
 const SOURCES = path.join(path.dirname(fileURLToPath(import.meta.url)), 'src');
 
-/** What the addon is compiled from: kernels.cpp once for each instruction set of the machine's architecture. */
 const AVX512 = ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mfma', '-mf16c'];
+/** The instruction sets of the machine's architecture: src/kernels/ is compiled once for each. */
 const ISAS: readonly { name: string; table: string; flags: readonly string[] }[] = [
   { name: 'plain', table: 'kernelsPlain', flags: [] },
   ...(process.arch === 'x64'
@@ -82,10 +82,14 @@ async function build(): Promise<void> {
   mkdirSync(objectFolder, { recursive: true });
   const object = (name: string) => path.join(objectFolder, `${name}.o`);
   const units = [
-    ...['addon', 'isa', 'threads'].map((name) => ({ name, source: `${name}.cpp`, flags: [] as string[] })),
+    ...['addon/addon.cpp', 'isa.cpp', 'threads.cpp'].map((source) => ({
+      name: path.basename(source, '.cpp'),
+      source,
+      flags: [] as string[],
+    })),
     ...ISAS.map(({ name, table, flags }) => ({
       name: `kernels-${name}`,
-      source: 'kernels.cpp',
+      source: 'kernels/kernels.cpp',
       flags: [`-DEVOLVE_TABLE=${table}`, `-DEVOLVE_ISA="${name}"`, ...flags],
     })),
   ];
@@ -104,7 +108,11 @@ async function build(): Promise<void> {
 /** What, when changed, asks for another build. */
 function fingerprint(compiler: string, flags: readonly string[]): string {
   const hash = createHash('sha256');
-  for (const file of readdirSync(SOURCES).sort()) hash.update(readFileSync(path.join(SOURCES, file)));
+  const entries = readdirSync(SOURCES, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => path.join(parentPath, name));
+  for (const file of files.sort()) hash.update(readFileSync(file));
   return hash.update(JSON.stringify([compiler, flags, ISAS])).digest('hex');
 }
 

@@ -1,61 +1,11 @@
-import { z } from '../../../../core/index.js';
-import { BYTE_CHARACTERS, byteOfToken, bytesOfCharacters, tokenOfByte } from './byte-alphabet.js';
-import { BytePairEncoder, Cutter, type Merge } from './byte-pair-encoder.js';
+import { readAddedTokens } from './added-tokens.js';
+import { checkModel, readModel } from './bpe-model.js';
+import { byteOfToken, bytesOfCharacters } from './byte-alphabet.js';
 import { decodeBytes } from './decode.js';
 import { tokenizerError } from './faults.js';
-import { escapeRegExp, type Part, partsOf, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
-import { fuseRuns, type IsSpecial, type TextTokenizer } from './text-tokenizer.js';
-
-const id = z.number().int().nonnegative();
-const flag = z.boolean().nullish();
-
-const addedTokenSchema = z.looseObject({
-  id,
-  content: z.string(),
-  special: flag,
-  normalized: flag,
-  lstrip: flag,
-  rstrip: flag,
-  single_word: flag,
-});
-
-/** A part, or a sequence of parts under this key. */
-function partSchema(key: string): z.ZodType<Part> {
-  const part: z.ZodType<Part> = z.lazy(() =>
-    z
-      .looseObject({ type: z.string(), [key]: z.array(part).optional() } as { type: z.ZodString })
-      .refine((value) => value.type !== 'Sequence' || value[key], { path: [key], error: 'expected a list' }),
-  );
-  return part;
-}
-
-const schema = z.looseObject({
-  added_tokens: z.array(addedTokenSchema).default([]),
-  normalizer: partSchema('normalizers').nullish(),
-  pre_tokenizer: partSchema('pretokenizers').nullish(),
-  post_processor: partSchema('processors').nullish(),
-  decoder: partSchema('decoders').nullish(),
-  model: z.looseObject({ type: z.string().optional() }),
-});
-
-const bpeSchema = z.looseObject({
-  vocab: z.record(z.string(), id),
-  /** Pairs; in older files with a space between. */
-  merges: z.array(z.union([z.string().includes(' '), z.tuple([z.string(), z.string()])])),
-  unk_token: z.string().nullish(),
-  fuse_unk: flag,
-  byte_fallback: flag,
-  ignore_merges: flag,
-});
-
-/** What a post-processor puts around a text. */
-const templateSchema = z.looseObject({
-  single: z.array(z.looseObject({ SpecialToken: z.looseObject({ id: z.string() }).optional() })),
-  special_tokens: z.record(z.string(), z.looseObject({ ids: z.array(id) })),
-});
-
-type AddedToken = z.infer<typeof addedTokenSchema>;
-type BpeModel = z.infer<typeof bpeSchema>;
+import { type Part, partsOf, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
+import type { IsSpecial, TextTokenizer } from './text-tokenizer.js';
+import { bpeSchema, parse, schema, templateSchema } from './tokenizer-json-schema.js';
 
 /**
  * The tokenizer of a tokenizer.json, as Hugging Face's tokenizers saves it: byte-pair encoding, byte-level (BLOOM,
@@ -98,103 +48,6 @@ export function readTokenizerJson(
   };
 }
 
-/** @throws EvolveError that names the first thing in the file that is not as it must be; `at` stands before its key */
-function parse<T>(of: z.ZodType<T>, value: unknown, file: string, at = ''): T {
-  const { data, error } = of.safeParse(value);
-  if (!error) return data;
-  const { path, message } = error.issues[0];
-  throw tokenizerError(file, `${at}${path.join('.')}: ${message}`);
-}
-
-/** Appends the ids of a word. */
-type WordEncoder = (word: string, ids: number[]) => void;
-
-function readModel(
-  model: BpeModel,
-  preTokenizers: readonly Part[],
-  special: ReadonlySet<number>,
-  file: string,
-): WordEncoder {
-  const vocabulary = new Map(Object.entries(model.vocab).filter(([, id]) => !special.has(id)));
-  const merges = readMerges(model, vocabulary, special, file);
-  const unknownIds = model.unk_token ? [model.vocab[model.unk_token]].filter((id) => id !== undefined) : [];
-  const byteIds = (name: (byte: number) => string) =>
-    Array.from({ length: 256 }, (_, byte) => vocabulary.get(name(byte)));
-
-  if (preTokenizers.some(({ type }) => type === 'ByteLevel')) {
-    const ofByte = byteIds((byte) => BYTE_CHARACTERS[byte]).map((id) =>
-      id === undefined ? unknownIds : [id],
-    );
-    const symbolsOf = (word: string) => Array.from(Buffer.from(word), (byte) => ofByte[byte]).flat();
-    const whole = (word: string) =>
-      vocabulary.get(Array.from(Buffer.from(word), (byte) => BYTE_CHARACTERS[byte]).join(''));
-    const encoder = new BytePairEncoder(merges, (word) => {
-      const id = model.ignore_merges ? whole(word) : undefined;
-      return id === undefined ? symbolsOf(word) : [id];
-    });
-    return (word, ids) => append(encoder.encode(word), ids);
-  }
-
-  const ofByte = byteIds(tokenOfByte);
-  const symbolsOf = (character: string): readonly number[] => {
-    const id = vocabulary.get(character);
-    if (id !== undefined) return [id];
-    const bytes = model.byte_fallback ? Array.from(Buffer.from(character), (byte) => ofByte[byte]) : [];
-    return bytes.length > 0 && bytes.every((byte) => byte !== undefined) ? bytes : unknownIds;
-  };
-  const encoder = new BytePairEncoder(merges, (part) => Array.from(part, symbolsOf).flat());
-  const cutter = new Cutter(vocabulary.keys());
-  const fused = model.fuse_unk ? unknownIds[0] : undefined;
-  return (word, ids) => {
-    const id = model.ignore_merges ? vocabulary.get(word) : undefined;
-    if (id !== undefined) {
-      ids.push(id);
-      return;
-    }
-    const start = ids.length;
-    cutter.cut(word, (part) => append(encoder.encode(part), ids));
-    if (fused !== undefined) fuseRuns(fused, ids, start);
-  };
-}
-
-function append(more: readonly number[], ids: number[]): void {
-  for (const id of more) ids.push(id);
-}
-
-/** A merge that would make a special token from text is left out: `</s>` is data. */
-function readMerges(
-  model: BpeModel,
-  vocabulary: ReadonlyMap<string, number>,
-  special: ReadonlySet<number>,
-  file: string,
-): Merge[] {
-  return model.merges.flatMap((pair, rank) => {
-    const space = typeof pair === 'string' ? pair.indexOf(' ') : 0;
-    const [left, right] = typeof pair === 'string' ? [pair.slice(0, space), pair.slice(space + 1)] : pair;
-    const merge = { left, right, merged: left + right };
-    const missing = Object.values(merge).find((token) => !Object.hasOwn(model.vocab, token));
-    if (missing !== undefined) {
-      throw tokenizerError(file, `"${missing}" of merge ${rank + 1} is not in its vocabulary`);
-    }
-    if (Object.values(merge).some((token) => special.has(model.vocab[token]))) return [];
-    const [l, r, merged] = [left, right, left + right].map((token) => vocabulary.get(token)!);
-    return [{ left: l, right: r, rank, merged }];
-  });
-}
-
-function checkModel(model: Readonly<Record<string, unknown>>, file: string): void {
-  // Old files leave the type out.
-  const type = String(model.type ?? (model.merges ? 'BPE' : 'unknown'));
-  if (type !== 'BPE') throw unknown('model', { type }, ['BPE'], file);
-  const refused = ['dropout', 'continuing_subword_prefix', 'end_of_word_suffix'].find((key) => model[key]);
-  if (refused)
-    throw tokenizerError(
-      file,
-      `its model has ${refused} ${JSON.stringify(model[refused])}`,
-      'Only null is known here.',
-    );
-}
-
 /** ByteLevel changes only where tokens stand in the text, which is not asked for. */
 const POST_PROCESSORS = ['TemplateProcessing', 'ByteLevel'];
 
@@ -212,53 +65,6 @@ function startOf(part: Part | null | undefined, file: string): number[] {
     if (Object.hasOwn(specials, name)) return specials[name].ids;
     throw tokenizerError(file, `its post_processor has no ids of its token ${JSON.stringify(name)}`);
   });
-}
-
-/**
- * Added tokens that are not special are found in texts before anything else, the leftmost first and the longest of
- * those; a `normalized` one only once the text between the others is normalized.
- *
- * @returns what calls `use` with the ids of such tokens and with the normalized text between
- */
-function readAddedTokens(tokens: readonly AddedToken[], normalize: (text: string) => string) {
-  const raw = matcherOf(tokens.filter(({ normalized }) => !normalized));
-  const normalized = matcherOf(
-    tokens
-      .filter((token) => token.normalized)
-      .map((token) => ({ ...token, content: normalize(token.content) })),
-  );
-  return (text: string, use: (part: number | string, isFirst: boolean) => void): void => {
-    let isFirst = true;
-    const pass = (part: number | string) => {
-      use(part, isFirst);
-      isFirst = false;
-    };
-    raw(text, (part) => {
-      if (typeof part === 'number') pass(part);
-      else normalized(normalize(part), pass);
-    });
-  };
-}
-
-function matcherOf(tokens: readonly AddedToken[]) {
-  const ids = new Map(tokens.map(({ content, id }) => [content, id]));
-  const alternatives = [...tokens]
-    .sort((a, b) => b.content.length - a.content.length)
-    .map(({ content, lstrip, rstrip, single_word }) => {
-      const escaped = escapeRegExp(content);
-      const word = single_word ? `(?<![\\p{L}\\p{N}_])(${escaped})(?![\\p{L}\\p{N}_])` : `(${escaped})`;
-      return `${lstrip ? '\\p{White_Space}*' : ''}${word}${rstrip ? '\\p{White_Space}*' : ''}`;
-    });
-  const pattern = tokens.length > 0 ? new RegExp(alternatives.join('|'), 'gu') : undefined;
-  return (text: string, use: (part: number | string) => void): void => {
-    let end = 0;
-    for (const match of pattern ? text.matchAll(pattern) : []) {
-      if (match.index > end) use(text.slice(end, match.index));
-      use(ids.get(match.slice(1).find((content) => content !== undefined)!)!);
-      end = match.index + match[0].length;
-    }
-    if (end < text.length) use(text.slice(end));
-  };
 }
 
 function readDecoder(

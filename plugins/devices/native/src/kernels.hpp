@@ -1,5 +1,5 @@
-// What the kernels of one instruction set offer. kernels.cpp is compiled once for each set and fills one table;
-// isa.cpp picks the table that this CPU can run. Matrices are row-major, activations fp32.
+// What the kernels of one instruction set offer. kernels/kernels.cpp is compiled once for each set and fills one table;
+// isa.cpp picks a table that this CPU can run. Matrices are row-major, activations fp32.
 #pragma once
 #include <cstdint>
 
@@ -82,7 +82,7 @@ struct AttentionShape {
 /** Tokens of a block of the cache. */
 constexpr int64_t kBlockTokens = 32;
 
-/** Where the cached keys and values of the sequences lie; core/key-value-cache.ts has the layout. */
+/** Where the cached keys and values of the sequences lie; core/generation/paged-cache.ts has the layout. */
 struct CacheView {
   /** [sequences]: tokens that are cached already. */
   const int32_t* pasts;

@@ -1,3 +1,4 @@
+// A pool of threads that spin before they sleep, and their scratch memory.
 #include "threads.hpp"
 
 #include <sys/mman.h>

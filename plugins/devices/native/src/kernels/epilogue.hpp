@@ -1,0 +1,108 @@
+// The end of a product: what happens to a tile while it is still in registers, before it is written. Bias, and in fp32
+// the low-rank branch and the outlier columns of int8; linear-product.hpp and product.hpp use it.
+#pragma once
+#include "gemm.hpp"
+#include "mask.hpp"
+
+namespace evolve {
+namespace {
+
+/** A product that is added in fp32: left [rows, rank] · right [rank, columns]. */
+struct RankUpdate {
+  int64_t rank = 0;
+  /** Packed by packRankLeft. */
+  const uint32_t* left = nullptr;
+  /** The first `masked` of the rank, the branch, go through the mask; the outlier columns do not. */
+  int64_t masked = 0;
+  Mask mask;
+};
+
+/** What a task needs of its columns, padded to whole tiles. */
+struct ColumnData {
+  int64_t first = 0;
+  const float* scale = nullptr;
+  const float* bias = nullptr;
+  const uint32_t* right = nullptr;
+};
+
+/** Where a product goes. */
+struct Target {
+  float* data;
+  int64_t rows, columns;
+};
+
+/** Copies `count` numbers, with zeros up to a whole tile, to `memory`, and moves that behind the copy. */
+inline const float* padded(const float* values, int64_t count, float*& memory) {
+  const int64_t size = ceilDiv(count, kColumns) * kColumns;
+  float* to = memory;
+  memory += size;
+  std::memcpy(to, values, static_cast<size_t>(count) * 4);
+  std::fill(to + count, to + size, 0.0f);
+  return to;
+}
+
+/** Finishes a tile: adds bias and rank update after the last block of the reduction, and writes it. */
+inline __attribute__((always_inline)) void finishTile(Tile<F32Lane>& sums, int64_t panel, int64_t column, bool adding,
+                                                      bool isLast, const ColumnData& columns, const RankUpdate& update,
+                                                      const Target& target) {
+  const int64_t offset = column - columns.first;
+  const int64_t row = panel * kRows;
+  const int64_t rows = std::min<int64_t>(kRows, target.rows - row);
+  const int64_t count = std::min<int64_t>(kColumns, target.columns - column);
+  float* c = target.data + row * target.columns + column;
+  if (isLast && columns.bias) {
+#pragma GCC unroll 2
+    for (int j = 0; j < kVectors; j++) {
+      const vf bias = load(columns.bias + offset + j * W);
+#pragma GCC unroll 14
+      for (int i = 0; i < kRows; i++) sums[i][j] += bias;
+    }
+  }
+  if (!isLast || update.rank == 0) return writeTile(sums, c, target.columns, rows, count, adding);
+
+  const uint32_t* left = update.left + panel * leftStride(update.rank);
+  const uint32_t* right = columns.right + offset / kColumns * rightStride(update.rank);
+  if (!update.mask.any()) {
+    addProduct<F32Lane>(update.rank, left, right, sums);
+    return writeTile(sums, c, target.columns, rows, count, adding);
+  }
+  addProduct<F32Lane>(update.rank - update.masked, left + update.masked * kRows, right + update.masked * kColumns,
+                      sums);
+  writeTile(sums, c, target.columns, rows, count, adding);
+  clear<F32Lane>(sums);
+  addProduct<F32Lane>(update.masked, left, right, sums);
+#pragma GCC unroll 14
+  for (int i = 0; i < kRows; i++)
+#pragma GCC unroll 2
+    for (int j = 0; j < kVectors; j++)
+      sums[i][j] *= update.mask.at((row + i) * target.columns + column + j * W);
+  writeTile(sums, c, target.columns, rows, count, true);
+}
+
+/** Packs the left factor of a rank update: the branch's columns [rows, rank], then the outlier columns of x. */
+inline const uint32_t* packRankLeft(const float* branch, int64_t branchRank, const float* x, const float* factors,
+                                    const int32_t* outliers, int64_t outlierCount, int64_t rows, int64_t columns) {
+  const int64_t rank = branchRank + outlierCount;
+  const int64_t stride = leftStride(rank);
+  const int64_t panels = ceilDiv(rows, kRows);
+  auto* packed = static_cast<float*>(scratch(0, slot::branch, panels * stride * 4));
+  parallelFor(panels, [&](int64_t panel, int) {
+    float* to = packed + panel * stride;
+    for (int64_t k = 0; k < rank; k++)
+      for (int64_t i = 0; i < kRows; i++) {
+        const int64_t row = panel * kRows + i;
+        if (row >= rows) {
+          to[k * kRows + i] = 0;
+        } else if (k < branchRank) {
+          to[k * kRows + i] = branch[row * branchRank + k];
+        } else {
+          const int64_t column = outliers[k - branchRank];
+          to[k * kRows + i] = x[row * columns + column] * (factors ? factors[column] : 1.0f);
+        }
+      }
+  });
+  return reinterpret_cast<const uint32_t*>(packed);
+}
+
+}  // namespace
+}  // namespace evolve

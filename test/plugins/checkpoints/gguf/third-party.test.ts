@@ -1,0 +1,114 @@
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import { Random } from '../../../../core/base/random.js';
+import type { LanguageModel } from '../../../../core/index.js';
+import { writeSafetensors } from '../../../../plugins/checkpoints/safetensors/write.js';
+import { evolve } from '../../../support/cli.js';
+import { withModel } from '../../../support/compose.js';
+import { fixture, TemporaryFolder } from '../../../support/files.js';
+import { EIGHT_ROWS, readJson } from '../../../support/runs.js';
+
+const PLUGIN = fixture('plugins', 'ladder-backbone.ts');
+const PASS = { training: false, seed: 0, checkpointing: false };
+const SCALES = [0.5, 0.25];
+const HIDDEN = 16;
+
+describe("a third party's backbone that provides an architecture", () => {
+  let folder: TemporaryFolder;
+  before(async function () {
+    this.timeout(300_000);
+    folder = new TemporaryFolder();
+    mkdirSync(folder.join('ladder'));
+    for (const name of ['tokenizer.json', 'tokenizer_config.json'])
+      cpSync(fixture('llama', name), folder.join('ladder', name));
+    const vocabulary = Number(readJson(fixture('llama', 'config.json')).vocab_size);
+    const config = {
+      model_type: 'ladder',
+      vocab_size: vocabulary,
+      hidden_size: HIDDEN,
+      num_heads: 2,
+      rung_scales: SCALES,
+    };
+    folder.write('ladder/config.json', JSON.stringify(config));
+    const random = new Random(1);
+    const tensor = (rows: number) => ({
+      shape: [rows, HIDDEN],
+      values: random.uniform(rows * HIDDEN, -1, 1),
+    });
+    await writeSafetensors({
+      path: folder.join('ladder', 'model.safetensors'),
+      tensors: new Map([
+        ['table.weight', tensor(vocabulary)],
+        ...SCALES.map((_, i) => [`rungs.${i}.mix.weight`, tensor(HIDDEN)] as const),
+        ['output.weight', tensor(vocabulary)],
+      ]),
+    });
+    folder.write('rows.json', EIGHT_ROWS);
+    const run = {
+      model: { path: './ladder' },
+      adapter: { targetModules: ['mix'] },
+      data: { sources: [{ path: './rows.json', format: 'alpaca' }], validationSize: 0 },
+      train: { maxSteps: 2, warmupSteps: 0, learningRate: 0.05, gradientAccumulationSteps: 1 },
+      device: 'portable',
+      plugins: [PLUGIN],
+      output: './run',
+    };
+    await done('run', folder.write('run.json', JSON.stringify(run)));
+    const trained = ['--run', 'run', '--device', 'portable'];
+    await done('merge', ...trained, '--output', 'merged');
+    await done('export', ...trained, '--format', 'gguf', '--output', 'gguf');
+  });
+  after(() => folder.remove());
+
+  /** Runs evolve, which must do its work. */
+  async function done(...args: string[]): Promise<void> {
+    const { status, stderr } = await evolve(args, { cwd: folder.path });
+    expect(status, stderr).to.equal(0);
+  }
+
+  /** What `use` finds in the model at a path, with the plugin. */
+  const inModel = <T>(path: string, use: (model: LanguageModel) => T) =>
+    withModel({ model: { path: folder.join(path) }, plugins: [PLUGIN] }, use);
+
+  it('is exported to GGUF, and read again as the model that it was', async () => {
+    const ids = Int32Array.from([1, 5, 9, 200]);
+    const logits = (model: LanguageModel) => {
+      const batch = model.collate([{ inputIds: ids, labels: ids }]);
+      return tf.tidy(() => model.logits(batch, PASS).dataSync().slice());
+    };
+    const [base, merged, again] = [
+      await inModel('ladder', logits),
+      await inModel('merged', logits),
+      await inModel('gguf/model.gguf', logits),
+    ];
+    expect(again).to.deep.equal(merged);
+    expect(again).to.not.deep.equal(base);
+    const encode = ({ tokenizer }: LanguageModel) => tokenizer.encode('Hello, world!');
+    expect(await inModel('gguf/model.gguf', encode)).to.deep.equal(await inModel('ladder', encode));
+  });
+
+  it('has its own names there, its settings, and its rows in the order that it says', () => {
+    const bytes = readFileSync(folder.join('gguf', 'model.gguf'));
+    const head = bytes.toString('latin1', 0, bytes.indexOf('tokenizer.ggml'));
+    for (const key of ['ladder.block_count', 'ladder.attention.head_count']) expect(head).to.include(key);
+    const merged = readFileSync(folder.join('merged', 'model.safetensors'));
+    const row = (file: Buffer, start: number, index: number) =>
+      file.subarray(start + 4 * HIDDEN * index, start + 4 * HIDDEN * (index + 1));
+    const headBytes = Number(merged.readBigUInt64LE());
+    const { data_offsets: offsets } = JSON.parse(merged.toString('utf8', 8, 8 + headBytes))[
+      'rungs.1.mix.weight'
+    ];
+    const start = 8 + headBytes + offsets[0];
+    const first = bytes.indexOf(row(merged, start, 0));
+    // Two heads of eight rows: the first row of a head's second half is the head's second row.
+    expect(row(bytes, first, 1)).to.deep.equal(row(merged, start, 4));
+  });
+
+  it('is refused without the plugin, with the architectures that there are', async () => {
+    const args = ['generate', '--model', 'gguf/model.gguf', '--instruction', 'x', '--device', 'portable'];
+    const { status, stderr } = await evolve(args, { cwd: folder.path });
+    expect(stderr).to.include('is a model of the architecture "ladder"').and.to.include('Known are ');
+    expect(status).to.equal(2);
+  });
+});
