@@ -5,7 +5,7 @@
  *     throw new EvolveError('DATA_RECORD', `${file}, record 3: "output" is missing`, 'Add it, or remove the record.');
  */
 
-/** Code -> exit status. README.md explains each; a test holds the two together. */
+/** Code -> exit status. core/commands/README.md explains each; a test holds the two together. */
 export const ERROR_CODES = {
   COMMAND_LINE: 2,
   CONFIG_FILE: 2,

@@ -62,7 +62,7 @@ export async function loadConfig(
       ...(overrides.device && { device: { name: overrides.device } }),
     };
     const further = await furtherFaults(sections, locate);
-    const advice = 'README.md, "Configuration", lists every key with its meaning.';
+    const advice = 'configs/README.md explains every key.';
     throw new EvolveError('CONFIG_INVALID', inOrder([...faults, ...further]).join('\n'), advice);
   }
   return { config: resolve(data, file, overrides), locate };
