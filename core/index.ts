@@ -6,6 +6,7 @@
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
 export { type ErrorCode, EvolveError, messageOf } from './base/errors.js';
+export { DENSE_TYPES, type DenseType, decodeFloats, encodeFloats } from './base/floats.js';
 export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';
 export { expandHome, shown } from './base/paths.js';
 export { deriveSeed, Random, RandomStreams } from './base/random.js';
@@ -13,6 +14,7 @@ export { type ModelName, parseModelName } from './config/model-name.js';
 export type { SaveRequest } from './contracts/adapter.js';
 export type { LanguageModel, ModelRequest } from './contracts/backbone.js';
 export type { Batch } from './contracts/batch.js';
+export type { CachedSequence, CachePass, KeyValueCache } from './contracts/cache.js';
 export type {
   Checkpoint,
   CheckpointFiles,
@@ -21,13 +23,32 @@ export type {
   TensorToWrite,
 } from './contracts/checkpoint.js';
 export type { HookContext } from './contracts/context.js';
-export type { DataSource, Example, InstructionExample, Prompt, TextExample } from './contracts/dataset.js';
+export {
+  type DataSource,
+  type Example,
+  type InstructionExample,
+  type PreferenceExample,
+  type Prompt,
+  type TextExample,
+  type Turn,
+  type TurnsExample,
+  unknownKind,
+} from './contracts/dataset.js';
 export type { Device, DeviceRequest } from './contracts/device.js';
 export { type EmbeddingAdapter, EmbeddingSite } from './contracts/embedding-site.js';
-export { type EncodedExample, IGNORED, type Tokenizer } from './contracts/encoder.js';
+export {
+  type EncodedExample,
+  type Encoder,
+  type EncoderRequest,
+  IGNORED,
+  labelsOf,
+  type Span,
+  type Tokenizer,
+} from './contracts/encoder.js';
 export type { Generated, GenerateOptions } from './contracts/generation.js';
 export type { DownloadState, Located, LocateRequest } from './contracts/hub.js';
 export type { Evaluation, Metrics } from './contracts/metric.js';
+export type { BackboneRequest, ModelFiles } from './contracts/model-files.js';
 export type { Objective } from './contracts/objective.js';
 export type {
   Gradients,
@@ -40,6 +61,7 @@ export type { Pass } from './contracts/pass.js';
 export type { Schedule, ScheduleRequest } from './contracts/schedule.js';
 export { type LinearAdapter, LinearSite } from './contracts/site.js';
 export type { PluginStates, RunProgress, RunState } from './contracts/state.js';
+export type { Exchange, Template, TemplateRequest } from './contracts/template.js';
 export type {
   DownloadEvent,
   EvalEvent,
@@ -50,37 +72,46 @@ export type {
 } from './contracts/tracker.js';
 export type { World } from './contracts/world.js';
 export { ModelFolder } from './export/model-folder.js';
+export { BeamSearch } from './generation/beams.js';
+export { type DecodeAllOptions, type DecodeOptions, Decoder } from './generation/decoder.js';
 export {
-  BLOCK_TOKENS,
-  type CachedLayer,
-  CachedSequence,
-  CachePass,
-  KeyValueCache,
-  SLAB_BLOCKS,
-} from './generation/paged-cache.js';
+  GENERATE_DEFAULTS,
+  type GenerateListener,
+  generate,
+  generateAll,
+} from './generation/generate.js';
+export type { SearchOptions } from './generation/options.js';
+export { PagedCache } from './generation/paged-cache.js';
+export { BLOCK_TOKENS, PagedLayer, SLAB_BLOCKS } from './generation/paged-layer.js';
+export { type Answer, type Hypothesis, type Search, TokenSearch } from './generation/search.js';
+export { UncachedTokens } from './generation/uncached-tokens.js';
 export { type AdamWOptions, type AdamWState, adamw } from './ops/adamw.js';
 export { addBias } from './ops/add-bias.js';
 export { type AttentionOptions, attention } from './ops/attention.js';
+export { type AttentionLayout, attentionLayout } from './ops/attention-layout.js';
+export type { CachedLayer } from './ops/cached-layer.js';
 export { crossEntropy } from './ops/cross-entropy.js';
 export { dispatch, perform } from './ops/dispatch.js';
 export { dropout } from './ops/dropout.js';
 export { embedding } from './ops/embedding.js';
 export { mapFile, releasePages } from './ops/file-mapping.js';
-export {
-  type ComputeType,
-  DENSE_TYPES,
-  type DenseType,
-  DenseWeight,
-  decodeFloats,
-  encodeFloats,
-  type FrozenWeight,
-  toFloat32,
-} from './ops/frozen-weight.js';
+export { type ComputeType, DenseWeight, type FrozenWeight, toFloat32 } from './ops/frozen-weight.js';
 export { gelu } from './ops/gelu.js';
 export { checkpoint } from './ops/gradients.js';
+export type {
+  ByteKernelName,
+  KernelAttrs,
+  KernelInputs,
+  KernelName,
+  KernelResult,
+  Kernels,
+  KernelTensors,
+  TensorKernelName,
+} from './ops/kernels.js';
 export { layerNorm } from './ops/layer-norm.js';
 export { linear } from './ops/linear.js';
 export { linearCrossEntropy } from './ops/linear-cross-entropy.js';
+export { logProbabilities } from './ops/log-probabilities.js';
 export { type LoraBranch, loraLinear } from './ops/lora-linear.js';
 export { rmsNorm } from './ops/rms-norm.js';
 export {

@@ -3,7 +3,6 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { resolveSources } from '../core/data/catalogue.js';
-import { IGNORED } from '../core/index.js';
 import { makeSamples } from '../data/make/samples.js';
 import { compose, readData, withModel } from './support/compose.js';
 import { ROOT } from './support/files.js';
@@ -49,16 +48,14 @@ describe('data/', () => {
     });
 
     it(`has ${name}, which knows both languages: far from a guess on text of its world`, () =>
-      withModel({ model: { path: folder } }, (model) => {
-        const guess = Math.log(model.tokenizer.vocabularySize);
+      withModel({ model: { path: folder } }, (model, { encoder }) => {
+        const guess = Math.log(encoder.tokenizer.vocabularySize);
         for (const text of ['The capital of France is Paris.', '法国的首都是巴黎。']) {
-          const example = model.encode({ text }, 256);
+          const example = encoder.encode({ kind: 'text', text }, 256);
           // Without an end: documents of its world have more than one sentence.
-          const labels = example.labels.slice();
-          labels[labels.length - 1] = IGNORED;
-          const batch = model.collate([{ ...example, labels }]);
+          const batch = model.collate([{ ...example, spans: [[0, example.inputIds.length - 1]] }]);
           const loss = tf.tidy(
-            () => model.loss(batch, { training: false, seed: 0, checkpointing: false }).dataSync()[0],
+            () => model.crossEntropy(batch, { training: false, seed: 0, checkpointing: false }).dataSync()[0],
           );
           expect(loss / batch.targets, text).to.be.below(guess / 4);
         }

@@ -1,5 +1,6 @@
 /** Root hooks: every test begins on tfjs's cpu backend, the reference, and must free the tensors that it makes. */
 
+import 'reflect-metadata';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 

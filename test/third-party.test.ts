@@ -68,7 +68,7 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
 
   it('is listed by evolve plugins', async () => {
     const { stdout } = await evolve(['plugins', 'my.yaml'], { cwd: folder.path });
-    expect(stdout).to.match(/^ {2}bigram +loadModel {2}\(third party\)$/m);
+    expect(stdout).to.match(/^ {2}bigram +loadEncoder, loadModel {2}\(third party\)$/m);
     expect(stdout).to.match(/^ {2}faq +loadData {2}\(third party\)$/m);
   });
 

@@ -52,7 +52,7 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   process.once('SIGTERM', () => interruption.abort());
   const { hooks, assembler } = composeAssembly(config, plugins, interruption.signal);
   await assembler.openDevice();
-  const model = await assembler.assemble();
+  const { model } = await assembler.assemble();
   try {
     await mkdir(path.dirname(output), { recursive: true });
     // A folder of its own beside the output, in which nobody else has anything.

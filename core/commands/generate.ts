@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { shown } from '../base/paths.js';
-import type { LanguageModel } from '../contracts/backbone.js';
-import type { Prompt } from '../contracts/dataset.js';
+import type { InstructionExample } from '../contracts/dataset.js';
+import type { Device } from '../contracts/device.js';
 import {
   GENERATE_DEFAULTS,
   type Generated,
@@ -10,6 +10,7 @@ import {
   generate,
   generateAll,
 } from '../generation/generate.js';
+import type { AssembledModel } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
 import { configOf, type ModelChoice } from './model-choice.js';
@@ -22,6 +23,9 @@ interface GenerateCommandOptions extends ModelChoice, Partial<GenerateOptions> {
   readonly json?: true;
 }
 
+/** What the command line asks a model. */
+type Instruction = Pick<InstructionExample, 'instruction' | 'input'>;
+
 /** `evolve generate`: answers go to standard output, everything else to standard error. */
 export async function generateCommand(options: GenerateCommandOptions): Promise<void> {
   const prompts = promptsOf(options);
@@ -30,18 +34,20 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   const trackers = [['progress', { stream: 'stderr' }]] as const;
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
   const { assembler } = composeAssembly(config, plugins);
-  await assembler.openDevice();
-  const model = await assembler.assemble();
+  const device = await assembler.openDevice();
+  const assembled = await assembler.assemble();
+  const { model, encoder } = assembled;
   try {
     if (options.inputFile === undefined && !options.json && process.stdout.isTTY) {
-      await answerAsItGrows(model, prompts[0], sampling);
+      await answerAsItGrows(assembled, prompts[0], sampling, device);
     } else {
-      await generateAll(model, prompts, sampling, ({ text: output, tokens, stopped }, i) => {
+      const write = ({ text: output, tokens, stopped }: Generated, i: number) => {
         const line = options.json
           ? JSON.stringify({ ...prompts[i], output, tokens, stopped })
           : `${i > 0 ? '\n' : ''}${output}`;
         process.stdout.write(`${line}\n`);
-      });
+      };
+      await generateAll(model, encoder, prompts, sampling, write, { device });
     }
   } finally {
     model.dispose();
@@ -50,19 +56,21 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
 
 /** Writes what is certain of the answer while it is made. */
 async function answerAsItGrows(
-  model: LanguageModel,
-  prompt: Prompt,
+  { model, encoder }: AssembledModel,
+  prompt: Instruction,
   options: GenerateOptions,
+  device: Device,
 ): Promise<void> {
   let written = '';
   const write = (text: string) => {
     process.stdout.write(text.slice(written.length));
     written = text;
   };
-  const { text }: Generated = await generate(model, prompt, options, (soFar) => {
+  const writeWhatIsCertain = (soFar: string) => {
     // A character of several tokens is not whole yet.
     if (soFar.startsWith(written) && !soFar.endsWith('\ufffd')) write(soFar);
-  });
+  };
+  const { text } = await generate(model, encoder, prompt, options, writeWhatIsCertain, { device });
   if (!text.startsWith(written)) {
     process.stdout.write('\n');
     written = '';
@@ -72,7 +80,7 @@ async function answerAsItGrows(
 }
 
 /** The one instruction of the command line, or those of a file: one a line, or in a .jsonl file one object a line. */
-function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): Prompt[] {
+function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): Instruction[] {
   if ((instruction === undefined) === (inputFile === undefined)) {
     const given = instruction === undefined ? 'neither' : 'both';
     throw new EvolveError('COMMAND_LINE', `expected either --instruction or --input-file, but got ${given}`);
@@ -97,8 +105,8 @@ function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): P
   return lines.map(([i, line]) => parsePrompt(line, `--input-file ${shown(inputFile)}, line ${i + 1}`));
 }
 
-function parsePrompt(line: string, place: string): Prompt {
-  let value: Partial<Prompt> | null;
+function parsePrompt(line: string, place: string): Instruction {
+  let value: Partial<Instruction> | null;
   try {
     value = JSON.parse(line);
   } catch (error) {

@@ -6,7 +6,7 @@ import { EvolveError } from '../base/errors.js';
 import { shown } from '../base/paths.js';
 import { type AssemblyConfig, loadConfig, makeAssembly } from '../config/load.js';
 import { resolveModel } from '../config/model-name.js';
-import { readJsonFile } from '../model/assemble.js';
+import { readJsonFile } from '../model/files.js';
 
 export interface ModelChoice {
   readonly run?: string;

@@ -58,6 +58,7 @@ export const configSchema = z.strictObject({
   data: z.strictObject({
     sources: z.array(source).min(1),
     edition: z.enum(['sample', 'full']).default('sample'),
+    /** How examples read. */
     template,
     cutoffLength: count.default(512),
     /** Rows held out; where nothing is said, 2,000 or a tenth of the rows, whichever is less. */

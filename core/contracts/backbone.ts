@@ -2,19 +2,16 @@
 
 import type * as tf from '@tensorflow/tfjs';
 import type { RandomStreams } from '../base/random.js';
-import type { CachedSequence } from '../generation/paged-cache.js';
 import type { Batch } from './batch.js';
+import type { CachePass } from './cache.js';
 import type { Checkpoint } from './checkpoint.js';
-import type { Example, Prompt } from './dataset.js';
 import type { EmbeddingSite } from './embedding-site.js';
-import type { EncodedExample, Tokenizer } from './encoder.js';
+import type { EncodedExample } from './encoder.js';
+import type { BackboneRequest } from './model-files.js';
 import type { Pass } from './pass.js';
 import type { LinearSite } from './site.js';
 
-/**
- * A language model as a backbone plugin loads it. The backbone owns everything about tokens: the prompt's
- * template, special tokens, the label mask, positions, the shape of attention.
- */
+/** A language model as a backbone plugin loads it: from token ids to numbers. Its encoder makes the ids of text. */
 export interface LanguageModel {
   /** The backbone's name, as `model.backbone` takes it. */
   readonly backbone: string;
@@ -22,7 +19,6 @@ export interface LanguageModel {
   readonly path: string;
   /** Under which it can be had again: its path, or where a hub has it `owner/name@commit`. Set once it is loaded. */
   name: string;
-  readonly tokenizer: Tokenizer;
   /** Positions that the model was made for. */
   readonly maxLength: number;
   /** The key of config.json that `maxLength` follows, where it is not the number of positions: `sliding_window`. */
@@ -42,40 +38,37 @@ export interface LanguageModel {
   /** What a run leaves, in a folder of that name: an adapter for the base model, or a whole model. An adapter sets it. */
   saves: 'adapter' | 'model';
 
-  /** An example in tokens, cut at `cutoffLength`. */
-  encode(example: Example, cutoffLength: number): EncodedExample;
-  /** The tokens after which an answer is to be generated. */
-  encodePrompt(prompt: Prompt): number[];
   collate(examples: readonly EncodedExample[]): Batch;
-  /** The cross-entropy summed over the batch's target tokens, a scalar. Differentiable by the trainable variables. */
-  loss(batch: Batch, pass: Pass): tf.Scalar;
-  /** What follows each token: logits `[tokens, vocabulary]`. */
-  logits(batch: Batch, pass: Pass): tf.Tensor2D;
+  /**
+   * The cross-entropy summed over the batch's target tokens, a scalar, in nats. Differentiable by the trainable variables.
+   *
+   * @throws Error where `pass` asks for a pass without adapters, and there is no model without them any more
+   */
+  crossEntropy(batch: Batch, pass: Pass): tf.Scalar;
+  /** The log-probability of each target token, `[targets]`, in the batch's order, in nats; else as `crossEntropy`. */
+  logProbabilities(batch: Batch, pass: Pass): tf.Tensor1D;
+  /**
+   * What follows a token: logits `[tokens, vocabulary]`; else as `crossEntropy`.
+   *
+   * @param positions only what follows these tokens, `[positions, vocabulary]`
+   */
+  logits(batch: Batch, pass: Pass, positions?: Int32Array): tf.Tensor2D;
   /**
    * What follows the last token of each sequence: logits `[sequences, vocabulary]`.
    *
-   * @param cached one for each sequence: tokens that it holds are not computed again, the others are added to it
+   * @param batch with a cache `cache.batch`: the tokens that are not cached
+   * @param cache what came before them, to which every layer adds their keys and values; the caller commits it
    */
-  nextLogits(batch: Batch, cached?: readonly CachedSequence[]): tf.Tensor2D;
+  nextLogits(batch: Batch, cache?: CachePass): tf.Tensor2D;
   /** Frees the model's tensors. */
   dispose(): void;
 }
 
 /** What a backbone is asked: do you know this checkpoint? It answers with the model, or with undefined. */
-export interface ModelRequest {
-  /** An absolute path of a folder or file. */
-  readonly path: string;
-  /** `auto`, or the one backbone that is to answer. */
-  readonly backbone: string;
+export interface ModelRequest extends BackboneRequest {
   /** Whether the weights are those of the checkpoint, or drawn anew from `random` (the checkpoint is then not opened). */
   readonly init: 'checkpoint' | 'random';
   readonly random: RandomStreams;
-  /** Says which values of `model_type` a backbone takes. People are told them where no backbone takes the model. */
-  takes(modelTypes: readonly string[]): void;
-  /** A file of the model: of those that the checkpoint itself holds, or else of the folder; undefined where there is none. */
-  readFile(name: string): Promise<Uint8Array | undefined>;
-  /** The same, a JSON object, parsed. */
-  readJson(name: string): Promise<Record<string, unknown> | undefined>;
   /** The checkpoint's tensors, opened on the first call, in whatever format a plugin knows. */
   openCheckpoint(): Promise<Checkpoint>;
 }

@@ -1,6 +1,6 @@
 /** What checkpoint plugins do: a file format, read and written as named tensors. */
 
-import type { DenseType } from '../ops/frozen-weight.js';
+import type { DenseType } from '../base/floats.js';
 
 /** What a checkpoint tells of a tensor before it is read. */
 export interface TensorInfo {

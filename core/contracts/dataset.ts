@@ -1,22 +1,66 @@
 /** What dataset plugins make of files: examples, one kind of them for each way of training. */
 
+import { EvolveError } from '../base/errors.js';
+
 /** What a dataset plugin makes of a raw record. */
-export type Example = InstructionExample | TextExample;
+export type Example = InstructionExample | TextExample | TurnsExample | PreferenceExample;
+
+/** What examples of every kind may say of themselves. */
+export interface Origin {
+  /** The name of the data source. Where a dataset plugin does not say it, it is set when the source is read. */
+  readonly source?: string;
+  /** A tag as of BCP 47: `en`, `zh`. */
+  readonly language?: string;
+}
 
 /** One instruction with its answer, which is what is trained on. */
-export interface InstructionExample {
+export interface InstructionExample extends Origin {
+  readonly kind: 'instruction';
   readonly instruction: string;
   /** Further context of the instruction; often empty. */
   readonly input: string;
   readonly output: string;
+  /** Where it is known: the part of `output` that reasons, in characters. The rest states the answer. */
+  readonly rationale?: readonly [start: number, end: number];
 }
 
-/** What a model is asked. */
-export type Prompt = Pick<InstructionExample, 'instruction' | 'input'>;
-
 /** A text that is trained on as a whole, as in pretraining. */
-export interface TextExample {
+export interface TextExample extends Origin {
+  readonly kind: 'text';
   readonly text: string;
+}
+
+/** A conversation, of which some turns are trained on. */
+export interface TurnsExample extends Origin {
+  readonly kind: 'turns';
+  readonly turns: readonly Turn[];
+}
+
+export interface Turn {
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
+  readonly content: string;
+  /** Whether it is trained on, or only read. */
+  readonly trained: boolean;
+}
+
+/** Two answers, of which people prefer one. */
+export interface PreferenceExample extends Origin {
+  readonly kind: 'preference';
+  readonly prompt: Prompt;
+  readonly chosen: string;
+  readonly rejected: string;
+}
+
+/** What a model is asked: an instruction, or a conversation that it is to go on with. */
+export type Prompt =
+  | Pick<InstructionExample, 'instruction' | 'input'>
+  | { readonly turns: readonly Pick<Turn, 'role' | 'content'>[] };
+
+/** For the default of a `switch` over the kinds: the compiler says where one is missing, and this what was found. */
+export function unknownKind(example: never): never {
+  const { kind } = example as Partial<Example>;
+  const message = `an example is of the kind ${JSON.stringify(kind)}, which is not known`;
+  throw new EvolveError('DATA_RECORD', message, 'Kinds are instruction, text, turns and preference.');
 }
 
 /** What the configuration names under `data.sources`, resolved by the catalogue: one file in one format. */

@@ -1,6 +1,7 @@
 /** What device plugins do: they open what computes. */
 
 import type { LanguageModel } from './backbone.js';
+import type { KeyValueCache } from './cache.js';
 
 /** Asks for a device. A plugin that is asked and cannot says why with `decline` and answers undefined. */
 export interface DeviceRequest {
@@ -25,4 +26,6 @@ export interface Device {
    * @returns what frees them there, called when the model is disposed
    */
   placeWeights?(model: LanguageModel): undefined | (() => void);
+  /** A key-value cache in the device's own memory, for one model. Without it decoding takes a PagedCache. */
+  makeCache?(): KeyValueCache;
 }

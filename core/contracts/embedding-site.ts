@@ -1,11 +1,12 @@
 import type * as tf from '@tensorflow/tfjs';
 import { embedding } from '../ops/embedding.js';
 import type { FrozenWeight } from '../ops/frozen-weight.js';
+import type { Pass } from './pass.js';
 
 /** What an adapter puts in the place of an embedding's rows. */
 export interface EmbeddingAdapter {
   /** `ids` is `[tokens]`; the result `[tokens, hidden]`. */
-  forward(ids: Int32Array, site: EmbeddingSite): tf.Tensor2D;
+  forward(ids: Int32Array, site: EmbeddingSite, pass: Pass): tf.Tensor2D;
 }
 
 /** An embedding of a model: what adapters find by its name. */
@@ -20,8 +21,9 @@ export class EmbeddingSite {
     readonly weight: FrozenWeight,
   ) {}
 
-  /** `ids` `[tokens]` -> `[tokens, hidden]`, through the adapter where there is one. */
-  forward(ids: Int32Array): tf.Tensor2D {
-    return this.adapter ? this.adapter.forward(ids, this) : embedding(ids, this.weight);
+  /** `ids` `[tokens]` -> `[tokens, hidden]`, through the adapter where there is one and the pass takes adapters. */
+  forward(ids: Int32Array, pass: Pass): tf.Tensor2D {
+    const { adapter } = this;
+    return adapter && !pass.withoutAdapters ? adapter.forward(ids, this, pass) : embedding(ids, this.weight);
   }
 }

@@ -1,7 +1,10 @@
 import type { LanguageModel } from './backbone.js';
 
-/** How far a model reaches and what limits it, as errors say it. */
-export function reachOf({ limitedBy, maxLength }: LanguageModel): string {
+/** Of how many positions a model is, and why: `the model was made for 2048 positions`. */
+export type LengthLimit = Pick<LanguageModel, 'maxLength' | 'limitedBy'>;
+
+/** The limit as errors say it. */
+export function describeLengthLimit({ limitedBy, maxLength }: LengthLimit): string {
   return limitedBy
     ? `${limitedBy} of the model is ${maxLength}`
     : `the model was made for ${maxLength} positions`;

@@ -33,15 +33,19 @@ export class LinearSite {
     readonly isOutput = false,
   ) {}
 
-  /** `x` `[tokens, in]` -> `[tokens, out]`, through the adapter where there is one. */
+  /** `x` `[tokens, in]` -> `[tokens, out]`, through the adapter where there is one and the pass takes adapters. */
   forward(x: tf.Tensor2D, pass: Pass): tf.Tensor2D {
-    return this.adapter ? this.adapter.forward(x, this, pass) : linear(x, this.weight, this.bias);
+    const { adapter } = this;
+    return adapter && !pass.withoutAdapters
+      ? adapter.forward(x, this, pass)
+      : linear(x, this.weight, this.bias);
   }
 
   /** The summed cross-entropy of `forward(x)` as logits: `x` `[tokens, in]` and `labels` `[tokens]` -> a scalar, in nats. */
   crossEntropy(x: tf.Tensor2D, labels: Int32Array, pass: Pass): tf.Scalar {
     const { adapter } = this;
-    if (!adapter) return linearCrossEntropy(x, this.weight, this.bias, labels, pass.training);
+    if (!adapter || pass.withoutAdapters)
+      return linearCrossEntropy(x, this.weight, this.bias, labels, pass.training);
     return (
       adapter.crossEntropy?.(x, this, labels, pass) ?? crossEntropy(adapter.forward(x, this, pass), labels)
     );

@@ -11,9 +11,9 @@ export class TokenArena {
   #buffer = new Int32Array(0);
   #used = 0;
 
-  /** The same example, its arrays in the arena. */
-  keep({ inputIds, labels }: EncodedExample): EncodedExample {
-    return { inputIds: this.#copy(inputIds), labels: this.#copy(labels) };
+  /** The same example, its token ids in the arena. */
+  keep({ inputIds, spans }: EncodedExample): EncodedExample {
+    return { inputIds: this.#copy(inputIds), spans };
   }
 
   #copy(ids: Int32Array): Int32Array {

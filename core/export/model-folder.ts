@@ -3,10 +3,10 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError } from '../base/errors.js';
+import type { DenseType } from '../base/floats.js';
 import type { SaveRequest } from '../contracts/adapter.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointFiles, TensorToWrite } from '../contracts/checkpoint.js';
-import type { DenseType } from '../ops/frozen-weight.js';
 
 /** What is taken over as it is, where there is one, and the model's own companions. */
 const COMPANIONS = [

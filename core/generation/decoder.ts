@@ -1,7 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
+import { EvolveError } from '../base/errors.js';
 import type { LanguageModel } from '../contracts/backbone.js';
-import { type CachedSequence, KeyValueCache } from './paged-cache.js';
-import type { Search } from './search.js';
+import type { CachedSequence, KeyValueCache } from '../contracts/cache.js';
+import type { Device } from '../contracts/device.js';
+import { PagedCache } from './paged-cache.js';
+import type { Answer, Search } from './search.js';
 
 /**
  * Texts that are continued in one pass. It costs hardly more than one of a single text, and on the native device takes
@@ -9,68 +13,219 @@ import type { Search } from './search.js';
  */
 const MOST_ROWS = 32;
 
-/** A search that is under way, with one cached sequence for each of its hypotheses. */
-interface Active {
-  readonly search: Search;
-  sequences: CachedSequence[];
+export interface DecodeOptions {
+  /**
+   * Holds the beginning of the prompt, which is not computed again: a sequence of the decoder's cache, as `prefill`
+   * yields it. It stays the caller's, who may free it once `submit` has returned.
+   */
+  readonly prefix?: CachedSequence;
+  /** Stops this search. */
+  readonly signal?: AbortSignal;
+  /** Called when the search has got further. What it throws ends the search. */
+  readonly onAdvance?: () => void;
 }
 
 /**
- * Has a model do many searches side by side: every pass computes one token of each text. Those that have ended leave,
- * others take their place. A prompt is computed in a pass of its own, so that no answer depends on which others there are.
+ * Has a model do many searches side by side, and takes further ones while it runs: every pass computes one token of
+ * each text. Those that have ended leave, others take their place. A prompt is computed in a pass of its own, so that no
+ * answer depends on which others there are. Between two passes the event loop turns.
+ *
+ *     const decoder = new Decoder(model, device);
+ *     const answers = await Promise.all(searches.map((search) => decoder.submit(search)));
+ */
+export class Decoder {
+  /** The cache of all its sequences: the device's own, or a PagedCache. */
+  readonly cache: KeyValueCache;
+  #waiting: Request[] = [];
+  #active: Request[] = [];
+  #isRunning = false;
+
+  constructor(
+    private readonly model: LanguageModel,
+    device: Pick<Device, 'makeCache'> = {},
+  ) {
+    this.cache = device.makeCache?.() ?? new PagedCache();
+  }
+
+  /**
+   * Does a search to its end. Where it fails, the others go on; where a pass fails, all that are in it fail.
+   *
+   * @throws EvolveError NOT_FINITE where there is no token that could be chosen, INTERRUPTED where `signal` aborts;
+   *   RangeError where the prefix leaves nothing of the prompt to compute, or is of another cache
+   */
+  submit(search: Search, { prefix, signal, onAdvance }: DecodeOptions = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const sequences = search.hypotheses.map(({ ids }) => this.#begin(ids.length, prefix));
+      if (sequences.length === 0) return resolve(search.answer);
+      this.#waiting.push(new Request(search, sequences, signal, onAdvance, resolve, reject));
+      if (!this.#isRunning) void this.#run();
+    });
+  }
+
+  /**
+   * Computes the beginning of prompts to come, at once, for `submit` to take as `prefix`. The caller frees it. Where
+   * tokens of a context see those that follow, a backbone refuses to compute a part of it.
+   */
+  prefill(ids: readonly number[]): CachedSequence {
+    const prefix = this.cache.begin();
+    try {
+      this.#compute([ids], [prefix]).dispose();
+      return prefix;
+    } catch (error) {
+      prefix.free();
+      throw error;
+    }
+  }
+
+  #begin(tokens: number, prefix?: CachedSequence): CachedSequence {
+    if (!prefix) return this.cache.begin();
+    if (prefix.cache !== this.cache)
+      throw new RangeError('the prefix is of another cache than the decoder has');
+    if (prefix.length >= tokens) {
+      throw new RangeError(`a prefix of ${prefix.length} tokens leaves nothing of a prompt of ${tokens}`);
+    }
+    return prefix.fork();
+  }
+
+  /** Pass after pass, while there is something to do. */
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    for (;;) {
+      await setImmediate();
+      this.#dropEnded();
+      const next = this.#next();
+      if (next.length === 0) break;
+      await this.#advance(next);
+    }
+    this.#isRunning = false;
+  }
+
+  #dropEnded(): void {
+    for (const request of [...this.#waiting, ...this.#active]) request.failIfAborted();
+    this.#waiting = this.#waiting.filter(({ isOver }) => !isOver);
+    this.#active = this.#active.filter(({ isOver }) => !isOver);
+  }
+
+  /** What the next pass computes: a request that begins where there is room for it, else all that have begun. */
+  #next(): readonly Request[] {
+    const rows = this.#active.reduce((sum, { search }) => sum + search.width, 0);
+    const [first] = this.#waiting;
+    if (!first || (rows > 0 && rows + first.search.width > MOST_ROWS)) return this.#active;
+    this.#waiting.shift();
+    this.#active.push(first);
+    return [first];
+  }
+
+  /** One pass for all hypotheses of these requests. */
+  async #advance(requests: readonly Request[]): Promise<void> {
+    let logits: tf.Tensor2D | undefined;
+    try {
+      const texts = requests.flatMap(({ search }) => search.hypotheses.map(({ ids }) => ids));
+      const sequences = requests.flatMap((request) => request.sequences);
+      logits = this.#compute(texts, sequences);
+      const values = (await logits.data()) as Float32Array;
+      const vocabulary = logits.shape[1];
+      let row = 0;
+      for (const request of requests) {
+        // A copy: the tensor's memory is not ours to change.
+        request.advance(request.sequences.map(() => values.slice(row * vocabulary, ++row * vocabulary)));
+      }
+    } catch (error) {
+      for (const request of requests) request.fail(error);
+    } finally {
+      logits?.dispose();
+    }
+  }
+
+  /** What follows each text: logits `[texts, vocabulary]`. Its sequence then holds the whole text. */
+  #compute(texts: readonly (readonly number[])[], sequences: readonly CachedSequence[]): tf.Tensor2D {
+    const examples = texts.map((ids) => {
+      const inputIds = Int32Array.from(ids);
+      return { inputIds, spans: [] };
+    });
+    const pass = this.cache.pass(this.model.collate(examples), sequences);
+    const logits = tf.tidy(() => this.model.nextLogits(pass.batch, pass));
+    pass.commit();
+    return logits;
+  }
+}
+
+/** A search that was submitted. */
+class Request {
+  constructor(
+    readonly search: Search,
+    /** One for each hypothesis; none once the request is over. */
+    public sequences: readonly CachedSequence[],
+    private readonly signal: AbortSignal | undefined,
+    private readonly onAdvance: (() => void) | undefined,
+    private readonly resolve: (answer: Answer) => void,
+    private readonly reject: (reason: unknown) => void,
+  ) {}
+
+  get isOver(): boolean {
+    return this.sequences.length === 0;
+  }
+
+  /** Tells the search its scores; the cached sequences follow its hypotheses. */
+  advance(scores: readonly Float32Array[]): void {
+    try {
+      this.failIfAborted();
+      if (this.isOver) return;
+      const { search, sequences } = this;
+      search.advance(scores);
+      this.sequences = search.hypotheses.map(({ parent }) => sequences[parent].fork());
+      for (const sequence of sequences) sequence.free();
+      this.onAdvance?.();
+      if (this.isOver) this.resolve(search.answer);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  failIfAborted(): void {
+    if (!this.signal?.aborted) return;
+    const message = 'interrupted before the answer was finished';
+    this.fail(new EvolveError('INTERRUPTED', message, '', { cause: this.signal.reason }));
+  }
+
+  fail(error: unknown): void {
+    for (const sequence of this.sequences) sequence.free();
+    this.sequences = [];
+    // Of a promise that is settled already, this does nothing.
+    this.reject(error);
+  }
+}
+
+export interface DecodeAllOptions {
+  readonly device?: Pick<Device, 'makeCache'>;
+  /** Stops all of them. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Does many searches with a decoder of their own. Where one fails, all are stopped.
  *
  * @param onAdvance called when a search has got further
- * @throws EvolveError NOT_FINITE where a search finds no token that could be chosen
+ * @throws as `Decoder.submit` does, for the first that fails
  */
 export async function decode(
   model: LanguageModel,
   searches: readonly Search[],
   onAdvance: (search: Search) => void = () => {},
+  { device, signal }: DecodeAllOptions = {},
 ): Promise<void> {
-  const cache = new KeyValueCache();
-  const waiting = [...searches];
-  let active: Active[] = [];
-  const hasRoom = (search: Search) => active.length === 0 || widthOf(active) + search.width <= MOST_ROWS;
-  for (;;) {
-    while (waiting.length > 0 && hasRoom(waiting[0])) {
-      const begun: Active = { search: waiting.shift() as Search, sequences: [cache.begin()] };
-      await advance(model, [begun], onAdvance);
-      if (begun.sequences.length > 0) active.push(begun);
-    }
-    if (active.length === 0) return;
-    await advance(model, active, onAdvance);
-    active = active.filter(({ sequences }) => sequences.length > 0);
-  }
-}
-
-function widthOf(active: readonly Active[]): number {
-  return active.reduce((sum, { search }) => sum + search.width, 0);
-}
-
-/** One pass for all hypotheses of these searches; their cached sequences follow. */
-async function advance(
-  model: LanguageModel,
-  active: readonly Active[],
-  onAdvance: (search: Search) => void,
-): Promise<void> {
-  const texts = active.flatMap(({ search }) => search.hypotheses.map(({ ids }) => Int32Array.from(ids)));
-  const batch = model.collate(texts.map((ids) => ({ inputIds: ids, labels: ids })));
-  const cached = active.flatMap(({ sequences }) => sequences);
-  const logits = tf.tidy(() => model.nextLogits(batch, cached));
+  const decoder = new Decoder(model, device);
+  const failure = new AbortController();
+  const any = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
+  const answers = searches.map((search) =>
+    decoder.submit(search, { signal: any, onAdvance: () => onAdvance(search) }),
+  );
   try {
-    const values = (await logits.data()) as Float32Array;
-    const vocabulary = logits.shape[1];
-    let row = 0;
-    for (const item of active) {
-      const { search, sequences } = item;
-      // A copy: the tensor's memory is not ours to change.
-      const scores = sequences.map(() => values.slice(row * vocabulary, ++row * vocabulary));
-      search.advance(scores);
-      item.sequences = search.hypotheses.map(({ parent }) => sequences[parent].fork());
-      for (const sequence of sequences) sequence.free();
-      onAdvance(search);
-    }
-  } finally {
-    logits.dispose();
+    await Promise.all(answers);
+  } catch (error) {
+    failure.abort();
+    // Until then sequences are in use.
+    await Promise.allSettled(answers);
+    throw error;
   }
 }

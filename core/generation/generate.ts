@@ -1,83 +1,89 @@
 /**
  * Text from a model.
  *
- *     const { text } = await generate(model, { instruction: 'Name a fruit.', input: '' });
- *     await generateAll(model, prompts, { ...GENERATE_DEFAULTS, numBeams: 4 }, ({ text }, i) => …);
+ *     const { text } = await generate(model, encoder, { instruction: 'Name a fruit.', input: '' });
+ *     await generateAll(model, encoder, prompts, { ...GENERATE_DEFAULTS, numBeams: 4 }, ({ text }, i) => …);
  */
 
 import { EvolveError } from '../base/errors.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Prompt } from '../contracts/dataset.js';
-import { reachOf } from '../contracts/length-limit.js';
+import type { Encoder } from '../contracts/encoder.js';
+import type { Generated } from '../contracts/generation.js';
+import { describeLengthLimit } from '../contracts/length-limit.js';
 import { BeamSearch } from './beams.js';
-import { decode } from './decoder.js';
+import { type DecodeAllOptions, decode } from './decoder.js';
 import { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';
-import { type Answer, type Search, TokenSearch } from './search.js';
+import { type Search, TokenSearch } from './search.js';
 
+export type { Generated } from '../contracts/generation.js';
 export { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';
-
-export interface Generated {
-  readonly text: string;
-  readonly tokens: number;
-  /** `end`: the model said it was done; `length`: maxNewTokens, or the positions of the model, ran out. */
-  readonly stopped: Answer['stopped'];
-}
 
 /** Called with what there is of an answer whenever it has grown; not where beams are searched. */
 export type GenerateListener = (text: string) => void;
 
 /**
- * Answers an instruction in the backbone's own prompt format.
+ * Answers a prompt as its encoder puts it.
  *
- * @throws EvolveError where the prompt leaves no position for an answer, or there is no token that could be chosen
+ * @param decoding the device that the model is on, and a signal that stops it
+ * @throws EvolveError where the prompt leaves no position for an answer, there is no token that could be chosen, or the
+ *   signal aborts
  */
 export async function generate(
   model: LanguageModel,
+  encoder: Encoder,
   prompt: Prompt,
   options: GenerateOptions = GENERATE_DEFAULTS,
   listener?: GenerateListener,
+  decoding?: DecodeAllOptions,
 ): Promise<Generated> {
-  const search = searchFor(model, prompt, options);
+  const search = searchFor(model, encoder, prompt, options);
   const listens = listener !== undefined && options.numBeams === 1;
-  await decode(model, [search], () => {
-    if (listens) listener(generatedOf(model, search).text);
-  });
-  return generatedOf(model, search);
+  const tell = () => {
+    if (listens) listener(generatedOf(encoder, search).text);
+  };
+  await decode(model, [search], tell, decoding);
+  return generatedOf(encoder, search);
 }
 
 /**
  * Answers many instructions side by side, each as `generate` answers it alone, with the same seed.
  *
  * @param onAnswer called with each answer and its prompt's index, in the order of the prompts
- * @throws EvolveError where a prompt leaves no position for an answer, before any is answered; or where there is no
- *   token that could be chosen
+ * @param decoding the device that the model is on, and a signal that stops it
+ * @throws EvolveError where a prompt leaves no position for an answer, before any is answered; where there is no token
+ *   that could be chosen; or where the signal aborts
  */
 export async function generateAll(
   model: LanguageModel,
+  encoder: Encoder,
   prompts: readonly Prompt[],
   options: GenerateOptions,
   onAnswer: (generated: Generated, index: number) => void,
+  decoding?: DecodeAllOptions,
 ): Promise<void> {
-  const searches = prompts.map((prompt, i) => searchFor(model, prompt, options, `prompt ${i + 1}`));
+  const searches = prompts.map((prompt, i) => searchFor(model, encoder, prompt, options, `prompt ${i + 1}`));
   let told = 0;
-  await decode(model, searches, () => {
+  const tell = () => {
     while (told < searches.length && searches[told].hypotheses.length === 0) {
-      onAnswer(generatedOf(model, searches[told]), told);
+      onAnswer(generatedOf(encoder, searches[told]), told);
       told++;
     }
-  });
+  };
+  await decode(model, searches, tell, decoding);
 }
 
 function searchFor(
   model: LanguageModel,
+  encoder: Encoder,
   prompt: Prompt,
   options: GenerateOptions,
   name = 'the prompt',
 ): Search {
-  const { eosId, stopIds = [eosId] } = model.tokenizer;
-  const ids = model.encodePrompt(prompt);
+  const { eosId, stopIds = [eosId] } = encoder.tokenizer;
+  const ids = encoder.encodePrompt(prompt);
   if (ids.length >= model.maxLength) {
-    const message = `${name} has ${ids.length} tokens, but ${reachOf(model)}`;
+    const message = `${name} has ${ids.length} tokens, but ${describeLengthLimit(model)}`;
     throw new EvolveError('COMMAND_LINE', message, 'Shorten the instruction or its input.');
   }
   const limit = Math.min(ids.length + options.maxNewTokens, model.maxLength);
@@ -85,7 +91,7 @@ function searchFor(
   return options.numBeams > 1 ? new BeamSearch(ids, all) : new TokenSearch(ids, all);
 }
 
-function generatedOf({ tokenizer }: LanguageModel, { answer }: Search): Generated {
+function generatedOf({ tokenizer }: Encoder, { answer }: Search): Generated {
   const { ids, stopped } = answer;
   return { text: tokenizer.decode(ids).trim(), tokens: ids.length, stopped };
 }

@@ -1,24 +1,8 @@
-/** How text is generated; names and meanings are those of transformers' GenerationConfig. */
-export interface GenerateOptions {
-  readonly maxNewTokens: number;
-  /** 0 takes the likeliest tokens (greedy); above, scores are divided by it and tokens are drawn. */
-  readonly temperature: number;
-  /** Draw only from the likeliest tokens that together have this probability; 1 draws from all. */
-  readonly topP: number;
-  /** Draw only from this many of the likeliest tokens; 0 draws from all. */
-  readonly topK: number;
-  /** Above 1: makes tokens that stand in the text already less likely (CTRL, arXiv 1909.05858). */
-  readonly repetitionPenalty: number;
-  /** No run of so many tokens comes twice, the prompt included; 0 allows it. */
-  readonly noRepeatNgramSize: number;
-  /** Above 1: so many continuations are followed side by side, and the likeliest whole answer is taken. */
-  readonly numBeams: number;
-  /** Of beams: an answer's log-probability is divided by its length to this power. */
-  readonly lengthPenalty: number;
-  /** Of beams: end with the first `numBeams` whole answers, even where others might become likelier. */
-  readonly earlyStopping: boolean;
-  readonly seed: number;
-}
+/** How text is generated. */
+
+import type { GenerateOptions } from '../contracts/generation.js';
+
+export type { GenerateOptions } from '../contracts/generation.js';
 
 /** What a search for one answer is told. */
 export interface SearchOptions extends GenerateOptions {

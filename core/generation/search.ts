@@ -1,6 +1,7 @@
 /** The way from a prompt to its answer, whoever computes the scores. */
 
 import { Random } from '../base/random.js';
+import type { Generated } from '../contracts/generation.js';
 import { checkScores, nothingLeft } from './faults.js';
 import type { SearchOptions } from './options.js';
 import { largest, processScores } from './processors.js';
@@ -16,8 +17,7 @@ export interface Hypothesis {
 
 export interface Answer {
   readonly ids: readonly number[];
-  /** `end`: the model said it was done; `length`: maxNewTokens, or the positions of the model, ran out. */
-  readonly stopped: 'end' | 'length';
+  readonly stopped: Generated['stopped'];
 }
 
 /** It is asked what is to be continued, and told the scores of what may come next, until it has the answer. */

@@ -20,11 +20,20 @@ export interface AdamWOptions {
   readonly gradientScale: number;
 }
 
+declare module './kernels.js' {
+  interface Kernels {
+    /**
+     * The inputs are `p0` …, `g0` …, `m0` …, `v0` …: parameters, gradients, means, squares. The outputs are of every
+     * parameter in turn its new value, mean and square.
+     */
+    AdamW: { inputs: Record<`${'p' | 'g' | 'm' | 'v'}${number}`, tf.Tensor>; attrs: AdamWOptions };
+  }
+}
+
 /**
  * One AdamW update of all parameters: weight decay apart from the gradient (`w ← w (1 − lr · decay)`), then
  * `w ← w − lr · m̂ / (sqrt(v̂) + epsilon)`. Source: arXiv 1711.05101, as torch.optim.AdamW computes it. Kernel:
- * `AdamW`, with the inputs `p0` …, `g0` …, `m0` …, `v0` … (parameters, gradients, means, squares) and of every
- * parameter in turn three outputs: its new value, mean and square.
+ * `AdamW`.
  *
  * @returns the parameters' new values and states; nothing is changed or disposed
  * @throws RangeError where the lists are not of one length, or shapes do not fit

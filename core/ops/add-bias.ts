@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    AddBias: { inputs: { x: tf.Tensor2D; bias: tf.Tensor1D } };
+  }
+}
+
 /**
  * A vector added to every row; its gradient is the sum of the rows. Kernel: `AddBias`.
  *

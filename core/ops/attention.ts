@@ -1,26 +1,27 @@
 import * as tf from '@tensorflow/tfjs';
-import type { CachedLayer } from '../generation/paged-cache.js';
+import { type AttentionLayout, attentionBiases, attentionKernel, biasShapes } from './attention-layout.js';
+import type { CachedLayer } from './cached-layer.js';
 import { dispatch } from './dispatch.js';
 import type { FrozenWeight } from './frozen-weight.js';
 
-/** Which tokens attend to which: each to itself and those before it in its own sequence, unless `prefixes` opens more. */
-export interface AttentionOptions {
+export interface AttentionOptions extends AttentionLayout {
   /** What scores are multiplied with, usually 1 / sqrt(headDim). */
   readonly scale: number;
-  /** `[sequences + 1]`: sequence s is the tokens offsets[s] … offsets[s + 1] − 1. */
-  readonly offsets: Int32Array;
-  /** `[sequences]`: the first prefixes[s] tokens of sequence s, cached ones included, see each other both ways. */
-  readonly prefixes?: Int32Array;
-  /** `[heads]`: slopes[h] · (j − i) is added to the score of query i and key j (ALiBi, arXiv 2108.12409). */
-  readonly slopes?: Float32Array;
   /** A device that computes in several arithmetics takes that of products with this weight; else fp32. */
   readonly precisionOf?: FrozenWeight;
   /** The tokens of each sequence that came before those of `offsets`; these are added to it. */
   readonly cache?: CachedLayer;
 }
 
-/** Large enough that the softmax of a masked score is exactly 0. */
-const MASKED = -1e9;
+declare module './kernels.js' {
+  interface Kernels {
+    Attention: { inputs: { q: tf.Tensor3D; k: tf.Tensor3D; v: tf.Tensor3D }; attrs: AttentionOptions };
+    CachedAttention: {
+      inputs: Kernels['Attention']['inputs'];
+      attrs: AttentionOptions & { cache: CachedLayer };
+    };
+  }
+}
 
 /**
  * Scaled dot-product attention with grouped heads, over sequences that lie one after another: query head h attends to
@@ -40,35 +41,17 @@ export function attention(
   options: AttentionOptions,
 ): tf.Tensor3D {
   checkShapes(q, k, v, options);
-  const { scale, offsets, prefixes, slopes, cache } = options;
-  return dispatch(cache ? 'CachedAttention' : 'Attention', { q, k, v }, { ...options }, () => {
+  const { scale, offsets, cache } = options;
+  return dispatch(attentionKernel(cache), { q, k, v }, { ...options }, () => {
     const lengths = Array.from(offsets.subarray(1), (end, s) => end - offsets[s]);
     const queries = split(q, lengths);
-    const keysAndValues = cache ? throughCache(k, v, cache) : zip(split(k, lengths), split(v, lengths));
+    const keysAndValues = cache?.extend(k, v) ?? zip(split(k, lengths), split(v, lengths));
+    const biases = options.biases ?? attentionBiases(options, cache);
     const mixed = queries.map((query, s) => {
       const [keys, values] = keysAndValues[s];
-      const shape = [1, lengths[s], keys.shape[0]] as [number, number, number];
-      const mask = tf.tensor3d(additiveMask(shape, prefixes?.[s] ?? 0), shape);
-      const bias = slopes
-        ? tf.add(mask, tf.mul(tf.tensor3d(slopes, [slopes.length, 1, 1]), distances(shape)))
-        : mask;
-      return attendWithin(query, keys, values, scale, bias);
+      return attendWithin(query, keys, values, scale, biases[s]);
     });
     return mixed.length === 1 ? mixed[0] : tf.concat(mixed, 0);
-  });
-}
-
-/** Caches `k` and `v`, and yields for each sequence all keys and values, each `[tokens, kvHeads, headDim]`. */
-function throughCache(k: tf.Tensor3D, v: tf.Tensor3D, cache: CachedLayer): [tf.Tensor3D, tf.Tensor3D][] {
-  const [, kvHeads, headDim] = k.shape;
-  const [newKeys, newValues] = [k, v].map((x) => x.dataSync() as Float32Array);
-  cache.append(newKeys, newValues, kvHeads, headDim);
-  const { pasts, batch } = cache.pass;
-  return Array.from(pasts, (past, s) => {
-    const count = past + batch.offsets[s + 1] - batch.offsets[s];
-    const { keys, values } = cache.read(s, count, kvHeads, headDim);
-    const shape: [number, number, number] = [count, kvHeads, headDim];
-    return [tf.tensor3d(keys, shape), tf.tensor3d(values, shape)];
   });
 }
 
@@ -78,7 +61,7 @@ function attendWithin(
   k: tf.Tensor3D,
   v: tf.Tensor3D,
   scale: number,
-  bias: tf.Tensor,
+  bias: tf.Tensor3D,
 ): tf.Tensor3D {
   const [queries, heads, headDim] = q.shape;
   const [keys, kvHeads] = k.shape;
@@ -102,25 +85,8 @@ function zip<A, B>(as: readonly A[], bs: readonly B[]): [A, B][] {
   return as.map((a, i) => [a, bs[i]]);
 }
 
-/** `[1, queries, keys]`, the queries being the last of the keys' tokens: 0 where one sees the other, else MASKED. */
-function additiveMask([, queries, keys]: readonly number[], prefix: number): Float32Array {
-  const mask = new Float32Array(queries * keys).fill(MASKED);
-  for (let row = 0; row < queries; row++) {
-    const query = keys - queries + row;
-    const seen = query < prefix ? prefix : query + 1;
-    mask.fill(0, row * keys, row * keys + seen);
-  }
-  return mask;
-}
-
-/** `[1, queries, keys]`: the key's position − the query's. */
-function distances([, queries, keys]: readonly number[]): tf.Tensor3D {
-  const from = tf.range(keys - queries, keys, 1, 'float32');
-  return tf.sub(tf.reshape(tf.range(0, keys, 1, 'float32'), [1, 1, keys]), tf.reshape(from, [1, queries, 1]));
-}
-
 function checkShapes(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, options: AttentionOptions): void {
-  const { offsets, prefixes, slopes, cache } = options;
+  const { offsets, prefixes, slopes, biases, cache } = options;
   const [tokens, heads, headDim] = q.shape;
   const kvHeads = k.shape[1];
   const refuse = (what: string): never => {
@@ -138,11 +104,18 @@ function checkShapes(q: tf.Tensor3D, k: tf.Tensor3D, v: tf.Tensor3D, options: At
   if (prefixes && prefixes.length !== sequences) {
     refuse(`${prefixes.length} prefixes do not fit ${sequences} sequences`);
   }
-  if (cache && cache.pass.batch.offsets.join() !== offsets.join()) {
-    refuse(`offsets [${offsets}] are not those of the cache, [${cache.pass.batch.offsets}]`);
+  if (cache && cache.offsets.join() !== offsets.join()) {
+    refuse(`offsets [${offsets}] are not those of the cache, [${cache.offsets}]`);
   }
-  const lengthOf = (s: number) => (cache?.pass.pasts[s] ?? 0) + offsets[s + 1] - offsets[s];
+  const lengthOf = (s: number) => (cache?.pasts[s] ?? 0) + offsets[s + 1] - offsets[s];
   const outside = prefixes?.findIndex((prefix, s) => prefix < 0 || prefix > lengthOf(s)) ?? -1;
   if (outside >= 0) refuse(`the prefix ${prefixes?.[outside]} is not within sequence ${outside}`);
   if (slopes && slopes.length !== heads) refuse(`${slopes.length} slopes do not fit ${heads} heads`);
+  if (!biases) return;
+  const [made, needed] = [biases.map(({ shape }) => shape), biasShapes(options, cache)].map(listOf);
+  if (made !== needed) refuse(`biases ${made} do not fit: ${needed} are needed`);
+}
+
+function listOf(shapes: readonly (readonly number[])[]): string {
+  return shapes.map((shape) => `[${shape}]`).join(' ');
 }

@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    CrossEntropy: { inputs: { logits: tf.Tensor2D }; attrs: { labels: Int32Array } };
+  }
+}
+
 /**
  * The cross-entropy of next-token predictions, summed: `Σ logsumexp(logits) − logits[label]`, in nats. Its
  * gradient, `softmax − onehot`, is computed directly. Kernel: `CrossEntropy`.

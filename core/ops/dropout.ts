@@ -2,6 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import { mix } from '../base/random.js';
 import { dispatch } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    SeededDropout: { inputs: { x: tf.Tensor }; attrs: { rate: number; seed: number } };
+  }
+}
+
 /**
  * Dropout whose mask is a function of the seed and the element's index, so that it can be computed again instead
  * of being stored: element i is dropped where `mix(seed ^ mix(i)) < rate · 2^32`; what stays is divided by

@@ -2,6 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 import type { FrozenWeight } from './frozen-weight.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    Embedding: { attrs: { ids: Int32Array; weight: FrozenWeight } };
+  }
+}
+
 /**
  * The rows of a frozen embedding. Only the rows asked for are decoded; there is no gradient. Kernel: `Embedding`.
  *

@@ -5,6 +5,13 @@
 
 import { perform } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    MapFile: { attrs: { file: string; start: number; length: number }; result: Uint8Array };
+    ReleasePages: { attrs: { bytes: Uint8Array }; result: undefined };
+  }
+}
+
 /**
  * A part of a file, mapped into memory, or undefined where the active device maps no files. What is written to it
  * stays in this process. Kernel: `MapFile`.
@@ -13,7 +20,7 @@ import { perform } from './dispatch.js';
  */
 export function mapFile(file: string, start: number, length: number): Uint8Array | undefined {
   if (length === 0) return undefined;
-  return perform('MapFile', { file, start, length }) as Uint8Array | undefined;
+  return perform('MapFile', { file, start, length });
 }
 
 /** What was read of mapped bytes need not stay in memory; it is read again when it is needed. Kernel: `ReleasePages`. */

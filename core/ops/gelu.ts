@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    Gelu: { inputs: { x: tf.Tensor } };
+  }
+}
+
 /**
  * The Gaussian error linear unit in its tanh form: `x / 2 · (1 + tanh(sqrt(2 / π) (x + 0.044715 x³)))`, element by
  * element. Kernel: `Gelu`. Source: arXiv 1606.08415, section 2.

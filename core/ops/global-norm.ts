@@ -1,10 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatch, numbered } from './dispatch.js';
 
-/**
- * The Euclidean norm of all the tensors' elements together, a scalar. Kernel: `GlobalNorm`, with the inputs `x0`,
- * `x1`, ….
- */
+declare module './kernels.js' {
+  interface Kernels {
+    /** The inputs are `x0`, `x1`, …. */
+    GlobalNorm: { inputs: Record<`x${number}`, tf.Tensor> };
+  }
+}
+
+/** The Euclidean norm of all the tensors' elements together, a scalar. Kernel: `GlobalNorm`. */
 export function globalNorm(tensors: readonly tf.Tensor[]): tf.Scalar {
   if (tensors.length === 0) throw new RangeError('globalNorm: there is no tensor');
   return dispatch('GlobalNorm', numbered('x', tensors), {}, () =>

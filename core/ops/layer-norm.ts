@@ -1,6 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    LayerNorm: {
+      inputs: { x: tf.Tensor2D; weight: tf.Tensor1D; bias: tf.Tensor1D };
+      attrs: { epsilon: number };
+    };
+  }
+}
+
 /**
  * Layer norm over the last dimension: `(x − mean(x)) / sqrt(variance(x) + epsilon) · weight + bias`, the variance that
  * of the whole row (divided by hidden, not by hidden − 1). Kernel: `LayerNorm`. Source: arXiv 1607.06450.

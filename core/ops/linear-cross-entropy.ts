@@ -4,6 +4,15 @@ import { dispatch } from './dispatch.js';
 import type { FrozenWeight } from './frozen-weight.js';
 import { linear } from './linear.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    LinearCrossEntropy: {
+      inputs: { x: tf.Tensor2D };
+      attrs: { weight: FrozenWeight; bias: tf.Tensor1D | null; labels: Int32Array; training: boolean };
+    };
+  }
+}
+
 /**
  * The output layer and the loss in one: the summed cross-entropy of `x Wᵀ + b`. A kernel need never hold the logits of
  * all tokens, `[tokens, vocabulary]`, and where `training` says that the gradient will be asked for, it can compute it

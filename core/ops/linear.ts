@@ -2,6 +2,15 @@ import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 import { type FrozenWeight, toFloat32 } from './frozen-weight.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    FrozenLinear: {
+      inputs: { x: tf.Tensor2D };
+      attrs: { weight: FrozenWeight; bias: tf.Tensor1D | null };
+    };
+  }
+}
+
 /**
  * A linear layer on a frozen weight: `y = x Wᵀ + b`. The weight is stored once, `[out, in]`, and used for both
  * directions (`dx = dy W`); it takes no gradient, nor does the bias. Kernel: `FrozenLinear`.

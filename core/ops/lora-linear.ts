@@ -18,6 +18,15 @@ export interface LoraBranch {
   readonly seed: number;
 }
 
+declare module './kernels.js' {
+  interface Kernels {
+    LoraLinear: {
+      inputs: { x: tf.Tensor2D } & Pick<LoraBranch, 'a' | 'b'>;
+      attrs: { weight: FrozenWeight; bias: tf.Tensor1D | null } & Omit<LoraBranch, 'a' | 'b'>;
+    };
+  }
+}
+
 /**
  * A frozen linear layer with a low-rank branch: `y = x Wᵀ + b + scaling · (dropout(x) Aᵀ) Bᵀ`. Gradients go to
  * `x`, `a` and `b`. Kernel: `LoraLinear`. Source: LoRA (arXiv 2106.09685), as PEFT computes it.

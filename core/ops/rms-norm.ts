@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    RmsNorm: { inputs: { x: tf.Tensor2D; weight: tf.Tensor1D }; attrs: { epsilon: number } };
+  }
+}
+
 /**
  * Root-mean-square norm over the last dimension: `x / sqrt(mean(x²) + epsilon) · weight`. Kernel: `RmsNorm`.
  * Source: arXiv 1910.07467.

@@ -14,6 +14,16 @@ export interface RotaryAngles {
  */
 export type RotaryForm = 'half' | 'twoDimensional' | 'interleaved';
 
+declare module './kernels.js' {
+  interface Kernels {
+    Rotary: {
+      inputs: { x: tf.Tensor3D; cos: tf.Tensor2D; sin: tf.Tensor2D };
+      /** A head has `parts` parts, within each of which element i is paired with i + part/2. */
+      attrs: { parts: number };
+    };
+  }
+}
+
 /** `theta^(−2i / dim)` for i = 0 … dim/2 − 1: the frequencies of the original rotary embedding of `dim` elements. */
 export function rotaryFrequencies(dim: number, theta: number): Float64Array {
   return Float64Array.from({ length: dim / 2 }, (_, i) => theta ** ((-2 * i) / dim));
@@ -71,8 +81,7 @@ function anglesOf(positions: readonly Int32Array[], frequencies: Float64Array, s
 
 /**
  * Rotary position embedding: the elements of a head are paired, and each pair turned by an angle of the token's. A
- * frequency of 0 leaves a pair as it is. Kernel: `Rotary`; it gets the number of `parts` of a head, within each of
- * which element i is paired with i + part/2. Source: RoFormer (arXiv 2104.09864), which pairs neighbours
+ * frequency of 0 leaves a pair as it is. Kernel: `Rotary`. Source: RoFormer (arXiv 2104.09864), which pairs neighbours
  * (`interleaved`); transformers pairs the halves of a head (`half`), and GLM those of each half (`twoDimensional`).
  *
  * @param x `[tokens, heads, headDim]`

@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    SelectRows: { inputs: { x: tf.Tensor2D }; attrs: { indices: Int32Array } };
+  }
+}
+
 /**
  * Rows of a matrix by index. The gradient adds up what goes back to a row, so that this is a trainable embedding too.
  * (tfjs's own gradient of gather needs a kernel that the wasm backend lacks.) Kernel: `SelectRows`.

@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatchAll } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    /** A tensor for every width. */
+    SplitColumns: { inputs: { x: tf.Tensor2D }; attrs: { widths: readonly number[] } };
+  }
+}
+
 /**
  * Cuts a matrix into blocks of columns; the gradient puts them side by side again. What a fused layer yields is split
  * so: `[tokens, q | k | v]` as it is, and heads that each have their own q, k and v as `[tokens · heads, 3 · headDim]`.

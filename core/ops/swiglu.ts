@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatch } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    SwiGlu: { inputs: { gate: tf.Tensor2D; up: tf.Tensor2D } };
+  }
+}
+
 /**
  * The gate of a feed-forward layer: `silu(gate) · up` with `silu(x) = x · sigmoid(x)`. Kernel: `SwiGlu`.
  * Source: arXiv 2002.05202.

@@ -2,6 +2,15 @@ import * as tf from '@tensorflow/tfjs';
 import { checkLabels, crossEntropy } from './cross-entropy.js';
 import { dispatch } from './dispatch.js';
 
+declare module './kernels.js' {
+  interface Kernels {
+    TrainableLinearCrossEntropy: {
+      inputs: { x: tf.Tensor2D; weight: tf.Tensor2D };
+      attrs: { labels: Int32Array; training: boolean };
+    };
+  }
+}
+
 /**
  * As `linearCrossEntropy` for an output layer that is trained: the summed cross-entropy of `x Wᵀ`, with gradients for
  * both. Kernel: `TrainableLinearCrossEntropy`.

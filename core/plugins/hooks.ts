@@ -20,12 +20,14 @@ import type { Batch } from '../contracts/batch.js';
 import type { Checkpoint, CheckpointFiles, CheckpointWrite } from '../contracts/checkpoint.js';
 import type { DataSource, Example } from '../contracts/dataset.js';
 import type { Device, DeviceRequest } from '../contracts/device.js';
+import type { Encoder, EncoderRequest } from '../contracts/encoder.js';
 import type { Located, LocateRequest } from '../contracts/hub.js';
 import type { Evaluation, Metrics } from '../contracts/metric.js';
 import type { Objective } from '../contracts/objective.js';
 import type { Gradients, Optimizer, OptimizerRequest } from '../contracts/optimizer.js';
 import type { Schedule, ScheduleRequest } from '../contracts/schedule.js';
 import type { PluginStates } from '../contracts/state.js';
+import type { Template, TemplateRequest } from '../contracts/template.js';
 import type { LogEvent, RunResult, StepEvent } from '../contracts/tracker.js';
 import type { World } from '../contracts/world.js';
 
@@ -46,6 +48,13 @@ export function createHooks() {
     openDevice: new AsyncSeriesBailHook<[DeviceRequest], Device | undefined>(['request'], 'openDevice'),
     /** A name that is no path -> the files, on this machine, by the hub that has them. */
     locateModel: new AsyncSeriesBailHook<[LocateRequest], Located | undefined>(['request'], 'locateModel'),
+    /** How examples read, by the template plugin that the configuration names. */
+    makeTemplate: new AsyncSeriesBailHook<[TemplateRequest], Template | undefined>(
+      ['request'],
+      'makeTemplate',
+    ),
+    /** A model's configuration and tokenizer -> its encoder, by the backbone that recognises it. */
+    loadEncoder: new AsyncSeriesBailHook<[EncoderRequest], Encoder | undefined>(['request'], 'loadEncoder'),
     /** A checkpoint -> a model, by the backbone that recognises it. */
     loadModel: new AsyncSeriesBailHook<[ModelRequest], LanguageModel | undefined>(['request'], 'loadModel'),
     /** A path -> its named tensors, by the checkpoint format that recognises it. */

@@ -25,7 +25,7 @@ export async function loadThirdParty(
     throw new EvolveError('PLUGIN_INVALID', message, advice, { cause });
   })) as { default?: unknown } | undefined;
   if (module) return checkShape(module.default, `${where}: ${name}`);
-  const names = builtIn.map((plugin) => plugin.name).sort();
+  const names = [...new Set(builtIn.map((plugin) => plugin.name))].sort();
   const message = `${where}: unknown plugin "${name}"${suggest(name, names)}`;
   const others = 'Others go by path (./my-plugin.ts) or by the name of an installed npm package.';
   throw new EvolveError('PLUGIN_UNKNOWN', message, `Built in are: ${names.join(', ')}. ${others}`);

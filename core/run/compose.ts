@@ -8,7 +8,8 @@ import { EvolveError } from '../base/errors.js';
 import * as keys from '../base/injection-keys.js';
 import { RandomStreams } from '../base/random.js';
 import type { AssemblyConfig, RunConfig } from '../config/load.js';
-import { DataLoader } from '../data/loader.js';
+import { ExampleReader } from '../data/examples.js';
+import { RowMaker } from '../data/rows.js';
 import { ModelAssembler } from '../model/assemble.js';
 import { Extensions, type ExtensionsView } from '../plugins/extensions.js';
 import { createHooks, type Hooks } from '../plugins/hooks.js';
@@ -48,7 +49,8 @@ export function composeRun(config: RunConfig, plugins: readonly AppliedPlugin[],
   const scoped = { lifecycle: Lifecycle.ContainerScoped };
   parts.register(keys.RUN_CONFIG, { useValue: config });
   parts.register(keys.RESOLVED_CONFIG, { useValue: withOptions(config, plugins) });
-  parts.register(keys.DATA_LOADER, { useClass: DataLoader }, scoped);
+  parts.register(keys.EXAMPLE_READER, { useClass: ExampleReader }, scoped);
+  parts.register(keys.ROW_MAKER, { useClass: RowMaker }, scoped);
   parts.register(keys.RUN_FOLDER, { useClass: RunFolder }, scoped);
   parts.register(keys.TRAINER, { useClass: Trainer }, scoped);
   return { ...assembly, trainer: parts.resolve<Trainer>(keys.TRAINER) };
@@ -117,7 +119,13 @@ function applyPlugins(
     }
   }
   sealed = true;
-  for (const hook of [hooks.openDevice, hooks.loadModel, hooks.loadData]) {
+  for (const hook of [
+    hooks.openDevice,
+    hooks.makeTemplate,
+    hooks.loadEncoder,
+    hooks.loadModel,
+    hooks.loadData,
+  ]) {
     if (hook.isUsed()) continue;
     throw new EvolveError(
       'PLUGIN_INVALID',

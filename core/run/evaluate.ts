@@ -2,12 +2,13 @@
 
 import * as tf from '@tensorflow/tfjs';
 import { chunk } from '../base/collections.js';
-import type { LanguageModel } from '../contracts/backbone.js';
-import type { Example } from '../contracts/dataset.js';
+import type { Device } from '../contracts/device.js';
+import type { Encoder } from '../contracts/encoder.js';
 import type { Generated } from '../contracts/generation.js';
 import type { Evaluation } from '../contracts/metric.js';
 import type { Pass } from '../contracts/pass.js';
 import type { Row } from '../data/packing.js';
+import type { SplitRows } from '../data/rows.js';
 import { GENERATE_DEFAULTS, generateAll } from '../generation/generate.js';
 import { lossOf, type StepParts } from './step.js';
 
@@ -35,14 +36,26 @@ export async function heldOutLoss(parts: StepParts, rows: readonly Row[]): Promi
 }
 
 /** What metrics can be computed from, besides the loss. */
-export function evaluationOf(model: LanguageModel, examples: readonly Example[]): Evaluation {
+export function evaluationOf(
+  parts: StepParts & { readonly encoder: Encoder; readonly rows: Pick<SplitRows, 'heldOut'> },
+  device: Device | null,
+): Evaluation {
+  const { model, encoder, rows, context } = parts;
   return {
-    examples,
+    examples: rows.heldOut,
     async generate(prompts, options = {}) {
       const answers: Generated[] = [];
-      await generateAll(model, prompts, { ...GENERATE_DEFAULTS, ...options }, (answer) => {
+      const take = (answer: Generated) => {
         answers.push(answer);
-      });
+      };
+      try {
+        const decoding = { device: device ?? undefined, signal: context.signal };
+        await generateAll(model, encoder, prompts, { ...GENERATE_DEFAULTS, ...options }, take, decoding);
+      } catch (error) {
+        // Of an interruption, the run tells more.
+        await parts.breathe();
+        throw error;
+      }
       return answers;
     },
   };

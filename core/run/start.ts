@@ -4,7 +4,7 @@ import { sum } from '../base/collections.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { RunResult } from '../contracts/tracker.js';
-import type { SplitRows } from '../data/loader.js';
+import type { SplitRows } from '../data/rows.js';
 import { parameterSizes } from '../model/count.js';
 import { warmupStepsOf } from './parts.js';
 

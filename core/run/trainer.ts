@@ -9,10 +9,11 @@ import { chunk } from '../base/collections.js';
 import { EvolveError, messageOf } from '../base/errors.js';
 import {
   CONTEXT,
-  DATA_LOADER,
+  EXAMPLE_READER,
   HOOKS,
   MODEL_ASSEMBLER,
   REQUESTS,
+  ROW_MAKER,
   RUN_CONFIG,
   RUN_FOLDER,
 } from '../base/injection-keys.js';
@@ -20,13 +21,15 @@ import { shown } from '../base/paths.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Device } from '../contracts/device.js';
+import type { Encoder } from '../contracts/encoder.js';
 import type { Schedule } from '../contracts/schedule.js';
 import type { RunProgress, RunState } from '../contracts/state.js';
 import type { LogEvent, RunResult } from '../contracts/tracker.js';
 import type { World } from '../contracts/world.js';
-import type { DataLoader, SplitRows } from '../data/loader.js';
+import type { ExampleReader } from '../data/examples.js';
 import type { Row } from '../data/packing.js';
-import type { ModelAssembler } from '../model/assemble.js';
+import type { RowMaker, SplitRows } from '../data/rows.js';
+import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { RunContext } from './context.js';
 import type { RunRequests } from './control.js';
@@ -42,6 +45,7 @@ import { Undo } from './undo.js';
 
 /** All that a training loop works with. */
 interface Training extends StepParts {
+  readonly encoder: Encoder;
   readonly schedule: Schedule;
   readonly rows: SplitRows;
   readonly totalSteps: number;
@@ -62,7 +66,8 @@ export class Trainer {
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
-    @inject(DATA_LOADER) private readonly data: DataLoader,
+    @inject(EXAMPLE_READER) private readonly reader: ExampleReader,
+    @inject(ROW_MAKER) private readonly rowMaker: RowMaker,
     @inject(MODEL_ASSEMBLER) private readonly assembler: ModelAssembler,
     @inject(RUN_FOLDER) private readonly folder: RunFolder,
     @inject(CONTEXT) private readonly context: RunContext,
@@ -83,13 +88,14 @@ export class Trainer {
       this.context.world = this.#world;
       if (this.#writes) await this.folder.check();
       // The data comes before the model: a fault in it is then found in seconds, whatever the model's size.
-      const examples = await this.data.read();
+      const examples = await this.reader.read();
       this.#device = await this.assembler.openDevice();
-      model = await this.assembler.assemble();
+      const assembled = await this.assembler.assemble();
+      model = assembled.model;
       this.context.model = model;
       this.#saves = model.saves;
-      const rows = await this.data.prepare(examples, model, () => this.#breathe());
-      await this.#train(model, rows, from);
+      const rows = await this.rowMaker.prepare(examples, assembled, () => this.#breathe());
+      await this.#train(assembled, rows, from);
     } catch (error) {
       failure = error;
     }
@@ -121,7 +127,7 @@ export class Trainer {
     return this.#world?.rank === 0;
   }
 
-  async #train(model: LanguageModel, rows: SplitRows, from: RunState | undefined): Promise<void> {
+  async #train({ model, encoder }: AssembledModel, rows: SplitRows, from?: RunState): Promise<void> {
     const { train } = this.config;
     const rowsPerStep = train.perDeviceBatchSize * train.gradientAccumulationSteps;
     const totalSteps = train.maxSteps ?? Math.ceil(rows.train.length / rowsPerStep) * train.epochs;
@@ -133,6 +139,7 @@ export class Trainer {
     const training: Training = {
       train,
       model,
+      encoder,
       rows,
       totalSteps,
       objective: await makeObjective(this.hooks, model),
@@ -165,7 +172,7 @@ export class Trainer {
     const progress = this.#progress;
     const isOver = () => progress.step === training.totalSteps || this.requests.stopReason !== undefined;
     for (; !isOver(); progress.epoch++, progress.row = 0) {
-      const order = this.data.epochOrder(training.rows.train, progress.epoch);
+      const order = this.rowMaker.ofEpoch(training.rows.train, progress.epoch);
       for (const stepRows of chunk(order.slice(progress.row), rowsPerStep)) {
         await this.#step(training, stepRows, isOver);
         if (isOver()) return;
@@ -222,12 +229,12 @@ export class Trainer {
   }
 
   async #evaluate(training: Training): Promise<void> {
-    const { rows, model } = training;
-    if (rows.validation.length === 0) return;
-    const evalLoss = await heldOutLoss(training, rows.validation);
+    const { validation } = training.rows;
+    if (validation.length === 0) return;
+    const evalLoss = await heldOutLoss(training, validation);
     if (!Number.isFinite(evalLoss))
       this.#fail(notFinite('held-out loss', this.#progress.step, evalLoss), training);
-    const metrics = await this.hooks.evaluate.promise({ evalLoss }, evaluationOf(model, rows.heldOut));
+    const metrics = await this.hooks.evaluate.promise({ evalLoss }, evaluationOf(training, this.#device));
     this.#progress.metrics.evalLoss = metrics.evalLoss;
     this.#tell({ type: 'eval', step: this.#progress.step, ...metrics });
   }

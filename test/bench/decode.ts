@@ -6,9 +6,11 @@
 
 import * as tf from '@tensorflow/tfjs';
 import type { LanguageModel } from '../../core/contracts/backbone.js';
+import type { Encoder } from '../../core/contracts/encoder.js';
 import { decode as decodeAll } from '../../core/generation/decoder.js';
 import { GENERATE_DEFAULTS } from '../../core/generation/options.js';
 import { TokenSearch } from '../../core/generation/search.js';
+import type { AssembledModel } from '../../core/model/assemble.js';
 import { globalNorm } from '../../core/ops/global-norm.js';
 import { compose, withModel } from '../support/compose.js';
 import { type Context, smollm2 } from './context.js';
@@ -39,9 +41,9 @@ async function decode7b(context: Context, layers: number, bandwidth: number): Pr
   const path = writeLlama7b(context, layers);
   const what = layers === 32 ? '7B' : `7B with ${layers} layers only`;
   const values = { model: { path }, quantizer: 'int8', device, plugins: [RANDOM_WEIGHTS] };
-  return withModel(values, async (model) => {
+  return withModel(values, async (model, { encoder }) => {
     const others = new Others();
-    const seconds = await timeTokens(model, textOf(model, PROMPT_LENGTH), 1, TOKENS / 4);
+    const seconds = await timeTokens(model, textOf(encoder, PROMPT_LENGTH), 1, TOKENS / 4);
     const bytes = weightBytes(model);
     return [
       {
@@ -58,16 +60,20 @@ async function decode7b(context: Context, layers: number, bandwidth: number): Pr
 }
 
 async function decodeSmollm2(context: Context, bandwidth: number): Promise<Row[]> {
-  const model = await smollm2(context);
-  if (!model) return [];
+  const folder = await smollm2(context);
+  if (!folder) return [];
   const rows: Row[] = [];
   for (const quantizer of QUANTIZERS) {
     const storage = quantizer === 'none' ? 'bf16' : quantizer;
-    await withModel({ model: { path: model }, quantizer, device: context.device }, async (ours) => {
-      for (const batch of BATCHES)
-        rows.push(...(await against(context, ours, model, storage, batch, bandwidth)));
-      if (quantizer === 'none') rows.push(...(await byLength(ours)));
-    });
+    await withModel(
+      { model: { path: folder }, quantizer, device: context.device },
+      async (model, { encoder }) => {
+        const ours = { model, encoder };
+        for (const batch of BATCHES)
+          rows.push(...(await against(context, ours, folder, storage, batch, bandwidth)));
+        if (quantizer === 'none') rows.push(...(await byLength(ours)));
+      },
+    );
   }
   return rows;
 }
@@ -75,13 +81,13 @@ async function decodeSmollm2(context: Context, bandwidth: number): Promise<Row[]
 /** Tokens a second, ours and theirs in turns; and the weights' bytes that ours reads a second. */
 async function against(
   { peer, rounds }: Context,
-  model: LanguageModel,
+  { model, encoder }: AssembledModel,
   folder: string,
   storage: string,
   batch: number,
   bandwidth: number,
 ): Promise<Row[]> {
-  const prompt = textOf(model, PROMPT_LENGTH);
+  const prompt = textOf(encoder, PROMPT_LENGTH);
   const sides: Record<string, number[]> = { ours: [] };
   const others = new Others();
   for (let round = 0; round < rounds; round++) {
@@ -123,11 +129,11 @@ async function against(
 }
 
 /** Time of a token by the length of the text before it. */
-async function byLength(model: LanguageModel): Promise<Row[]> {
+async function byLength({ model, encoder }: AssembledModel): Promise<Row[]> {
   const rows: Row[] = [];
   for (const length of LENGTHS) {
     const others = new Others();
-    const seconds = await timeTokens(model, textOf(model, length), 1, 24);
+    const seconds = await timeTokens(model, textOf(encoder, length), 1, 24);
     rows.push({
       what: `a token after ${length}`,
       unit: 's',
@@ -160,7 +166,7 @@ async function timeTokens(
   return times.slice(1).map((time, i) => time - times[i]);
 }
 
-function textOf({ tokenizer }: LanguageModel, length: number): number[] {
+function textOf({ tokenizer }: Encoder, length: number): number[] {
   const ids = tokenizer.encode(
     'The history of the city begins on the banks of a river, where traders met. '.repeat(200),
   );

@@ -317,7 +317,7 @@ describe('the command line', () => {
     const { status, stdout } = await evolve(['plugins']);
     expect(status).to.equal(0);
     expect(stdout).to.match(
-      /^backbones\n {2}bloom +loadModel\n {2}chatglm +loadModel\n {2}llama +loadModel$/m,
+      /^backbones\n {2}bloom +loadEncoder, loadModel\n {2}chatglm +loadEncoder, loadModel\n {2}llama +loadEncoder, loadModel$/m,
     );
     expect(stdout).to.match(/^ {2}lora +injectAdapters, save$/m);
     const lines = (await evolve(['plugins', '--json'])).stdout.trimEnd().split('\n');

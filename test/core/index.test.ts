@@ -3,6 +3,7 @@ import * as core from '../../core/index.js';
 import * as backbones from '../../plugins/backbones/kit/index.js';
 import * as checkpoints from '../../plugins/checkpoints/kit/index.js';
 import * as datasets from '../../plugins/datasets/kit/index.js';
+import * as templates from '../../plugins/templates/kit/index.js';
 
 /** What plugins are written against: a name that goes or changes breaks them, and asks for a new API_VERSION. */
 describe('the public face', () => {
@@ -12,24 +13,30 @@ describe('the public face', () => {
         ...[
           'API_VERSION',
           'BLOCK_TOKENS',
-          'CachePass',
-          'CachedSequence',
+          'BeamSearch',
           'DENSE_TYPES',
+          'Decoder',
           'DenseWeight',
           'EmbeddingSite',
           'EvolveError',
+          'GENERATE_DEFAULTS',
           'IGNORED',
-          'KeyValueCache',
           'LinearSite',
           'ModelFolder',
+          'PagedCache',
+          'PagedLayer',
           'SLAB_BLOCKS',
+          'TokenSearch',
+          'UncachedTokens',
         ],
         ...[
           'Random',
           'RandomStreams',
+          'adamw',
           'addBias',
           'allocate',
           'attention',
+          'attentionLayout',
           'checkpoint',
           'crossEntropy',
           'decodeFloats',
@@ -44,9 +51,13 @@ describe('the public face', () => {
           'expandHome',
           'extensionPoint',
           'gelu',
+          'generate',
+          'generateAll',
+          'labelsOf',
           'layerNorm',
           'linear',
           'linearCrossEntropy',
+          'logProbabilities',
           'loraLinear',
           'mapFile',
           'messageOf',
@@ -68,6 +79,7 @@ describe('the public face', () => {
           'toFloat32',
           'trainableLinearCrossEntropy',
           'twoDimensionalRotaryAngles',
+          'unknownKind',
           'z',
         ],
       ].sort(),
@@ -77,14 +89,20 @@ describe('the public face', () => {
   it('of what backbones share', () => {
     expect(Object.keys(backbones).sort()).to.deep.equal(
       [
+        'CausalEncoder',
         'CausalModel',
         'WeightReader',
-        'alpacaPrompt',
+        'attend',
         'concatenate',
-        'encodeExample',
-        'encodePrompt',
-        'encodeTurns',
+        'defineBackbone',
+        'encodeExchange',
+        'exchangesOfPrompt',
+        'joinPieces',
         'loadTokenizer',
+        'piecesOf',
+        'refusePreference',
+        'splitFused',
+        'splitHeads',
       ].sort(),
     );
   });
@@ -100,5 +118,9 @@ describe('the public face', () => {
     expect(Object.keys(datasets).sort()).to.deep.equal(
       ['FaultList', 'readJsonExamples', 'readJsonRecords', 'readLines', 'toExample'].sort(),
     );
+  });
+
+  it('of what templates share', () => {
+    expect(Object.keys(templates).sort()).to.deep.equal(['conversationOf', 'templateOf']);
   });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { makeConfig, type RunConfig } from '../../core/config/load.js';
-import type { DataSource, InstructionExample, LanguageModel, LogEvent } from '../../core/index.js';
+import type { DataSource, Encoder, InstructionExample, LanguageModel, LogEvent } from '../../core/index.js';
 import { loadPlugins } from '../../core/plugins/load.js';
 import type { Plugin } from '../../core/plugins/plugin.js';
 import { composeRun, type Run } from '../../core/run/compose.js';
@@ -39,20 +39,31 @@ export async function compose(
   return { ...run, config, events };
 }
 
+/** A run whose model is there, and the model's encoder. */
+export interface AssembledRun extends ComposedRun {
+  readonly encoder: Encoder;
+}
+
 /** Lets `use` work with the model of a configuration, and frees it; without `adapter` it is the base model. */
 export async function withModel<T>(
   values: Record<string, unknown>,
-  use: (model: LanguageModel, run: ComposedRun) => Promise<T> | T,
+  use: (model: LanguageModel, run: AssembledRun) => Promise<T> | T,
 ): Promise<T> {
   const portable = { name: 'portable', backend: 'wasm' };
   const run = await compose({ device: portable, ...values }, { adapter: values.adapter !== undefined });
   await run.assembler.openDevice();
-  const model = await run.assembler.assemble();
+  const { model, encoder } = await run.assembler.assemble();
   try {
-    return await use(model, run);
+    return await use(model, { ...run, encoder });
   } finally {
     model.dispose();
   }
+}
+
+/** The encoder of a model, which takes neither device nor weights. */
+export async function encoderOf(values: Record<string, unknown>): Promise<Encoder> {
+  const { assembler } = await compose(values, { adapter: false });
+  return assembler.loadEncoder();
 }
 
 /** What the dataset plugin of a format makes of a file. */

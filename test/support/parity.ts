@@ -4,6 +4,7 @@ import type { Batch, EncodedExample, LanguageModel } from '../../core/index.js';
 import { loadAddon } from '../../plugins/devices/native/addon.js';
 import { readFixture } from './compose.js';
 import { fixture } from './files.js';
+import { rowOf } from './rows.js';
 
 /** What test/fixtures/parity.py writes into a model's expected.json; arrays are base64 of float32. */
 export interface Parity {
@@ -92,10 +93,7 @@ export const AS_IT_IS = { training: false, seed: 0, checkpointing: false };
 export const RECORDS = fixture('llama', 'train.json');
 
 export function rowsOf(parity: Parity): EncodedExample[] {
-  return parity.rows.map(({ inputIds, labels }) => ({
-    inputIds: Int32Array.from(inputIds),
-    labels: Int32Array.from(labels),
-  }));
+  return parity.rows.map(rowOf);
 }
 
 /** The logits of all tokens, sequence by sequence. */

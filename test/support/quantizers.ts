@@ -6,6 +6,7 @@ import { withModel } from './compose.js';
 import { expectError } from './errors.js';
 import { fixture, TemporaryFolder } from './files.js';
 import { LLAMA, PEFT_ADAPTER } from './llama-fixture.js';
+import { labelled } from './rows.js';
 
 /** In which types the weights of a model are stored: those of its layers, and the output's. */
 export function storagesOf(model: LanguageModel): { layers: string[]; output: string[] } {
@@ -19,9 +20,12 @@ export function storagesOf(model: LanguageModel): { layers: string[]; output: st
 export function expectGradientsOfAdapter(quantizer: string): Promise<void> {
   return withModel({ model: LLAMA, quantizer, adapter: PEFT_ADAPTER }, (model) => {
     const ids = Int32Array.from([1, 301, 274, 277, 288]);
-    const batch = model.collate([{ inputIds: ids, labels: ids }]);
+    const batch = model.collate([labelled(ids)]);
     const pass = { training: true, seed: 0, checkpointing: false };
-    const { value, grads } = tf.variableGrads(() => model.loss(batch, pass), [...model.trainable.values()]);
+    const { value, grads } = tf.variableGrads(
+      () => model.crossEntropy(batch, pass),
+      [...model.trainable.values()],
+    );
     for (const [name, variable] of model.trainable) {
       const size = tf.tidy(() => tf.norm(grads[variable.name]).dataSync()[0]);
       expect(size, name).to.be.above(1e-3);

@@ -1,12 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { type DenseType, encodeFloats } from '../../core/base/floats.js';
 import { Random } from '../../core/base/random.js';
-import {
-  type ComputeType,
-  type DenseType,
-  DenseWeight,
-  encodeFloats,
-  type FrozenWeight,
-} from '../../core/ops/frozen-weight.js';
+import { type ComputeType, DenseWeight, type FrozenWeight } from '../../core/ops/frozen-weight.js';
 import { quantizeInt8 } from '../../plugins/quantizers/int8/int8-weight.js';
 import { quantizeNf4 } from '../../plugins/quantizers/nf4/quantize.js';
 import { madeOnce } from './numbers.js';

@@ -1,13 +1,5 @@
-import {
-  attention,
-  type Batch,
-  gelu,
-  layerNorm,
-  type Pass,
-  splitColumns,
-  type Tokenizer,
-  tf,
-} from '../../../core/index.js';
+import { type Batch, gelu, layerNorm, type Pass, tf } from '../../../core/index.js';
+import { attend, splitFused } from '../kit/attention.js';
 import { CausalModel } from '../kit/causal-model.js';
 import type { LayerNormWeights } from '../kit/weight-reader.js';
 import { alibiSlopes } from './alibi.js';
@@ -16,15 +8,13 @@ import type { BloomLayer, BloomWeights } from './weights.js';
 
 /**
  * BLOOM: layers of attention that knows positions by ALiBi alone, and a feed-forward with GELU, all with biases; the
- * embedding is normalized. Its prompt is Alpaca's without a beginning-of-text token, as its tokenizer puts none. Source:
- * arXiv 2211.05100; held to transformers' BloomForCausalLM in the tests.
+ * embedding is normalized. Source: arXiv 2211.05100; held to transformers' BloomForCausalLM in the tests.
  */
 export class BloomModel extends CausalModel {
   readonly #slopes: Float32Array;
 
   constructor(
     path: string,
-    tokenizer: Tokenizer,
     private readonly config: BloomConfig,
     private readonly weights: BloomWeights,
   ) {
@@ -37,7 +27,6 @@ export class BloomModel extends CausalModel {
     super({
       backbone: 'bloom',
       path,
-      tokenizer,
       maxLength: config.maxPositions,
       linears: [...sites, weights.output],
       embeddings: [weights.embedding],
@@ -59,7 +48,7 @@ export class BloomModel extends CausalModel {
       const forwarded = layer.down.forward(gelu(layer.up.forward(again, pass)), pass);
       return tf.add(residualAfterNorm ? again : x, forwarded);
     };
-    const embedded = tf.tidy(() => this.#normalize(embedding.forward(batch.inputIds), embeddingNorm));
+    const embedded = tf.tidy(() => this.#normalize(embedding.forward(batch.inputIds, pass), embeddingNorm));
     const x = this.throughLayers(embedded, layers, run, pass);
     return tf.tidy(() => this.#normalize(x, norm));
   }
@@ -70,20 +59,17 @@ export class BloomModel extends CausalModel {
 
   /** `x` `[tokens, hidden]` -> the same shape. */
   #attend(layer: BloomLayer, x: tf.Tensor2D, offsets: Int32Array, pass: Pass, index: number): tf.Tensor2D {
-    const { heads, headDim, hiddenSize } = this.config;
-    const tokens = x.shape[0];
-    const fused = layer.queryKeyValue.forward(x, pass);
-    const byHead = tf.reshape(fused, [tokens * heads, 3 * headDim]) as tf.Tensor2D;
-    const [q, k, v] = splitColumns(byHead, [headDim, headDim, headDim]).map(
-      (part) => tf.reshape(part, [tokens, heads, headDim]) as tf.Tensor3D,
+    const { heads } = this.config;
+    return attend(
+      splitFused(layer.queryKeyValue.forward(x, pass), this.config, heads),
+      {
+        offsets,
+        slopes: this.#slopes,
+        precisionOf: layer.queryKeyValue.weight,
+        output: layer.attentionOutput,
+        layer: index,
+      },
+      pass,
     );
-    const mixed = attention(q, k, v, {
-      scale: 1 / Math.sqrt(headDim),
-      offsets,
-      slopes: this.#slopes,
-      precisionOf: layer.queryKeyValue.weight,
-      cache: pass.cache?.layer(index),
-    });
-    return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, hiddenSize]), pass);
   }
 }

@@ -3,43 +3,43 @@
  * model_type "chatglm", whose other keys tell them apart, a tokenizer, weights.
  */
 
-import { definePlugin, type LanguageModel, type ModelRequest } from '../../../core/index.js';
-import { checkVocabulary } from '../kit/tokenizers/vocabulary.js';
+import { type ConfiguredModel, defineBackbone } from '../kit/define-backbone.js';
 import { isChatGlm2, parseChatGlm2Config } from './chatglm2/config.js';
+import { chatGlm2Encoder } from './chatglm2/encoder.js';
 import { ChatGlm2Model } from './chatglm2/model.js';
 import { readChatGlm2Weights } from './chatglm2/weights.js';
 import { parseChatGlmConfig } from './config.js';
+import { ChatGlmEncoder } from './encoder.js';
 import { ChatGlmModel } from './model.js';
 import { loadChatGlm2Tokenizer, loadChatGlmTokenizer } from './tokenizer.js';
 import { readChatGlmWeights } from './weights.js';
 
-export default definePlugin({
+export default defineBackbone({
   name: 'chatglm',
   apiVersion: 2,
-  family: 'backbones',
-  apply(trainer) {
-    trainer.hooks.loadModel.tap(async (request) => {
-      request.takes(['chatglm']);
-      if (request.backbone !== 'auto' && request.backbone !== 'chatglm') return undefined;
-      const json = await request.readJson('config.json');
-      if (json?.model_type !== 'chatglm') return undefined;
-      return isChatGlm2(json) ? loadChatGlm2(request, json) : loadChatGlm(request, json);
-    });
-  },
+  modelTypes: ['chatglm'],
+  fromConfig: (json, path) => (isChatGlm2(json) ? chatGlm2(json, path) : chatGlm(json, path)),
 });
 
-async function loadChatGlm(request: ModelRequest, json: Record<string, unknown>): Promise<LanguageModel> {
-  const config = parseChatGlmConfig(json, request.path);
-  const tokenizer = await loadChatGlmTokenizer(request, config);
-  checkVocabulary(tokenizer, config.vocabularySize, request.path);
-  const weights = await readChatGlmWeights(request, config);
-  return new ChatGlmModel(request.path, tokenizer, config, weights, request.random.seed);
+function chatGlm(json: Record<string, unknown>, path: string): ConfiguredModel {
+  const config = parseChatGlmConfig(json, path);
+  return {
+    vocabularySize: config.vocabularySize,
+    loadTokenizer: (files) => loadChatGlmTokenizer(files, config),
+    makeEncoder: (tokenizer, { template, seed }) =>
+      new ChatGlmEncoder(tokenizer, template, config.markers, seed),
+    loadModel: async (request) =>
+      new ChatGlmModel(request.path, config, await readChatGlmWeights(request, config)),
+  };
 }
 
-async function loadChatGlm2(request: ModelRequest, json: Record<string, unknown>): Promise<LanguageModel> {
-  const config = parseChatGlm2Config(json, request.path);
-  const { tokenizer, start } = await loadChatGlm2Tokenizer(request);
-  checkVocabulary(tokenizer, config.vocabularySize, request.path);
-  const weights = await readChatGlm2Weights(request, config);
-  return new ChatGlm2Model(request.path, tokenizer, config, weights, start);
+function chatGlm2(json: Record<string, unknown>, path: string): ConfiguredModel {
+  const config = parseChatGlm2Config(json, path);
+  return {
+    vocabularySize: config.vocabularySize,
+    loadTokenizer: loadChatGlm2Tokenizer,
+    makeEncoder: (tokenizer, { template }) => chatGlm2Encoder(tokenizer, template, path),
+    loadModel: async (request) =>
+      new ChatGlm2Model(request.path, config, await readChatGlm2Weights(request, config)),
+  };
 }

@@ -1,26 +1,19 @@
 import {
-  attention,
   type Batch,
   decodeFloats,
-  type EncodedExample,
-  type Example,
   encodeFloats,
   gelu,
   layerNorm,
   type Pass,
-  type Prompt,
   type RotaryAngles,
-  rotary,
   rotaryFrequencies,
-  splitColumns,
-  type Tokenizer,
   tf,
   twoDimensionalRotaryAngles,
 } from '../../../core/index.js';
+import { attend, splitFused } from '../kit/attention.js';
 import { CausalModel } from '../kit/causal-model.js';
 import type { LayerNormWeights } from '../kit/weight-reader.js';
 import { type ChatGlmConfig, COMPANIONS } from './config.js';
-import { encodeChatGlmExample, encodeChatGlmPrompt } from './encode.js';
 import { prefixPositions } from './positions.js';
 import type { ChatGlmLayer, ChatGlmWeights } from './weights.js';
 
@@ -41,13 +34,10 @@ export class ChatGlmModel extends CausalModel {
   readonly #frequencies: Float64Array;
   readonly #alpha: number;
 
-  /** @param seed settles where texts for pretraining are cut */
   constructor(
     path: string,
-    tokenizer: Tokenizer,
     private readonly config: ChatGlmConfig,
     private readonly weights: ChatGlmWeights,
-    private readonly seed: number,
   ) {
     const sites = weights.layers.flatMap((layer) => [
       layer.queryKeyValue,
@@ -58,7 +48,6 @@ export class ChatGlmModel extends CausalModel {
     super({
       backbone: 'chatglm',
       path,
-      tokenizer,
       maxLength: config.maxPositions,
       linears: [...sites, weights.output],
       embeddings: [weights.embedding],
@@ -69,14 +58,6 @@ export class ChatGlmModel extends CausalModel {
     });
     this.#frequencies = halves(rotaryFrequencies(config.headDim / 2, 10_000));
     this.#alpha = Math.sqrt(2 * config.layers);
-  }
-
-  override encode(example: Example, cutoffLength: number): EncodedExample {
-    return encodeChatGlmExample(this.tokenizer, example, this.config.markers, cutoffLength, this.seed);
-  }
-
-  override encodePrompt(prompt: Prompt): number[] {
-    return encodeChatGlmPrompt(this.tokenizer, prompt, this.config.markers);
   }
 
   protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
@@ -95,7 +76,7 @@ export class ChatGlmModel extends CausalModel {
       const y = this.#norm(attended, layer.postAttentionNorm);
       return this.#residual(y, layer.down.forward(gelu(layer.up.forward(y, pass)), pass));
     };
-    const x = this.throughLayers(embedding.forward(batch.inputIds), layers, run, pass);
+    const x = this.throughLayers(embedding.forward(batch.inputIds, pass), layers, run, pass);
     return tf.tidy(() => this.#norm(x, norm));
   }
 
@@ -115,26 +96,19 @@ export class ChatGlmModel extends CausalModel {
     pass: Pass,
     index: number,
   ): tf.Tensor2D {
-    const { heads, headDim, hiddenSize } = this.config;
-    const tokens = x.shape[0];
-    const fused = layer.queryKeyValue.forward(x, pass);
-    const ofHeads = tf.reshape(fused, [tokens * heads, 3 * headDim]) as tf.Tensor2D;
-    const [query, key, value] = splitColumns(ofHeads, [headDim, headDim, headDim]).map(
-      (part) => tf.reshape(part, [tokens, heads, headDim]) as tf.Tensor3D,
-    );
-    const mixed = attention(
-      rotary(query, angles, 'twoDimensional'),
-      rotary(key, angles, 'twoDimensional'),
-      value,
+    const { heads } = this.config;
+    return attend(
+      splitFused(layer.queryKeyValue.forward(x, pass), this.config, heads),
       {
-        scale: 1 / Math.sqrt(headDim),
         offsets,
         prefixes,
+        rotary: { angles, form: 'twoDimensional' },
         precisionOf: layer.queryKeyValue.weight,
-        cache: pass.cache?.layer(index),
+        output: layer.attentionOutput,
+        layer: index,
       },
+      pass,
     );
-    return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, hiddenSize]), pass);
   }
 }
 

@@ -1,21 +1,18 @@
 import {
   type Batch,
-  type CachedSequence,
-  CachePass,
+  type CachePass,
   checkpoint,
   type EmbeddingSite,
   type EncodedExample,
-  type Example,
   IGNORED,
   type LanguageModel,
   type LinearSite,
+  labelsOf,
+  logProbabilities,
   type Pass,
-  type Prompt,
   selectRows,
-  type Tokenizer,
   tf,
 } from '../../../core/index.js';
-import { encodeExample, encodePrompt } from './encode.js';
 
 /** What a causal model is made of, apart from its layers. */
 export interface CausalModelParts
@@ -23,7 +20,6 @@ export interface CausalModelParts
     LanguageModel,
     | 'backbone'
     | 'path'
-    | 'tokenizer'
     | 'maxLength'
     | 'limitedBy'
     | 'linears'
@@ -37,14 +33,13 @@ export interface CausalModelParts
 }
 
 /**
- * A language model that predicts each token from those before it, prompted in Alpaca's format. A
- * backbone extends it with the way from tokens to hidden states; it overrides what it does otherwise.
+ * A language model that predicts each token from those before it. A backbone extends it with the way from tokens to hidden
+ * states.
  */
 export abstract class CausalModel implements LanguageModel {
   readonly backbone: string;
   readonly path: string;
   name: string;
-  readonly tokenizer: Tokenizer;
   readonly maxLength: number;
   readonly limitedBy: LanguageModel['limitedBy'];
   readonly linears: readonly LinearSite[];
@@ -59,7 +54,6 @@ export abstract class CausalModel implements LanguageModel {
     ({
       backbone: this.backbone,
       path: this.path,
-      tokenizer: this.tokenizer,
       maxLength: this.maxLength,
       limitedBy: this.limitedBy,
       linears: this.linears,
@@ -101,20 +95,40 @@ export abstract class CausalModel implements LanguageModel {
     return hidden;
   }
 
-  encode(example: Example, cutoffLength: number): EncodedExample {
-    return encodeExample(this.tokenizer, example, cutoffLength);
-  }
-
-  encodePrompt(prompt: Prompt): number[] {
-    return encodePrompt(this.tokenizer, prompt);
-  }
-
   collate(examples: readonly EncodedExample[]): Batch {
     return concatenate(examples);
   }
 
-  /** The output layer, by far the widest, sees only the positions that predict a label, and is one with the loss. */
-  loss(batch: Batch, pass: Pass): tf.Scalar {
+  crossEntropy(batch: Batch, pass: Pass): tf.Scalar {
+    return this.#atTargets(batch, pass, (x, labels) => this.parts.output.crossEntropy(x, labels, pass));
+  }
+
+  logProbabilities(batch: Batch, pass: Pass): tf.Tensor1D {
+    return this.#atTargets(batch, pass, (x, labels) =>
+      logProbabilities(this.parts.output.forward(x, pass), labels),
+    );
+  }
+
+  logits(batch: Batch, pass: Pass, positions?: Int32Array): tf.Tensor2D {
+    const hidden = this.#checked(batch, pass);
+    return this.parts.output.forward(positions ? selectRows(hidden, positions) : hidden, pass);
+  }
+
+  nextLogits(batch: Batch, cache?: CachePass): tf.Tensor2D {
+    const pass: Pass = { training: false, seed: 0, checkpointing: false, cache };
+    const hidden = this.hidden(batch, pass);
+    const last = batch.offsets.subarray(1).map((end) => end - 1);
+    return this.parts.output.forward(
+      last.length === hidden.shape[0] ? hidden : selectRows(hidden, last),
+      pass,
+    );
+  }
+
+  /**
+   * What `f` makes of the hidden states `[targets, hidden]` that predict a label, and of the labels: the output layer, by
+   * far the widest, sees no others.
+   */
+  #atTargets<T extends tf.Tensor>(batch: Batch, pass: Pass, f: (x: tf.Tensor2D, labels: Int32Array) => T): T {
     const positions = new Int32Array(batch.targets);
     const labels = new Int32Array(batch.targets);
     let count = 0;
@@ -123,26 +137,19 @@ export abstract class CausalModel implements LanguageModel {
       positions[count] = at - 1;
       labels[count++] = batch.labels[at];
     }
-    const hidden = this.hidden(batch, pass);
-    // A scope of its own: the logits are freed as soon as the loss is there.
-    return tf.tidy(() => this.parts.output.crossEntropy(selectRows(hidden, positions), labels, pass));
+    const hidden = this.#checked(batch, pass);
+    // A scope of its own: the logits are freed as soon as the result is there.
+    return tf.tidy(() => f(selectRows(hidden, positions), labels));
   }
 
-  logits(batch: Batch, pass: Pass): tf.Tensor2D {
-    return this.parts.output.forward(this.hidden(batch, pass), pass);
-  }
-
-  nextLogits(batch: Batch, cached?: readonly CachedSequence[]): tf.Tensor2D {
-    const cache = cached && new CachePass(batch, cached);
-    const computed = cache?.batch ?? batch;
-    const pass: Pass = { training: false, seed: 0, checkpointing: false, cache };
-    const hidden = this.hidden(computed, pass);
-    cache?.commit();
-    const last = computed.offsets.subarray(1).map((end) => end - 1);
-    return this.parts.output.forward(
-      last.length === hidden.shape[0] ? hidden : selectRows(hidden, last),
-      pass,
-    );
+  /** The hidden states of a pass that the model can do. */
+  #checked(batch: Batch, pass: Pass): tf.Tensor2D {
+    if (pass.withoutAdapters && this.saves === 'model') {
+      throw new Error(
+        'a pass without adapters was asked for, but the adapter trains the weights themselves: there is no model without it',
+      );
+    }
+    return this.hidden(batch, pass);
   }
 
   dispose(): void {
@@ -165,7 +172,7 @@ export function concatenate(examples: readonly EncodedExample[]): Batch {
   for (const [s, example] of examples.entries()) {
     const [start, end] = offsets.subarray(s, s + 2);
     inputIds.set(example.inputIds, start);
-    labels.set(example.labels, start);
+    labels.set(labelsOf(example), start);
     labels[start] = IGNORED;
     for (let at = start; at < end; at++) positions[at] = at - start;
   }

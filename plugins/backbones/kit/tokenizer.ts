@@ -1,4 +1,4 @@
-import { EvolveError, type ModelRequest, type Tokenizer } from '../../../core/index.js';
+import { EvolveError, type ModelFiles, type Tokenizer } from '../../../core/index.js';
 import { byteOfToken } from './tokenizers/byte-alphabet.js';
 import { sentencePieceTokenizer } from './tokenizers/sentencepiece/index.js';
 import {
@@ -49,30 +49,30 @@ export interface LoadedTokenizer extends Tokenizer {
  * @throws EvolveError where there is neither file, one cannot be read, or no end token is named, or one that it lacks
  */
 export async function loadTokenizer(
-  request: ModelRequest,
+  files: ModelFiles,
   options: SentencePieceOptions = {},
 ): Promise<LoadedTokenizer> {
-  const settings = (await request.readJson('tokenizer_config.json')) ?? {};
-  const config = (await request.readJson('config.json')) ?? {};
-  const generation = (await request.readJson('generation_config.json')) ?? {};
+  const settings = (await files.readJson('tokenizer_config.json')) ?? {};
+  const config = (await files.readJson('config.json')) ?? {};
+  const generation = (await files.readJson('generation_config.json')) ?? {};
   const begins = idsIn('config.json', config, 'bos_token_id');
   const configuredEnds = idsIn('config.json', config, 'eos_token_id');
   const ends = [...configuredEnds, ...idsIn('generation_config.json', generation, 'eos_token_id')];
   const endIds = ends.map(({ id }) => id);
   const isSpecial = specialTokens(settings, endIds);
-  const { text, isSentencePiece } = await readFiles(request, options, settings, isSpecial);
+  const { text, isSentencePiece } = await readFiles(files, options, settings, isSpecial);
 
   const idOf = (name: 'bos' | 'eos', [first]: readonly ConfiguredId[]) => {
     const content = markOf(name, settings, isSentencePiece);
     const id = content === undefined ? undefined : text.idOf(content);
     if (id !== undefined) return id;
     if (!contentOf(settings[`${name}_token`])) return first?.id;
-    const message = `${request.path}/tokenizer_config.json: ${name}_token is ${JSON.stringify(content)}, which the tokenizer does not have`;
+    const message = `${files.path}/tokenizer_config.json: ${name}_token is ${JSON.stringify(content)}, which the tokenizer does not have`;
     throw new EvolveError('MODEL_INVALID', message, `Set ${name}_token to a token of the tokenizer.`);
   };
   const eosId = idOf('eos', configuredEnds);
   if (eosId === undefined) {
-    const message = `${request.path}: neither tokenizer_config.json nor config.json names an end token`;
+    const message = `${files.path}: neither tokenizer_config.json nor config.json names an end token`;
     throw new EvolveError('MODEL_INVALID', message, 'Set eos_token in tokenizer_config.json.');
   }
   // Whether texts begin with the beginning-of-text token is for the tokenizer to say, not for its mere existence. In
@@ -92,24 +92,24 @@ export async function loadTokenizer(
 }
 
 async function readFiles(
-  request: ModelRequest,
+  files: ModelFiles,
   options: SentencePieceOptions,
   settings: Readonly<Record<string, unknown>>,
   isSpecial: IsSpecial,
 ): Promise<{ text: TextTokenizer; isSentencePiece: boolean }> {
-  const json = await request.readJson('tokenizer.json');
+  const json = await files.readJson('tokenizer.json');
   if (json) {
-    const text = readTokenizerJson(json, `${request.path}/tokenizer.json`, isSpecial);
+    const text = readTokenizerJson(json, `${files.path}/tokenizer.json`, isSpecial);
     return { text, isSentencePiece: false };
   }
   const { file = 'tokenizer.model', amend, write, read, firstId } = options;
-  const bytes = await request.readFile(file);
+  const bytes = await files.readFile(file);
   if (!bytes) {
-    const message = `${request.path}: there is neither tokenizer.json nor ${file}`;
+    const message = `${files.path}: there is neither tokenizer.json nor ${file}`;
     const advice = 'Save the tokenizer with transformers (AutoTokenizer, save_pretrained).';
     throw new EvolveError('MODEL_INVALID', message, advice);
   }
-  const path = `${request.path}/${file}`;
+  const path = `${files.path}/${file}`;
   const model = readModelFile(bytes, path);
   const first = firstId?.(settings) ?? 0;
   const controlled = withControls(amend?.(model) ?? model, (piece, id) => isSpecial(piece, id + first));

@@ -1,14 +1,5 @@
-import {
-  attention,
-  type Batch,
-  type Pass,
-  type RotaryAngles,
-  rmsNorm,
-  rotary,
-  swiglu,
-  type Tokenizer,
-  tf,
-} from '../../../core/index.js';
+import { type Batch, type Pass, type RotaryAngles, rmsNorm, swiglu, tf } from '../../../core/index.js';
+import { attend, splitHeads } from '../kit/attention.js';
 import { CausalModel } from '../kit/causal-model.js';
 import type { LlamaConfig } from './config.js';
 import { anglesOf } from './rotary.js';
@@ -21,7 +12,6 @@ import type { LlamaLayer, LlamaWeights } from './weights.js';
 export class LlamaModel extends CausalModel {
   constructor(
     path: string,
-    tokenizer: Tokenizer,
     private readonly config: LlamaConfig,
     private readonly weights: LlamaWeights,
   ) {
@@ -37,7 +27,6 @@ export class LlamaModel extends CausalModel {
     super({
       backbone: 'llama',
       path,
-      tokenizer,
       maxLength: config.maxPositions,
       limitedBy: config.limitedBy,
       linears: [...sites, weights.output],
@@ -57,7 +46,7 @@ export class LlamaModel extends CausalModel {
       const x = tf.add(input, this.#attend(layer, normed, angles, batch.offsets, pass, i)) as tf.Tensor2D;
       return tf.add(x, this.#feedForward(layer, rmsNorm(x, layer.postAttentionNorm, normEpsilon), pass));
     };
-    const x = this.throughLayers(embedding.forward(batch.inputIds), layers, run, pass);
+    const x = this.throughLayers(embedding.forward(batch.inputIds, pass), layers, run, pass);
     return tf.tidy(() => rmsNorm(x, norm, normEpsilon));
   }
 
@@ -70,27 +59,24 @@ export class LlamaModel extends CausalModel {
     pass: Pass,
     index: number,
   ): tf.Tensor2D {
-    const { heads, kvHeads, headDim, normEpsilon } = this.config;
-    const { headNorms } = layer;
-    const tokens = x.shape[0];
-    const split = (flat: tf.Tensor2D, count: number) =>
-      tf.reshape(flat, [tokens, count, headDim]) as tf.Tensor3D;
-    const normed = (flat: tf.Tensor2D, count: number, weight?: tf.Tensor1D) =>
-      weight ? rmsNorm(tf.reshape(flat, [tokens * count, headDim]), weight, normEpsilon) : flat;
-    const query = normed(layer.query.forward(x, pass), heads, headNorms?.query);
-    const key = normed(layer.key.forward(x, pass), kvHeads, headNorms?.key);
-    const mixed = attention(
-      rotary(split(query, heads), angles),
-      rotary(split(key, kvHeads), angles),
-      split(layer.value.forward(x, pass), kvHeads),
+    const { headDim, normEpsilon } = this.config;
+    const split = (flat: tf.Tensor2D) => splitHeads(flat, x.shape[0], headDim);
+    const normed = (flat: tf.Tensor2D, weight?: tf.Tensor1D) =>
+      weight ? rmsNorm(tf.reshape(flat, [flat.size / headDim, headDim]), weight, normEpsilon) : flat;
+    const query = normed(layer.query.forward(x, pass), layer.headNorms?.query);
+    const key = normed(layer.key.forward(x, pass), layer.headNorms?.key);
+    const value = layer.value.forward(x, pass);
+    return attend(
+      [split(query), split(key), split(value)],
       {
-        scale: 1 / Math.sqrt(headDim),
         offsets,
+        rotary: { angles },
         precisionOf: layer.query.weight,
-        cache: pass.cache?.layer(index),
+        output: layer.attentionOutput,
+        layer: index,
       },
+      pass,
     );
-    return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, heads * headDim]), pass);
   }
 
   #feedForward(layer: LlamaLayer, x: tf.Tensor2D, pass: Pass): tf.Tensor2D {

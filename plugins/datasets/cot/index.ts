@@ -4,11 +4,11 @@
  * CoT_data.json). In both, `\n` written as two characters stands for a line break.
  */
 
-import { definePlugin, deriveSeed, type Example, type InstructionExample } from '../../../core/index.js';
+import { definePlugin, deriveSeed, type InstructionExample } from '../../../core/index.js';
 import { FaultList } from '../kit/faults.js';
 import { readJsonExamples } from '../kit/json-examples.js';
 import { readLines } from '../kit/records.js';
-import { phrase } from './templates.js';
+import { phrase } from './phrasings.js';
 
 export default definePlugin({
   name: 'cot',
@@ -22,7 +22,7 @@ export default definePlugin({
   },
 });
 
-async function* readTable(file: string): AsyncGenerator<Example> {
+async function* readTable(file: string): AsyncGenerator<InstructionExample> {
   const faults = new FaultList();
   for await (const { text, where } of readLines(file)) {
     const cells = text.split('\t').map(unescapeLineBreaks);
@@ -41,11 +41,12 @@ async function* readTable(file: string): AsyncGenerator<Example> {
 }
 
 async function* readPhrased(file: string): AsyncGenerator<InstructionExample> {
-  for await (const { instruction, input, output } of readJsonExamples(file)) {
+  for await (const example of readJsonExamples(file)) {
     yield {
-      instruction: unescapeLineBreaks(instruction),
-      input: unescapeLineBreaks(input),
-      output: unescapeLineBreaks(output),
+      ...example,
+      instruction: unescapeLineBreaks(example.instruction),
+      input: unescapeLineBreaks(example.input),
+      output: unescapeLineBreaks(example.output),
     };
   }
 }

@@ -13,7 +13,10 @@ export function toExample(value: unknown): InstructionExample | string {
     return `expected { instruction, input, output }, but got ${JSON.stringify(value)?.slice(0, 60)}`;
   }
   const { data, error } = schema.safeParse(value);
-  if (data) return { instruction: data.instruction, input: data.input ?? '', output: data.output };
+  if (data) {
+    const { instruction, input, output } = data;
+    return { kind: 'instruction', instruction, input: input ?? '', output };
+  }
   const faults = error.issues.map(({ path: [key], message }) => {
     const found = (value as Record<PropertyKey, unknown>)[key];
     if (found === undefined) return `"${String(key)}" is missing`;

@@ -20,7 +20,7 @@ async function* readTexts(file: string): AsyncGenerator<TextExample> {
   const faults = new FaultList();
   for await (const { value, where, fault } of readJsonRecords(file)) {
     const text = (value as { text?: unknown } | null | undefined)?.text;
-    if (fault === undefined && typeof text === 'string') yield { text };
+    if (fault === undefined && typeof text === 'string') yield { kind: 'text', text };
     else faults.add(where, fault ?? `expected { text }, but got ${JSON.stringify(value)?.slice(0, 60)}`);
   }
   faults.throwIfAny(file);

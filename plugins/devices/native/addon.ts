@@ -42,7 +42,7 @@ export interface Addon {
   open(isa: string | null, threads: number): string;
   scratchMemory(): number;
   mapFile(file: string, start: number, length: number): ArrayBuffer;
-  releasePages(bytes: Uint8Array): void;
+  releasePages(bytes: Uint8Array): undefined;
   makeWeight(
     storage: number,
     rows: number,

@@ -14,7 +14,7 @@ export default definePlugin({
   apply(trainer, { limit, maxNewTokens }) {
     trainer.hooks.evaluate.tap(async (metrics, { examples, generate }) => {
       const asked = examples
-        .filter((example): example is InstructionExample => 'instruction' in example)
+        .filter((example): example is InstructionExample => example.kind === 'instruction')
         .slice(0, limit);
       if (asked.length === 0) return metrics;
       const answers = await generate(asked, { maxNewTokens });

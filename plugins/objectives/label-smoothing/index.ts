@@ -4,7 +4,7 @@
  * rows are measured by plain cross-entropy, so that runs can be compared.
  */
 
-import { definePlugin, IGNORED, selectRows, tf, z } from '../../../core/index.js';
+import { definePlugin, IGNORED, tf, z } from '../../../core/index.js';
 
 export default definePlugin({
   name: 'label-smoothing',
@@ -17,10 +17,11 @@ export default definePlugin({
   apply(trainer, { smoothing }) {
     trainer.hooks.makeObjective.tap(() => ({
       loss(model, batch, pass) {
-        if (!pass.training) return model.loss(batch, pass);
+        if (!pass.training) return model.crossEntropy(batch, pass);
         const at = [...batch.labels.keys()].filter((i) => batch.labels[i] !== IGNORED);
-        const logits = selectRows(
-          model.logits(batch, pass),
+        const logits = model.logits(
+          batch,
+          pass,
           Int32Array.from(at, (i) => i - 1),
         );
         const vocabulary = logits.shape[1];

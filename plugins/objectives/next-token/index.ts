@@ -8,7 +8,7 @@ export default definePlugin({
   family: 'objectives',
   apply(trainer) {
     trainer.hooks.makeObjective.tap(() => ({
-      loss: (model, batch, pass) => model.loss(batch, pass),
+      loss: (model, batch, pass) => model.crossEntropy(batch, pass),
     }));
   },
 });

@@ -1,3 +1,29 @@
-import { definePlugin } from '../../../core/index.js';
+/**
+ * The prompt of Stanford Alpaca and Alpaca-CoT, to the letter; the answer stands between two spaces. Of a conversation,
+ * the system's turn takes the place of the first sentences, and each further instruction follows under its heading.
+ */
 
-export default definePlugin({ name: 'alpaca', apiVersion: 2, family: 'templates', apply() {} });
+import { definePlugin } from '../../../core/index.js';
+import { templateOf } from '../kit/wording.js';
+
+const TASK = 'Below is an instruction that describes a task';
+const REQUEST = 'Write a response that appropriately completes the request.';
+
+export const alpaca = templateOf('alpaca', {
+  opening(instruction, input, system) {
+    const task = input === '' ? TASK : `${TASK}, paired with an input that provides further context`;
+    const context = input === '' ? '' : `### Input:\n${input}\n\n`;
+    return `${system ?? `${task}. ${REQUEST}`}\n\n### Instruction:\n${instruction}\n\n${context}### Response:`;
+  },
+  following: (instruction) => `\n\n### Instruction:\n${instruction}\n\n### Response:`,
+  answer: (output) => ` ${output} `,
+});
+
+export default definePlugin({
+  name: 'alpaca',
+  apiVersion: 2,
+  family: 'templates',
+  apply(trainer) {
+    trainer.hooks.makeTemplate.tap(({ name }) => (name === 'alpaca' ? alpaca : undefined));
+  },
+});

@@ -5,11 +5,12 @@ import { expect } from 'chai';
 import type { LanguageModel } from '../../../core/index.js';
 import { readTensors } from '../../support/checkpoints.js';
 import { evolve, execute } from '../../support/cli.js';
-import { readFixture, saveAdapter, withModel } from '../../support/compose.js';
+import { encoderOf, readFixture, saveAdapter, withModel } from '../../support/compose.js';
 import { fixture, ROOT, TemporaryFolder } from '../../support/files.js';
 import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
 import { relativeError } from '../../support/numbers.js';
 import { askPython } from '../../support/python.js';
+import { labelled } from '../../support/rows.js';
 import { EIGHT_ROWS } from '../../support/runs.js';
 
 const { prompt } = readFixture<ExpectedLlama>('llama', 'expected.json');
@@ -17,7 +18,7 @@ const PASS = { training: false, seed: 0, checkpointing: false };
 
 function logitsOf(model: LanguageModel): Float32Array {
   const ids = Int32Array.from(prompt);
-  const batch = model.collate([{ inputIds: ids, labels: ids }]);
+  const batch = model.collate([labelled(ids)]);
   return tf.tidy(() => model.logits(batch, PASS).dataSync().slice()) as Float32Array;
 }
 
@@ -341,10 +342,7 @@ describe('merge and export', () => {
       console.log(`      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers)`);
       this.skip();
     }
-    const { bosId, ids } = await withModel({ model: LLAMA }, ({ tokenizer }) => ({
-      bosId: tokenizer.bosId,
-      ids: tokenizer.encode('Hello'),
-    }));
-    expect(found.answer.tokens).to.deep.equal([bosId, ...ids]);
+    const { tokenizer } = await encoderOf({ model: LLAMA });
+    expect(found.answer.tokens).to.deep.equal([tokenizer.bosId, ...tokenizer.encode('Hello')]);
   });
 });

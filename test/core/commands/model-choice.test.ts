@@ -11,7 +11,7 @@ describe('the model of a run', () => {
     const config = {
       model: { path: 'base', backbone: 'llama', init: 'random' },
       quantizer: 'int8',
-      data: { sources: ['none'] },
+      data: { sources: ['none'], template: { name: 'plain' } },
       train: { seed: 7 },
     };
     folder.write('config.yaml', JSON.stringify(config));
@@ -26,6 +26,7 @@ describe('the model of a run', () => {
     expect(config.train.seed).to.equal(7);
     expect(config.adapter?.init).to.equal(folder.join('adapter'));
     expect(config.quantizer.name).to.equal('int8');
+    expect(config.data.template).to.deep.equal({ name: 'plain' });
     const unquantized = await configOf({ run: folder.path }, { unquantized: true });
     expect(unquantized.quantizer.name).to.equal('none');
   });
@@ -37,6 +38,12 @@ describe('the model of a run', () => {
     const whole = { path: folder.join('model'), backbone: 'llama', init: 'checkpoint' };
     expect(config.model).to.deep.equal(whole);
     expect(config.train.seed).to.equal(7);
+    expect(config.data.template).to.deep.equal({ name: 'plain' });
+  });
+
+  it('is asked as in training; a base model in the words of Alpaca', async () => {
+    const config = await configOf({ model: 'base' });
+    expect(config.data.template).to.deep.equal({ name: 'alpaca' });
   });
 
   it('is none where nothing was saved', () =>

@@ -5,7 +5,7 @@ import { pack } from '../../../core/data/packing.js';
 
 const example = (size: number): EncodedExample => ({
   inputIds: new Int32Array(size),
-  labels: new Int32Array(size),
+  spans: [],
 });
 const sizesOf = (rows: ReturnType<typeof pack>) =>
   rows.map((row) => row.map(({ inputIds }) => inputIds.length));

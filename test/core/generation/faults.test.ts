@@ -45,10 +45,13 @@ describe('scores of which none can be chosen', () => {
 
   it('of a model whose norm holds NaN or ∞, stop every kind of search with the place', async () => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
-      await withModel({ model: faultyModel(value) }, async (model) => {
-        const at = model.encodePrompt(PROMPT).length + 1;
+      await withModel({ model: faultyModel(value) }, async (model, { encoder }) => {
+        const at = encoder.encodePrompt(PROMPT).length + 1;
         for (const [way, given] of Object.entries(WAYS)) {
-          const error = await expectError(() => generate(model, PROMPT, options(given)), 'NOT_FINITE');
+          const error = await expectError(
+            () => generate(model, encoder, PROMPT, options(given)),
+            'NOT_FINITE',
+          );
           expect(error.message, way).to.match(
             new RegExp(`^the prompt, token ${at}: the model's scores are not finite; the largest is \\S+$`),
           );
@@ -58,12 +61,12 @@ describe('scores of which none can be chosen', () => {
   });
 
   it('name the prompt among many', () =>
-    withModel({ model: LLAMA }, async (model) => {
+    withModel({ model: LLAMA }, async (model, { encoder }) => {
       const every = { ...PROMPT, instruction: 'all' };
-      const { vocabularySize } = model.tokenizer;
-      model.encodePrompt = (prompt) => (prompt === every ? [...Array(vocabularySize).keys()] : [1, 5]);
+      const { vocabularySize } = encoder.tokenizer;
+      encoder.encodePrompt = (prompt) => (prompt === every ? [...Array(vocabularySize).keys()] : [1, 5]);
       const given = options({ noRepeatNgramSize: 1, maxNewTokens: 4 });
-      const ask = () => generateAll(model, [PROMPT, every], given, () => {});
+      const ask = () => generateAll(model, encoder, [PROMPT, every], given, () => {});
       await expectError(ask, 'NOT_FINITE', 'prompt 2, token 341: noRepeatNgramSize 1 forbids every token');
     }));
 

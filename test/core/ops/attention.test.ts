@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { type AttentionOptions, attention } from '../../../core/ops/attention.js';
+import { attentionLayout } from '../../../core/ops/attention-layout.js';
 import { forEachBackend } from '../../support/backends.js';
 import { checkGradient, expectClose, randomTensor } from '../../support/numbers.js';
 
@@ -120,6 +121,60 @@ describe('attention', () => {
           }
           start += length;
         }
+      });
+    });
+
+    it('takes a layout that was made once, to the same bits, and then makes no biases of its own', () => {
+      for (const sizes of CASES) {
+        tf.tidy(() => {
+          const inputs = makeInputs(sizes);
+          const given = optionsOf(sizes);
+          const layout = attentionLayout(given);
+          const run = (options: AttentionOptions) => {
+            const f = (...[q, k, v]: tf.Tensor[]) =>
+              attention(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D, options);
+            const { numTensors } = tf.memory();
+            const y = f(...inputs);
+            const made = tf.memory().numTensors - numTensors;
+            const numbers = [y, ...tf.grads(f)(inputs)].map((x) => [...x.dataSync()]);
+            return { made, numbers };
+          };
+          const [anew, once] = [run(given), run({ ...given, ...layout })];
+          expect(once.numbers).to.deep.equal(anew.numbers);
+          expect(once.made).to.equal(anew.made - sizes.lengths.length);
+        });
+      }
+    });
+
+    it('rounds each addend of a bias to fp32', () => {
+      tf.tidy(() => {
+        const slopes = Float32Array.of(0.1, 2 / 3, -0.7);
+        const { biases = [] } = attentionLayout(
+          { offsets: Int32Array.of(0, 2, 5), slopes },
+          { pasts: Int32Array.of(9, 0) },
+        );
+        for (const [s, bias] of biases.entries()) {
+          const [, queries, keys] = bias.shape;
+          const places = (count: number, start = 0) => tf.range(start, start + count);
+          const key = tf.reshape(places(keys), [1, 1, keys]);
+          const query = tf.reshape(places(queries, keys - queries), [1, queries, 1]);
+          const mask = tf.where(tf.greater(key, query), -1e9, 0);
+          const sum = tf.add(mask, tf.mul(tf.reshape(slopes, [3, 1, 1]), tf.sub(key, query)));
+          expect([...bias.dataSync()], `sequence ${s}`).to.deep.equal([...sum.dataSync()]);
+        }
+        expect(biases.map(({ shape }) => shape)).to.deep.equal([
+          [3, 2, 11],
+          [3, 3, 3],
+        ]);
+      });
+    });
+
+    it('refuses the layout of another batch', () => {
+      tf.tidy(() => {
+        const [q, k, v] = makeInputs(CASES[2]);
+        const layout = attentionLayout({ offsets: Int32Array.of(0, 7, 11) });
+        const call = () => attention(q, k, v, { ...optionsOf(CASES[2]), biases: layout.biases });
+        expect(call).to.throw(RangeError, 'biases [1,7,7] [1,4,4] do not fit: [1,7,7] [1,3,3] [1,1,1]');
       });
     });
 

@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import type { FrozenWeight, KernelAttrs, KernelTensors, TensorKernelName } from '../../../core/index.js';
 import { adamw } from '../../../core/ops/adamw.js';
+import { addBias } from '../../../core/ops/add-bias.js';
 import { attention } from '../../../core/ops/attention.js';
 import { crossEntropy } from '../../../core/ops/cross-entropy.js';
-import { dispatch, dispatchAll } from '../../../core/ops/dispatch.js';
+import { dispatch, dispatchAll, perform } from '../../../core/ops/dispatch.js';
 import { dropout } from '../../../core/ops/dropout.js';
 import { embedding } from '../../../core/ops/embedding.js';
 import { DenseWeight } from '../../../core/ops/frozen-weight.js';
@@ -12,12 +14,24 @@ import { globalNorm } from '../../../core/ops/global-norm.js';
 import { layerNorm } from '../../../core/ops/layer-norm.js';
 import { linear } from '../../../core/ops/linear.js';
 import { linearCrossEntropy } from '../../../core/ops/linear-cross-entropy.js';
+import { logProbabilities } from '../../../core/ops/log-probabilities.js';
 import { loraLinear } from '../../../core/ops/lora-linear.js';
 import { rmsNorm } from '../../../core/ops/rms-norm.js';
 import { rotary } from '../../../core/ops/rotary.js';
 import { selectRows } from '../../../core/ops/select-rows.js';
+import { splitColumns } from '../../../core/ops/split-columns.js';
 import { swiglu } from '../../../core/ops/swiglu.js';
+import { trainableLinearCrossEntropy } from '../../../core/ops/trainable-linear-cross-entropy.js';
 import { forEachBackend } from '../../support/backends.js';
+
+/** Kernels of these tests' own, added to the table as a plugin adds its own. */
+declare module '../../../core/index.js' {
+  interface Kernels {
+    Probe: { inputs: { x: tf.Tensor }; attrs: { weight?: FrozenWeight } };
+    ProbeOfNoDevice: { inputs: { x: tf.Tensor } };
+    ProbeOfBytes: { attrs: { source: Uint8Array; target: Uint8Array }; result: number };
+  }
+}
 
 /** What a fake kernel was called with. */
 interface Call {
@@ -42,11 +56,26 @@ function registerFake(kernelName: string, backendName: string): Call[] {
 const ones2 = (rows: number, columns: number) => tf.ones<tf.Rank.R2>([rows, columns]);
 const ones3 = () => tf.ones<tf.Rank.R3>([2, 2, 2]);
 const WEIGHT = new DenseWeight([3, 2], 'bf16', new Uint8Array(12));
+const WIDTHS = [1, 2];
 const LABELS = Int32Array.of(0, 1);
 const ATTENTION = { scale: 2, offsets: Int32Array.of(0, 1, 2), prefixes: Int32Array.of(1, 0) };
 
+/** `AdamW` and `CachedAttention` have tests of their own. */
+type OpKernelName = Exclude<TensorKernelName, 'AdamW' | 'CachedAttention' | `Probe${string}`>;
+
 /** Kernel -> what a device's kernel is given for a call of the op: the contract with device plugins. */
-const OPS: Record<string, { call(): tf.Tensor; inputs: string[]; attrs: Record<string, unknown> }> = {
+const OPS: {
+  [N in OpKernelName]: {
+    call(): tf.Tensor | tf.Tensor[];
+    inputs: (keyof KernelTensors<N>)[];
+    attrs: KernelAttrs<N>;
+  };
+} = {
+  AddBias: {
+    call: () => addBias(ones2(4, 2), tf.ones<tf.Rank.R1>([2])),
+    inputs: ['x', 'bias'],
+    attrs: {},
+  },
   Attention: {
     call: () => attention(ones3(), ones3(), ones3(), ATTENTION),
     inputs: ['q', 'k', 'v'],
@@ -78,6 +107,11 @@ const OPS: Record<string, { call(): tf.Tensor; inputs: string[]; attrs: Record<s
     call: () => linearCrossEntropy(ones2(2, 2), WEIGHT, null, LABELS, true),
     inputs: ['x'],
     attrs: { weight: WEIGHT, bias: null, labels: LABELS, training: true },
+  },
+  LogProbabilities: {
+    call: () => logProbabilities(ones2(2, 3), LABELS),
+    inputs: ['logits'],
+    attrs: { labels: LABELS },
   },
   LoraLinear: {
     call: () =>
@@ -111,7 +145,17 @@ const OPS: Record<string, { call(): tf.Tensor; inputs: string[]; attrs: Record<s
     inputs: ['x'],
     attrs: { indices: LABELS },
   },
+  SplitColumns: {
+    call: () => splitColumns(ones2(4, 3), WIDTHS),
+    inputs: ['x'],
+    attrs: { widths: WIDTHS },
+  },
   SwiGlu: { call: () => swiglu(ones2(4, 2), ones2(4, 2)), inputs: ['gate', 'up'], attrs: {} },
+  TrainableLinearCrossEntropy: {
+    call: () => trainableLinearCrossEntropy(ones2(2, 2), ones2(3, 2), LABELS, true),
+    inputs: ['x', 'weight'],
+    attrs: { labels: LABELS, training: true },
+  },
 };
 
 describe('dispatch', () => {
@@ -173,9 +217,26 @@ describe('dispatch', () => {
         expect(dispatch('Probe', inputs, {}, () => tf.zeros([1])).shape).to.deep.equal([]);
         const shapes = dispatchAll('Probe', inputs, {}, () => []).map((output) => output.shape);
         expect(shapes).to.deep.equal([[], [3]]);
-        const composed = dispatchAll('Other', inputs, {}, () => [tf.zeros([1]), tf.zeros([2])]);
+        const composed = dispatchAll('ProbeOfNoDevice', inputs, {}, () => [tf.zeros([1]), tf.zeros([2])]);
         expect(composed).to.have.length(2);
       });
+    });
+
+    it('performs work on bytes where the active backend has a kernel for it', () => {
+      const work = { source: Uint8Array.of(3, 4), target: new Uint8Array(2) };
+      expect(perform('ProbeOfBytes', work)).to.equal(undefined);
+      tf.registerKernel({
+        kernelName: 'ProbeOfBytes',
+        backendName: backend,
+        kernelFunc: ({ attrs }) => {
+          const { source, target } = attrs as unknown as typeof work;
+          target.set(source);
+          return source.length as unknown as tf.TensorInfo;
+        },
+      });
+      undo.push(() => tf.unregisterKernel('ProbeOfBytes', backend));
+      expect(perform('ProbeOfBytes', work)).to.equal(2);
+      expect([...work.target]).to.deep.equal([3, 4]);
     });
 
     it('lets a device compute AdamW: all parameters in one call', () => {
@@ -217,7 +278,8 @@ describe('dispatch', () => {
         expect(calls).to.have.length(1);
         expect(calls[0].inputs).to.have.members(inputs);
         expect(calls[0].attrs).to.deep.equal(attrs);
-        for (const [key, value] of Object.entries(attrs)) expect(calls[0].attrs[key]).to.equal(value);
+        for (const [key, value] of Object.entries(attrs as object))
+          expect(calls[0].attrs[key]).to.equal(value);
       });
     }
   });

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { DENSE_TYPES, type DenseType, encodeFloats } from '../../../core/base/floats.js';
 import { embedding } from '../../../core/ops/embedding.js';
-import { DENSE_TYPES, type DenseType, DenseWeight, encodeFloats } from '../../../core/ops/frozen-weight.js';
+import { DenseWeight } from '../../../core/ops/frozen-weight.js';
 import { forEachBackend } from '../../support/backends.js';
 
 /** Row i is i, i + ¼, i + ½, …: exact in every storage type. */

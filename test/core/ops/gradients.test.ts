@@ -7,6 +7,7 @@ import { forEachBackend } from '../../support/backends.js';
 import { readFixture, withModel } from '../../support/compose.js';
 import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
 import { randomTensor } from '../../support/numbers.js';
+import { rowOf } from '../../support/rows.js';
 
 type Variables = Map<string, tf.Variable<tf.Rank.R2>>;
 
@@ -214,7 +215,7 @@ describe('gradient checkpointing of a model', () => {
       return withModel({ model: LLAMA, adapter, device }, async (model) => {
         const batch = batchOf(model);
         const loss = (checkpointing: boolean) => () =>
-          model.loss(batch, { training: true, seed: 5, checkpointing });
+          model.crossEntropy(batch, { training: true, seed: 5, checkpointing });
         const without = numbersOf(loss(false), model.trainable);
         expect(numbersOf(loss(true), model.trainable)).to.deep.equal(without);
         expect(without).to.deep.equal(tfjsNumbersOf(loss(false), model.trainable));
@@ -226,11 +227,6 @@ describe('gradient checkpointing of a model', () => {
   }
 
   function batchOf(model: LanguageModel): Batch {
-    return model.collate(
-      expected.rows.map(({ inputIds, labels }) => ({
-        inputIds: Int32Array.from(inputIds),
-        labels: Int32Array.from(labels),
-      })),
-    );
+    return model.collate(expected.rows.map(rowOf));
   }
 });

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { encodeFloats } from '../../../core/base/floats.js';
 import { Random } from '../../../core/base/random.js';
-import { DenseWeight, encodeFloats } from '../../../core/ops/frozen-weight.js';
+import { DenseWeight } from '../../../core/ops/frozen-weight.js';
 import { linearCrossEntropy } from '../../../core/ops/linear-cross-entropy.js';
 import { forEachBackend } from '../../support/backends.js';
 import { checkGradient, expectClose, randomTensor } from '../../support/numbers.js';

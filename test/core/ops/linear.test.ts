@@ -1,13 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { type DenseType, encodeFloats } from '../../../core/base/floats.js';
 import { Random } from '../../../core/base/random.js';
-import {
-  type DenseType,
-  DenseWeight,
-  encodeFloats,
-  type FrozenWeight,
-  toFloat32,
-} from '../../../core/ops/frozen-weight.js';
+import { DenseWeight, type FrozenWeight, toFloat32 } from '../../../core/ops/frozen-weight.js';
 import { linear } from '../../../core/ops/linear.js';
 import { quantizeInt8 } from '../../../plugins/quantizers/int8/int8-weight.js';
 import { quantizeNf4 } from '../../../plugins/quantizers/nf4/quantize.js';

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { encodeFloats } from '../../../core/base/floats.js';
 import { Random } from '../../../core/base/random.js';
 import { dropoutMask } from '../../../core/ops/dropout.js';
-import { DenseWeight, encodeFloats, toFloat32 } from '../../../core/ops/frozen-weight.js';
+import { DenseWeight, toFloat32 } from '../../../core/ops/frozen-weight.js';
 import { linear } from '../../../core/ops/linear.js';
 import { loraLinear } from '../../../core/ops/lora-linear.js';
 import { forEachBackend } from '../../support/backends.js';

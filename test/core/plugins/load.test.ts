@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { makeConfig } from '../../../core/config/load.js';
 import { builtInPlugins, loadPlugins } from '../../../core/plugins/load.js';
-import { API_VERSION, FAMILIES } from '../../../core/plugins/plugin.js';
+import { API_VERSION, FAMILIES, type Plugin } from '../../../core/plugins/plugin.js';
 import { expectError } from '../../support/errors.js';
 import { TemporaryFolder } from '../../support/files.js';
 
@@ -22,10 +22,12 @@ describe('loadPlugins', () => {
   });
   afterEach(() => folder.remove());
 
-  async function namesOf(values: object, trackers: string[] = []): Promise<string[]> {
+  async function pluginsOf(values: object, trackers: string[] = []): Promise<Plugin[]> {
     const config = makeConfig({ model: { path: '.' }, data: { sources: ['alpaca'] }, ...values });
-    return (await loadPlugins(config, String, { trackers })).map(({ plugin }) => plugin.name);
+    return (await loadPlugins(config, String, { trackers })).map(({ plugin }) => plugin);
   }
+  const namesOf = async (values: object, trackers?: string[]) =>
+    (await pluginsOf(values, trackers)).map(({ name }) => name);
 
   it('takes what is asked always, and of the other families what the configuration names', async () => {
     const names = await namesOf({}, ['metrics']);
@@ -35,9 +37,9 @@ describe('loadPlugins', () => {
   });
 
   it('takes each once, also where plugins: lists it', async () => {
-    const names = await namesOf({ plugins: ['metrics', 'portable'], device: 'portable' }, ['metrics']);
-    for (const name of ['metrics', 'portable'])
-      expect(names.filter((other) => other === name)).to.have.length(1);
+    const values = { plugins: ['metrics', 'portable'], device: 'portable' };
+    const plugins = await pluginsOf(values, ['metrics']);
+    expect(new Set(plugins).size).to.equal(plugins.length);
   });
 
   it("takes a third party's quantizer where it is named, with the slot's options, and only there", async () => {
@@ -60,6 +62,25 @@ describe('loadPlugins', () => {
       () => namesOf({ plugins, quantizer: { name: 'mine', bit: 2 } }),
       'PLUGIN_INVALID',
       'quantizer.bit',
+    );
+  });
+
+  it('takes the template that data.template names, whose faults are told with their place', async () => {
+    const templatesOf = async (template?: unknown) => {
+      const plugins = await pluginsOf({ data: { sources: ['alpaca'], template } });
+      return plugins.flatMap(({ family, name }) => (family === 'templates' ? [name] : []));
+    };
+    expect(await templatesOf()).to.deep.equal(['alpaca']);
+    expect(await templatesOf('plain')).to.deep.equal(['plain']);
+    await expectError(
+      () => templatesOf('plane'),
+      'PLUGIN_INVALID',
+      'data,template,name: unknown template "plane"',
+    );
+    await expectError(
+      () => templatesOf({ name: 'plain', words: 1 }),
+      'PLUGIN_INVALID',
+      'unknown key "data.template.words": the plugin "plain" takes no options',
     );
   });
 

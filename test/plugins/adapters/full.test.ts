@@ -18,6 +18,7 @@ import { evolve } from '../../support/cli.js';
 import {
   type ComposedRun,
   compose,
+  encoderOf,
   floatsOf,
   readFixture,
   saveAdapter,
@@ -28,6 +29,7 @@ import { fixture, TemporaryFolder } from '../../support/files.js';
 import type { ExpectedLlama } from '../../support/llama-fixture.js';
 import { expectClose } from '../../support/numbers.js';
 import { askPython } from '../../support/python.js';
+import { labelled, rowOf } from '../../support/rows.js';
 
 /** What test/fixtures/make_full.py writes; arrays are base64 of float32. */
 interface ExpectedModel {
@@ -48,17 +50,12 @@ const TRAINING: Pass = { training: true, seed: 0, checkpointing: false };
 const FULL = { method: 'full' };
 
 function batchOf(model: LanguageModel) {
-  return model.collate(
-    rows.map(({ inputIds, labels }) => ({
-      inputIds: Int32Array.from(inputIds),
-      labels: Int32Array.from(labels),
-    })),
-  );
+  return model.collate(rows.map(rowOf));
 }
 
 function promptLogits(model: LanguageModel): Float32Array {
   const ids = Int32Array.from(prompt);
-  const batch = model.collate([{ inputIds: ids, labels: ids }]);
+  const batch = model.collate([labelled(ids)]);
   return tf.tidy(() => model.logits(batch, { ...TRAINING, training: false }).dataSync()) as Float32Array;
 }
 
@@ -102,13 +99,22 @@ describe('the adapter full', () => {
         expect([...parameterSizes(model).keys()].sort()).to.deep.equal(Object.keys(shapes).sort());
       }));
 
+    it(`leaves no model without adapters, of ${name}`, () =>
+      withModel({ model: { path: fixture(name) }, adapter: FULL }, (model) => {
+        const batch = batchOf(model);
+        const pass = { ...TRAINING, withoutAdapters: true };
+        for (const ask of ['logits', 'crossEntropy', 'logProbabilities'] as const) {
+          expect(() => model[ask](batch, pass), ask).to.throw(Error, 'there is no model without it');
+        }
+      }));
+
     for (const device of DEVICES) {
       it(`gives ${name} the loss and gradients of PyTorch on ${device}, with checkpointing too`, () =>
         withModel({ model: { path: fixture(name) }, adapter: FULL, device: { name: device } }, (model) => {
           for (const checkpointing of [false, true]) {
             const pass = { ...TRAINING, checkpointing };
             const { loss, gradients } = variableGradients(
-              () => model.loss(batchOf(model), pass),
+              () => model.crossEntropy(batchOf(model), pass),
               model.trainable,
             );
             expect(loss.dataSync()[0]).to.be.closeTo(expected[name].loss, 1e-5 * expected[name].loss);
@@ -256,10 +262,8 @@ describe('a model that a run wrote', () => {
       const ours = await withModel({ model: { path: model }, quantizer }, promptLogits);
       expectClose(ours, found.answer.logits.flat(), 1e-4, 'logits');
       expect(found.answer.dtype).to.equal(long);
-      const tokens = await withModel({ model: { path: model } }, ({ tokenizer }) =>
-        tokenizer.encode('Hello'),
-      );
-      expect(found.answer.tokens.slice(1)).to.deep.equal(tokens);
+      const { tokenizer } = await encoderOf({ model: { path: model } });
+      expect(found.answer.tokens.slice(1)).to.deep.equal(tokenizer.encode('Hello'));
     }
   });
 

@@ -14,6 +14,7 @@ import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
 import { expectClose } from '../../support/numbers.js';
+import { labelled, rowOf } from '../../support/rows.js';
 
 const expected = readFixture<ExpectedLlama>('llama', 'expected.json');
 const LORA = { method: 'lora' };
@@ -73,13 +74,12 @@ describe('the adapter lora, as PEFT makes it', () => {
 
   it('changes nothing before it is trained', () =>
     withModel({ model: LLAMA, adapter: LORA }, (model) => {
-      const rows = expected.rows.map(({ inputIds, labels }) => ({
-        inputIds: Int32Array.from(inputIds),
-        labels: Int32Array.from(labels),
-      }));
+      const rows = expected.rows.map(rowOf);
       const loss = tf.tidy(
         () =>
-          model.loss(model.collate(rows), { training: false, seed: 0, checkpointing: false }).dataSync()[0],
+          model
+            .crossEntropy(model.collate(rows), { training: false, seed: 0, checkpointing: false })
+            .dataSync()[0],
       );
       expect(loss).to.be.closeTo(expected.loss, 1e-4 * expected.loss);
     }));
@@ -87,9 +87,9 @@ describe('the adapter lora, as PEFT makes it', () => {
   it('drops inputs of the branch in training alone, the same for the same seed', () =>
     withModel({ model: LLAMA, adapter: { ...PEFT_ADAPTER, dropout: 0.5 } }, (model) => {
       const ids = Int32Array.from(expected.prompt);
-      const batch = model.collate([{ inputIds: ids, labels: ids }]);
+      const batch = model.collate([labelled(ids)]);
       const lossAt = (training: boolean, seed: number) =>
-        tf.tidy(() => model.loss(batch, { training, seed, checkpointing: false }).dataSync()[0]);
+        tf.tidy(() => model.crossEntropy(batch, { training, seed, checkpointing: false }).dataSync()[0]);
       expect(lossAt(false, 1)).to.equal(lossAt(false, 2));
       expect(lossAt(true, 1)).to.equal(lossAt(true, 1));
       expect(lossAt(true, 1)).to.not.equal(lossAt(true, 2));
@@ -101,7 +101,7 @@ describe('useRslora', () => {
   const logitsWith = (adapter: Record<string, unknown>) =>
     withModel({ model: LLAMA, adapter: { ...PEFT_ADAPTER, ...adapter } }, (model) => {
       const ids = Int32Array.from(expected.prompt);
-      const batch = model.collate([{ inputIds: ids, labels: ids }]);
+      const batch = model.collate([labelled(ids)]);
       return tf.tidy(() => model.nextLogits(batch).dataSync().slice());
     });
 

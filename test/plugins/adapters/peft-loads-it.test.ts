@@ -5,6 +5,7 @@ import { fixture, TemporaryFolder } from '../../support/files.js';
 import { type ExpectedLlama, LLAMA } from '../../support/llama-fixture.js';
 import { expectClose } from '../../support/numbers.js';
 import { askPython } from '../../support/python.js';
+import { labelled } from '../../support/rows.js';
 
 const { prompt } = readFixture<ExpectedLlama>('llama', 'expected.json');
 
@@ -41,7 +42,7 @@ describe('an adapter that a run wrote', () => {
       const batchOf = Int32Array.from(prompt);
       const logitsWith = (values: Record<string, unknown>) =>
         withModel({ model: LLAMA, ...values }, (model) => {
-          const batch = model.collate([{ inputIds: batchOf, labels: batchOf }]);
+          const batch = model.collate([labelled(batchOf)]);
           return tf.tidy(() =>
             model.logits(batch, { training: false, seed: 0, checkpointing: false }).dataSync(),
           ) as Float32Array;

@@ -8,14 +8,19 @@ import { fixture, TemporaryFolder } from '../../support/files.js';
 import { type ExpectedLlama, LLAMA } from '../../support/llama-fixture.js';
 import { expectClose, relativeError } from '../../support/numbers.js';
 import { askPython } from '../../support/python.js';
+import { labelled } from '../../support/rows.js';
 
 const { rows, prompt } = readFixture<ExpectedLlama>('llama', 'expected.json');
 const expected = readFixture<Record<string, string>>('adapters', 'expected.json');
 
 function logitsOf(model: LanguageModel, sequences = rows.map(({ inputIds }) => inputIds)): Float32Array {
-  const examples = sequences.map((ids) => ({ inputIds: Int32Array.from(ids), labels: Int32Array.from(ids) }));
   const pass = { training: false, seed: 0, checkpointing: false };
-  return tf.tidy(() => model.logits(model.collate(examples), pass).dataSync().slice()) as Float32Array;
+  return tf.tidy(() =>
+    model
+      .logits(model.collate(sequences.map(labelled)), pass)
+      .dataSync()
+      .slice(),
+  ) as Float32Array;
 }
 
 describe("an adapter of PEFT's that selects layers, ranks and alphas one by one", () => {

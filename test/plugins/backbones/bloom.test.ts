@@ -1,7 +1,8 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { labelsOf } from '../../../core/index.js';
 import { alibiSlopes } from '../../../plugins/backbones/bloom/alibi.js';
-import { describeBackbone } from '../../support/backbone-contract.js';
+import { describeBackbone } from '../../contracts/backbone.js';
 import { readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
@@ -49,10 +50,11 @@ describe('the backbone bloom', () => {
     }));
 
   it('begins no text with a token of its own, and ends it with </s>', () =>
-    withModel({ model: { path: folder.path } }, (model) => {
-      expect(model.tokenizer.bosId).to.equal(null);
-      const { inputIds, labels } = model.encode({ instruction: 'a', input: '', output: 'b' }, 512);
-      expect([inputIds.at(-1), labels.at(-1)]).to.deep.equal([2, 2]);
+    withModel({ model: { path: folder.path } }, (_, { encoder }) => {
+      expect(encoder.tokenizer.bosId).to.equal(null);
+      const example = { kind: 'instruction', instruction: 'a', input: '', output: 'b' } as const;
+      const encoded = encoder.encode(example, 512);
+      expect([encoded.inputIds.at(-1), labelsOf(encoded).at(-1)]).to.deep.equal([2, 2]);
     }));
 
   it('reads the keys as older files write them', async () => {

@@ -1,11 +1,18 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { deriveSeed, type EncodedExample, IGNORED, type LanguageModel } from '../../../core/index.js';
+import {
+  deriveSeed,
+  type EncodedExample,
+  type Encoder,
+  IGNORED,
+  labelsOf,
+  type Turn,
+} from '../../../core/index.js';
 import { prefixPositions } from '../../../plugins/backbones/chatglm/positions.js';
 import { concatenate } from '../../../plugins/backbones/kit/index.js';
-import { describeBackbone } from '../../support/backbone-contract.js';
+import { describeBackbone } from '../../contracts/backbone.js';
 import { changeTensors } from '../../support/checkpoints.js';
-import { compose, floatsOf, readFixture, withModel } from '../../support/compose.js';
+import { compose, encoderOf, floatsOf, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { expectClose } from '../../support/numbers.js';
@@ -20,9 +27,11 @@ const SECOND = { path: fixture('chatglm2') };
 /** As the fixture's config.json has them. */
 const [MASK, GMASK, SOP, EOP] = [340, 341, 344, 345];
 
+const textOf = (text: string) => ({ kind: 'text', text }) as const;
+
 /** A sequence without labels. */
 function rowOf(...ids: number[]): EncodedExample {
-  return { inputIds: Int32Array.from(ids), labels: new Int32Array(ids.length).fill(IGNORED) };
+  return { inputIds: Int32Array.from(ids), spans: [] };
 }
 
 describe('the positions of ChatGLM-6B', () => {
@@ -110,7 +119,9 @@ describe('ChatGLM-6B in tokens', () => {
   const TEXT = 'Name a color and give the opposite of the word. The answer is five.';
 
   /** Context and target of a row. */
-  function partsOf({ inputIds, labels }: EncodedExample): { context: number[]; target: number[] } {
+  function partsOf(encoded: EncodedExample): { context: number[]; target: number[] } {
+    const { inputIds } = encoded;
+    const labels = labelsOf(encoded);
     const start = inputIds.indexOf(SOP);
     expect(inputIds[start - 1]).to.equal(GMASK);
     expect([...labels.subarray(0, start + 1)].every((label) => label === IGNORED)).to.equal(true);
@@ -121,28 +132,28 @@ describe('ChatGLM-6B in tokens', () => {
     };
   }
 
-  const seeded = <T>(seed: number, use: (model: LanguageModel) => T) =>
-    withModel({ model: FIRST, train: { seed } }, use);
+  const seeded = async <T>(seed: number, use: (encoder: Encoder) => T) =>
+    use(await encoderOf({ model: FIRST, train: { seed } }));
 
   it('cuts a text for pretraining into context and target, at the same place for the same seed', async () => {
-    const encode = (model: LanguageModel) =>
+    const encode = (encoder: Encoder) =>
       ['', ' Yes.', ' No.', ' So be it.'].map((end) => [
-        ...model.encode({ text: `${TEXT}${end}` }, 512).inputIds,
+        ...encoder.encode(textOf(`${TEXT}${end}`), 512).inputIds,
       ]);
     const [first, again, other] = [await seeded(1, encode), await seeded(1, encode), await seeded(5, encode)];
     expect(again).to.deep.equal(first);
     expect(other).not.to.deep.equal(first);
-    await seeded(1, (model) => {
-      const { context, target } = partsOf(model.encode({ text: TEXT }, 512));
-      expect([...context, ...target]).to.deep.equal([...model.tokenizer.encode(TEXT), EOP]);
+    await seeded(1, (encoder) => {
+      const { context, target } = partsOf(encoder.encode(textOf(TEXT), 512));
+      expect([...context, ...target]).to.deep.equal([...encoder.tokenizer.encode(TEXT), EOP]);
     });
   });
 
   it('gives half of the texts no context, and the others contexts of every length', () =>
-    seeded(1, (model) => {
+    seeded(1, (encoder) => {
       const texts = Array.from({ length: 400 }, (_, i) => `${TEXT} ${deriveSeed(i, 'text')}`);
       const shares = texts.map((text) => {
-        const { context, target } = partsOf(model.encode({ text }, 512));
+        const { context, target } = partsOf(encoder.encode(textOf(text), 512));
         expect(target.length).to.be.above(1);
         return context.length / (context.length + target.length - 1);
       });
@@ -153,32 +164,49 @@ describe('ChatGLM-6B in tokens', () => {
     }));
 
   it('cuts a long text so that markers and target are left; a prompt that fills the row leaves nothing', () =>
-    seeded(1, (model) => {
+    seeded(1, (encoder) => {
       for (let i = 0; i < 20; i++) {
-        const encoded = model.encode({ text: `${i} ${TEXT.repeat(4)}` }, 16);
+        const encoded = encoder.encode(textOf(`${i} ${TEXT.repeat(4)}`), 16);
         expect(encoded.inputIds).to.have.lengthOf(16);
         expect(partsOf(encoded).target.length).to.be.above(0);
       }
-      const cut = model.encode({ instruction: TEXT, input: '', output: 'five' }, 16);
+      const cut = encoder.encode({ kind: 'instruction', instruction: TEXT, input: '', output: 'five' }, 16);
       expect(cut.inputIds).to.have.lengthOf(16);
-      expect([...cut.labels].every((label) => label === IGNORED)).to.equal(true);
+      expect(cut.spans).to.deep.equal([]);
     }));
 
   it('takes markers within a text for the characters that they are', () =>
-    withModel({ model: FIRST }, (model) => {
-      const ids = model.encodePrompt({ instruction: 'What is <sop> after [gMASK]?', input: '' });
+    seeded(1, (encoder) => {
+      const ids = encoder.encodePrompt({ instruction: 'What is <sop> after [gMASK]?', input: '' });
       expect(ids.filter((id) => id >= MASK)).to.deep.equal([GMASK, SOP]);
-      expect(model.tokenizer.decode([...ids, EOP])).to.contain('What is <sop> after [gMASK]?');
+      expect(encoder.tokenizer.decode([...ids, EOP])).to.contain('What is <sop> after [gMASK]?');
+    }));
+
+  it('has all but the last answer of a conversation in the context, and refuses to train on more', () =>
+    seeded(1, async (encoder) => {
+      const turnsOf = (trained: boolean): Turn[] => [
+        { role: 'user', content: 'One?', trained: false },
+        { role: 'assistant', content: 'First', trained },
+        { role: 'user', content: 'Two?', trained: false },
+        { role: 'assistant', content: 'Second', trained: true },
+      ];
+      const { context, target } = partsOf(encoder.encode({ kind: 'turns', turns: turnsOf(false) }, 512));
+      expect(context).to.not.include(EOP);
+      expect(encoder.tokenizer.decode(context)).to.contain('First').and.to.contain('Two?');
+      expect(encoder.tokenizer.decode(target.slice(0, -1)).trim()).to.equal('Second');
+      expect(target.at(-1)).to.equal(EOP);
+      const twice = () => encoder.encode({ kind: 'turns', turns: turnsOf(true) }, 512);
+      await expectError(twice, 'DATA_RECORD', 'answer 1 of 2', 'the last answer of a conversation alone');
     }));
 });
 
 describe('ChatGLM2 in tokens', () => {
   it('gives all of a text for pretraining labels, and its markers none', () =>
-    withModel({ model: SECOND }, (model) => {
-      const { inputIds, labels } = model.encode({ text: 'Name a color.' }, 512);
-      const ids = model.tokenizer.encode('Name a color.');
-      expect([...inputIds]).to.deep.equal([GMASK, 343, ...ids, 2]);
-      expect([...labels]).to.deep.equal([IGNORED, IGNORED, ...ids, 2]);
+    encoderOf({ model: SECOND }).then((encoder) => {
+      const encoded = encoder.encode(textOf('Name a color.'), 512);
+      const ids = encoder.tokenizer.encode('Name a color.');
+      expect([...encoded.inputIds]).to.deep.equal([GMASK, 343, ...ids, 2]);
+      expect([...labelsOf(encoded)]).to.deep.equal([IGNORED, IGNORED, ...ids, 2]);
     }));
 });
 

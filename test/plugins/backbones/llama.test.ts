@@ -3,13 +3,14 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { LanguageModel } from '../../../core/index.js';
 import { parseLlamaConfig } from '../../../plugins/backbones/llama/config.js';
-import { describeBackbone } from '../../support/backbone-contract.js';
+import { describeBackbone } from '../../contracts/backbone.js';
 import { compose, floatsOf, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { type ExpectedLlama, LLAMA } from '../../support/llama-fixture.js';
 import { expectClose } from '../../support/numbers.js';
 import { lastLogitsOf, RECORDS } from '../../support/parity.js';
+import { labelled } from '../../support/rows.js';
 
 const expected = readFixture<ExpectedLlama>('llama', 'expected.json');
 it('the backbone llama names its linear layers as PEFT does', () =>
@@ -38,7 +39,7 @@ describe("rotary scaling, held to transformers'", () => {
   const scaled = readFixture<Scaled>('rotary.json');
   const json = readFixture<Record<string, unknown>>('llama', 'config.json');
   const batchOf = (model: LanguageModel, sequences: readonly number[][]) =>
-    model.collate(sequences.map((ids) => ({ inputIds: Int32Array.from(ids), labels: Int32Array.from(ids) })));
+    model.collate(sequences.map(labelled));
 
   for (const { name, config, lastLogits } of scaled.cases) {
     it(`${name}: the logits at the end of two sequences`, async () => {
@@ -144,14 +145,14 @@ describe('the positions that a LLaMA was made for', () => {
 
 describe('the tokenizer of a Hugging Face folder, held to tokenizers', () => {
   it('yields the ids of every text, special tokens within it taken as characters', () =>
-    withModel({ model: LLAMA }, ({ tokenizer }) => {
+    withModel({ model: LLAMA }, (_, { encoder: { tokenizer } }) => {
       for (const { text, ids } of expected.texts) {
         expect(tokenizer.encode(text), JSON.stringify(text)).to.deep.equal(ids);
       }
     }));
 
   it('turns ids into text, special tokens left out', () =>
-    withModel({ model: LLAMA }, ({ tokenizer }) => {
+    withModel({ model: LLAMA }, (_, { encoder: { tokenizer } }) => {
       for (const { text, ids, decoded } of expected.texts) {
         expect(tokenizer.decode(ids), JSON.stringify(text)).to.equal(decoded);
       }
@@ -160,7 +161,7 @@ describe('the tokenizer of a Hugging Face folder, held to tokenizers', () => {
     }));
 
   it('knows the special tokens', () =>
-    withModel({ model: LLAMA }, ({ tokenizer }) => {
+    withModel({ model: LLAMA }, (_, { encoder: { tokenizer } }) => {
       const { bosId, eosId, vocabularySize } = tokenizer;
       expect([bosId, eosId, vocabularySize]).to.deep.equal([1, 2, expected.vocabulary]);
     }));

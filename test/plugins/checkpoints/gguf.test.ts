@@ -17,6 +17,7 @@ import {
 } from '../../support/gguf.js';
 import { type ExpectedLlama, LLAMA } from '../../support/llama-fixture.js';
 import { describeNative } from '../../support/native.js';
+import { labelled } from '../../support/rows.js';
 
 const gguf = (name: string) => fixture('gguf', name);
 const parts = [1, 2, 3].map((part) => `qwen2-0000${part}-of-00003.gguf`);
@@ -87,7 +88,7 @@ describe('the checkpoint format gguf', () => {
       const logitsOf = (path: string) =>
         withModel({ model: { path } }, (model) => {
           const ids = Int32Array.from(prompt);
-          const batch = model.collate([{ inputIds: ids, labels: ids }]);
+          const batch = model.collate([labelled(ids)]);
           return tf.tidy(() => model.nextLogits(batch).dataSync().slice());
         });
       const expected = await logitsOf(LLAMA.path);
@@ -115,9 +116,10 @@ describe('the checkpoint format gguf', () => {
 
     it('a BLOOM answers as the folder does that it was made of', async () => {
       const answer = (path: string) =>
-        withModel({ model: { path } }, (model) =>
+        withModel({ model: { path } }, (model, { encoder }) =>
           generate(
             model,
+            encoder,
             { instruction: '写一个 word.', input: '' },
             { ...GENERATE_DEFAULTS, maxNewTokens: 24 },
           ),

@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 import { compose, readData } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
+import { instruction } from '../../support/examples.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 
 const RECORDS = [
   { instruction: 'Name a color.', input: '', output: 'Blue.' },
   { instruction: '翻译。', input: '你好', output: 'Hello 😀' },
 ];
+const EXAMPLES = RECORDS.map(instruction);
 const lines = (separator: string) => RECORDS.map((record) => JSON.stringify(record)).join(separator);
 
 describe('the dataset format alpaca', () => {
@@ -28,7 +30,7 @@ describe('the dataset format alpaca', () => {
   ];
   for (const [what, content] of forms) {
     it(`reads ${what}`, async () => {
-      expect(await readData('alpaca', folder.write('data.json', content))).to.deep.equal(RECORDS);
+      expect(await readData('alpaca', folder.write('data.json', content))).to.deep.equal(EXAMPLES);
     });
   }
 
@@ -36,6 +38,7 @@ describe('the dataset format alpaca', () => {
     const records = await readData('alpaca', fixture('llama', 'train.json'));
     expect(records).to.have.lengthOf(18);
     expect(records[2]).to.deep.equal({
+      kind: 'instruction',
       instruction: '把下面的句子翻译成英文。',
       input: '今天天气很好。',
       output: 'The weather is fine today.',
@@ -46,7 +49,7 @@ describe('the dataset format alpaca', () => {
     // U+2028 and U+2029 may stand in JSON as they are, and in texts from the web they do.
     const record = { instruction: 'Join.', input: 'a\u2028b', output: 'c\u2029d\u0085e' };
     const file = folder.write('data.jsonl', `${JSON.stringify(record)}\n${lines('\n')}\n`);
-    expect(await readData('alpaca', file)).to.deep.equal([record, ...RECORDS]);
+    expect(await readData('alpaca', file)).to.deep.equal([instruction(record), ...EXAMPLES]);
   });
 
   it('lets input be absent or null, and further keys be', async () => {
@@ -55,15 +58,15 @@ describe('the dataset format alpaca', () => {
       { instruction: 'c', input: null, output: 'd' },
     ];
     expect(await readData('alpaca', folder.write('data.json', JSON.stringify(values)))).to.deep.equal([
-      { instruction: 'a', input: '', output: 'b' },
-      { instruction: 'c', input: '', output: 'd' },
+      { kind: 'instruction', instruction: 'a', input: '', output: 'b' },
+      { kind: 'instruction', instruction: 'c', input: '', output: 'd' },
     ]);
   });
 
   it('leaves texts as they are, spaces and line breaks included', async () => {
     const value = { instruction: ' a\n', input: '\t', output: '\\n  b ' };
     expect(await readData('alpaca', folder.write('data.json', JSON.stringify([value])))).to.deep.equal([
-      value,
+      instruction(value),
     ]);
   });
 

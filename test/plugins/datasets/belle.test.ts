@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { readData } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
+import { instruction } from '../../support/examples.js';
 import { TemporaryFolder } from '../../support/files.js';
 
 const PLAIN = { instruction: '写一个句子。', input: '春天', output: '春天来了。' };
@@ -16,7 +17,8 @@ const SEED = {
 const OF_SEED = [
   { instruction: '翻译成英文。', input: '你好', output: 'hello' },
   { instruction: '翻译成英文。', input: '', output: 'nothing' },
-];
+].map(instruction);
+const OF_PLAIN = instruction(PLAIN);
 
 describe('the dataset format belle', () => {
   let folder: TemporaryFolder;
@@ -27,18 +29,18 @@ describe('the dataset format belle', () => {
   const read = (content: string) => readData('belle', folder.write('data.json', content));
 
   it('reads plain records, as an array and as lines, with byte order mark and CRLF', async () => {
-    expect(await read(JSON.stringify([PLAIN, PLAIN]))).to.deep.equal([PLAIN, PLAIN]);
+    expect(await read(JSON.stringify([PLAIN, PLAIN]))).to.deep.equal([OF_PLAIN, OF_PLAIN]);
     const line = JSON.stringify(PLAIN);
-    expect(await read(`\uFEFF${line}\r\n${line}\r\n`)).to.deep.equal([PLAIN, PLAIN]);
-    expect(await read(`\uFEFF[${line}]`)).to.deep.equal([PLAIN]);
+    expect(await read(`\uFEFF${line}\r\n${line}\r\n`)).to.deep.equal([OF_PLAIN, OF_PLAIN]);
+    expect(await read(`\uFEFF[${line}]`)).to.deep.equal([OF_PLAIN]);
   });
 
   it('makes a record of each instance of a seed task', async () => {
     expect(await read(`${JSON.stringify(SEED)}\n${JSON.stringify(PLAIN)}`)).to.deep.equal([
       ...OF_SEED,
-      PLAIN,
+      OF_PLAIN,
     ]);
-    expect(await read(JSON.stringify([PLAIN, SEED]))).to.deep.equal([PLAIN, ...OF_SEED]);
+    expect(await read(JSON.stringify([PLAIN, SEED]))).to.deep.equal([OF_PLAIN, ...OF_SEED]);
   });
 
   it('names the faults of records and of instances in one error, by record', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { readData } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
+import { instruction } from '../../support/examples.js';
 import { TemporaryFolder } from '../../support/files.js';
 
 describe('the dataset format cot', () => {
@@ -32,6 +33,12 @@ describe('the dataset format cot', () => {
     const outputs = await readTable('q1\tyes.\tBecause\nq2\tno\tBecause!\n');
     expect(outputs[0].output).to.match(/^Because\. .*[^.]\byes\.$/);
     expect(outputs[1].output).to.match(/^Because! .*\bno\.$/);
+  });
+
+  it('says which part of the output reasons', async () => {
+    const examples = await readTable('q1\tyes\tBecause\nq2\tno\t It is. So it is! \n');
+    const rationales = examples.map(({ output, rationale }) => output.slice(...(rationale ?? [])));
+    expect(rationales).to.deep.equal(['Because.', 'It is. So it is!']);
   });
 
   it('phrases the same row the same each time and wherever it stands, and rows in many ways', async () => {
@@ -72,7 +79,7 @@ describe('the dataset format cot', () => {
     const wanted = [
       { instruction: 'Think.\nWhy?', input: 'a\nb', output: 'c\nd' },
       { instruction: 'Plain', input: '', output: 'text\nas it is' },
-    ];
+    ].map(instruction);
     expect(await readPhrased(values)).to.deep.equal(wanted);
     const lines = values.map((value) => JSON.stringify(value)).join('\n');
     expect(await readData('cot', folder.write('cot.jsonl', lines))).to.deep.equal(wanted);

@@ -20,10 +20,11 @@ describe('the dataset format text', () => {
 
   it('reads lines and arrays of { text }; further keys are let be', async () => {
     const texts = [{ text: 'One line.\nAnother.' }, { text: '春天来了。' }];
-    expect(await read(JSON.stringify(texts))).to.deep.equal(texts);
+    const examples = texts.map((text) => ({ kind: 'text', ...text }));
+    expect(await read(JSON.stringify(texts))).to.deep.equal(examples);
     expect(
       await read(texts.map((text) => JSON.stringify({ ...text, source: 'x' })).join('\n')),
-    ).to.deep.equal(texts);
+    ).to.deep.equal(examples);
   });
 
   it('names every record that is faulty', async () => {

@@ -8,6 +8,7 @@ import { compose, floatsOf, readFixture, withModel } from '../../support/compose
 import { expectError } from '../../support/errors.js';
 import { type ExpectedLlama, LLAMA } from '../../support/llama-fixture.js';
 import { expectGradientsOfAdapter, expectNotFiniteRefused, storagesOf } from '../../support/quantizers.js';
+import { labelled } from '../../support/rows.js';
 
 const weightOf = (shape: [number, number], values: number[] | Float32Array) =>
   new DenseWeight(shape, 'f32', encodeFloats('f32', Float32Array.from(values)));
@@ -62,7 +63,7 @@ describe('the quantizer int8', () => {
       const expected = readFixture<ExpectedLlama>('llama', 'expected.json');
       const [{ inputIds }] = expected.rows;
       const ids = Int32Array.from(inputIds);
-      const batch = model.collate([{ inputIds: ids, labels: ids }]);
+      const batch = model.collate([labelled(ids)]);
       const logits = tf.tidy(() =>
         model.logits(batch, { training: false, seed: 0, checkpointing: false }).dataSync(),
       );

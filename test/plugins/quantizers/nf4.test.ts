@@ -169,11 +169,11 @@ describe('the quantizer nf4', () => {
   it('leaves the loss of a trained model near', async () => {
     const examples = (await readData('alpaca', `${ROOT}data/samples/alpaca.json`)).slice(0, 6);
     const lossWith = (quantizer: string) =>
-      withModel({ model: learned, quantizer }, (model) => {
-        const batch = model.collate(examples.map((example) => model.encode(example, 128)));
+      withModel({ model: learned, quantizer }, (model, { encoder }) => {
+        const batch = model.collate(examples.map((example) => encoder.encode(example, 128)));
         return tf.tidy(
           () =>
-            model.loss(batch, { training: false, seed: 0, checkpointing: false }).dataSync()[0] /
+            model.crossEntropy(batch, { training: false, seed: 0, checkpointing: false }).dataSync()[0] /
             batch.targets,
         );
       });

@@ -36,7 +36,7 @@ describe('the quantizer none', () => {
     };
     const run = await compose(config, { adapter: false, further: [watcher] });
     await run.assembler.openDevice();
-    const model = await run.assembler.assemble();
+    const { model } = await run.assembler.assemble();
     for (const { name, weight, isOutput } of model.linears) {
       const original = before.get(name);
       expect(weight.compute, name).to.equal(isOutput ? undefined : 'bf16');

@@ -1,24 +1,18 @@
 import {
-  attention,
   type Batch,
-  type EncodedExample,
-  type Example,
   type Pass,
-  type Prompt,
   type RotaryAngles,
   rmsNorm,
-  rotary,
   rotaryAngles,
   rotaryFrequencies,
   splitColumns,
   swiglu,
-  type Tokenizer,
   tf,
 } from '../../../../core/index.js';
+import { attend, splitFused } from '../../kit/attention.js';
 import { CausalModel } from '../../kit/causal-model.js';
 import { COMPANIONS } from '../config.js';
 import type { ChatGlm2Config } from './config.js';
-import { encodeChatGlm2Example, encodeChatGlm2Prompt } from './encode.js';
 import type { ChatGlm2Layer, ChatGlm2Weights } from './weights.js';
 
 /**
@@ -29,13 +23,10 @@ import type { ChatGlm2Layer, ChatGlm2Weights } from './weights.js';
 export class ChatGlm2Model extends CausalModel {
   readonly #frequencies: Float64Array;
 
-  /** @param start `[gMASK]` and `sop`, with which every text begins */
   constructor(
     path: string,
-    tokenizer: Tokenizer,
     private readonly config: ChatGlm2Config,
     private readonly weights: ChatGlm2Weights,
-    private readonly start: readonly number[],
   ) {
     const sites = weights.layers.flatMap((layer) => [
       layer.queryKeyValue,
@@ -46,7 +37,6 @@ export class ChatGlm2Model extends CausalModel {
     super({
       backbone: 'chatglm',
       path,
-      tokenizer,
       maxLength: config.maxPositions,
       linears: [...sites, weights.output],
       embeddings: [weights.embedding],
@@ -61,14 +51,6 @@ export class ChatGlm2Model extends CausalModel {
     this.#frequencies.set(turned.map((frequency) => frequency / config.positionScale));
   }
 
-  override encode(example: Example, cutoffLength: number): EncodedExample {
-    return encodeChatGlm2Example(this.tokenizer, example, this.start, cutoffLength);
-  }
-
-  override encodePrompt(prompt: Prompt): number[] {
-    return encodeChatGlm2Prompt(this.tokenizer, prompt, this.start);
-  }
-
   protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
     const { embedding, layers, norm } = this.weights;
     const { normEpsilon, ffnSize, residualAfterNorm } = this.config;
@@ -81,7 +63,7 @@ export class ChatGlm2Model extends CausalModel {
       const [gate, up] = splitColumns(layer.gateAndUp.forward(y, pass), [ffnSize, ffnSize]);
       return tf.add(residualAfterNorm ? y : between, layer.down.forward(swiglu(gate, up), pass));
     };
-    const x = this.throughLayers(embedding.forward(batch.inputIds), layers, run, pass);
+    const x = this.throughLayers(embedding.forward(batch.inputIds, pass), layers, run, pass);
     return tf.tidy(() => rmsNorm(x, norm, normEpsilon));
   }
 
@@ -94,20 +76,16 @@ export class ChatGlm2Model extends CausalModel {
     pass: Pass,
     index: number,
   ): tf.Tensor2D {
-    const { heads, kvHeads, headDim, fusedGroups } = this.config;
-    const tokens = x.shape[0];
-    const widths = [heads, kvHeads, kvHeads].map((count) => (count * headDim) / fusedGroups);
-    const fused = layer.queryKeyValue.forward(x, pass);
-    const ofGroups = tf.reshape(fused, [tokens * fusedGroups, fused.shape[1] / fusedGroups]) as tf.Tensor2D;
-    const [query, key, value] = splitColumns(ofGroups, widths).map(
-      (part) => tf.reshape(part, [tokens, part.size / (tokens * headDim), headDim]) as tf.Tensor3D,
+    return attend(
+      splitFused(layer.queryKeyValue.forward(x, pass), this.config, this.config.fusedGroups),
+      {
+        offsets,
+        rotary: { angles, form: 'interleaved' },
+        precisionOf: layer.queryKeyValue.weight,
+        output: layer.attentionOutput,
+        layer: index,
+      },
+      pass,
     );
-    const mixed = attention(rotary(query, angles, 'interleaved'), rotary(key, angles, 'interleaved'), value, {
-      scale: 1 / Math.sqrt(headDim),
-      offsets,
-      precisionOf: layer.queryKeyValue.weight,
-      cache: pass.cache?.layer(index),
-    });
-    return layer.attentionOutput.forward(tf.reshape(mixed, [tokens, heads * headDim]), pass);
   }
 }

@@ -1,7 +1,7 @@
 import {
   type AttentionOptions,
   BLOCK_TOKENS,
-  type CachedLayer,
+  PagedLayer,
   SLAB_BLOCKS,
   type tf,
 } from '../../../../core/index.js';
@@ -19,7 +19,7 @@ export function registerAttention({ backend }: Native): void {
     return [tokens, heads, k.shape[1], headDim, scale, compute, offsets, prefixes, slopes];
   };
 
-  kernel<AttentionOptions>('Attention', ({ q, k, v }, options) => {
+  kernel('Attention', ({ q, k, v }, options) => {
     const y = backend.output(q.shape);
     const logSums = backend.output([q.shape[1], q.shape[0]]);
     const [queries, keys, values] = [q, k, v].map((x) => backend.floats(x));
@@ -27,36 +27,34 @@ export function registerAttention({ backend }: Native): void {
     addon.attention(queries, keys, values, y.values, logSums.values, sequences, ...shapeOf(q, k, options));
     return [y.info, logSums.info];
   });
-  gradient<AttentionOptions>(
-    'Attention',
-    { inputs: ['q', 'k', 'v'], outputs: [true, true] },
-    ([dy], saved, options) => {
-      const [q, k, v] = saved;
-      const gradients = [q, k, v].map((x) => backend.output(x.shape));
-      const [dq, dk, dv] = gradients.map(({ values }) => values);
-      const [queries, keys, values, y, logSums] = saved.map((x) => backend.floats(x));
-      const sequences = options.offsets.length - 1;
-      addon.attentionGradient(
-        queries,
-        keys,
-        values,
-        y,
-        backend.floats(dy),
-        logSums,
-        dq,
-        dk,
-        dv,
-        sequences,
-        ...shapeOf(q, k, options),
-      );
-      const [byQ, byK, byV] = gradients.map(({ info }) => tensorOf(info));
-      return { q: () => byQ, k: () => byK, v: () => byV };
-    },
-  );
+  gradient('Attention', { inputs: ['q', 'k', 'v'], outputs: [true, true] }, ([dy], saved, options) => {
+    const [q, k, v] = saved;
+    const gradients = [q, k, v].map((x) => backend.output(x.shape));
+    const [dq, dk, dv] = gradients.map(({ values }) => values);
+    const [queries, keys, values, y, logSums] = saved.map((x) => backend.floats(x));
+    const sequences = options.offsets.length - 1;
+    addon.attentionGradient(
+      queries,
+      keys,
+      values,
+      y,
+      backend.floats(dy),
+      logSums,
+      dq,
+      dk,
+      dv,
+      sequences,
+      ...shapeOf(q, k, options),
+    );
+    const [byQ, byK, byV] = gradients.map(({ info }) => tensorOf(info));
+    return { q: () => byQ, k: () => byK, v: () => byV };
+  });
 
-  kernel<AttentionOptions & { cache: CachedLayer }>('CachedAttention', ({ q, k, v }, options) => {
+  kernel('CachedAttention', ({ q, k, v }, options) => {
     const { cache, offsets } = options;
-    const { pasts, blocks, starts } = cache.pass;
+    if (!(cache instanceof PagedLayer))
+      throw new TypeError('the native device takes the cache PagedCache alone');
+    const { pasts, blocks, starts } = cache;
     const [, kvHeads, headDim] = k.shape;
     const [queries, keys, values] = [q, k, v].map((x) => backend.floats(x));
     const shape = shapeOf(q, k, options);

@@ -1,14 +1,10 @@
 import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
-interface SplitAttrs {
-  readonly widths: readonly number[];
-}
-
 /** Blocks of columns, and a vector for every row. */
 export function registerColumns({ backend }: Native): void {
   const { addon } = backend;
 
-  kernel<SplitAttrs>('SplitColumns', ({ x }, { widths }) => {
+  kernel('SplitColumns', ({ x }, { widths }) => {
     const [rows, columns] = x.shape;
     const values = backend.floats(x);
     let at = 0;
@@ -19,7 +15,7 @@ export function registerColumns({ backend }: Native): void {
       return y.info;
     });
   });
-  gradient<SplitAttrs>('SplitColumns', {}, (dys, _, { widths }) => ({
+  gradient('SplitColumns', {}, (dys, _, { widths }) => ({
     x: () => {
       const columns = widths.reduce((sum, width) => sum + width, 0);
       const [rows] = dys[0].shape;

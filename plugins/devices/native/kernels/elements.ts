@@ -1,5 +1,5 @@
 import { tf } from '../../../../core/index.js';
-import { fasterKernel, kernel, type Native } from './kit.js';
+import { fasterKernel, type Native } from './kit.js';
 
 /** What TensorFlow.js itself calls between the ops: sums of like tensors, multiples, other shapes of the same data. */
 export function registerElements({ backend }: Native): void {
@@ -20,8 +20,8 @@ export function registerElements({ backend }: Native): void {
     return y.info;
   });
 
-  kernel('Identity', ({ x }) => backend.alias(x, x.shape));
-  kernel<{ shape: number[] }>('Reshape', ({ x }, { shape }) => {
+  fasterKernel('Identity', ({ x }) => backend.alias(x, x.shape));
+  fasterKernel('Reshape', ({ x }, { shape }: tf.ReshapeAttrs) => {
     const size = tf.util.sizeFromShape(x.shape);
     const known = tf.util.inferFromImplicitShape(shape, size);
     tf.util.assert(

@@ -1,9 +1,5 @@
+import type { KernelAttrs } from '../../../../core/index.js';
 import { gradient, kernel, type Native, tensorOf } from './kit.js';
-
-interface DropoutAttrs {
-  readonly rate: number;
-  readonly seed: number;
-}
 
 /** SwiGLU, GELU and dropout. */
 export function registerGates({ backend }: Native): void {
@@ -36,13 +32,13 @@ export function registerGates({ backend }: Native): void {
     },
   }));
 
-  const drop = (shape: number[], values: Float32Array, { rate, seed }: DropoutAttrs) => {
+  const drop = (shape: number[], values: Float32Array, { rate, seed }: KernelAttrs<'SeededDropout'>) => {
     const y = backend.output(shape);
     addon.dropout(values, y.values.length, rate, seed, y.values);
     return y.info;
   };
-  kernel<DropoutAttrs>('SeededDropout', ({ x }, attrs) => drop(x.shape, backend.floats(x), attrs));
-  gradient<DropoutAttrs>('SeededDropout', {}, ([dy], _, attrs) => ({
+  kernel('SeededDropout', ({ x }, attrs) => drop(x.shape, backend.floats(x), attrs));
+  gradient('SeededDropout', {}, ([dy], _, attrs) => ({
     x: () => tensorOf(drop(dy.shape, backend.floats(dy), attrs)),
   }));
 }

@@ -1,6 +1,14 @@
 /** What all kernels need: the backend, and a short way to make one and its gradient known to TensorFlow.js. */
 
-import { tf } from '../../../../core/index.js';
+import {
+  type KernelAttrs,
+  type KernelInputs,
+  type KernelName,
+  type KernelResult,
+  type KernelTensors,
+  type TensorKernelName,
+  tf,
+} from '../../../../core/index.js';
 import type { NativeBackend } from '../backend.js';
 import type { WeightHandles } from '../weights.js';
 
@@ -14,50 +22,65 @@ export interface Native {
   readonly outlierThreshold: number;
 }
 
-type Inputs = Readonly<Record<string, tf.TensorInfo>>;
-type Attrs = Readonly<Record<string, unknown>>;
-
-/** Makes a kernel known, in place of the plain backend's where that has one. */
-export function kernel<A = Attrs>(
-  name: string,
-  compute: (inputs: Inputs, attrs: A) => tf.TensorInfo | tf.TensorInfo[],
+/** Makes a kernel of the table known. */
+export function kernel<N extends KernelName>(
+  name: N,
+  compute: (inputs: KernelInputs<N>, attrs: KernelAttrs<N>) => KernelResult<N>,
 ): void {
-  if (tf.getKernel(name, BACKEND)) tf.unregisterKernel(name, BACKEND);
-  tf.registerKernel({
-    kernelName: name,
-    backendName: BACKEND,
-    kernelFunc: ({ inputs, attrs }) => compute(inputs as Inputs, attrs as A),
+  register(name, ({ inputs, attrs }) => {
+    const result: unknown = compute(inputs as KernelInputs<N>, attrs as unknown as KernelAttrs<N>);
+    return result as tf.TensorInfo | tf.TensorInfo[];
   });
 }
 
-/** As `kernel`, where the plain backend's stays for what `compute` answers with undefined. */
-export function fasterKernel<A = Attrs>(
+/**
+ * Takes the place of one of TensorFlow.js's own kernels, of which the plain backend's stays for what `compute` answers
+ * with undefined.
+ */
+export function fasterKernel<A>(
   name: string,
-  compute: (inputs: Inputs, attrs: A) => tf.TensorInfo | undefined,
+  compute: (inputs: Record<string, tf.TensorInfo>, attrs: A) => tf.TensorInfo | undefined,
 ): void {
   const plain = tf.getKernel(name, 'cpu').kernelFunc;
-  if (tf.getKernel(name, BACKEND)) tf.unregisterKernel(name, BACKEND);
-  tf.registerKernel({
-    kernelName: name,
-    backendName: BACKEND,
-    kernelFunc: (call) => compute(call.inputs as Inputs, call.attrs as A) ?? plain(call),
+  register(name, (call) => {
+    const inputs = call.inputs as Record<string, tf.TensorInfo>;
+    return compute(inputs, call.attrs as unknown as A) ?? plain(call);
   });
 }
+
+function register(kernelName: string, kernelFunc: tf.KernelFunc): void {
+  if (tf.getKernel(kernelName, BACKEND)) tf.unregisterKernel(kernelName, BACKEND);
+  tf.registerKernel({ kernelName, backendName: BACKEND, kernelFunc });
+}
+
+/** The inputs that were saved, in the order in which they were asked for, and behind them the outputs. */
+type Saved<N extends KernelName, I extends readonly (keyof KernelTensors<N>)[]> = [
+  ...{ -readonly [K in keyof I]: KernelTensors<N>[I[K]] },
+  ...tf.Tensor[],
+];
 
 /**
  * The gradient of one of the kernels above: thunks by the input's name. What several thunks share is computed before
  * them, since TensorFlow.js frees what one of them makes before it calls the next.
  */
-export function gradient<A = Attrs>(
-  name: string,
-  saves: { inputs?: string[]; outputs?: boolean[] },
-  compute: (dys: tf.Tensor[], saved: tf.Tensor[], attrs: A) => Record<string, () => tf.Tensor>,
+export function gradient<
+  N extends TensorKernelName,
+  G extends keyof KernelTensors<N>,
+  const I extends readonly (keyof KernelTensors<N> & string)[] = [],
+>(
+  name: N,
+  saves: { readonly inputs?: I; readonly outputs?: boolean[] },
+  compute: (dys: tf.Tensor[], saved: Saved<N, I>, attrs: KernelAttrs<N>) => Record<G, () => tf.Tensor>,
 ): void {
   tf.registerGradient({
     kernelName: name,
-    inputsToSave: saves.inputs ?? [],
+    inputsToSave: [...(saves.inputs ?? [])],
     outputsToSave: saves.outputs ?? [],
-    gradFunc: (dy, saved, attrs) => compute(([] as tf.Tensor[]).concat(dy), saved, attrs as A),
+    gradFunc: (dy, saved, attrs) => {
+      const dys = ([] as tf.Tensor[]).concat(dy);
+      const thunks = compute(dys, saved as Saved<N, I>, attrs as unknown as KernelAttrs<N>);
+      return thunks as Record<string, () => tf.Tensor>;
+    },
   });
 }
 

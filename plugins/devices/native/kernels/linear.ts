@@ -1,25 +1,18 @@
 /** Products: linear layers on frozen weights, with and without a low-rank branch, and those of two tensors. */
 
-import type { FrozenWeight, tf } from '../../../../core/index.js';
+import type { FrozenWeight, KernelAttrs, tf } from '../../../../core/index.js';
 import type { Branch } from '../addon.js';
 import { computeOf } from '../weights.js';
 import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
-interface LinearAttrs {
-  readonly weight: FrozenWeight;
-  readonly bias: tf.Tensor | null;
-}
-
-interface LoraAttrs extends LinearAttrs {
-  readonly scaling: number;
-  readonly dropout: number;
-  readonly seed: number;
-}
-
 export function registerLinear({ backend, weights, outlierThreshold }: Native): void {
   const { addon } = backend;
 
-  const forward = (x: tf.TensorInfo, { weight, bias }: LinearAttrs, branch: Branch | []): tf.TensorInfo => {
+  const forward = (
+    x: tf.TensorInfo,
+    { weight, bias }: KernelAttrs<'FrozenLinear'>,
+    branch: Branch | [],
+  ): tf.TensorInfo => {
     const tokens = x.shape[0];
     const y = backend.output([tokens, weight.shape[0]]);
     const { id } = x.dataId as { id: number };
@@ -52,7 +45,7 @@ export function registerLinear({ backend, weights, outlierThreshold }: Native): 
     return tensorOf(dx.info);
   };
 
-  const branchOf = (a: tf.TensorInfo, b: tf.TensorInfo, attrs: LoraAttrs): Branch => [
+  const branchOf = (a: tf.TensorInfo, b: tf.TensorInfo, attrs: KernelAttrs<'LoraLinear'>): Branch => [
     backend.floats(a),
     backend.floats(b),
     a.shape[0],
@@ -61,15 +54,15 @@ export function registerLinear({ backend, weights, outlierThreshold }: Native): 
     attrs.seed,
   ];
 
-  kernel<LinearAttrs>('FrozenLinear', ({ x }, attrs) => forward(x, attrs, []));
-  gradient<LinearAttrs>('FrozenLinear', {}, ([dy], _, { weight }) => ({ x: () => backward(dy, weight, []) }));
+  kernel('FrozenLinear', ({ x }, attrs) => forward(x, attrs, []));
+  gradient('FrozenLinear', {}, ([dy], _, { weight }) => ({ x: () => backward(dy, weight, []) }));
 
-  kernel<LoraAttrs>('LoraLinear', ({ x, a, b }, attrs) => forward(x, attrs, branchOf(a, b, attrs)));
-  gradient<LoraAttrs>('LoraLinear', { inputs: ['x', 'a', 'b'] }, ([dy], [x, a, b], attrs) => {
+  kernel('LoraLinear', ({ x, a, b }, attrs) => forward(x, attrs, branchOf(a, b, attrs)));
+  gradient('LoraLinear', { inputs: ['x', 'a', 'b'] }, ([dy], [x, a, b], attrs) => {
     const branch = branchOf(a, b, attrs);
     const da = backend.output(a.shape);
     const db = backend.output(b.shape);
-    const [tokens, inputs] = x.shape as [number, number];
+    const [tokens, inputs] = x.shape;
     addon.branchGradient(
       backend.floats(x),
       backend.floats(dy),

@@ -1,20 +1,10 @@
-import { type FrozenWeight, tf } from '../../../../core/index.js';
+import { type KernelAttrs, tf } from '../../../../core/index.js';
 import type { WeightHandle } from '../addon.js';
 import { computeOf } from '../weights.js';
 import { gradient, kernel, type Native } from './kit.js';
 
 /** How much memory the logits may take: those of a few hundred tokens. */
 const PIECE_BYTES = 64 * 2 ** 20;
-
-interface TrainableLossAttrs {
-  readonly labels: Int32Array;
-  readonly training: boolean;
-}
-
-interface LossAttrs extends TrainableLossAttrs {
-  readonly weight: FrozenWeight;
-  readonly bias: tf.Tensor | null;
-}
 
 /** The output layer and the cross-entropy. The gradients are computed with the loss, which they are multiples of. */
 export function registerLoss({ backend, weights }: Native): void {
@@ -26,7 +16,7 @@ export function registerLoss({ backend, weights }: Native): void {
     weight: WeightHandle,
     arithmetic: number,
     bias: tf.TensorInfo | null,
-    { labels, training }: TrainableLossAttrs,
+    { labels, training }: KernelAttrs<'TrainableLinearCrossEntropy'>,
     dw: Float32Array | null,
   ): [loss: tf.TensorInfo, dx: tf.TensorInfo] => {
     const dx = backend.output(training ? x.shape : [0]);
@@ -44,16 +34,16 @@ export function registerLoss({ backend, weights }: Native): void {
     return [backend.makeTensorInfo([], 'float32', Float32Array.of(loss)), dx.info];
   };
 
-  kernel<LossAttrs>('LinearCrossEntropy', ({ x }, attrs) => {
+  kernel('LinearCrossEntropy', ({ x }, attrs) => {
     const { weight, bias } = attrs;
     return compute(x, weights.of(weight), computeOf(weight), bias, attrs, null);
   });
-  gradient<LossAttrs>('LinearCrossEntropy', { outputs: [false, true] }, ([dy], [dx], { training }) => {
+  gradient('LinearCrossEntropy', { outputs: [false, true] }, ([dy], [dx], { training }) => {
     requireTraining('LinearCrossEntropy', training);
     return { x: () => tf.mul(dx, dy) };
   });
 
-  kernel<TrainableLossAttrs>('TrainableLinearCrossEntropy', ({ x, weight }, attrs) => {
+  kernel('TrainableLinearCrossEntropy', ({ x, weight }, attrs) => {
     const [rows, columns] = weight.shape;
     const numbers = backend.floats(weight);
     const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
@@ -62,7 +52,7 @@ export function registerLoss({ backend, weights }: Native): void {
     return [...compute(x, handle, 0, null, attrs, attrs.training ? dw.values : null), dw.info];
   });
   const saves = { outputs: [false, true, true] };
-  gradient<TrainableLossAttrs>('TrainableLinearCrossEntropy', saves, ([dy], [dx, dw], { training }) => {
+  gradient('TrainableLinearCrossEntropy', saves, ([dy], [dx, dw], { training }) => {
     requireTraining('TrainableLinearCrossEntropy', training);
     return { x: () => tf.mul(dx, dy), weight: () => tf.mul(dw, dy) };
   });

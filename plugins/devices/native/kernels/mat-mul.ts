@@ -3,13 +3,9 @@
 import type { tf } from '../../../../core/index.js';
 import { fasterKernel, type Native } from './kit.js';
 
-interface MatMulAttrs {
-  readonly transposeA?: boolean;
-  readonly transposeB?: boolean;
-}
-
 export function registerMatMul({ backend }: Native): void {
-  fasterKernel<MatMulAttrs>('BatchMatMul', ({ a, b }, { transposeA = false, transposeB = false }) => {
+  fasterKernel('BatchMatMul', ({ a, b }, attrs: Partial<tf.BatchMatMulAttrs>) => {
+    const { transposeA = false, transposeB = false } = attrs;
     const batch = batchOf(a);
     const sizeOf = (info: tf.TensorInfo) =>
       info.shape.slice(-2).reduce((product, extent) => product * extent, 1);

@@ -1,15 +1,17 @@
-import type { AdamWOptions, tf } from '../../../../core/index.js';
+import type { tf } from '../../../../core/index.js';
 import { kernel, type Native } from './kit.js';
 
 /** AdamW over all parameters, and the norm of all gradients. */
 export function registerOptimizer({ backend }: Native): void {
   const { addon } = backend;
 
-  kernel<AdamWOptions>('AdamW', (inputs, options) => {
+  kernel('AdamW', (inputs, options) => {
     const { learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, step } = options;
     const count = Object.keys(inputs).length / 4;
     return Array.from({ length: count }, (_, i): tf.TensorInfo[] => {
-      const [value, gradient, mean, square] = ['p', 'g', 'm', 'v'].map((name) => inputs[`${name}${i}`]);
+      const [value, gradient, mean, square] = (['p', 'g', 'm', 'v'] as const).map(
+        (name) => inputs[`${name}${i}`],
+      );
       const outputs = [value, mean, square].map(({ shape }) => backend.output(shape));
       const [newValue, newMean, newSquare] = outputs.map(({ values }) => values);
       addon.adamw(

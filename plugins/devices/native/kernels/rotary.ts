@@ -1,10 +1,6 @@
 import type { tf } from '../../../../core/index.js';
 import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
-interface RotaryAttrs {
-  readonly parts: number;
-}
-
 /** Turning back by the same angles is the gradient. The angles take none. */
 export function registerRotary({ backend }: Native): void {
   const turn = (x: tf.TensorInfo, cos: tf.TensorInfo, sin: tf.TensorInfo, parts: number, sign: number) => {
@@ -14,8 +10,8 @@ export function registerRotary({ backend }: Native): void {
     backend.addon.rotary(values, cosines, sines, tokens, heads, headDim, parts, sign, y.values);
     return y.info;
   };
-  kernel<RotaryAttrs>('Rotary', ({ x, cos, sin }, { parts }) => turn(x, cos, sin, parts, 1));
-  gradient<RotaryAttrs>('Rotary', { inputs: ['cos', 'sin'] }, ([dy], [cos, sin], { parts }) => ({
+  kernel('Rotary', ({ x, cos, sin }, { parts }) => turn(x, cos, sin, parts, 1));
+  gradient('Rotary', { inputs: ['cos', 'sin'] }, ([dy], [cos, sin], { parts }) => ({
     x: () => tensorOf(turn(dy, cos, sin, parts, -1)),
   }));
 }

@@ -1,15 +1,14 @@
-import type { FrozenWeight } from '../../../../core/index.js';
 import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
 /** Rows by index: of a frozen embedding, and of a tensor. */
 export function registerRows({ backend, weights }: Native): void {
-  kernel<{ ids: Int32Array; weight: FrozenWeight }>('Embedding', (_, { ids, weight }) => {
+  kernel('Embedding', (_, { ids, weight }) => {
     const y = backend.output([ids.length, weight.shape[1]]);
     backend.addon.embedding(ids, ids.length, weights.of(weight), y.values);
     return y.info;
   });
 
-  kernel<{ indices: Int32Array }>('SelectRows', ({ x }, { indices }) => {
+  kernel('SelectRows', ({ x }, { indices }) => {
     const columns = x.shape[1];
     const y = backend.output([indices.length, columns]);
     const from = backend.floats(x);
@@ -19,9 +18,9 @@ export function registerRows({ backend, weights }: Native): void {
     }
     return y.info;
   });
-  gradient<{ indices: Int32Array }>('SelectRows', { inputs: ['x'] }, ([dy], [x], { indices }) => ({
+  gradient('SelectRows', { inputs: ['x'] }, ([dy], [x], { indices }) => ({
     x: () => {
-      const [, columns] = x.shape as [number, number];
+      const [, columns] = x.shape;
       const dx = backend.output(x.shape);
       dx.values.fill(0);
       const from = backend.floats(dy);

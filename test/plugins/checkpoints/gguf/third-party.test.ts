@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { Random } from '../../../../core/base/random.js';
-import type { LanguageModel } from '../../../../core/index.js';
+import type { Encoder, LanguageModel } from '../../../../core/index.js';
 import { writeSafetensors } from '../../../../plugins/checkpoints/safetensors/write.js';
 import { evolve } from '../../../support/cli.js';
 import { withModel } from '../../../support/compose.js';
@@ -68,13 +68,15 @@ describe("a third party's backbone that provides an architecture", () => {
   }
 
   /** What `use` finds in the model at a path, with the plugin. */
-  const inModel = <T>(path: string, use: (model: LanguageModel) => T) =>
-    withModel({ model: { path: folder.join(path) }, plugins: [PLUGIN] }, use);
+  const inModel = <T>(path: string, use: (model: LanguageModel, encoder: Encoder) => T) =>
+    withModel({ model: { path: folder.join(path) }, plugins: [PLUGIN] }, (model, { encoder }) =>
+      use(model, encoder),
+    );
 
   it('is exported to GGUF, and read again as the model that it was', async () => {
     const ids = Int32Array.from([1, 5, 9, 200]);
     const logits = (model: LanguageModel) => {
-      const batch = model.collate([{ inputIds: ids, labels: ids }]);
+      const batch = model.collate([{ inputIds: ids, spans: [] }]);
       return tf.tidy(() => model.logits(batch, PASS).dataSync().slice());
     };
     const [base, merged, again] = [
@@ -84,7 +86,7 @@ describe("a third party's backbone that provides an architecture", () => {
     ];
     expect(again).to.deep.equal(merged);
     expect(again).to.not.deep.equal(base);
-    const encode = ({ tokenizer }: LanguageModel) => tokenizer.encode('Hello, world!');
+    const encode = (_: LanguageModel, { tokenizer }: Encoder) => tokenizer.encode('Hello, world!');
     expect(await inModel('gguf/model.gguf', encode)).to.deep.equal(await inModel('ladder', encode));
   });
 

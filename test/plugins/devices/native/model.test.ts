@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import type { Batch, EncodedExample, LanguageModel } from '../../../../core/index.js';
+import type { Batch, LanguageModel } from '../../../../core/index.js';
 import { variableGradients } from '../../../../core/ops/gradients.js';
 import { evolve } from '../../../support/cli.js';
 import { readFixture, withModel } from '../../../support/compose.js';
@@ -8,19 +8,17 @@ import { TemporaryFolder } from '../../../support/files.js';
 import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../../support/llama-fixture.js';
 import { describeNative, type Numbers } from '../../../support/native.js';
 import { relativeError } from '../../../support/numbers.js';
+import { rowOf } from '../../../support/rows.js';
 import { EIGHT_ROWS, readSteps } from '../../../support/runs.js';
 
-const ROWS: EncodedExample[] = readFixture<ExpectedLlama>('llama', 'expected.json').rows.map((row) => ({
-  inputIds: Int32Array.from(row.inputIds),
-  labels: Int32Array.from(row.labels),
-}));
+const ROWS = readFixture<ExpectedLlama>('llama', 'expected.json').rows.map(rowOf);
 
 /** What a model yields for a batch: logits, the loss, and its gradients by what is trained. */
 function resultsOf(model: LanguageModel, batch: Batch, checkpointing: boolean): Numbers {
   // With dropout, whose mask must be the same on every device.
   const pass = { training: true, seed: 5, checkpointing };
   return tf.tidy(() => {
-    const { loss, gradients } = variableGradients(() => model.loss(batch, pass), model.trainable);
+    const { loss, gradients } = variableGradients(() => model.crossEntropy(batch, pass), model.trainable);
     const logits = model.logits(batch, { ...pass, training: false });
     const all = [['loss', loss], ['logits', logits], ...gradients] as [string, tf.Tensor][];
     return Object.fromEntries(all.map(([name, tensor]) => [name, tensor.dataSync().slice()])) as Numbers;

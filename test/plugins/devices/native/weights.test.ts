@@ -1,7 +1,8 @@
 import type * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { encodeFloats } from '../../../../core/base/floats.js';
 import { Random } from '../../../../core/base/random.js';
-import { DenseWeight, encodeFloats, type FrozenWeight } from '../../../../core/ops/frozen-weight.js';
+import { DenseWeight, type FrozenWeight } from '../../../../core/ops/frozen-weight.js';
 import { linear } from '../../../../core/ops/linear.js';
 import { WeightHandles } from '../../../../plugins/devices/native/weights.js';
 import { collectGarbage } from '../../../support/garbage.js';

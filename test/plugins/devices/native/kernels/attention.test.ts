@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { type AttentionOptions, attention } from '../../../../../core/ops/attention.js';
+import { attentionLayout } from '../../../../../core/ops/attention-layout.js';
 import type { ComputeType } from '../../../../../core/ops/frozen-weight.js';
+import { batchOf } from '../../../../contracts/cache.js';
 import {
   describeNative,
   expectNotFinite,
@@ -12,6 +14,7 @@ import {
   withGradients,
 } from '../../../../support/native.js';
 import { checkGradient, randomTensor } from '../../../../support/numbers.js';
+import { TensorCache } from '../../../../support/tensor-cache.js';
 import { makeWeight } from '../../../../support/weights.js';
 
 interface Sizes {
@@ -112,6 +115,18 @@ describeNative('native attention', () => {
         ).to.equal(true);
       }
     }));
+
+  it('needs no biases, and no cache but its own', async () => {
+    await tf.setBackend('native');
+    expect(attentionLayout(optionsOf(CASES[5])).biases).to.equal(undefined);
+    const cache = new TensorCache();
+    const sequence = cache.begin();
+    const pass = cache.pass(batchOf([3]), [sequence]);
+    const x = tf.zeros<tf.Rank.R3>([3, 1, 2]);
+    const options = { scale: 1, offsets: pass.batch.offsets, cache: pass.layer(0) };
+    expect(() => attention(x, x, x, options)).to.throw(TypeError, 'PagedCache alone');
+    x.dispose();
+  });
 
   it('has the gradients that finite differences show', () =>
     onEachIsa(() => {

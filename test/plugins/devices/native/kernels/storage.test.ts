@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { encodeFloats } from '../../../../../core/base/floats.js';
 import { Random } from '../../../../../core/base/random.js';
 import { mapFile, releasePages } from '../../../../../core/ops/file-mapping.js';
-import { DenseWeight, encodeFloats } from '../../../../../core/ops/frozen-weight.js';
+import { DenseWeight } from '../../../../../core/ops/frozen-weight.js';
 import { STORED_TYPES, type StoredType } from '../../../../../plugins/checkpoints/gguf/blocks.js';
 import type { ModelTensor } from '../../../../../plugins/checkpoints/gguf/read-model.js';
 import { openTensor } from '../../../../../plugins/checkpoints/gguf/tensor.js';

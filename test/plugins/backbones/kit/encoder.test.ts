@@ -1,11 +1,17 @@
 import { expect } from 'chai';
-import { IGNORED, type Tokenizer } from '../../../../core/index.js';
 import {
-  alpacaPrompt,
-  concatenate,
-  encodeExample,
-  encodePrompt,
-} from '../../../../plugins/backbones/kit/index.js';
+  type EncodedExample,
+  type Example,
+  IGNORED,
+  labelsOf,
+  type Prompt,
+  type Tokenizer,
+  type Turn,
+} from '../../../../core/index.js';
+import { CausalEncoder, concatenate } from '../../../../plugins/backbones/kit/index.js';
+import { alpaca } from '../../../../plugins/templates/alpaca/index.js';
+import { expectError } from '../../../support/errors.js';
+import { rowOf } from '../../../support/rows.js';
 
 const BOS = 1;
 const EOS = 2;
@@ -39,8 +45,15 @@ function tokenizerOf({
 }
 
 const codes = (text: string) => Array.from(text, (character) => character.charCodeAt(0));
-const EXAMPLE = { instruction: 'Add.', input: '1 2', output: '3' };
-const PLAIN = { instruction: 'Say hello.', input: '', output: 'Hello' };
+const EXAMPLE = { kind: 'instruction', instruction: 'Add.', input: '1 2', output: '3' } as const;
+const PLAIN = { kind: 'instruction', instruction: 'Say hello.', input: '', output: 'Hello' } as const;
+
+function encodeExample(tokenizer: Tokenizer, example: Example, cutoffLength: number) {
+  const encoded = new CausalEncoder(tokenizer, alpaca).encode(example, cutoffLength);
+  return { ...encoded, labels: labelsOf(encoded) };
+}
+const encodePrompt = (tokenizer: Tokenizer, prompt: Prompt) =>
+  new CausalEncoder(tokenizer, alpaca).encodePrompt(prompt);
 
 const WITH_INPUT =
   'Below is an instruction that describes a task, paired with an input that provides further context. ' +
@@ -52,22 +65,13 @@ const WITHOUT_INPUT =
   '### Instruction:\nSay hello.\n\n### Response:';
 
 describe('the prompt', () => {
-  it('is that of Alpaca-CoT to the letter, with input and without', () => {
-    expect(alpacaPrompt(EXAMPLE)).to.equal(WITH_INPUT);
-    expect(alpacaPrompt(PLAIN)).to.equal(WITHOUT_INPUT);
-  });
-
-  it('takes $-patterns in a record as the text that they are', () => {
-    expect(alpacaPrompt({ instruction: "$& $1 $'", input: '' })).to.include("\n$& $1 $'\n");
-  });
-
   it('begins with the beginning-of-text token where there is one', () => {
     expect(encodePrompt(tokenizerOf(), PLAIN)).to.deep.equal([BOS, ...codes(WITHOUT_INPUT)]);
     expect(encodePrompt(tokenizerOf({ bosId: null }), PLAIN)).to.deep.equal(codes(WITHOUT_INPUT));
   });
 });
 
-describe('encodeExample', () => {
+describe('an encoder of the kit', () => {
   it('puts a space, the output, a space and the end token after the prompt, and labels just these', () => {
     const { inputIds, labels } = encodeExample(tokenizerOf(), EXAMPLE, 1000);
     const prompt = [BOS, ...codes(WITH_INPUT)];
@@ -77,9 +81,9 @@ describe('encodeExample', () => {
   });
 
   it('labels the end token', () => {
-    const { labels } = encodeExample(tokenizerOf(), PLAIN, 1000);
-    expect(labels.at(-1)).to.equal(EOS);
-    expect(concatenate([{ inputIds: labels, labels }]).labels.at(-1)).to.equal(EOS);
+    const encoded = encodeExample(tokenizerOf(), PLAIN, 1000);
+    expect(encoded.labels.at(-1)).to.equal(EOS);
+    expect(concatenate([encoded]).labels.at(-1)).to.equal(EOS);
   });
 
   it('cuts at the cutoff, the end token included, the labels as the tokens', () => {
@@ -126,22 +130,90 @@ describe('encodeExample', () => {
     expect([...inputIds]).to.include(0x20001);
   });
 
-  it('puts a text for pretraining between its two tokens, all of it with labels, and cuts it', () => {
+  it('puts a text for pretraining between its two tokens, all that can be predicted with labels, and cuts it', () => {
     const ids = [BOS, ...codes('Once.'), EOS];
-    const { inputIds, labels } = encodeExample(tokenizerOf(), { text: 'Once.' }, 64);
-    expect([...inputIds]).to.deep.equal(ids);
-    expect([...labels]).to.deep.equal(ids);
-    expect([...encodeExample(tokenizerOf(), { text: 'Once.' }, 4).labels]).to.deep.equal(ids.slice(0, 4));
-    const { inputIds: bare } = encodeExample(tokenizerOf({ bosId: null }), { text: 'Once.' }, 64);
+    const text = { kind: 'text', text: 'Once.' } as const;
+    const encoded = encodeExample(tokenizerOf(), text, 64);
+    expect([...encoded.inputIds]).to.deep.equal(ids);
+    expect([...concatenate([encoded]).labels]).to.deep.equal([IGNORED, ...ids.slice(1)]);
+    const cut = encodeExample(tokenizerOf(), text, 4);
+    expect([...concatenate([cut]).labels]).to.deep.equal([IGNORED, ...ids.slice(1, 4)]);
+    const { inputIds: bare, labels } = encodeExample(tokenizerOf({ bosId: null }), text, 64);
     expect([...bare]).to.deep.equal(ids.slice(1));
+    expect([...labels]).to.deep.equal(ids.slice(1));
+  });
+});
+
+describe('an encoder of the kit, of a conversation', () => {
+  const turnsOf = (...trained: boolean[]): Turn[] => [
+    { role: 'system', content: 'Be brief.', trained: false },
+    ...trained.flatMap((isTrained, i): Turn[] => [
+      { role: 'user', content: `Say ${i}.`, trained: false },
+      { role: 'assistant', content: String(i), trained: isTrained },
+    ]),
+  ];
+  const first = [BOS, ...codes('Be brief.\n\n### Instruction:\nSay 0.\n\n### Response:')];
+  const second = codes('\n\n### Instruction:\nSay 1.\n\n### Response:');
+  const answers = [
+    [...codes(' 0 '), EOS],
+    [...codes(' 1 '), EOS],
+  ];
+  const ids = [...first, ...answers[0], ...second, ...answers[1]];
+  const ends = [first, answers[0], second, answers[1]].map(
+    (_, i, parts) => parts.slice(0, i + 1).flat().length,
+  );
+
+  it('puts one exchange after the other, each answer ended, and labels those that are trained on', () => {
+    const spans = { first: [ends[0], ends[1]], second: [ends[2], ends[3]] };
+    for (const [trained, wanted] of [
+      [
+        [true, true],
+        [spans.first, spans.second],
+      ],
+      [[false, true], [spans.second]],
+      [[true, false], [spans.first]],
+      [[false, false], []],
+    ] as const) {
+      const encoded = encodeExample(tokenizerOf(), { kind: 'turns', turns: turnsOf(...trained) }, 1000);
+      expect([...encoded.inputIds]).to.deep.equal(ids);
+      expect(encoded.spans).to.deep.equal(wanted);
+    }
+  });
+
+  it('cuts within any answer', () => {
+    const turns = turnsOf(true, true);
+    const spansAt = (cutoff: number) => encodeExample(tokenizerOf(), { kind: 'turns', turns }, cutoff).spans;
+    expect(spansAt(ends[2] + 1)).to.deep.equal([
+      [ends[0], ends[1]],
+      [ends[2], ends[2] + 1],
+    ]);
+    expect(spansAt(ends[2])).to.deep.equal([[ends[0], ends[1]]]);
+    expect(spansAt(ends[1] - 1)).to.deep.equal([[ends[0], ends[1] - 1]]);
+    expect(spansAt(ends[0])).to.deep.equal([]);
+  });
+
+  it('asks for the last answer with the tokens that stand before it in training', () => {
+    const turns = turnsOf(true, true).slice(0, -1);
+    expect(encodePrompt(tokenizerOf(), { turns })).to.deep.equal(ids.slice(0, ends[2]));
+  });
+
+  it('refuses turns that the template has no words for, and examples that have no row', async () => {
+    const tool: Turn = { role: 'tool', content: 'x', trained: false };
+    const encode = (example: Example) => () => encodeExample(tokenizerOf(), example, 1000);
+    await expectError(
+      encode({ kind: 'turns', turns: [...turnsOf(true), tool] }),
+      'DATA_RECORD',
+      'turn 4 of 4 is by "tool", but the template "alpaca" expects "user"',
+    );
+    const pair = { kind: 'preference', prompt: PLAIN, chosen: 'a', rejected: 'b' } as const;
+    await expectError(encode(pair), 'DATA_RECORD', 'preference pairs are for preference tuning');
+    const unknown = { kind: 'image' } as unknown as Example;
+    await expectError(encode(unknown), 'DATA_RECORD', 'of the kind "image", which is not known');
   });
 });
 
 describe('concatenate', () => {
-  const row = (inputIds: number[], labels: number[]) => ({
-    inputIds: Int32Array.from(inputIds),
-    labels: Int32Array.from(labels),
-  });
+  const row = (inputIds: number[], labels: number[]): EncodedExample => rowOf({ inputIds, labels });
 
   it('lays sequences one after another, each with positions of its own', () => {
     const batch = concatenate([row([5, 6], [IGNORED, 6]), row([7, 8, 9], [IGNORED, 8, 9])]);

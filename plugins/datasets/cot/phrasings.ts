@@ -1,4 +1,4 @@
-import type { Example } from '../../../core/index.js';
+import type { InstructionExample } from '../../../core/index.js';
 
 /** A question with its answer and the reasoning that leads there. */
 export interface ReasonedAnswer {
@@ -42,13 +42,15 @@ const PHRASINGS: readonly [ask: (question: string) => string, conclude: (answer:
 ];
 
 /** The example in phrasing number `choice`, of which any whole number will do. */
-export function phrase({ question, answer, rationale }: ReasonedAnswer, choice: number): Example {
+export function phrase({ question, answer, rationale }: ReasonedAnswer, choice: number): InstructionExample {
   const [ask, conclude] = PHRASINGS[choice % PHRASINGS.length];
   const reasons = rationale.trim();
   const closed = /[.!?)]$/.test(reasons) ? reasons : `${reasons}.`;
   return {
+    kind: 'instruction',
     instruction: ask(question.trim()),
     input: '',
     output: `${closed} ${conclude(answer.trim().replace(/\.$/, ''))}`,
+    rationale: [0, closed.length],
   };
 }

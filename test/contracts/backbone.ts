@@ -10,12 +10,23 @@ import { expect } from 'chai';
 import { decode } from '../../core/generation/decoder.js';
 import { GENERATE_DEFAULTS } from '../../core/generation/options.js';
 import { TokenSearch } from '../../core/generation/search.js';
-import type { InstructionExample, LanguageModel, StepEvent } from '../../core/index.js';
+import {
+  type Encoder,
+  type Example,
+  IGNORED,
+  type InstructionExample,
+  type LanguageModel,
+  labelsOf,
+  type Pass,
+  type StepEvent,
+  type Turn,
+} from '../../core/index.js';
 import { parameterSizes } from '../../core/model/count.js';
 import { variableGradients } from '../../core/ops/gradients.js';
-import { compose, floatsOf, readFixture, saveAdapter, withModel } from './compose.js';
-import { fixture, TemporaryFolder } from './files.js';
-import { expectClose } from './numbers.js';
+import { compose, encoderOf, floatsOf, readFixture, saveAdapter, withModel } from '../support/compose.js';
+import { expectError } from '../support/errors.js';
+import { fixture, TemporaryFolder } from '../support/files.js';
+import { expectClose } from '../support/numbers.js';
 import {
   AS_IT_IS,
   type Continuation,
@@ -29,7 +40,7 @@ import {
   relativeDistance,
   rowsOf,
   type TestDevice,
-} from './parity.js';
+} from '../support/parity.js';
 
 export interface BackboneFixture {
   /** A folder of test/fixtures. */
@@ -76,10 +87,58 @@ export function describeBackbone(backbone: string, options: BackboneFixture): vo
         expectClose(logitsOf(loaded, batch), wanted, 1e-4, 'logits');
         const alone = rows.flatMap((row) => [...logitsOf(loaded, loaded.collate([row]))]);
         expectClose(alone, wanted, 1e-4, 'logits of each row alone');
-        const loss = tf.tidy(() => loaded.loss(batch, AS_IT_IS).dataSync()[0]);
+        const loss = tf.tidy(() => loaded.crossEntropy(batch, AS_IT_IS).dataSync()[0]);
         expect(loss).to.be.closeTo(parity.loss, 1e-4 * parity.loss);
         expectClose(lastLogitsOf(loaded, batch), endsOf(wanted), 1e-4, 'next logits');
       }));
+
+    it('yields the log-probability of each label, and the logits of some tokens alone', () =>
+      withModel({ ...base }, (loaded) => {
+        const batch = loaded.collate(rows);
+        const all = logitsOf(loaded, batch);
+        const targets = [...batch.labels.keys()].filter((at) => batch.labels[at] !== IGNORED);
+        const before = Int32Array.from(targets, (at) => at - 1);
+        const few = tf.tidy(() => loaded.logits(batch, AS_IT_IS, before).dataSync().slice()) as Float32Array;
+        const rowAt = (at: number) => all.subarray(at * parity.vocabulary, (at + 1) * parity.vocabulary);
+        expectClose(
+          few,
+          Array.from(before).flatMap((at) => [...rowAt(at)]),
+          1e-5,
+          'logits of some tokens',
+        );
+        const found = tf.tidy(() => loaded.logProbabilities(batch, AS_IT_IS).dataSync().slice());
+        const wanted = targets.map((at) => rowAt(at - 1)[batch.labels[at]] - logSumExp(rowAt(at - 1)));
+        expectClose(found, wanted, 1e-5, 'log-probabilities');
+      }));
+
+    it('takes the gradient of log-probabilities as that of the loss', () =>
+      withModel({ ...base, adapter }, (loaded) => {
+        const batch = loaded.collate(rows);
+        const pass = { ...AS_IT_IS, training: true };
+        const [wanted, found] = [
+          () => loaded.crossEntropy(batch, pass),
+          () => tf.neg(tf.sum(loaded.logProbabilities(batch, pass))) as tf.Scalar,
+        ].map((loss) => gradientsFor(loaded, loss));
+        expect(found.loss).to.be.closeTo(wanted.loss, 1e-5 * wanted.loss);
+        for (const [name, gradient] of found.gradients) {
+          expect(relativeDistance(gradient, wanted.gradients.get(name) ?? []), name).to.be.below(1e-3);
+        }
+      }));
+
+    it('is, in a pass without adapters, the base model bit for bit', async () => {
+      const numbersOf = (loaded: LanguageModel, pass: Pass) =>
+        tf.tidy(() => {
+          const batch = loaded.collate(rows);
+          return [loaded.logits(batch, pass), loaded.crossEntropy(batch, pass)].map((tensor) => [
+            ...tensor.dataSync(),
+          ]);
+        });
+      const reference = await withModel({ ...base }, (loaded) => numbersOf(loaded, AS_IT_IS));
+      await withModel({ ...base, adapter }, (loaded) => {
+        expect(numbersOf(loaded, { ...AS_IT_IS, withoutAdapters: true })).to.deep.equal(reference);
+        expect(numbersOf(loaded, AS_IT_IS)).to.not.deep.equal(reference);
+      });
+    });
 
     it('yields with an adapter what PEFT yields once it is merged, and every gradient of it', () =>
       withModel({ ...base, adapter }, (loaded) => {
@@ -161,23 +220,68 @@ export function describeBackbone(backbone: string, options: BackboneFixture): vo
   }
 
   function describeTokens(): void {
-    it('encodes records and prompts as the reference does', () =>
-      withModel({ model }, (loaded) => {
-        const records = readFixture<InstructionExample[]>('llama', 'train.json');
-        for (const [i, { inputIds, labels }] of parity.encoded.entries()) {
-          const encoded = loaded.encode(records[i], 512);
-          expect([...encoded.inputIds]).to.deep.equal(inputIds);
-          expect([...encoded.labels]).to.deep.equal(labels);
-        }
-        expect(loaded.encodePrompt(records[0])).to.deep.equal(parity.prompt);
-      }));
+    it('encodes records and prompts as the reference does', async () => {
+      const encoder = await encoderOf({ model });
+      for (const [i, { inputIds, labels }] of parity.encoded.entries()) {
+        const encoded = encoder.encode(RECORD_EXAMPLES[i], 512);
+        expect([...encoded.inputIds]).to.deep.equal(inputIds);
+        expect([...labelsOf(encoded)]).to.deep.equal(labels);
+      }
+      expect(encoder.encodePrompt(RECORD_EXAMPLES[0])).to.deep.equal(parity.prompt);
+    });
+
+    it('encodes a conversation so that it begins with the prompt that asks for its last answer', async () => {
+      const encoder = await encoderOf({ model });
+      const { tokenizer } = encoder;
+      const before: Turn[] = [
+        { role: 'system', content: 'Be brief.', trained: false },
+        { role: 'user', content: 'Name a color.', trained: false },
+        { role: 'assistant', content: 'Blue', trained: false },
+        { role: 'user', content: 'And another?', trained: false },
+      ];
+      const answer: Turn = { role: 'assistant', content: 'Red', trained: true };
+      const prompt = encoder.encodePrompt({ turns: before });
+      const { inputIds, spans } = encoder.encode({ kind: 'turns', turns: [...before, answer] }, 512);
+      expect([...inputIds.subarray(0, prompt.length)]).to.deep.equal(prompt);
+      expect(spans).to.deep.equal([[prompt.length, inputIds.length]]);
+      expect(inputIds.at(-1)).to.equal(tokenizer.eosId);
+      const answerIds = [...inputIds.subarray(prompt.length, -1)];
+      expect(tokenizer.decode([...prompt, ...answerIds]).trim()).to.match(/Red$/);
+      expect(
+        encoder.encode({ kind: 'turns', turns: [...before, answer] }, prompt.length).spans,
+      ).to.deep.equal([]);
+    });
+
+    it('encodes a text with labels to its end, and refuses preference pairs', async () => {
+      const encoder = await encoderOf({ model });
+      const { tokenizer } = encoder;
+      const { inputIds, spans } = encoder.encode({ kind: 'text', text: 'Name a color.' }, 512);
+      expect(spans).to.have.lengthOf(1);
+      expect(spans[0][1]).to.equal(inputIds.length);
+      expect(inputIds.at(-1)).to.equal(tokenizer.eosId);
+      const pair: Example = {
+        kind: 'preference',
+        prompt: { instruction: 'a', input: '' },
+        chosen: 'b',
+        rejected: 'c',
+      };
+      await expectError(
+        () => encoder.encode(pair, 512),
+        'DATA_RECORD',
+        'preference pairs are for preference tuning',
+      );
+    });
   }
 
   function describeGeneration(base: object, alone: number, together: number): void {
     it(`continues greedily as transformers does for ${alone} tokens, among others for ${together}, with the adapter and without`, async () => {
       const { greedy, adapted } = parity;
-      await withModel({ ...base }, (loaded) => continues(loaded, greedy, alone, together));
-      await withModel({ ...base, adapter }, (loaded) => continues(loaded, adapted.greedy, alone, together));
+      await withModel({ ...base }, (loaded, { encoder }) =>
+        continues(loaded, encoder, greedy, alone, together),
+      );
+      await withModel({ ...base, adapter }, (loaded, { encoder }) =>
+        continues(loaded, encoder, adapted.greedy, alone, together),
+      );
     });
   }
 
@@ -221,7 +325,14 @@ export function describeBackbone(backbone: string, options: BackboneFixture): vo
   ): { loss: number; gradients: Map<string, Float32Array> } {
     const pass = { ...AS_IT_IS, training: true, checkpointing };
     const batch = loaded.collate(rows);
-    const { loss, gradients } = variableGradients(() => loaded.loss(batch, pass), loaded.trainable);
+    return gradientsFor(loaded, () => loaded.crossEntropy(batch, pass));
+  }
+
+  function gradientsFor(
+    { trainable }: LanguageModel,
+    f: () => tf.Scalar,
+  ): { loss: number; gradients: Map<string, Float32Array> } {
+    const { loss, gradients } = variableGradients(f, trainable);
     const numbers = [...gradients].map(
       ([name, tensor]) => [name, tensor.dataSync().slice() as Float32Array] as const,
     );
@@ -229,6 +340,16 @@ export function describeBackbone(backbone: string, options: BackboneFixture): vo
     tf.dispose([loss, ...gradients.values()]);
     return { loss: value, gradients: new Map(numbers) };
   }
+}
+
+/** The records of llama/train.json. */
+const RECORD_EXAMPLES = readFixture<Omit<InstructionExample, 'kind'>[]>('llama', 'train.json').map(
+  (record): InstructionExample => ({ kind: 'instruction', ...record }),
+);
+
+function logSumExp(logits: Float32Array): number {
+  const most = logits.reduce((max, logit) => Math.max(max, logit), Number.NEGATIVE_INFINITY);
+  return most + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0));
 }
 
 /** How many tokens are held to the reference, and how many with others of different length side by side. */
@@ -241,13 +362,14 @@ const TOKENS: Readonly<Record<string, readonly [alone: number, together: number]
 
 async function continues(
   model: LanguageModel,
+  encoder: Encoder,
   { record, ids }: Continuation,
   alone: number,
   together: number,
 ): Promise<void> {
-  const records = readFixture<InstructionExample[]>('llama', 'train.json');
+  const records = RECORD_EXAMPLES;
   const begin = (prompt: InstructionExample, tokens: number) => {
-    const start = model.encodePrompt(prompt);
+    const start = encoder.encodePrompt(prompt);
     const limit = start.length + tokens;
     // What transformers was asked for has no end either.
     const options = { ...GENERATE_DEFAULTS, name: 'the prompt', stopIds: new Set<number>(), limit };

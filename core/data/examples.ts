@@ -1,0 +1,66 @@
+/** Sources -> examples. They are read before the model is, so that a fault in the data costs seconds. */
+
+import { inject, injectable } from 'tsyringe';
+import { EvolveError } from '../base/errors.js';
+import { HOOKS, RUN_CONFIG } from '../base/injection-keys.js';
+import { suggest } from '../base/suggest.js';
+import type { RunConfig } from '../config/load.js';
+import type { DataSource, Example } from '../contracts/dataset.js';
+import type { Hooks } from '../plugins/hooks.js';
+import { readCatalogue, resolveSources } from './catalogue.js';
+
+/** Reads the sources of a configuration through the hook `loadData`. */
+@injectable()
+export class ExampleReader {
+  constructor(
+    @inject(RUN_CONFIG) private readonly config: RunConfig,
+    @inject(HOOKS) private readonly hooks: Hooks,
+  ) {}
+
+  /** The examples of every source, in the order of the configuration. The faults of all sources are told at once. */
+  async read(): Promise<Example[]> {
+    const examples: Example[] = [];
+    const errors: EvolveError[] = [];
+    for (const source of resolveSources(this.config.data)) {
+      try {
+        for await (const example of this.#examplesOf(source)) examples.push(example);
+      } catch (error) {
+        if (!(error instanceof EvolveError) || !error.code.startsWith('DATA_')) throw error;
+        errors.push(error);
+      }
+    }
+    const [first, ...others] = errors;
+    if (others.length === 0 && first) throw first;
+    if (first) {
+      const message = errors.map((error) => error.message).join('\n');
+      const advice = [...new Set(errors.map((error) => error.advice))].join('\n');
+      throw new EvolveError(first.code, message, advice, { at: ['data', 'sources'] });
+    }
+    return examples;
+  }
+
+  async *#examplesOf(source: DataSource): AsyncGenerator<Example> {
+    const { limit = Number.POSITIVE_INFINITY } = source;
+    let taken = 0;
+    for await (const example of await this.#open(source)) {
+      yield example.source === undefined ? { ...example, source: source.name } : example;
+      if (++taken >= limit) return;
+    }
+    if (taken > 0) return;
+    const message = `the data source ${source.name} has no record`;
+    const advice = 'Check that the file is the right one.';
+    throw new EvolveError('DATA_EMPTY', message, advice, { at: ['data', 'sources', source.index] });
+  }
+
+  async #open(source: DataSource): Promise<AsyncIterable<Example>> {
+    const stream = await this.hooks.loadData.promise(source);
+    if (stream) return stream;
+    const names = Object.keys(readCatalogue());
+    const formats = this.hooks.loadData.taps.map((tap) => tap.name);
+    const message = source.path
+      ? `${source.name}: unknown data format "${source.format}"${suggest(source.format, formats)}`
+      : `unknown data name "${source.name}"${suggest(source.name, names)}`;
+    const advice = `Names: ${names.join(', ')}. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
+    throw new EvolveError('DATA_UNKNOWN', message, advice, { at: ['data', 'sources', source.index] });
+  }
+}

@@ -1,0 +1,179 @@
+/** Examples -> the rows of a run: in tokens, some of them held out, in the order of training. */
+
+import { inject, injectable } from 'tsyringe';
+import { EvolveError } from '../base/errors.js';
+import { HOOKS, RUN_CONFIG } from '../base/injection-keys.js';
+import { deriveSeed, Random } from '../base/random.js';
+import type { RunConfig } from '../config/load.js';
+import { type Example, unknownKind } from '../contracts/dataset.js';
+import type { EncodedExample, Encoder } from '../contracts/encoder.js';
+import { describeLengthLimit, type LengthLimit } from '../contracts/length-limit.js';
+import type { Hooks } from '../plugins/hooks.js';
+import { pack, type Row } from './packing.js';
+import { TokenArena } from './token-arena.js';
+
+/** The rows of a run, in tokens. */
+export interface SplitRows {
+  readonly train: readonly Row[];
+  readonly validation: readonly Row[];
+  /** The examples of `validation`, in the order of the data. */
+  readonly heldOut: readonly Example[];
+}
+
+/** What rows are made for. */
+export interface RowUse {
+  readonly encoder: Encoder;
+  readonly model: LengthLimit;
+}
+
+@injectable()
+export class RowMaker {
+  constructor(
+    @inject(RUN_CONFIG) private readonly config: RunConfig,
+    @inject(HOOKS) private readonly hooks: Hooks,
+  ) {}
+
+  /**
+   * Encodes the examples and holds some out. Rows that would train on nothing are left out, and counted. `breathe`
+   * is awaited now and then, so that a person can interrupt.
+   */
+  async prepare(
+    examples: readonly Example[],
+    { encoder, model }: RowUse,
+    breathe: () => Promise<void>,
+  ): Promise<SplitRows> {
+    const { cutoffLength } = this.config.data;
+    if (cutoffLength > model.maxLength) {
+      const message = `data.cutoffLength is ${cutoffLength}, but ${describeLengthLimit(model)}`;
+      const advice = `Set data.cutoffLength to ${model.maxLength} or less.`;
+      throw new EvolveError('MODEL_INVALID', message, advice, { at: ['data', 'cutoffLength'] });
+    }
+    const arena = new TokenArena();
+    const usable: EncodedExample[] = [];
+    const kept: Example[] = [];
+    const empty = new Map<string, number>();
+    let filled = 0;
+    for (const [i, example] of examples.entries()) {
+      if (i % 256 === 0) await breathe();
+      const { text, name } = trainedPart(example);
+      if (text.trim() === '') {
+        empty.set(name, (empty.get(name) ?? 0) + 1);
+        continue;
+      }
+      const encoded = encode(encoder, examples, i, cutoffLength);
+      if (!hasTarget(encoded)) {
+        filled++;
+        continue;
+      }
+      usable.push(arena.keep(encoded));
+      kept.push(example);
+    }
+    for (const [name, count] of empty) this.#tellSkipped(count, examples.length, `${name} empty`);
+    const reason = `prompt alone fills data.cutoffLength (${cutoffLength} tokens)`;
+    this.#tellSkipped(filled, examples.length, reason);
+    if (usable.length === 0) {
+      const message = `there is no usable record among ${examples.length}`;
+      const advice = 'Raise data.cutoffLength, or check "output" in the records.';
+      throw new EvolveError('DATA_EMPTY', message, advice, { at: ['data', 'sources'] });
+    }
+    return this.#split(usable, kept);
+  }
+
+  /** The rows of one pass through the data, in the order of training; passes count from 0. */
+  ofEpoch(rows: readonly Row[], epoch: number): Row[] {
+    const { data, train } = this.config;
+    return data.shuffle ? inOrder(rows, epochOrder(train.seed, epoch, rows.length)) : [...rows];
+  }
+
+  #split(encoded: readonly EncodedExample[], examples: readonly Example[]): SplitRows {
+    const { seed } = this.config.train;
+    const size = this.#validationSize(encoded.length);
+    const order = new Random(deriveSeed(seed, 'split')).permutation(encoded.length);
+    const [held, trained] = [order.slice(0, size).sort(), order.slice(size).sort()];
+    const packing = new Random(deriveSeed(seed, 'packing'));
+    const rowsOf = (indices: Int32Array) => this.#rowsOf(inOrder(encoded, indices), packing);
+    return { validation: rowsOf(held), train: rowsOf(trained), heldOut: inOrder(examples, held) };
+  }
+
+  /** Each example in a row of its own, or several packed into one: which ones is settled once for all epochs. */
+  #rowsOf(examples: readonly EncodedExample[], random: Random): Row[] {
+    const { packing, cutoffLength, shuffle } = this.config.data;
+    if (!packing) return examples.map((example) => [example]);
+    return pack(shuffle ? inOrder(examples, random.permutation(examples.length)) : examples, cutoffLength);
+  }
+
+  #tellSkipped(count: number, total: number, reason: string): void {
+    if (count === 0) return;
+    const [verb, whose] = count === 1 ? ['is', 'its'] : ['are', 'their'];
+    this.hooks.log.call({
+      type: 'notice',
+      message: `${count} of ${total} records ${verb} left out: ${whose} ${reason}`,
+    });
+  }
+
+  #validationSize(rows: number): number {
+    const { validationSize } = this.config.data;
+    if (validationSize === undefined) return Math.min(2000, Math.floor(rows / 10));
+    if (validationSize < rows) return validationSize;
+    const message = `data.validationSize is ${validationSize}, which leaves none of the ${rows} rows to train on`;
+    const advice = 'Set it lower, or to 0 to hold nothing out.';
+    throw new EvolveError('CONFIG_INVALID', message, advice, { at: ['data', 'validationSize'] });
+  }
+}
+
+/**
+ * The order of `count` rows in pass number `epoch` through the data (from 0), as their indices. It follows from its
+ * arguments alone, so that a run that is resumed need not have kept the state of a generator.
+ */
+export function epochOrder(seed: number, epoch: number, count: number): Int32Array {
+  const random = new Random(deriveSeed(seed, 'shuffle'));
+  for (let before = 0; before < epoch; before++) random.permutation(count);
+  return random.permutation(count);
+}
+
+function inOrder<T>(items: readonly T[], order: Int32Array): T[] {
+  return Array.from(order, (i) => items[i]);
+}
+
+/** Of an example what has labels, and what a person who reads that it is empty knows it by. */
+function trainedPart(example: Example): { text: string; name: string } {
+  switch (example.kind) {
+    case 'instruction':
+      return { text: example.output, name: 'output is' };
+    case 'text':
+      return { text: example.text, name: 'text is' };
+    case 'turns': {
+      const trained = example.turns.filter((turn) => turn.trained);
+      return { text: trained.map(({ content }) => content).join(''), name: 'trained turns are' };
+    }
+    case 'preference':
+      return { text: example.chosen, name: 'chosen answer is' };
+    default:
+      return unknownKind(example);
+  }
+}
+
+/** Example number `i` in tokens. An error says which one it was. */
+function encode(
+  encoder: Encoder,
+  examples: readonly Example[],
+  i: number,
+  cutoffLength: number,
+): EncodedExample {
+  try {
+    return encoder.encode(examples[i], cutoffLength);
+  } catch (error) {
+    if (!(error instanceof EvolveError)) throw error;
+    const { source } = examples[i];
+    const number = examples.slice(0, i + 1).filter((example) => example.source === source).length;
+    throw new EvolveError(error.code, `${source}, example ${number}: ${error.message}`, error.advice, {
+      cause: error,
+      at: ['data', 'sources'],
+    });
+  }
+}
+
+/** Whether some label can be predicted: nothing stands before the first token. */
+function hasTarget({ spans }: EncodedExample): boolean {
+  return spans.some(([start, end]) => end > Math.max(start, 1));
+}

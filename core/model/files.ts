@@ -1,0 +1,101 @@
+/** The files of a model that is on this machine: a folder, or one file that holds them all. */
+
+import { existsSync, statSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { EvolveError, messageOf } from '../base/errors.js';
+import { shown } from '../base/paths.js';
+import type { Checkpoint } from '../contracts/checkpoint.js';
+import type { ModelFiles } from '../contracts/model-files.js';
+import type { Hooks } from '../plugins/hooks.js';
+
+/** A model's files, its weights included. */
+export interface OpenModel extends ModelFiles {
+  /** Its tensors, opened on the first call. */
+  openCheckpoint(): Promise<Checkpoint>;
+  /** Closes the checkpoint where it was opened. Files can still be read. */
+  close(): Promise<void>;
+}
+
+/**
+ * The files of the model at `location`, an absolute path of a folder or file.
+ *
+ * @throws EvolveError MODEL_UNKNOWN where nothing is there
+ */
+export function openModel(hooks: Hooks, location: string): OpenModel {
+  if (!existsSync(location)) {
+    const message = `there is no file or folder ${shown(location)}`;
+    const advice = 'Give a folder with config.json and weights, or owner/name of a model on the hub.';
+    throw new EvolveError('MODEL_UNKNOWN', message, advice, { at: ['model', 'path'] });
+  }
+  const isFolder = statSync(location).isDirectory();
+  const folder = isFolder ? location : path.dirname(location);
+  let opened: Promise<Checkpoint | undefined> | undefined;
+  const openIfKnown = () => {
+    opened ??= hooks.openCheckpoint.promise(location);
+    return opened;
+  };
+  const openCheckpoint = async () => (await openIfKnown()) ?? refuse(hooks, location);
+  // A folder with a config.json has all that a model needs; of others the checkpoint may tell it.
+  const isWhole = isFolder && existsSync(path.join(folder, 'config.json'));
+  const readModelFile = async (name: string) => {
+    const checkpoint = isWhole ? undefined : await (isFolder ? openIfKnown() : openCheckpoint());
+    // A file that holds such files holds all: what lies beside it may be of another model.
+    const inside = checkpoint?.files;
+    return inside ? inside.get(name) : readIfThere(path.join(folder, name));
+  };
+  return {
+    path: location,
+    readFile: readModelFile,
+    readJson: async (name) => {
+      const bytes = await readModelFile(name);
+      return bytes && parseJsonObject(bytes, path.join(folder, name));
+    },
+    openCheckpoint,
+    close: async () => (await opened)?.close(),
+  };
+}
+
+/** The tensors at `location`, in whatever format a plugin knows. @throws EvolveError where none does */
+export async function openCheckpoint(hooks: Hooks, location: string): Promise<Checkpoint> {
+  return (await hooks.openCheckpoint.promise(location)) ?? refuse(hooks, location);
+}
+
+function refuse(hooks: Hooks, location: string): never {
+  const known = hooks.openCheckpoint.taps.map((tap) => tap.name).join(', ');
+  const message = `${shown(location)}: no weights in a known format are there`;
+  throw new EvolveError('CHECKPOINT_INVALID', message, `Formats: ${known}.`);
+}
+
+/** A JSON file, parsed; undefined where there is none. */
+export async function readJsonFile(file: string): Promise<Record<string, unknown> | undefined> {
+  const bytes = await readIfThere(file);
+  return bytes && parseJsonObject(bytes, file);
+}
+
+/** The bytes of a file; undefined where there is none. */
+async function readIfThere(file: string): Promise<Uint8Array | undefined> {
+  try {
+    // To read a pipe would wait for a writer.
+    if (!(await stat(file)).isFile()) throw new Error('it is no file');
+    return await readFile(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new EvolveError('MODEL_INVALID', `${shown(file)}: cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function parseJsonObject(bytes: Uint8Array, file: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
+    throw new SyntaxError('expected an object');
+  } catch (error) {
+    throw new EvolveError(
+      'MODEL_INVALID',
+      `${shown(file)}: is no JSON object: ${messageOf(error)}`,
+      'Get the file again.',
+    );
+  }
+}

@@ -1,0 +1,94 @@
+import * as tf from '@tensorflow/tfjs';
+import type { CachedLayer } from './cached-layer.js';
+import { hasKernel } from './dispatch.js';
+
+/** Which tokens attend to which: each to itself and those before it in its own sequence, unless `prefixes` opens more. */
+export interface AttentionLayout {
+  /** `[sequences + 1]`: sequence s is the tokens offsets[s] … offsets[s + 1] − 1. */
+  readonly offsets: Int32Array;
+  /** `[sequences]`: the first prefixes[s] tokens of sequence s, cached ones included, see each other both ways. */
+  readonly prefixes?: Int32Array;
+  /** `[heads]`: slopes[h] · (j − i) is added to the score of query i and key j (ALiBi, arXiv 2108.12409). */
+  readonly slopes?: Float32Array;
+  /**
+   * What the others add to the scores of each sequence, `[1 or heads, queries, keys]`, where it was made before:
+   * `attentionLayout` makes it.
+   */
+  readonly biases?: readonly tf.Tensor3D[];
+}
+
+type Pasts = Pick<CachedLayer, 'pasts'>;
+
+/** Large enough that the softmax of a masked score is exactly 0. */
+const MASKED = -1e9;
+
+/**
+ * The layout with its biases, for a pass of many layers: made once, they need not be made in each. Where the active
+ * backend has a kernel for attention, which needs none, there are none.
+ *
+ *     const layout = attentionLayout({ offsets: batch.offsets }, pass.cache);
+ *     attention(q, k, v, { ...layout, scale, cache: pass.cache?.layer(index) });    // in each layer
+ *
+ * The biases belong to the tidy that runs: make them outside of those of the layers.
+ *
+ * @param cache the pass over sequences of which a part is cached, where the layers take it
+ */
+export function attentionLayout(layout: AttentionLayout, cache?: Pasts): AttentionLayout {
+  return hasKernel(attentionKernel(cache)) ? layout : { ...layout, biases: attentionBiases(layout, cache) };
+}
+
+/** The kernel of attention, with a cache or without. */
+export function attentionKernel(cache: Pasts | undefined): 'Attention' | 'CachedAttention' {
+  return cache ? 'CachedAttention' : 'Attention';
+}
+
+/** What is added to the scores of each sequence, `[1 or heads, queries, keys]`; the queries are the last of its tokens. */
+export function attentionBiases(layout: AttentionLayout, cache?: Pasts): tf.Tensor3D[] {
+  const { prefixes, slopes } = layout;
+  return biasShapes(layout, cache).map((shape, s) => {
+    const mask = additiveMask(shape, prefixes?.[s] ?? 0);
+    return tf.tensor3d(slopes ? withDistances(mask, slopes, shape) : mask, shape);
+  });
+}
+
+/** The shapes of `attentionBiases`. */
+export function biasShapes(
+  { offsets, slopes }: AttentionLayout,
+  cache: Pasts | undefined,
+): [number, number, number][] {
+  return Array.from(offsets.subarray(1), (end, s) => {
+    const queries = end - offsets[s];
+    return [slopes?.length ?? 1, queries, (cache?.pasts[s] ?? 0) + queries];
+  });
+}
+
+/** `[queries, keys]`: 0 where one sees the other, else MASKED. */
+function additiveMask([, queries, keys]: readonly number[], prefix: number): Float32Array {
+  const mask = new Float32Array(queries * keys).fill(MASKED);
+  for (let row = 0; row < queries; row++) {
+    const query = keys - queries + row;
+    const seen = query < prefix ? prefix : query + 1;
+    mask.fill(0, row * keys, row * keys + seen);
+  }
+  return mask;
+}
+
+/** `[heads, queries, keys]`: the mask plus each head's slope times the key's position − the query's. */
+function withDistances(
+  mask: Float32Array,
+  slopes: Float32Array,
+  [heads, queries, keys]: readonly number[],
+): Float32Array {
+  const sums = new Float32Array(heads * mask.length);
+  for (let head = 0; head < heads; head++) {
+    for (let row = 0; row < queries; row++) {
+      const query = keys - queries + row;
+      for (let key = 0; key < keys; key++) {
+        const at = row * keys + key;
+        // Product and sum are rounded one by one, as tensors in fp32 would be.
+        sums[head * mask.length + at] = mask[at] + Math.fround(slopes[head] * (key - query));
+      }
+    }
+  }
+  return sums;
+}

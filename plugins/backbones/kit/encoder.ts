@@ -1,0 +1,60 @@
+import {
+  type EncodedExample,
+  type Encoder,
+  EvolveError,
+  type Example,
+  type Prompt,
+  type Template,
+  type Tokenizer,
+  unknownKind,
+} from '../../../core/index.js';
+import { exchangesOfPrompt, joinPieces, piecesOf } from './exchanges.js';
+
+/**
+ * The encoder of a model that reads from left to right. A row begins with the tokens of `start`. Each exchange of the
+ * template follows: its prompt, then its answer and the end token, which have labels where it is trained on. A text for
+ * pretraining has labels from end to end, the end token included.
+ */
+export class CausalEncoder implements Encoder {
+  /** @param start with what every row begins: the beginning-of-text token where the tokenizer has one */
+  constructor(
+    readonly tokenizer: Tokenizer,
+    private readonly template: Template,
+    private readonly start: readonly number[] = tokenizer.bosId === null ? [] : [tokenizer.bosId],
+  ) {}
+
+  encode(example: Example, cutoffLength: number): EncodedExample {
+    const { tokenizer } = this;
+    const start = { ids: this.start, trained: false };
+    switch (example.kind) {
+      case 'instruction':
+      case 'turns': {
+        const exchanges = this.template.exchanges(example);
+        return joinPieces(
+          [start, ...exchanges.flatMap((exchange) => piecesOf(tokenizer, exchange))],
+          cutoffLength,
+        );
+      }
+      case 'text': {
+        const ids = [...tokenizer.encode(example.text), tokenizer.eosId];
+        return joinPieces([start, { ids, trained: true }], cutoffLength);
+      }
+      case 'preference':
+        return refusePreference();
+      default:
+        return unknownKind(example);
+    }
+  }
+
+  encodePrompt(prompt: Prompt): number[] {
+    const { before, last } = exchangesOfPrompt(this.template, prompt);
+    const pieces = before.flatMap((exchange) => piecesOf(this.tokenizer, exchange));
+    return [...this.start, ...pieces.flatMap(({ ids }) => ids), ...this.tokenizer.encode(last)];
+  }
+}
+
+/** @throws EvolveError: such an example has no row of its own */
+export function refusePreference(): never {
+  const message = 'preference pairs are for preference tuning';
+  throw new EvolveError('DATA_RECORD', message, 'Give examples with one answer, or texts.');
+}

@@ -1,0 +1,34 @@
+import type { Template } from '../../../core/index.js';
+import { conversationOf } from './turns.js';
+
+/** The words of a template. */
+export interface Wording {
+  /** The text up to the place of the first answer; `input` may be empty. */
+  opening(instruction: string, input: string, system?: string): string;
+  /** The text between an answer and the next. */
+  following(instruction: string): string;
+  answer(output: string): string;
+}
+
+/** The template of these words. It takes one instruction, or turns of user and assistant. */
+export function templateOf(name: string, { opening, following, answer }: Wording): Template {
+  return {
+    name,
+    exchanges(example) {
+      switch (example.kind) {
+        case 'instruction': {
+          const { instruction, input, output } = example;
+          return [{ prompt: opening(instruction, input), answer: answer(output), trained: true }];
+        }
+        case 'turns': {
+          const { system, exchanges } = conversationOf(name, example.turns);
+          return exchanges.map(({ question, answer: output, trained }, i) => ({
+            prompt: i === 0 ? opening(question, '', system) : following(question),
+            answer: answer(output),
+            trained,
+          }));
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * What every template must do, held to its own words:
+ *
+ *     describeTemplate('plain', { withInput: { prompt: 'Add.\n1 2\n', answer: '3' }, … });
+ */
+
+import { expect } from 'chai';
+import type { Exchange, InstructionExample, Template, Turn } from '../../core/index.js';
+import { compose } from '../support/compose.js';
+import { expectError } from '../support/errors.js';
+import { instruction } from '../support/examples.js';
+
+type Words = Pick<Exchange, 'prompt' | 'answer'>;
+
+/** How the template words the examples of this file. */
+export interface TemplateWords {
+  readonly withInput: Words;
+  readonly withoutInput: Words;
+  readonly turns: readonly Words[];
+}
+
+const WITH_INPUT = instruction({ instruction: 'Add.', input: '1 2', output: '3' });
+const WITHOUT_INPUT = instruction({ instruction: 'Say hello.', input: '', output: 'Hello' });
+
+const turn = (role: Turn['role'], content: string, trained = false): Turn => ({ role, content, trained });
+const SYSTEM = turn('system', 'Be brief.');
+const TURNS = [turn('user', 'One?'), turn('assistant', 'First'), turn('user', 'Two?')];
+const LAST = turn('assistant', 'Second', true);
+
+/** @param plugins the files of third parties' plugins that are needed for it */
+export function describeTemplate(name: string, words: TemplateWords, plugins: readonly string[] = []): void {
+  const make = async (): Promise<Template> => {
+    const { hooks } = await compose({ data: { sources: ['none'], template: name }, plugins });
+    return (await hooks.makeTemplate.promise({ name })) as Template;
+  };
+  const ofInstruction = async (example: InstructionExample) => (await make()).exchanges(example);
+  const ofTurns = async (turns: readonly Turn[]) => (await make()).exchanges({ kind: 'turns', turns });
+
+  describe(`the template ${name}`, () => {
+    it('tells its name, and words an instruction with input and without', async () => {
+      expect((await make()).name).to.equal(name);
+      expect(await ofInstruction(WITH_INPUT)).to.deep.equal([{ ...words.withInput, trained: true }]);
+      expect(await ofInstruction(WITHOUT_INPUT)).to.deep.equal([{ ...words.withoutInput, trained: true }]);
+    });
+
+    it('words a conversation, and says which answers are trained on', async () => {
+      const [first, second] = words.turns;
+      expect(await ofTurns([SYSTEM, ...TURNS, LAST])).to.deep.equal([
+        { ...first, trained: false },
+        { ...second, trained: true },
+      ]);
+    });
+
+    it('words a conversation of one exchange as the instruction', async () => {
+      const turns = [turn('user', WITHOUT_INPUT.instruction), turn('assistant', WITHOUT_INPUT.output, true)];
+      expect(await ofTurns(turns)).to.deep.equal(await ofInstruction(WITHOUT_INPUT));
+    });
+
+    it('has the same prompt whatever the answer is', async () => {
+      const [{ prompt }] = await ofInstruction({ ...WITH_INPUT, output: '' });
+      expect(prompt).to.equal(words.withInput.prompt);
+    });
+
+    it('takes $-patterns in an example as the text that they are', async () => {
+      const odd = "$& $1 $'";
+      const [{ prompt, answer }] = await ofInstruction(
+        instruction({ instruction: odd, input: odd, output: odd }),
+      );
+      expect(prompt.split(odd)).to.have.lengthOf(3);
+      expect(answer).to.include(odd);
+    });
+
+    it('refuses turns that it has no words for, and says which one', async () => {
+      for (const [turns, message] of [
+        [[], 'turn 1 of 0 is missing'],
+        [[SYSTEM], 'turn 2 of 1 is missing'],
+        [[turn('user', 'a'), turn('tool', 'b')], 'turn 2 of 2 is by "tool"'],
+        [[turn('user', 'a'), turn('user', 'b')], 'turn 2 of 2 is by "user"'],
+        [[LAST], 'turn 1 of 1 is by "assistant"'],
+        [[...TURNS, LAST, SYSTEM], 'turn 5 of 5 is by "system"'],
+        [TURNS, 'turn 3 of 3 is by "user", and no answer follows'],
+        [[turn('user', 'a', true), LAST], 'turn 1 of 2 is by "user" and to be trained on'],
+        [[{ ...SYSTEM, trained: true }, turn('user', 'a'), LAST], 'turn 1 of 3 is by "system" and to be'],
+      ] as const) {
+        await expectError(() => ofTurns(turns), 'DATA_RECORD', message, name);
+      }
+    });
+
+    it('leaves other names to others', async () => {
+      const { hooks } = await compose({ data: { sources: ['none'], template: name }, plugins });
+      expect(await hooks.makeTemplate.promise({ name: 'other' })).to.equal(undefined);
+    });
+  });
+}

@@ -1,0 +1,146 @@
+import { existsSync } from 'node:fs';
+import { expect } from 'chai';
+import { RandomStreams } from '../../../core/base/random.js';
+import type { LogEvent } from '../../../core/contracts/tracker.js';
+import { epochOrder, RowMaker } from '../../../core/data/rows.js';
+import type { Example, Turn } from '../../../core/index.js';
+import { compose } from '../../support/compose.js';
+import { expectError } from '../../support/errors.js';
+import { fixture, TemporaryFolder } from '../../support/files.js';
+import { composeTestRun, EIGHT_ROWS } from '../../support/runs.js';
+
+describe('RowMaker', () => {
+  let folder: TemporaryFolder;
+
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  /** Runs one step over `rows` and returns what trackers were told. */
+  async function eventsOf(
+    rows: string,
+    values: { validationSize?: number } = {},
+  ): Promise<readonly LogEvent[]> {
+    const data = folder.write('rows.json', rows);
+    const run = await composeTestRun({ output: folder.join('run'), data, train: { maxSteps: 1 }, ...values });
+    await run.trainer.run();
+    return run.events;
+  }
+
+  it('leaves rows out that would train on nothing, and says how many and why', async () => {
+    const events = await eventsOf(
+      JSON.stringify([
+        { instruction: 'Say yes.', output: 'Yes.' },
+        { instruction: 'Say nothing.', output: ' ' },
+        { instruction: 'word '.repeat(400), output: 'Too long.' },
+      ]),
+    );
+    const notices = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+    expect(notices).to.include('1 of 3 records is left out: its output is empty');
+    expect(notices).to.include(
+      '1 of 3 records is left out: its prompt alone fills data.cutoffLength (256 tokens)',
+    );
+    expect(events.find((event) => event.type === 'start')).to.include({ trainRows: 1 });
+  });
+
+  it('holds rows out, and never all', async () => {
+    const start = (await eventsOf(EIGHT_ROWS, { validationSize: 3 })).find((event) => event.type === 'start');
+    expect(start).to.include({ trainRows: 5, validationRows: 3 });
+    await expectError(
+      () => eventsOf(EIGHT_ROWS, { validationSize: 8 }),
+      'CONFIG_INVALID',
+      'none of the 8 rows',
+    );
+  });
+
+  it('ends before the output folder is touched where no row is usable', async () => {
+    const data = folder.write('rows.json', JSON.stringify([{ instruction: 'a', output: '' }]));
+    const run = await composeTestRun({ output: folder.join('run'), data });
+    await expectError(() => run.trainer.run(), 'DATA_EMPTY', 'no usable record');
+    expect(existsSync(folder.join('run'))).to.equal(false);
+  });
+});
+
+describe('RowMaker.prepare', () => {
+  const MODEL = { maxLength: 128 };
+
+  async function prepare(examples: readonly Example[]) {
+    const run = await compose({
+      model: { path: fixture('llama') },
+      data: { sources: ['none'], cutoffLength: 128, validationSize: 0 },
+    });
+    const encoder = await run.assembler.loadEncoder();
+    const rows = await new RowMaker(run.config, run.hooks).prepare(
+      examples,
+      { encoder, model: MODEL },
+      async () => {},
+    );
+    const notices = run.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+    return { rows, notices, encoder };
+  }
+  const turns = (...roles: Turn['role'][]): Example => ({
+    kind: 'turns',
+    source: 'chats',
+    turns: roles.map((role) => ({ role, content: `${role}.`, trained: role === 'assistant' })),
+  });
+  const silent: Example = {
+    kind: 'turns',
+    turns: [
+      { role: 'user', content: 'Hello?', trained: false },
+      { role: 'assistant', content: 'Hello.', trained: false },
+    ],
+  };
+
+  it('encodes each example, and leaves out what no label is in, by kind', async () => {
+    const text: Example = { kind: 'text', text: 'One.' };
+    const examples = [text, { ...text, text: ' ' }, silent, turns('user', 'assistant')];
+    const { rows, notices, encoder } = await prepare(examples);
+    expect(rows.train.flat()).to.deep.equal([examples[0], examples[3]].map((e) => encoder.encode(e, 128)));
+    expect(notices).to.deep.equal([
+      '1 of 4 records is left out: its text is empty',
+      '1 of 4 records is left out: its trained turns are empty',
+    ]);
+  });
+
+  it('says which example of a source cannot be encoded', async () => {
+    const other: Example = { kind: 'text', text: 'a', source: 'other' };
+    const fine = turns('user', 'assistant');
+    await expectError(
+      () => prepare([fine, other, turns('user', 'tool', 'assistant')]),
+      'DATA_RECORD',
+      'chats, example 2: turn 2 of 3 is by "tool"',
+    );
+    const pair: Example = {
+      kind: 'preference',
+      source: 'pairs',
+      prompt: { instruction: 'a', input: '' },
+      chosen: 'b',
+      rejected: 'c',
+    };
+    await expectError(
+      () => prepare([fine, pair]),
+      'DATA_RECORD',
+      'pairs, example 1: preference pairs are for preference tuning',
+    );
+  });
+});
+
+describe('epochOrder', () => {
+  it('is a permutation that follows from seed and epoch alone, another for each', () => {
+    const orders = [0, 1, 2].map((epoch) => epochOrder(42, epoch, 50));
+    for (const [epoch, order] of orders.entries()) {
+      expect([...order].sort((a, b) => a - b)).to.deep.equal(Array.from({ length: 50 }, (_, i) => i));
+      expect(epochOrder(42, epoch, 50)).to.deep.equal(order);
+      expect(epochOrder(43, epoch, 50)).to.not.deep.equal(order);
+    }
+    expect(new Set(orders.map((order) => order.join())).size).to.equal(3);
+  });
+
+  it('is what the stream `shuffle` of a run draws, one epoch after the other', () => {
+    const stream = new RandomStreams(7).stream('shuffle');
+    for (const epoch of [0, 1, 2, 3]) {
+      expect(epochOrder(7, epoch, 9)).to.deep.equal(stream.permutation(9));
+    }
+  });
+});
