@@ -47,6 +47,7 @@ export {
 } from './contracts/encoder.js';
 export type { Generated, GenerateOptions } from './contracts/generation.js';
 export type { DownloadState, Located, LocateRequest } from './contracts/hub.js';
+export { type LinearAdapter, LinearSite } from './contracts/linear-site.js';
 export type { Evaluation, Metrics } from './contracts/metric.js';
 export type { BackboneRequest, ModelFiles } from './contracts/model-files.js';
 export type { Objective } from './contracts/objective.js';
@@ -59,7 +60,6 @@ export type {
 } from './contracts/optimizer.js';
 export type { Pass } from './contracts/pass.js';
 export type { Schedule, ScheduleRequest } from './contracts/schedule.js';
-export { type LinearAdapter, LinearSite } from './contracts/site.js';
 export type { PluginStates, RunProgress, RunState } from './contracts/state.js';
 export type { Exchange, Template, TemplateRequest } from './contracts/template.js';
 export type {

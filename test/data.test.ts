@@ -53,7 +53,8 @@ describe('data/', () => {
         for (const text of ['The capital of France is Paris.', '法国的首都是巴黎。']) {
           const example = encoder.encode({ kind: 'text', text }, 256);
           // Without an end: documents of its world have more than one sentence.
-          const batch = model.collate([{ ...example, spans: [[0, example.inputIds.length - 1]] }]);
+          const spans = example.spans.map(([start, end]) => [start, end - 1] as const);
+          const batch = model.collate([{ ...example, spans }]);
           const loss = tf.tidy(
             () => model.crossEntropy(batch, { training: false, seed: 0, checkpointing: false }).dataSync()[0],
           );

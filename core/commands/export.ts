@@ -52,7 +52,8 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   process.once('SIGTERM', () => interruption.abort());
   const { hooks, assembler } = composeAssembly(config, plugins, interruption.signal);
   await assembler.openDevice();
-  const { model } = await assembler.assemble();
+  const assembled = await assembler.assemble();
+  const { model } = assembled;
   try {
     await mkdir(path.dirname(output), { recursive: true });
     // A folder of its own beside the output, in which nobody else has anything.
@@ -79,7 +80,7 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     const message = `the model cannot be written to ${shown(output)}: ${messageOf(root ?? cause)}`;
     throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
   } finally {
-    model.dispose();
+    assembled.dispose();
   }
   process.stderr.write(`written: ${shown(output)}\n`);
 }

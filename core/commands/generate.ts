@@ -50,7 +50,7 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
       await generateAll(model, encoder, prompts, sampling, write, { device });
     }
   } finally {
-    model.dispose();
+    assembled.dispose();
   }
 }
 

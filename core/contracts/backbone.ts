@@ -7,9 +7,9 @@ import type { CachePass } from './cache.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { EmbeddingSite } from './embedding-site.js';
 import type { EncodedExample } from './encoder.js';
+import type { LinearSite } from './linear-site.js';
 import type { BackboneRequest } from './model-files.js';
 import type { Pass } from './pass.js';
-import type { LinearSite } from './site.js';
 
 /** A language model as a backbone plugin loads it: from token ids to numbers. Its encoder makes the ids of text. */
 export interface LanguageModel {

@@ -20,8 +20,8 @@ export interface Device {
   /** One line for the person: what computes. */
   readonly description: string;
   /**
-   * Takes the model's frozen weights to the device, once they are as they will stay: quantized, or as in the checkpoint. A
-   * device with memory of its own can put others in the places of `site.weight`, and so free those that it copied.
+   * Takes the model's frozen weights to the device, once they are quantized and adapters are in place. A device with memory
+   * of its own puts weights of its own into the sites (`site.weight`), so that nobody holds those that it copied.
    *
    * @returns what frees them there, called when the model is disposed
    */

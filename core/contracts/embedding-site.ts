@@ -17,8 +17,8 @@ export class EmbeddingSite {
   constructor(
     /** The module's name as PEFT sees it: `model.embed_tokens`. */
     readonly name: string,
-    /** `[vocabulary, hidden]` */
-    readonly weight: FrozenWeight,
+    /** `[vocabulary, hidden]`. A device may put one of its own in its place. */
+    public weight: FrozenWeight,
   ) {}
 
   /** `ids` `[tokens]` -> `[tokens, hidden]`, through the adapter where there is one and the pass takes adapters. */

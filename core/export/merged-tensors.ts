@@ -2,7 +2,7 @@ import { EvolveError } from '../base/errors.js';
 import { type DenseType, decodeFloats, encodeFloats } from '../base/floats.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { TensorToWrite } from '../contracts/checkpoint.js';
-import type { LinearSite } from '../contracts/site.js';
+import type { LinearSite } from '../contracts/linear-site.js';
 import { DenseWeight, type FrozenWeight } from '../ops/frozen-weight.js';
 
 /** Numbers that are decoded, merged and written at a time. */

@@ -22,14 +22,17 @@ import { ModelLocator } from './locate.js';
 /** What a run works with. */
 export interface AssembledModel {
   readonly encoder: Encoder;
-  /** Its frozen weights as the quantizer stores them, with the adapter's trainable parameters. */
+  /** Its frozen weights as the quantizer stores them, where the device wants them, with the adapter's trainable parameters. */
   readonly model: LanguageModel;
+  /** Frees the model, and what the device keeps of it. */
+  dispose(): void;
 }
 
 @injectable()
 export class ModelAssembler {
   readonly #locator: ModelLocator;
   #readModelFile: ModelFiles['readFile'] = async () => undefined;
+  #device: Device | undefined;
 
   constructor(
     @inject(ASSEMBLY_CONFIG) private readonly config: AssemblyConfig,
@@ -46,8 +49,9 @@ export class ModelAssembler {
   }
 
   /** The device that is asked for; where it cannot be had, the next one, and one line that says why. */
-  openDevice(): Promise<Device> {
-    return openDevice(this.hooks, this.config.device.name);
+  async openDevice(): Promise<Device> {
+    this.#device = await openDevice(this.hooks, this.config.device.name);
+    return this.#device;
   }
 
   /** The encoder alone. It needs neither device nor weights. */
@@ -69,7 +73,7 @@ export class ModelAssembler {
     if (typeof init === 'string') await this.#locateAdapter(init);
     const { encoder, model } = await this.#load(located.path);
     model.name = located.name;
-    return { encoder, model: await this.#adapted(model) };
+    return { encoder, ...(await this.#prepared(model)) };
   }
 
   /** Under which name the files of `name`, a path or name of the configuration, can be had again. */
@@ -86,7 +90,7 @@ export class ModelAssembler {
     return this.#locator.locate({ name, kind: 'adapter', weights: true, at: ['adapter', 'init'] });
   }
 
-  async #load(path: string): Promise<AssembledModel> {
+  async #load(path: string): Promise<{ encoder: Encoder; model: LanguageModel }> {
     const files = openModel(this.hooks, path);
     this.#readModelFile = files.readFile;
     try {
@@ -148,19 +152,27 @@ export class ModelAssembler {
     );
   }
 
-  /** The model as a run takes it; where that fails it is freed. */
-  async #adapted(loaded: LanguageModel): Promise<LanguageModel> {
+  /** The model as a run takes it: quantized, with adapters, on the device. Where that fails it is freed. */
+  async #prepared(loaded: LanguageModel): Promise<Omit<AssembledModel, 'encoder'>> {
     try {
-      const model = await this.hooks.quantize.promise(loaded);
+      const quantized = await this.hooks.quantize.promise(loaded);
       // What no quantizer took is decoded now, so that nothing is found wrong with it in the midst of a run.
-      for (const { weight } of [...model.embeddings, ...model.linears])
+      for (const { weight } of [...quantized.embeddings, ...quantized.linears])
         if (weight instanceof DenseWeight) void weight.bytes;
       const files: CheckpointFiles = {
         open: (location) => openCheckpoint(this.hooks, location),
         readModelFile: this.#readModelFile,
         locate: async (name) => (await this.#locateAdapter(name)).path,
       };
-      return await this.hooks.injectAdapters.promise(model, files);
+      const model = await this.hooks.injectAdapters.promise(quantized, files);
+      const release = this.#device?.placeWeights?.(model);
+      return {
+        model,
+        dispose: () => {
+          release?.();
+          model.dispose();
+        },
+      };
     } catch (error) {
       loaded.dispose();
       throw error;

@@ -2,13 +2,14 @@ import * as tf from '@tensorflow/tfjs';
 import type {
   ByteKernelName,
   KernelAttrs,
+  KernelName,
   KernelResult,
   KernelTensors,
   TensorKernelName,
 } from './kernels.js';
 
 /** Whether a device plugin registered the kernel `name` for the active backend. */
-export function hasKernel(name: string): boolean {
+export function hasKernel(name: KernelName): boolean {
   return tf.getKernel(name, tf.getBackend()) !== undefined;
 }
 

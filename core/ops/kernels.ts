@@ -10,8 +10,8 @@ import type { FrozenWeight } from './frozen-weight.js';
 /**
  * Kernel -> what it gets: `inputs`, tensors by name; `attrs`, all else by name, which takes no gradient. A kernel that
  * works on bytes and not on tensors has no inputs, and says in `result` what it answers. Here stand those that plugins
- * ask for with `perform`; the others stand beside their ops. A plugin adds kernels of its own, which it then may hand to
- * `dispatch` and `perform`, and a device to `tf.registerKernel`:
+ * ask for with `perform`; the others stand beside their ops. A plugin may add kernels of its own, under names that begin
+ * with its own, and hand them to `dispatch` and `perform`; in JavaScript it does so without a declaration.
  *
  *     declare module 'evolving-alpaca' {
  *       interface Kernels {

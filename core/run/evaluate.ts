@@ -2,15 +2,13 @@
 
 import * as tf from '@tensorflow/tfjs';
 import { chunk } from '../base/collections.js';
-import type { Device } from '../contracts/device.js';
-import type { Encoder } from '../contracts/encoder.js';
 import type { Generated } from '../contracts/generation.js';
 import type { Evaluation } from '../contracts/metric.js';
 import type { Pass } from '../contracts/pass.js';
 import type { Row } from '../data/packing.js';
-import type { SplitRows } from '../data/rows.js';
 import { GENERATE_DEFAULTS, generateAll } from '../generation/generate.js';
 import { lossOf, type StepParts } from './step.js';
+import type { Training } from './training.js';
 
 const EVALUATION: Pass = { training: false, seed: 0, checkpointing: false };
 
@@ -36,11 +34,8 @@ export async function heldOutLoss(parts: StepParts, rows: readonly Row[]): Promi
 }
 
 /** What metrics can be computed from, besides the loss. */
-export function evaluationOf(
-  parts: StepParts & { readonly encoder: Encoder; readonly rows: Pick<SplitRows, 'heldOut'> },
-  device: Device | null,
-): Evaluation {
-  const { model, encoder, rows, context } = parts;
+export function evaluationOf(training: Training): Evaluation {
+  const { model, encoder, rows, device, context } = training;
   return {
     examples: rows.heldOut,
     async generate(prompts, options = {}) {
@@ -53,7 +48,7 @@ export function evaluationOf(
         await generateAll(model, encoder, prompts, { ...GENERATE_DEFAULTS, ...options }, take, decoding);
       } catch (error) {
         // Of an interruption, the run tells more.
-        await parts.breathe();
+        await training.breathe();
         throw error;
       }
       return answers;

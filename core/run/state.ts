@@ -4,22 +4,11 @@
  * seed and from what is chosen for (a step and micro-batch, an epoch).
  */
 
-import type { Optimizer } from '../contracts/optimizer.js';
-import type { Schedule } from '../contracts/schedule.js';
-import type { PluginStates, RunProgress, RunState } from '../contracts/state.js';
-import type { Hooks } from '../plugins/hooks.js';
-
-interface Stateful {
-  readonly optimizer: Optimizer;
-  readonly schedule: Schedule;
-}
+import type { PluginStates, RunState } from '../contracts/state.js';
+import type { Training } from './training.js';
 
 /** The state as it is now. Its tensors are the optimizer's own: who keeps the state copies them. */
-export async function saveState(
-  progress: RunProgress,
-  { optimizer, schedule }: Stateful,
-  hooks: Hooks,
-): Promise<RunState> {
+export async function saveState({ progress, optimizer, schedule, hooks }: Training): Promise<RunState> {
   const plugins: PluginStates = new Map();
   await hooks.saveState.promise(plugins);
   return {
@@ -30,14 +19,13 @@ export async function saveState(
   };
 }
 
-/** Brings optimizer, schedule and plugins to where they were; returns the trainer's numbers. */
+/** Brings a training that has not begun to where the state was: its numbers, optimizer, schedule and plugins. */
 export async function restoreState(
-  { progress, optimizer: kept, schedule: rates, plugins }: RunState,
-  { optimizer, schedule }: Stateful,
-  hooks: Hooks,
-): Promise<RunProgress> {
-  optimizer.restore(kept);
-  if (rates !== undefined) schedule.restore?.(rates);
-  await hooks.restoreState.promise(new Map(Object.entries(plugins)));
-  return structuredClone(progress);
+  state: RunState,
+  { progress, optimizer, schedule, hooks }: Training,
+): Promise<void> {
+  Object.assign(progress, structuredClone(state.progress));
+  optimizer.restore(state.optimizer);
+  if (state.schedule !== undefined) schedule.restore?.(state.schedule);
+  await hooks.restoreState.promise(new Map(Object.entries(state.plugins)));
 }

@@ -5,7 +5,6 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { inject, injectable } from 'tsyringe';
-import { chunk } from '../base/collections.js';
 import { EvolveError, messageOf } from '../base/errors.js';
 import {
   CONTEXT,
@@ -21,35 +20,23 @@ import { shown } from '../base/paths.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Device } from '../contracts/device.js';
-import type { Encoder } from '../contracts/encoder.js';
-import type { Schedule } from '../contracts/schedule.js';
-import type { RunProgress, RunState } from '../contracts/state.js';
-import type { LogEvent, RunResult } from '../contracts/tracker.js';
+import type { RunState } from '../contracts/state.js';
+import type { RunResult } from '../contracts/tracker.js';
 import type { World } from '../contracts/world.js';
 import type { ExampleReader } from '../data/examples.js';
-import type { Row } from '../data/packing.js';
 import type { RowMaker, SplitRows } from '../data/rows.js';
 import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { RunContext } from './context.js';
 import type { RunRequests } from './control.js';
-import { evaluationOf, heldOutLoss } from './evaluate.js';
 import type { RunFolder } from './folder.js';
-import { makeObjective, makeOptimizer, makeSchedule, openWorld } from './parts.js';
-import { newProgress, newWindow, stepEvent } from './progress.js';
+import { trainingLoop } from './loop.js';
+import { openWorld } from './parts.js';
+import { newProgress } from './progress.js';
 import { resultOf } from './result.js';
 import { countParameters, countRows, warmupNotice } from './start.js';
 import { restoreState, saveState } from './state.js';
-import { notFinite, optimizerStep, type StepFault, type StepParts, type StepResult } from './step.js';
-import { Undo } from './undo.js';
-
-/** All that a training loop works with. */
-interface Training extends StepParts {
-  readonly encoder: Encoder;
-  readonly schedule: Schedule;
-  readonly rows: SplitRows;
-  readonly totalSteps: number;
-}
+import { countSteps, makeTraining, type Training, type TrainingBasis } from './training.js';
 
 @injectable()
 export class Trainer {
@@ -59,7 +46,7 @@ export class Trainer {
   #rows: RunResult['rows'] = null;
   #claimed = false;
   #saves: LanguageModel['saves'] = 'adapter';
-  #progress: RunProgress = newProgress();
+  readonly #progress = newProgress();
   #training: Training | undefined;
   #savedAtStep = 0;
 
@@ -81,7 +68,7 @@ export class Trainer {
    */
   async run(from?: RunState): Promise<RunResult> {
     const startedAt = performance.now();
-    let model: LanguageModel | undefined;
+    let assembled: AssembledModel | undefined;
     let failure: unknown;
     try {
       this.#world = await openWorld(this.hooks);
@@ -90,10 +77,9 @@ export class Trainer {
       // The data comes before the model: a fault in it is then found in seconds, whatever the model's size.
       const examples = await this.reader.read();
       this.#device = await this.assembler.openDevice();
-      const assembled = await this.assembler.assemble();
-      model = assembled.model;
-      this.context.model = model;
-      this.#saves = model.saves;
+      assembled = await this.assembler.assemble();
+      this.context.model = assembled.model;
+      this.#saves = assembled.model.saves;
       const rows = await this.rowMaker.prepare(examples, assembled, () => this.#breathe());
       await this.#train(assembled, rows, from);
     } catch (error) {
@@ -107,7 +93,7 @@ export class Trainer {
       // What failed first is what the person must hear of.
       failure ??= error;
     } finally {
-      model?.dispose();
+      assembled?.dispose();
     }
     if (failure !== undefined) throw failure;
     return result;
@@ -119,7 +105,7 @@ export class Trainer {
    */
   async state(): Promise<RunState> {
     if (!this.#training) throw new Error('the run trains nothing yet, or no more');
-    return saveState(this.#progress, this.#training, this.hooks);
+    return saveState(this.#training);
   }
 
   /** Only one process of a run claims the folder and writes. */
@@ -127,116 +113,40 @@ export class Trainer {
     return this.#world?.rank === 0;
   }
 
-  async #train({ model, encoder }: AssembledModel, rows: SplitRows, from?: RunState): Promise<void> {
-    const { train } = this.config;
-    const rowsPerStep = train.perDeviceBatchSize * train.gradientAccumulationSteps;
-    const totalSteps = train.maxSteps ?? Math.ceil(rows.train.length / rowsPerStep) * train.epochs;
-    this.#announce(model, rows, totalSteps);
-    if (this.#writes) {
-      await this.folder.claim((name, kind) => this.assembler.pinned(name, kind));
-      this.#claimed = true;
-    }
-    const training: Training = {
-      train,
-      model,
-      encoder,
+  async #train(assembled: AssembledModel, rows: SplitRows, from: RunState | undefined): Promise<void> {
+    const basis: TrainingBasis = {
+      train: this.config.train,
+      device: this.#device,
       rows,
-      totalSteps,
-      objective: await makeObjective(this.hooks, model),
-      optimizer: await makeOptimizer(this.hooks, train, model),
-      schedule: await makeSchedule(this.hooks, train, totalSteps),
-      undo: new Undo(model.trainable),
+      progress: this.#progress,
       world: this.#world as World,
       hooks: this.hooks,
       context: this.context,
       breathe: () => this.#breathe(),
     };
+    this.#announce(assembled.model, rows, countSteps(basis).totalSteps);
+    if (this.#writes) {
+      await this.folder.claim((name, kind) => this.assembler.pinned(name, kind));
+      this.#claimed = true;
+    }
+    const training = await makeTraining(assembled, basis);
     this.#training = training;
     try {
-      if (from) {
-        this.#progress = await restoreState(from, training, this.hooks);
-        this.#tellContext(training);
-      }
-      await this.#loop(training, rowsPerStep);
+      if (from) await restoreState(from, training);
+      await trainingLoop(training, {
+        requests: this.requests,
+        rowsOfEpoch: (epoch) => this.rowMaker.ofEpoch(rows.train, epoch),
+        save: () => this.#save(training.model),
+        kept: (verb) => this.#kept(verb),
+      });
     } catch (error) {
-      await this.#saveAfterFailure(model);
+      await this.#saveAfterFailure(training.model);
       throw error;
     } finally {
       this.#training = undefined;
       training.undo.dispose();
       training.optimizer.dispose();
     }
-  }
-
-  async #loop(training: Training, rowsPerStep: number): Promise<void> {
-    const progress = this.#progress;
-    const isOver = () => progress.step === training.totalSteps || this.requests.stopReason !== undefined;
-    for (; !isOver(); progress.epoch++, progress.row = 0) {
-      const order = this.rowMaker.ofEpoch(training.rows.train, progress.epoch);
-      for (const stepRows of chunk(order.slice(progress.row), rowsPerStep)) {
-        await this.#step(training, stepRows, isOver);
-        if (isOver()) return;
-      }
-    }
-  }
-
-  /** One optimizer step, and what is due after it. */
-  async #step(training: Training, rows: readonly Row[], isOver: () => boolean): Promise<void> {
-    const { train, model, schedule } = training;
-    const progress = this.#progress;
-    const startedAt = performance.now();
-    const learningRate = schedule.learningRateAt(progress.step);
-    const done = await optimizerStep(training, rows, learningRate);
-    if ('code' in done) return this.#fail(done, training);
-    this.#count(done, rows.length, startedAt);
-    this.#tellContext(training);
-
-    const event = stepEvent(progress, this.context.epoch, learningRate, done.gradNorm);
-    progress.metrics.firstLoss ??= event.loss;
-    progress.metrics.lastLoss = event.loss;
-    await this.hooks.step.promise(event);
-    const isDue = (every: number) => progress.step % every === 0 || isOver();
-    const tell = () => {
-      this.#tell(event);
-      progress.window = newWindow();
-    };
-    if (isDue(train.logEvery)) tell();
-    if (this.requests.take('evaluate') || isDue(train.evalEvery)) await this.#evaluate(training);
-    // A tap of `evaluate` may have stopped the run.
-    if (isOver() && progress.window.tokens > 0) tell();
-    if (this.requests.take('save') || isDue(train.saveEvery)) await this.#save(model);
-  }
-
-  /** Puts a step into the books. */
-  #count(done: StepResult, rows: number, startedAt: number): void {
-    const progress = this.#progress;
-    const { window } = progress;
-    window.lossSum += done.loss * done.targets;
-    window.targets += done.targets;
-    window.tokens += done.tokens;
-    window.seconds += (performance.now() - startedAt) / 1000;
-    progress.step++;
-    progress.row += rows;
-  }
-
-  /** Lets hooks know where the run is. */
-  #tellContext({ train, rows }: Training): void {
-    const progress = this.#progress;
-    const rowsPerStep = train.perDeviceBatchSize * train.gradientAccumulationSteps;
-    const [steps, all] = [progress.row, rows.train.length].map((number) => Math.ceil(number / rowsPerStep));
-    this.context.step = progress.step;
-    this.context.epoch = progress.epoch + steps / all;
-  }
-
-  async #evaluate(training: Training): Promise<void> {
-    const { validation } = training.rows;
-    if (validation.length === 0) return;
-    const evalLoss = await heldOutLoss(training, validation);
-    if (!Number.isFinite(evalLoss))
-      this.#fail(notFinite('held-out loss', this.#progress.step, evalLoss), training);
-    const metrics = await this.hooks.evaluate.promise({ evalLoss }, evaluationOf(training, this.#device));
-    this.#progress.metrics.evalLoss = metrics.evalLoss;
-    this.#tell({ type: 'eval', step: this.#progress.step, ...metrics });
   }
 
   async #save(model: LanguageModel): Promise<void> {
@@ -248,7 +158,7 @@ export class Trainer {
   async #saveAfterFailure(model: LanguageModel): Promise<void> {
     if (this.#progress.step === this.#savedAtStep) return;
     await this.#save(model).catch((error: unknown) => {
-      this.#tell({ type: 'notice', message: messageOf(error) });
+      this.hooks.log.call({ type: 'notice', message: messageOf(error) });
     });
   }
 
@@ -256,7 +166,7 @@ export class Trainer {
     const { train, data } = this.config;
     this.#parameters = countParameters(model);
     this.#rows = countRows(rows, data.packing);
-    this.#tell({
+    this.hooks.log.call({
       type: 'start',
       output: this.folder.path,
       device: this.#device?.name ?? '',
@@ -267,18 +177,7 @@ export class Trainer {
       steps,
     });
     const message = warmupNotice(train, steps);
-    if (message) this.#tell({ type: 'notice', message });
-  }
-
-  #tell(event: LogEvent): void {
-    this.hooks.log.call(event);
-  }
-
-  /** Ends the run with the variables as they were when all was well. */
-  #fail({ code, message }: StepFault, { undo }: Training): never {
-    if (undo.undo()) this.context.step = --this.#progress.step;
-    const advice = 'Lower train.learningRate, or lengthen train.warmupSteps.';
-    throw new EvolveError(code, message, `${this.#kept('is kept')}${advice}`);
+    if (message) this.hooks.log.call({ type: 'notice', message });
   }
 
   /** Lets signals and timers through; ends the run where the person interrupted it. */

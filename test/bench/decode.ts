@@ -81,7 +81,7 @@ async function decodeSmollm2(context: Context, bandwidth: number): Promise<Row[]
 /** Tokens a second, ours and theirs in turns; and the weights' bytes that ours reads a second. */
 async function against(
   { peer, rounds }: Context,
-  { model, encoder }: AssembledModel,
+  { model, encoder }: Omit<AssembledModel, 'dispose'>,
   folder: string,
   storage: string,
   batch: number,
@@ -129,7 +129,7 @@ async function against(
 }
 
 /** Time of a token by the length of the text before it. */
-async function byLength({ model, encoder }: AssembledModel): Promise<Row[]> {
+async function byLength({ model, encoder }: Omit<AssembledModel, 'dispose'>): Promise<Row[]> {
   const rows: Row[] = [];
   for (const length of LENGTHS) {
     const others = new Others();

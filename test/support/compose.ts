@@ -52,11 +52,11 @@ export async function withModel<T>(
   const portable = { name: 'portable', backend: 'wasm' };
   const run = await compose({ device: portable, ...values }, { adapter: values.adapter !== undefined });
   await run.assembler.openDevice();
-  const { model, encoder } = await run.assembler.assemble();
+  const { model, encoder, dispose } = await run.assembler.assemble();
   try {
     return await use(model, { ...run, encoder });
   } finally {
-    model.dispose();
+    dispose();
   }
 }
 

@@ -76,7 +76,7 @@ export async function loadTokenizer(
     throw new EvolveError('MODEL_INVALID', message, 'Set eos_token in tokenizer_config.json.');
   }
   // Whether texts begin with the beginning-of-text token is for the tokenizer to say, not for its mere existence. In
-  // tokenizer.json the post-processor says it; of SentencePiece models LLaMA's do unless their settings say otherwise.
+  // tokenizer.json the post-processor says it; with a SentencePiece model they do unless the settings say otherwise.
   const mayBegin = isSentencePiece ? settings.add_bos_token !== false : text.start.length > 0;
   const bosId = mayBegin ? idOf('bos', begins) : undefined;
   return {
@@ -146,8 +146,8 @@ function specialTokens(settings: Readonly<Record<string, unknown>>, ids: readonl
 }
 
 /**
- * The token that begins (`bos`) or ends (`eos`) a text, or has another name: what tokenizer_config.json calls so; of
- * SentencePiece models LLaMA's where it calls none so.
+ * The token that begins (`bos`) or ends (`eos`) a text, or has another name: the one that tokenizer_config.json gives
+ * that name. A SentencePiece model has `<s>` and `</s>` where the file gives none.
  */
 export function markOf(
   name: string,

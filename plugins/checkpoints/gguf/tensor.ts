@@ -56,7 +56,7 @@ function decodeBlocks(
 ): boolean {
   const work = { type: type.number, source, order: order ?? null, rows, columns, target };
   const done = perform('DecodeBlocks', work);
-  if (done !== undefined) return done as boolean;
+  if (done !== undefined) return done;
 
   const { decode } = type as Required<StoredType>;
   const rowBytes = source.length / rows;

@@ -136,6 +136,16 @@ export interface Addon {
     dw: Optional,
     pieceBytes: number,
   ): number;
+  logProbabilities(logits: F, tokens: number, vocabulary: number, labels: Int32Array, y: F, logSums: F): void;
+  logProbabilitiesGradient(
+    logits: F,
+    logSums: F,
+    dy: F,
+    tokens: number,
+    vocabulary: number,
+    labels: Int32Array,
+    dlogits: F,
+  ): void;
   rmsNorm(x: F, weight: F, rows: number, columns: number, epsilon: number, y: F): void;
   rmsNormGradient(
     x: F,

@@ -48,9 +48,18 @@ export default definePlugin({
         }
         const threads = options.threads ?? os.availableParallelism();
         const isa = openAddon(addon, threads);
-        await openBackend(addon);
+        const { weights } = await openBackend(addon);
         const each = threads === 1 ? 'one thread' : `${threads} threads`;
-        return { name: 'native', backend: BACKEND, description: `C++ kernels for ${isa}, ${each}` };
+        return {
+          name: 'native',
+          backend: BACKEND,
+          description: `C++ kernels for ${isa}, ${each}`,
+          placeWeights(model) {
+            for (const { weight } of [...model.embeddings, ...model.linears]) weights.place(weight);
+            // They lie where they are: there is nothing to free.
+            return undefined;
+          },
+        };
       },
       { stage: DEVICE_STAGES.native },
     );
@@ -74,12 +83,15 @@ function openAddon(addon: Addon, threads: number): string {
   }
 }
 
-async function openBackend(addon: Addon): Promise<void> {
-  if (!tf.findBackend(BACKEND)) {
+/** There is one backend a process, whoever asks for it. */
+let native: Native | undefined;
+
+async function openBackend(addon: Addon): Promise<Native> {
+  if (!native) {
     const backend = new NativeBackend(addon);
     tf.registerBackend(BACKEND, () => backend);
     tf.copyRegisteredKernels('cpu', BACKEND);
-    const native: Native = {
+    native = {
       backend,
       weights: new WeightHandles(addon),
       outlierThreshold: OUTLIER_THRESHOLD,
@@ -102,4 +114,5 @@ async function openBackend(addon: Addon): Promise<void> {
     }
   }
   await tf.setBackend(BACKEND);
+  return native;
 }

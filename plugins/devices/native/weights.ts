@@ -41,6 +41,12 @@ export class WeightHandles {
 
   constructor(private readonly addon: Addon) {}
 
+  /** Makes a weight ready before it is first used, where the kernels know its storage. */
+  place(weight: FrozenWeight): void {
+    const handle = this.#handles.get(weight) ?? this.#make(weight);
+    if (handle) this.#handles.set(weight, handle);
+  }
+
   /** A weight that is stored as the kernels do not know is decoded, for each use anew. */
   of(weight: FrozenWeight): WeightHandle {
     const known = this.#handles.get(weight) ?? this.#make(weight);

@@ -8,8 +8,8 @@ import type { IsSpecial, TextTokenizer } from './text-tokenizer.js';
 import { bpeSchema, parse, schema, templateSchema } from './tokenizer-json-schema.js';
 
 /**
- * The tokenizer of a tokenizer.json, as Hugging Face's tokenizers saves it: byte-pair encoding, byte-level (BLOOM,
- * Llama 3, Qwen2, SmolLM2) or after SentencePiece (LLaMA). Ids are those of tokenizers with `encode_special_tokens`:
+ * The tokenizer of a tokenizer.json, as Hugging Face's tokenizers saves it: byte-pair encoding, byte-level or
+ * after SentencePiece. Ids are those of tokenizers with `encode_special_tokens`:
  * special tokens that stand in a text are characters like any, and `isSpecial` says which are so beside those of the file.
  *
  * @throws EvolveError where the file is malformed, or a part of a type that is not known

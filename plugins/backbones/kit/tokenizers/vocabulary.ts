@@ -3,8 +3,8 @@ import type { LoadedTokenizer } from '../tokenizer.js';
 
 /**
  * That the tokenizer and the embedding belong together. An embedding may have a few more rows than there are tokens, since
- * vocabularies are padded: small ones to a multiple of 128 at most, large ones by rows in reserve too (BLOOM by 200,
- * Qwen2 by 290, DeepSeek by 2,385, which is 2 %). Many more are those of another tokenizer's tokens.
+ * vocabularies are padded: small ones to a multiple of 128 at most, large ones by rows in reserve too (Qwen2
+ * by 290, DeepSeek by 2,385, which is 2 %). Many more are those of another tokenizer's tokens.
  *
  * @param rows of the embedding
  * @throws EvolveError where an id has no row, or where more rows than up to the next multiple of 128, and more than a

@@ -69,13 +69,13 @@ export function gradient<
   const I extends readonly (keyof KernelTensors<N> & string)[] = [],
 >(
   name: N,
-  saves: { readonly inputs?: I; readonly outputs?: boolean[] },
+  saves: { readonly inputs?: I; readonly outputs?: readonly boolean[] },
   compute: (dys: tf.Tensor[], saved: Saved<N, I>, attrs: KernelAttrs<N>) => Record<G, () => tf.Tensor>,
 ): void {
   tf.registerGradient({
     kernelName: name,
     inputsToSave: [...(saves.inputs ?? [])],
-    outputsToSave: saves.outputs ?? [],
+    outputsToSave: [...(saves.outputs ?? [])],
     gradFunc: (dy, saved, attrs) => {
       const dys = ([] as tf.Tensor[]).concat(dy);
       const thunks = compute(dys, saved as Saved<N, I>, attrs as unknown as KernelAttrs<N>);

@@ -1,12 +1,15 @@
 import { type KernelAttrs, tf } from '../../../../core/index.js';
 import type { WeightHandle } from '../addon.js';
 import { computeOf } from '../weights.js';
-import { gradient, kernel, type Native } from './kit.js';
+import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
 /** How much memory the logits may take: those of a few hundred tokens. */
 const PIECE_BYTES = 64 * 2 ** 20;
 
-/** The output layer and the cross-entropy. The gradients are computed with the loss, which they are multiples of. */
+/**
+ * The log-probabilities of labels, and the output layer with the cross-entropy, whose gradients are computed with the
+ * loss: they are multiples of it.
+ */
 export function registerLoss({ backend, weights }: Native): void {
   const { addon } = backend;
 
@@ -42,6 +45,23 @@ export function registerLoss({ backend, weights }: Native): void {
     requireTraining('LinearCrossEntropy', training);
     return { x: () => tf.mul(dx, dy) };
   });
+
+  kernel('LogProbabilities', ({ logits }, { labels }) => {
+    const [tokens, vocabulary] = logits.shape;
+    const [y, logSums] = [backend.output([tokens]), backend.output([tokens])];
+    addon.logProbabilities(backend.floats(logits), tokens, vocabulary, labels, y.values, logSums.values);
+    return [y.info, logSums.info];
+  });
+  const forGradient = { inputs: ['logits'], outputs: [false, true] } as const;
+  gradient('LogProbabilities', forGradient, ([dy], [logits, logSums], { labels }) => ({
+    logits: () => {
+      const [tokens, vocabulary] = logits.shape;
+      const dlogits = backend.output(logits.shape);
+      const [x, sums, d] = [logits, logSums, dy].map((tensor) => backend.floats(tensor));
+      addon.logProbabilitiesGradient(x, sums, d, tokens, vocabulary, labels, dlogits.values);
+      return tensorOf(dlogits.info);
+    },
+  }));
 
   kernel('TrainableLinearCrossEntropy', ({ x, weight }, attrs) => {
     const [rows, columns] = weight.shape;

@@ -82,7 +82,7 @@ struct AttentionShape {
 /** Tokens of a block of the cache. */
 constexpr int64_t kBlockTokens = 32;
 
-/** Where the cached keys and values of the sequences lie; core/generation/paged-cache.ts has the layout. */
+/** Where the cached keys and values of the sequences lie; core/generation/paged-layer.ts has the layout. */
 struct CacheView {
   /** [sequences]: tokens that are cached already. */
   const int32_t* pasts;
@@ -142,6 +142,11 @@ struct Kernels {
    */
   double (*linearCrossEntropy)(const float* x, int64_t tokens, const Weight& w, Compute compute, const float* bias,
                                const int32_t* labels, int64_t pieceBytes, float* dx, float* dw);
+  /** logits [tokens, vocabulary]; y [tokens] = logit[label] − logsumexp; logSums [tokens] is kept for the gradient. */
+  void (*logProbabilities)(const float* logits, int64_t tokens, int64_t vocabulary, const int32_t* labels, float* y,
+                           float* logSums);
+  void (*logProbabilitiesGradient)(const float* logits, const float* logSums, const float* dy, int64_t tokens,
+                                   int64_t vocabulary, const int32_t* labels, float* dlogits);
 
   // ---- norms and gates
 

@@ -1,8 +1,8 @@
 import type { SentencePieceModel } from './model-file.js';
 
 /**
- * What SentencePiece makes of a text before it cuts it: replacements by the model's own rules (none in LLaMA's, NFKC and
- * more in others), one space before the text, several spaces made one, spaces written as ▁; each where the model says so.
+ * What SentencePiece makes of a text before it cuts it: replacements by the model's own rules (none, or NFKC and
+ * more), one space before the text, several spaces made one, spaces written as ▁; each where the model says so.
  *
  * @param userDefined sticky: the longest piece at a place of the text that is kept as it is
  * @param firsts the UTF-16 units with which such pieces begin

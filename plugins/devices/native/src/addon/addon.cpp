@@ -13,6 +13,7 @@
 #include "attention.hpp"
 #include "device.hpp"
 #include "elements.hpp"
+#include "loss.hpp"
 #include "mapped-file.hpp"
 #include "norms.hpp"
 #include "products.hpp"
@@ -76,7 +77,10 @@ NAPI_MODULE_INIT() {
   EXPORT(linearInputGradient);
   EXPORT(branchGradient);
   EXPORT(product);
+  // loss.hpp
   EXPORT(linearCrossEntropy);
+  EXPORT(logProbabilities);
+  EXPORT(logProbabilitiesGradient);
   // attention.hpp
   EXPORT(attention);
   EXPORT(attentionGradient);

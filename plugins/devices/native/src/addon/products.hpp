@@ -1,4 +1,4 @@
-// Products: the linear layer with its low-rank branch, the output layer with its loss, and the product of any matrices.
+// Products: the linear layer with its low-rank branch, and the product of any matrices.
 #pragma once
 
 #include "arguments.hpp"
@@ -50,19 +50,6 @@ inline napi_value product(const Args& args) {
   kernels->product(turnedA ? Strided{a, 1, m} : Strided{a, k, 1}, turnedB ? Strided{b, 1, k} : Strided{b, n, 1}, m, n,
                    k, false, args.floats(9, cOffset + m * n) + cOffset);
   return nullptr;
-}
-
-/** (x, tokens, weight, compute, bias, labels, dx or null, dw or null, pieceBytes) -> the summed loss */
-inline napi_value linearCrossEntropy(const Args& args) {
-  const int64_t tokens = args.integer(1);
-  const Weight& w = args.weight(2);
-  const int32_t* labels = args.integers(5, tokens);
-  for (int64_t i = 0; i < tokens; i++)
-    if (labels[i] < 0 || labels[i] >= w.rows) args.fail(5, "holds a label outside the vocabulary");
-  return toValue(args.env, kernels->linearCrossEntropy(args.floats(0, tokens * w.columns), tokens, w, args.compute(3),
-                                                       args.floatsOrNull(4, w.rows), labels, args.integer(8),
-                                                       args.floatsOrNull(6, tokens * w.columns),
-                                                       args.floatsOrNull(7, w.rows * w.columns)));
 }
 
 }  // namespace evolve

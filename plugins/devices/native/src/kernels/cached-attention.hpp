@@ -1,5 +1,5 @@
 // Attention of few queries to keys and values that lie in the blocks of a cache (PagedAttention, arXiv 2309.06180).
-// It computes in fp32, because its time goes into reading the cache. core/generation/paged-cache.ts has the layout of a
+// It computes in fp32, because its time goes into reading the cache. core/generation/paged-layer.ts has the layout of a
 // block.
 #pragma once
 #include "../threads.hpp"

@@ -1,13 +1,17 @@
-// The output layer and the cross-entropy in one: logits exist for a few hundred tokens at a time.
+// The log-probabilities of labels, and the output layer with the cross-entropy in one: there, logits exist for a few
+// hundred tokens at a time.
 #pragma once
+#include "elements.hpp"
 #include "linear.hpp"
 #include "product.hpp"
 
 namespace evolve {
 namespace {
 
-/** Logits -> their gradient, in place; returns logsumexp − logit[label]. */
-inline double softmaxLoss(float* logits, int64_t size, int32_t label, bool gradient) {
+/** How many multiplications take as long as an exponential, about. */
+constexpr int64_t kExponential = 8;
+
+inline double logSumExp(const float* logits, int64_t size) {
   vf most = set(-INFINITY);
   int64_t i = 0;
   for (; i + W <= size; i += W) most = maximum(load(logits + i), most);
@@ -18,14 +22,41 @@ inline double softmaxLoss(float* logits, int64_t size, int32_t label, bool gradi
   double sums = 0;
   for (int j = 0; j < W; j++) sums += total[j];
   for (; i < size; i++) sums += std::exp(logits[i] - largest);
-  const double logSum = largest + std::log(sums);
+  return largest + std::log(sums);
+}
+
+/** Logits -> their gradient, in place; returns logsumexp − logit[label]. */
+inline double softmaxLoss(float* logits, int64_t size, int32_t label, bool gradient) {
+  const double logSum = logSumExp(logits, size);
   const double loss = logSum - logits[label];
   if (!gradient) return loss;
   const auto shift = static_cast<float>(logSum);
-  for (i = 0; i + W <= size; i += W) store(logits + i, exponential(load(logits + i) - shift));
+  int64_t i = 0;
+  for (; i + W <= size; i += W) store(logits + i, exponential(load(logits + i) - shift));
   for (; i < size; i++) logits[i] = std::exp(logits[i] - shift);
   logits[label] -= 1;
   return loss;
+}
+
+inline void logProbabilities(const float* logits, int64_t tokens, int64_t vocabulary, const int32_t* labels, float* y,
+                             float* logSums) {
+  parallelFor(tokens, tokens * vocabulary * kExponential, [&](int64_t token, int) {
+    const float* row = logits + token * vocabulary;
+    const double logSum = logSumExp(row, vocabulary);
+    y[token] = static_cast<float>(row[labels[token]] - logSum);
+    logSums[token] = static_cast<float>(logSum);
+  });
+}
+
+inline void logProbabilitiesGradient(const float* logits, const float* logSums, const float* dy, int64_t tokens,
+                                     int64_t vocabulary, const int32_t* labels, float* dlogits) {
+  parallelFor(tokens, tokens * vocabulary * kExponential, [&](int64_t token, int) {
+    const float shift = logSums[token], factor = -dy[token];
+    float* gradient = dlogits + token * vocabulary;
+    mapVectors({logits + token * vocabulary}, gradient, 0, vocabulary,
+               [&](const vf* v, int64_t) { return factor * exponential(v[0] - shift); });
+    gradient[labels[token]] += dy[token];
+  });
 }
 
 inline double linearCrossEntropy(const float* x, int64_t tokens, const Weight& w, Compute compute, const float* bias,

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { Random } from '../../../../../core/base/random.js';
 import type { ComputeType, FrozenWeight } from '../../../../../core/ops/frozen-weight.js';
 import { linearCrossEntropy } from '../../../../../core/ops/linear-cross-entropy.js';
+import { logProbabilities } from '../../../../../core/ops/log-probabilities.js';
 import { trainableLinearCrossEntropy } from '../../../../../core/ops/trainable-linear-cross-entropy.js';
 import {
   addon,
@@ -45,6 +46,65 @@ function lossOf(x: tf.Tensor, weight: FrozenWeight, bias: tf.Tensor | null = nul
   const labels = labelsOf(x.shape[0], weight.shape[0]);
   return linearCrossEntropy(x as tf.Tensor2D, weight, bias as tf.Tensor1D | null, labels, true);
 }
+
+describeNative('native log-probabilities', () => {
+  const of = (logits: tf.Tensor, labels = labelsOf(logits.shape[0], logits.shape[1] as number)) =>
+    logProbabilities(logits as tf.Tensor2D, labels);
+
+  for (const shape of [
+    [0, 5],
+    [1, 2],
+    [3, 33],
+    [17, 700],
+    [200, 4100],
+  ]) {
+    it(`of [${shape}]`, () =>
+      expectReference(TOLERANCES.fp32, () =>
+        withGradients({ logits: tf.mul(randomTensor(shape as [number, number], 2), 5) }, ({ logits }) =>
+          of(logits),
+        ),
+      ));
+  }
+
+  it('of logits far apart, and large', () =>
+    expectReference(1e-6, () => {
+      const logits = tf.tensor2d([
+        [10_000, 0, -10_000, 3, 4],
+        [-5000, -5001, -5002, -5003, Number.NEGATIVE_INFINITY],
+      ]);
+      return { far: of(logits, Int32Array.of(2, 3)), most: of(logits, Int32Array.of(0, 0)) };
+    }));
+
+  it('makes no numbers of what is none', () =>
+    expectNotFinite(
+      () => ({ logits: randomTensor([3, 40], 2) }),
+      (inputs) => withGradients(inputs, ({ logits }) => of(logits)),
+      // Those of labels: elsewhere −∞ is the logit of a token that is impossible.
+      { logits: [39, 46] },
+    ));
+
+  it('has the gradient that finite differences show', () =>
+    onEachIsa(() => tf.tidy(() => checkGradient((logits) => of(logits), [randomTensor([3, 7], 2)]))));
+
+  it('leaves no tensor behind but its result', () =>
+    onEachIsa(() => {
+      const logits = randomTensor([3, 7], 2);
+      const before = tf.memory().numTensors;
+      const y = of(logits);
+      expect(tf.memory().numTensors - before).to.equal(1);
+      tf.dispose([logits, y]);
+    }));
+
+  it('refuses a label outside the vocabulary', () =>
+    onEachIsa(() => {
+      const [logits, y, logSums] = [6, 2, 2].map((size) => new Float32Array(size));
+      const message = 'argument 3 holds a label outside the vocabulary';
+      for (const label of [-1, 3]) {
+        const labels = Int32Array.of(0, label);
+        expect(() => addon.logProbabilities(logits, 2, 3, labels, y, logSums)).to.throw(message);
+      }
+    }));
+});
 
 describeNative('native output layer and loss', () => {
   for (const storage of STORAGES) {

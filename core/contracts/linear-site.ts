@@ -26,7 +26,7 @@ export class LinearSite {
   constructor(
     /** The module's name as PEFT sees it: `model.layers.0.self_attn.q_proj`. */
     readonly name: string,
-    /** `[out, in]`. A quantizer puts a smaller one in its place. */
+    /** `[out, in]`. A quantizer puts a smaller one in its place, a device one of its own. */
     public weight: FrozenWeight,
     readonly bias: tf.Tensor1D | null = null,
     /** The layer that yields the logits: quantizers leave its weight as it is, `all-linear` leaves it out. */

@@ -1,0 +1,106 @@
+/** The steps of a run, and what is due after each: events, evaluations, saves. */
+
+import { chunk } from '../base/collections.js';
+import { EvolveError } from '../base/errors.js';
+import type { Row } from '../data/packing.js';
+import type { RunRequests } from './control.js';
+import { evaluationOf, heldOutLoss } from './evaluate.js';
+import { newWindow, stepEvent } from './progress.js';
+import { notFinite, optimizerStep, type StepFault, type StepResult } from './step.js';
+import type { Training } from './training.js';
+
+/** What a loop leaves to the run that it is a part of. */
+export interface LoopActions {
+  readonly requests: RunRequests;
+  /** The rows of one pass through the data, in the order of training; passes count from 0. */
+  rowsOfEpoch(epoch: number): readonly Row[];
+  /** Saves what was learned until now. */
+  save(): Promise<void>;
+  /** Where what was learned so far is: a sentence with this verb (`is`, `is kept`), or nothing where nothing was. */
+  kept(verb: string): string;
+}
+
+/** Steps until the last one, or until a plugin stops the run. */
+export async function trainingLoop(training: Training, actions: LoopActions): Promise<void> {
+  const { progress, rowsPerStep } = training;
+  const isOver = () => progress.step === training.totalSteps || actions.requests.stopReason !== undefined;
+  tellContext(training);
+  for (; !isOver(); progress.epoch++, progress.row = 0) {
+    const left = actions.rowsOfEpoch(progress.epoch).slice(progress.row);
+    for (const rows of chunk(left, rowsPerStep)) {
+      await stepWith(rows, training, actions, isOver);
+      if (isOver()) return;
+    }
+  }
+}
+
+/** One optimizer step, and what is due after it. */
+async function stepWith(
+  rows: readonly Row[],
+  training: Training,
+  actions: LoopActions,
+  isOver: () => boolean,
+): Promise<void> {
+  const { train, schedule, progress, hooks, context } = training;
+  const startedAt = performance.now();
+  const learningRate = schedule.learningRateAt(progress.step);
+  const done = await optimizerStep(training, rows, learningRate);
+  if ('code' in done) fail(done, training, actions);
+  count(done, rows.length, startedAt, training);
+  tellContext(training);
+
+  const event = stepEvent(progress, context.epoch, learningRate, done.gradNorm);
+  progress.metrics.firstLoss ??= event.loss;
+  progress.metrics.lastLoss = event.loss;
+  await hooks.step.promise(event);
+  const isDue = (every: number) => progress.step % every === 0 || isOver();
+  const tell = () => {
+    hooks.log.call(event);
+    progress.window = newWindow();
+  };
+  if (isDue(train.logEvery)) tell();
+  if (actions.requests.take('evaluate') || isDue(train.evalEvery)) await evaluate(training, actions);
+  // A tap of `evaluate` may have stopped the run.
+  if (isOver() && progress.window.tokens > 0) tell();
+  if (actions.requests.take('save') || isDue(train.saveEvery)) await actions.save();
+}
+
+/** Puts a step into the books. */
+function count(done: StepResult, rows: number, startedAt: number, { progress }: Training): void {
+  const { window } = progress;
+  window.lossSum += done.loss * done.targets;
+  window.targets += done.targets;
+  window.tokens += done.tokens;
+  window.seconds += (performance.now() - startedAt) / 1000;
+  progress.step++;
+  progress.row += rows;
+}
+
+/** Lets hooks know where the run is. */
+function tellContext({ progress, rows, rowsPerStep, context }: Training): void {
+  const [done, all] = [progress.row, rows.train.length].map((number) => Math.ceil(number / rowsPerStep));
+  context.step = progress.step;
+  context.epoch = progress.epoch + done / all;
+}
+
+async function evaluate(training: Training, actions: LoopActions): Promise<void> {
+  const { rows, progress, hooks } = training;
+  if (rows.validation.length === 0) return;
+  const evalLoss = await heldOutLoss(training, rows.validation);
+  if (!Number.isFinite(evalLoss))
+    fail(notFinite('held-out loss', progress.step, evalLoss), training, actions);
+  const metrics = await hooks.evaluate.promise({ evalLoss }, evaluationOf(training));
+  progress.metrics.evalLoss = metrics.evalLoss;
+  hooks.log.call({ type: 'eval', step: progress.step, ...metrics });
+}
+
+/** Ends the run with the variables as they were when all was well. */
+function fail(
+  { code, message }: StepFault,
+  { undo, progress, context }: Training,
+  actions: LoopActions,
+): never {
+  if (undo.undo()) context.step = --progress.step;
+  const advice = 'Lower train.learningRate, or lengthen train.warmupSteps.';
+  throw new EvolveError(code, message, `${actions.kept('is kept')}${advice}`);
+}
