@@ -150,7 +150,8 @@ describe('core/commands/README.md', () => {
   });
 
   it('names every command, and every option of generate', async () => {
-    const flags = (text: string) => new Set([...text.matchAll(/(?<=[\s`(])--[\w-]+/g)].map(([flag]) => flag));
+    const flags = (text: string) =>
+      new Set([...text.matchAll(/(?<=[\s`([])--[a-z][a-z-]*/g)].map(([flag]) => flag));
     const help = async (...args: string[]) => (await evolve([...args, '--help'])).stdout;
     const [, list] = (await help()).split('Commands:\n');
     const names = [...list.matchAll(/^ {2}(\w+)/gm)]
@@ -169,8 +170,8 @@ describe('core/commands/README.md', () => {
 
 describe('configs/README.md', () => {
   const rows = tableRows(readPage('configs/README.md'))
-    .filter(([key, type]) => /^`[a-zA-Z.0-9]+`$/.test(key) && type !== undefined)
-    .map(([key, , value = '', meaning = '']) => ({ key: quoted(key)[0], value, meaning }));
+    .filter(([key, ...others]) => /^`[a-zA-Z.0-9]+`$/.test(key) && others.length === 3)
+    .map(([key, , value, meaning]) => ({ key: quoted(key)[0], value, meaning }));
   const given = { model: { path: '.' }, data: { sources: ['alpaca'] } };
   const defaults = makeConfig(given);
 

@@ -125,8 +125,12 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
     };
     await refused('export const nothing = 1;', 'has no plugin as its default export');
     await refused(
-      'export default { name: "x", apiVersion: 2, apply() {} };',
-      'written for API version 2, and this is version 1',
+      'export default { name: "x", apiVersion: 3, apply() {} };',
+      'written for API version 3, and this is version 2',
+    );
+    await refused(
+      'export default { name: "x", apiVersion: 1, apply() {} };',
+      'Set apiVersion: 2, and change what of this the plugin uses (plugins/README.md has more)',
     );
     await refused('export default { name: "x", apiVersion: 2 };', 'has no function apply');
     await refused('import "no-such-package"; export default {};', 'cannot be loaded');
