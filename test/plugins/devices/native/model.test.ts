@@ -46,14 +46,15 @@ async function compare(
 }
 
 describeNative('a whole model on the native device', () => {
-  // Of every product's terms bf16 keeps 8 bits, int8 as many steps as a row's largest number has room for.
+  // Of every product's terms bf16 keeps 8 bits, int8 as many steps as a row's largest number has room for. Where the CPU has
+  // instructions for bf16, both factors of a product are rounded so, else the weights alone.
   for (const [quantizer, tolerance] of [
     [{ name: 'none', compute: 'fp32' }, 2e-5],
     [{ name: 'int8', compute: 'fp32' }, 2e-5],
     [{ name: 'nf4', compute: 'fp32' }, 2e-5],
-    [{ name: 'none', compute: 'bf16' }, 3e-2],
-    [{ name: 'int8', compute: 'bf16' }, 3e-2],
-    [{ name: 'nf4', compute: 'bf16' }, 3e-2],
+    [{ name: 'none', compute: 'bf16' }, 5e-2],
+    [{ name: 'int8', compute: 'bf16' }, 5e-2],
+    [{ name: 'nf4', compute: 'bf16' }, 5e-2],
     [{ name: 'int8', compute: 'int8' }, 8e-2],
   ] as const) {
     for (const checkpointing of [false, true]) {
