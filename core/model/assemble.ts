@@ -147,7 +147,7 @@ export class ModelAssembler {
     throw new EvolveError(
       'MODEL_UNKNOWN',
       message,
-      `Known are the model types ${[...known].sort().join(', ')} (backbones ${backbones}). README.md, "Write a plugin", shows how a plugin adds one.`,
+      `Known are the model types ${[...known].sort().join(', ')} (backbones ${backbones}). plugins/README.md, "A backbone", shows how a plugin adds one.`,
       { at: ['model', 'path'] },
     );
   }

@@ -14,7 +14,7 @@ export interface PluginDescription {
   readonly taps: readonly string[];
 }
 
-/** What each plugin is and which hooks it taps, found by applying it to hooks that nobody calls. */
+/** Says what each plugin is and which hooks it taps. To find out, it applies the plugin to hooks that nobody calls. */
 export function describePlugins(plugins: readonly AppliedPlugin[]): PluginDescription[] {
   const config = makeAssembly({ model: { path: '.' } });
   return plugins.map(({ plugin, options, builtIn }) => {

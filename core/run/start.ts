@@ -24,7 +24,7 @@ export function countRows(rows: SplitRows, packing: boolean): NonNullable<RunRes
   };
 }
 
-/** What the person should know of the warm-up; undefined where it is as it should be. */
+/** What the person should know about the warm-up; undefined if it is as it should be. */
 export function warmupNotice(train: RunConfig['train'], steps: number): string | undefined {
   const warmupSteps = warmupStepsOf(train, steps);
   if (warmupSteps < steps) return undefined;

@@ -10,7 +10,7 @@ import { makeObjective, makeOptimizer, makeSchedule } from './parts.js';
 import type { StepParts } from './step.js';
 import { Undo } from './undo.js';
 
-/** Steps and all that is around them. */
+/** A training: what a step works with, and what is around the steps. */
 export interface Training extends StepParts {
   readonly encoder: Encoder;
   readonly device: Device | null;
