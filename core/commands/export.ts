@@ -131,7 +131,7 @@ function interruptible(
   );
 }
 
-/** A folder that may be written: none yet, or an empty one. */
+/** Checks that the folder may be written: it must be new or empty. */
 async function checkOutput(output: string): Promise<void> {
   const entries = await readdir(output).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];

@@ -17,7 +17,7 @@ type PieceEncoder = (text: string, use: (id: number, surface: string) => void) =
  * A tokenizer whose ids are those of SentencePiece's own `EncodeAsIds`: control pieces are never made from text, pieces
  * that are "user defined" always.
  *
- * @throws EvolveError where the model contradicts itself
+ * @throws EvolveError if the model contradicts itself
  */
 export function sentencePieceTokenizer(model: SentencePieceModel, file: string): TextTokenizer {
   const { pieces, byteFallback } = model;

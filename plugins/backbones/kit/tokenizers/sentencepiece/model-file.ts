@@ -44,7 +44,7 @@ export function withControls(
 
 type Field = number | Uint8Array;
 
-/** @throws EvolveError where the bytes are no such message, or the algorithm is not known */
+/** @throws EvolveError if the bytes are no such message, or the algorithm is not known */
 export function readModelFile(bytes: Uint8Array, file: string): SentencePieceModel {
   const fail = () => tokenizerError(file, 'it is no SentencePiece model, or cut off');
   const model = readMessage(bytes, fail);
