@@ -9,7 +9,7 @@ import { readCatalogue } from '../core/data/catalogue.js';
 import { createHooks } from '../core/plugins/hooks.js';
 import { builtInPlugins } from '../core/plugins/load.js';
 import { FAMILIES, type Plugin } from '../core/plugins/plugin.js';
-import { type Slot, slotsOf } from '../core/plugins/slots.js';
+import { type Slot, slotsOf } from '../core/plugins/plugin-keys.js';
 import { evolve, execute } from './support/cli.js';
 import { ROOT, TemporaryFolder } from './support/files.js';
 import { anchorsOf, linksOf, quoted, readPage, shellLines, tableRows } from './support/markdown.js';

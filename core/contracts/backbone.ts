@@ -6,7 +6,7 @@ import type { Batch } from './batch.js';
 import type { CachePass } from './cache.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { EmbeddingSite } from './embedding-site.js';
-import type { EncodedExample } from './encoder.js';
+import type { EncodedExample } from './labels.js';
 import type { LinearSite } from './linear-site.js';
 import type { BackboneRequest } from './model-files.js';
 import type { Pass } from './pass.js';

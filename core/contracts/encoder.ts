@@ -1,6 +1,7 @@
 /** From text to token ids. Backbones make encoders of a model's configuration and tokenizer, without weights. */
 
 import type { Example, Prompt } from './dataset.js';
+import type { EncodedExample } from './labels.js';
 import type { BackboneRequest } from './model-files.js';
 import type { Template } from './template.js';
 
@@ -30,26 +31,6 @@ export interface Encoder {
    * @throws EvolveError DATA_RECORD if the template cannot express the prompt
    */
   encodePrompt(prompt: Prompt): number[];
-}
-
-/** An example in tokens. */
-export interface EncodedExample {
-  readonly inputIds: Int32Array;
-  /** The tokens that are trained on: they have labels. Spans are in order; none is empty, and none overlap. */
-  readonly spans: readonly Span[];
-}
-
-/** The tokens start … end − 1. */
-export type Span = readonly [start: number, end: number];
-
-/** The label of a token that is not trained on, such as the prompt's, as in PyTorch's cross-entropy. */
-export const IGNORED = -100;
-
-/** `[tokens]`: `labels[i]` is the token that position i must have been, or IGNORED. */
-export function labelsOf({ inputIds, spans }: EncodedExample): Int32Array {
-  const labels = new Int32Array(inputIds.length).fill(IGNORED);
-  for (const [start, end] of spans) labels.set(inputIds.subarray(start, end), start);
-  return labels;
 }
 
 /** What a backbone is asked: do you know this model? It answers with its encoder, or with undefined. */

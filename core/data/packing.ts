@@ -1,4 +1,4 @@
-import type { EncodedExample } from '../contracts/encoder.js';
+import type { EncodedExample } from '../contracts/labels.js';
 
 /** A row of a micro-batch: one example, or several with packing. */
 export type Row = readonly EncodedExample[];

@@ -6,9 +6,11 @@ import { HOOKS, RUN_CONFIG } from '../base/injection-keys.js';
 import { deriveSeed, Random } from '../base/random.js';
 import type { RunConfig } from '../config/load.js';
 import { type Example, unknownKind } from '../contracts/dataset.js';
-import type { EncodedExample, Encoder } from '../contracts/encoder.js';
+import type { Encoder } from '../contracts/encoder.js';
+import type { EncodedExample } from '../contracts/labels.js';
 import { describeLengthLimit, type LengthLimit } from '../contracts/length-limit.js';
 import type { Hooks } from '../plugins/hooks.js';
+import { epochOrder } from './epoch-order.js';
 import { pack, type Row } from './packing.js';
 import { TokenArena } from './token-arena.js';
 
@@ -119,16 +121,6 @@ export class RowMaker {
     const advice = 'Set it lower, or to 0 to hold nothing out.';
     throw new EvolveError('CONFIG_INVALID', message, advice, { at: ['data', 'validationSize'] });
   }
-}
-
-/**
- * The order of `count` rows in pass number `epoch` through the data (from 0), as indices. It follows from the arguments alone,
- * so that a run that goes on needs no saved state of a generator.
- */
-export function epochOrder(seed: number, epoch: number, count: number): Int32Array {
-  const random = new Random(deriveSeed(seed, 'shuffle'));
-  for (let before = 0; before < epoch; before++) random.permutation(count);
-  return random.permutation(count);
 }
 
 function inOrder<T>(items: readonly T[], order: Int32Array): T[] {

@@ -1,4 +1,4 @@
-import type { EncodedExample } from '../contracts/encoder.js';
+import type { EncodedExample } from '../contracts/labels.js';
 
 /** How many tokens one buffer holds: 4 MB. */
 const CAPACITY = 2 ** 20;

@@ -1,8 +1,8 @@
 import { Random } from '../base/random.js';
-import { checkScores, nothingLeft } from './faults.js';
 import type { SearchOptions } from './options.js';
 import { logSoftmax, processScores } from './processors.js';
 import { draw, narrow, weightsOf } from './sampling.js';
+import { checkScores, nothingLeft } from './score-checks.js';
 import type { Answer, Hypothesis, Search } from './search.js';
 
 /** A text that is being continued, with the log-probability of its answer (as the processors left it). */

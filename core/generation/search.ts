@@ -2,10 +2,10 @@
 
 import { Random } from '../base/random.js';
 import type { Generated } from '../contracts/generation.js';
-import { checkScores, nothingLeft } from './faults.js';
 import type { SearchOptions } from './options.js';
 import { largest, processScores } from './processors.js';
 import { pickToken } from './sampling.js';
+import { checkScores, nothingLeft } from './score-checks.js';
 
 /** A text to continue. */
 export interface Hypothesis {

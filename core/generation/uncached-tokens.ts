@@ -1,5 +1,5 @@
 import type { Batch } from '../contracts/batch.js';
-import { IGNORED } from '../contracts/encoder.js';
+import { IGNORED } from '../contracts/labels.js';
 
 /** The tokens left to compute when the first ones are cached: the part of a CachePass that all caches share. */
 export class UncachedTokens {

@@ -3,8 +3,8 @@ import { makeAssembly } from '../config/load.js';
 import type { HookContext } from '../contracts/context.js';
 import { Extensions } from './extensions.js';
 import { createHooks } from './hooks.js';
+import { viewFor } from './hooks-view.js';
 import type { AppliedPlugin } from './load.js';
-import { viewFor } from './tap.js';
 
 export interface PluginDescription {
   readonly name: string;

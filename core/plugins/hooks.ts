@@ -1,5 +1,5 @@
 /**
- * The lifecycle: every hook of a run in one frozen object. The trainer calls them. Plugins see a view of them (tap.ts): they
+ * The lifecycle: every hook of a run in one frozen object. The trainer calls them. Plugins see a view of them (hooks-view.ts): they
  * can tap hooks but not call them, and each tap gets the run's context behind the arguments that stand here.
  *
  *     trainer.hooks.loadData.tap(async (source) => …);

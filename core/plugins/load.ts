@@ -11,7 +11,7 @@ import { suggest } from '../base/suggest.js';
 import { type AssemblyConfig, type ConfigSections, inOrder } from '../config/load.js';
 import { type Locate, validate } from '../config/validate.js';
 import { FAMILIES, type Family, type Plugin, SINGULAR } from './plugin.js';
-import { slotsOf } from './slots.js';
+import { slotsOf } from './plugin-keys.js';
 import { loadThirdParty } from './third-party.js';
 
 /** A plugin with its options, checked. */

@@ -14,7 +14,7 @@ import type { z } from 'zod';
 import type { RandomStreams } from '../base/random.js';
 import type { AssemblyConfig, RunConfig } from '../config/load.js';
 import type { ExtensionsView } from './extensions.js';
-import type { HooksView } from './tap.js';
+import type { HooksView } from './hooks-view.js';
 
 /** The version of what `core/index.ts` exports and of the hooks' arguments. */
 export const API_VERSION = 2;

@@ -13,13 +13,13 @@ import { RowMaker } from '../data/rows.js';
 import { ModelAssembler } from '../model/assemble.js';
 import { Extensions, type ExtensionsView } from '../plugins/extensions.js';
 import { createHooks, type Hooks } from '../plugins/hooks.js';
+import { viewFor } from '../plugins/hooks-view.js';
 import type { AppliedPlugin } from '../plugins/load.js';
 import type { TrainerView } from '../plugins/plugin.js';
-import { withSlots } from '../plugins/slots.js';
-import { viewFor } from '../plugins/tap.js';
+import { withSlots } from '../plugins/plugin-keys.js';
 import { RunContext } from './context.js';
-import { RunRequests } from './control.js';
 import { RunFolder } from './folder.js';
+import { RunRequests } from './requests.js';
 import { Trainer } from './trainer.js';
 
 /** What assembles a model. */

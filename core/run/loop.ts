@@ -3,9 +3,9 @@
 import { chunk } from '../base/collections.js';
 import { EvolveError } from '../base/errors.js';
 import type { Row } from '../data/packing.js';
-import type { RunRequests } from './control.js';
 import { evaluationOf, heldOutLoss } from './evaluate.js';
 import { newWindow, stepEvent } from './progress.js';
+import type { RunRequests } from './requests.js';
 import { notFinite, optimizerStep, type StepFault, type StepResult } from './step.js';
 import type { Training } from './training.js';
 

@@ -28,13 +28,13 @@ import type { RowMaker, SplitRows } from '../data/rows.js';
 import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { RunContext } from './context.js';
-import type { RunRequests } from './control.js';
 import type { RunFolder } from './folder.js';
 import { trainingLoop } from './loop.js';
-import { openWorld } from './parts.js';
+import { openWorld } from './plugin-parts.js';
 import { newProgress } from './progress.js';
+import type { RunRequests } from './requests.js';
 import { resultOf } from './result.js';
-import { countParameters, countRows, warmupNotice } from './start.js';
+import { countParameters, countRows, warmupNotice } from './start-event.js';
 import { restoreState, saveState } from './state.js';
 import { countSteps, makeTraining, type Training, type TrainingBasis } from './training.js';
 

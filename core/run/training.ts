@@ -6,7 +6,7 @@ import type { Schedule } from '../contracts/schedule.js';
 import type { RunProgress } from '../contracts/state.js';
 import type { SplitRows } from '../data/rows.js';
 import type { AssembledModel } from '../model/assemble.js';
-import { makeObjective, makeOptimizer, makeSchedule } from './parts.js';
+import { makeObjective, makeOptimizer, makeSchedule } from './plugin-parts.js';
 import type { StepParts } from './step.js';
 import { Undo } from './undo.js';
 

@@ -2,7 +2,7 @@
 
 import { BYTE_CHARACTERS, tokenOfByte } from './byte-alphabet.js';
 import { BytePairEncoder, Cutter, type Merge } from './byte-pair-encoder.js';
-import { tokenizerError } from './faults.js';
+import { tokenizerError } from './malformed.js';
 import { type Part, unknown } from './text-steps.js';
 import { fuseRuns } from './text-tokenizer.js';
 import type { BpeModel } from './tokenizer-json-schema.js';

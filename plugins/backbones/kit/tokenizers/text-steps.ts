@@ -1,7 +1,7 @@
 /** What tokenizer.json has done to a text before its model sees it: "normalizer" and "pre_tokenizer". */
 
 import * as library from '@huggingface/tokenizers';
-import { tokenizerError } from './faults.js';
+import { tokenizerError } from './malformed.js';
 
 /** The library has it, but its types, written without the endings of files, do not reach that far. */
 const { SplitPreTokenizer } = library as unknown as {

@@ -2,7 +2,7 @@ import { readAddedTokens } from './added-tokens.js';
 import { checkModel, readModel } from './bpe-model.js';
 import { byteOfToken, bytesOfCharacters } from './byte-alphabet.js';
 import { decodeBytes } from './decode.js';
-import { tokenizerError } from './faults.js';
+import { tokenizerError } from './malformed.js';
 import { type Part, partsOf, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
 import type { IsSpecial, TextTokenizer } from './text-tokenizer.js';
 import { bpeSchema, parse, schema, templateSchema } from './tokenizer-json-schema.js';

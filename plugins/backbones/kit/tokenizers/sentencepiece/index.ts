@@ -3,7 +3,7 @@
 import { byteOfToken, tokenOfByte } from '../byte-alphabet.js';
 import { BytePairEncoder, Cutter, type Merge } from '../byte-pair-encoder.js';
 import { decodeBytes } from '../decode.js';
-import { tokenizerError } from '../faults.js';
+import { tokenizerError } from '../malformed.js';
 import { escapeRegExp } from '../text-steps.js';
 import { fuseRuns, type TextTokenizer } from '../text-tokenizer.js';
 import type { Piece, SentencePieceModel } from './model-file.js';

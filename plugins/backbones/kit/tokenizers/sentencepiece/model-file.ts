@@ -1,6 +1,6 @@
 /** A SentencePiece model file: a protobuf message, ModelProto of sentencepiece_model.proto. */
 
-import { tokenizerError } from '../faults.js';
+import { tokenizerError } from '../malformed.js';
 
 /** What a piece is, by its number in the file. */
 export const PIECE_TYPES = ['normal', 'unknown', 'control', 'user-defined', 'unused', 'byte'] as const;

@@ -6,7 +6,7 @@ import type { LanguageModel } from '../contracts/backbone.js';
 import type { RunResult } from '../contracts/tracker.js';
 import type { SplitRows } from '../data/rows.js';
 import { parameterSizes } from '../model/count.js';
-import { warmupStepsOf } from './parts.js';
+import { warmupStepsOf } from './plugin-parts.js';
 
 /** How many numbers the model has, and how many are trained. */
 export function countParameters(model: LanguageModel): NonNullable<RunResult['parameters']> {
