@@ -13,6 +13,9 @@ import type { Answer, Search } from './search.js';
  */
 const MOST_ROWS = 32;
 
+/** The event loop turns between two passes once so long has gone by: a turn costs as much as a pass of a tiny model. */
+const MOST_BUSY_MS = 50;
+
 export interface DecodeOptions {
   /**
    * A sequence of the decoder's cache that holds the beginning of the prompt, as `prefill` returns it. This part is not
@@ -28,7 +31,7 @@ export interface DecodeOptions {
 /**
  * Does many searches side by side with one model, and takes further ones while it runs. Every pass computes one token of each
  * text. Searches that have ended leave, and others take their place. A prompt is computed in a pass of its own, so that no
- * answer depends on the others. Between two passes the event loop turns.
+ * answer depends on the others. The event loop turns between passes.
  *
  *     const decoder = new Decoder(model, device);
  *     const answers = await Promise.all(searches.map((search) => decoder.submit(search)));
@@ -90,8 +93,12 @@ export class Decoder {
   /** Pass after pass, while there is something to do. */
   async #run(): Promise<void> {
     this.#isRunning = true;
+    let turnedAt = Number.NEGATIVE_INFINITY;
     for (;;) {
-      await setImmediate();
+      if (performance.now() - turnedAt > MOST_BUSY_MS) {
+        await setImmediate();
+        turnedAt = performance.now();
+      }
       this.#dropEnded();
       const next = this.#next();
       if (next.length === 0) break;
@@ -127,8 +134,7 @@ export class Decoder {
       const vocabulary = logits.shape[1];
       let row = 0;
       for (const request of requests) {
-        // A copy: the tensor's memory must not be changed.
-        request.advance(request.sequences.map(() => values.slice(row * vocabulary, ++row * vocabulary)));
+        request.advance(request.sequences.map(() => values.subarray(row * vocabulary, ++row * vocabulary)));
       }
     } catch (error) {
       for (const request of requests) request.fail(error);
@@ -152,6 +158,8 @@ export class Decoder {
 
 /** A search that was submitted. */
 class Request {
+  readonly #scores: Float32Array[] = [];
+
   constructor(
     readonly search: Search,
     /** One for each hypothesis; none once the request is over. */
@@ -172,7 +180,7 @@ class Request {
       this.failIfAborted();
       if (this.isOver) return;
       const { search, sequences } = this;
-      search.advance(scores);
+      search.advance(scores.map((ofHypothesis, i) => this.#copied(ofHypothesis, i)));
       this.sequences = search.hypotheses.map(({ parent }) => sequences[parent].fork());
       for (const sequence of sequences) sequence.free();
       this.onAdvance?.();
@@ -180,6 +188,13 @@ class Request {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** The scores in an array of the search's own. It is the same one each time: fresh ones keep the garbage collector busy. */
+  #copied(scores: Float32Array, i: number): Float32Array {
+    this.#scores[i] ??= new Float32Array(scores.length);
+    this.#scores[i].set(scores);
+    return this.#scores[i];
   }
 
   failIfAborted(): void {

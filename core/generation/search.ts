@@ -27,7 +27,7 @@ export interface Search {
   /** The prompt alone at first. Empty when the answer is there. */
   readonly hypotheses: readonly Hypothesis[];
   /**
-   * @param scores one array for each hypothesis, over the vocabulary. The search may change them
+   * @param scores one array for each hypothesis, over the vocabulary. The search may change them until it returns
    * @throws EvolveError NOT_FINITE if no token can be chosen
    */
   advance(scores: readonly Float32Array[]): void;
