@@ -22,7 +22,7 @@ type Case<F> = readonly [name: string, fixture: F, file?: string];
 export function describeFamily<F extends object>(
   family: Family,
   suite: Suite<F>,
-  cases: readonly Case<F>[],
+  cases: readonly Case<NoInfer<F>>[],
 ): void {
   describe(`the family ${family}`, () => {
     it('has its contract held by every built-in plugin, and by a third party’s', async () => {
