@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { Random } from '../../core/base/random.js';
 import type { LanguageModel } from '../../core/index.js';
 import { variableGradients } from '../../core/ops/gradients.js';
-import { randomTensor } from './numbers.js';
 
 /** Numbers by the names of trainable variables. */
 export type Parameters = ReadonlyMap<string, Float32Array>;
@@ -13,11 +13,21 @@ export function parametersOf({ trainable }: LanguageModel): Parameters {
   );
 }
 
-/** Moves every trainable variable `by` times a random direction of its own, as if it had been trained. */
-export function moveParameters({ trainable }: LanguageModel, by = 0.1): void {
-  for (const [i, variable] of [...trainable.values()].entries()) {
-    const direction = () => tf.mul(randomTensor(variable.shape as [number], i + 1), by);
-    tf.tidy(() => variable.assign(tf.add(variable, direction())));
+/** A random direction for each trainable variable, of numbers in −1 … 1, always the same. */
+export function directionsOf({ trainable }: LanguageModel): Parameters {
+  return new Map(
+    Array.from(trainable.keys(), (name, i) => [
+      name,
+      new Random(i + 1).uniform(trainable.get(name)!.size, -1, 1),
+    ]),
+  );
+}
+
+/** Moves every trainable variable `by` times its direction, as if it had been trained. */
+export function moveParameters(model: LanguageModel, by = 0.1): void {
+  for (const [name, direction] of directionsOf(model)) {
+    const variable = model.trainable.get(name)!;
+    tf.tidy(() => variable.assign(tf.add(variable, tf.mul(tf.tensor(direction, variable.shape), by))));
   }
 }
 
