@@ -11,9 +11,9 @@ export interface Choice {
   readonly plugins?: readonly string[];
 }
 
-/** The part of a configuration, in the form of `compose`, that takes the plugin `name`. */
+/** The part of a configuration, in the form of `compose`, that takes the plugin `name`; one of several families has none. */
 export function choose(
-  family: Family,
+  family: Family | undefined,
   name: string,
   { options = {}, plugins = [] }: Choice = {},
 ): Record<string, unknown> {
@@ -43,10 +43,14 @@ export function choose(
 }
 
 /** The plugin itself, found as a run finds it. */
-export async function loadPlugin(family: Family, name: string, choice: Choice = {}): Promise<Plugin> {
+export async function loadPlugin(
+  family: Family | undefined,
+  name: string,
+  choice: Choice = {},
+): Promise<Plugin> {
   const values = { model: { path: '.' }, data: { sources: ['none'] }, ...choose(family, name, choice) };
   const loaded = await loadPlugins(makeConfig(values), (keys) => keys.join('.'), { trackers: [] });
   const found = loaded.find(({ plugin }) => plugin.family === family && plugin.name === name);
-  if (!found) throw new Error(`no plugin "${name}" of the family ${family} was loaded`);
+  if (!found) throw new Error(`no plugin "${name}" of ${family ?? 'several families'} was loaded`);
   return found.plugin;
 }
