@@ -45,22 +45,24 @@ program
     number({ from: 0, to: 1 }),
   )
   .option('--top-k <k>', 'sample from this many of the likeliest tokens', integer(0))
-  .option(
-    '--repetition-penalty <x>',
-    'above 1: avoid tokens that stand in the text already',
-    number({ above: 0 }),
-  )
+  .option('--repetition-penalty <x>', 'above 1: avoid tokens that the text already has', number({ above: 0 }))
   .addOption(
-    notNegated('--no-repeat-ngram-size <n>', 'let no run of so many tokens come twice').argParser(integer(0)),
+    notNegated('--no-repeat-ngram-size <n>', 'let no run of this many tokens come twice').argParser(
+      integer(0),
+    ),
   )
-  .option('--num-beams <n>', 'follow so many continuations, and take the likeliest whole answer', integer(1))
+  .option(
+    '--num-beams <n>',
+    'follow this many continuations, and take the likeliest whole answer',
+    integer(1),
+  )
   .option(
     '--length-penalty <x>',
-    'of beams: above 1 prefers longer answers, below 1 shorter ones',
+    'with beams: above 1 prefers longer answers, below 1 shorter ones',
     number({ from: -100 }),
   )
-  .option('--early-stopping', 'of beams: end with as many whole answers as there are beams')
-  .option('--seed <n>', 'of the sampling', integer(0))
+  .option('--early-stopping', 'with beams: end with as many whole answers as there are beams')
+  .option('--seed <n>', 'the seed of the sampling', integer(0))
   .option('--device <name>', 'what computes')
   .option('--json', 'write JSON lines to standard output')
   .action(async (options) => (await import('./commands/generate.js')).generateCommand(options));

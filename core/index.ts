@@ -36,17 +36,10 @@ export {
 } from './contracts/dataset.js';
 export type { Device, DeviceRequest } from './contracts/device.js';
 export { type EmbeddingAdapter, EmbeddingSite } from './contracts/embedding-site.js';
-export {
-  type EncodedExample,
-  type Encoder,
-  type EncoderRequest,
-  IGNORED,
-  labelsOf,
-  type Span,
-  type Tokenizer,
-} from './contracts/encoder.js';
+export type { Encoder, EncoderRequest, Tokenizer } from './contracts/encoder.js';
 export type { Generated, GenerateOptions } from './contracts/generation.js';
 export type { DownloadState, Located, LocateRequest } from './contracts/hub.js';
+export { type EncodedExample, IGNORED, labelsOf, type Span } from './contracts/labels.js';
 export { type LinearAdapter, LinearSite } from './contracts/linear-site.js';
 export type { Evaluation, Metrics } from './contracts/metric.js';
 export type { BackboneRequest, ModelFiles } from './contracts/model-files.js';
@@ -128,6 +121,7 @@ export { swiglu } from './ops/swiglu.js';
 export { trainableLinearCrossEntropy } from './ops/trainable-linear-cross-entropy.js';
 export { type ExtensionPoint, type ExtensionsView, extensionPoint } from './plugins/extensions.js';
 export type { HookName } from './plugins/hooks.js';
+export type { HooksView, TapOnly } from './plugins/hooks-view.js';
 export {
   API_VERSION,
   definePlugin,
@@ -136,4 +130,3 @@ export {
   type RunControl,
   type TrainerView,
 } from './plugins/plugin.js';
-export type { HooksView, TapOnly } from './plugins/tap.js';

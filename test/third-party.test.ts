@@ -1,27 +1,24 @@
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { expect } from 'chai';
 import { Random } from '../core/base/random.js';
 import { writeSafetensors } from '../plugins/checkpoints/safetensors/write.js';
 import { type CliResult, evolve } from './support/cli.js';
-import { fixture, ROOT, TemporaryFolder } from './support/files.js';
+import { fixture, TemporaryFolder } from './support/files.js';
+import { blockBelow, readPage } from './support/markdown.js';
 import { readJson, readSteps } from './support/runs.js';
 
-/** The first block of code in `language` below README.md's section "Write a plugin". */
-function readmeBlock(language: string): string {
-  const section = readFileSync(path.join(ROOT, 'README.md'), 'utf8').split('## Write a plugin')[1];
-  const [, block] = section.split(`\`\`\`${language}\n`);
-  return block.split('```')[0];
-}
+const readme = readPage('README.md');
+const pluginsPage = readPage('plugins/README.md');
 
-describe("a third party's plugin, the one in README.md, in a folder outside the project", () => {
+describe("a third party's plugins, those of README.md and plugins/README.md, in a folder outside the project", () => {
   let folder: TemporaryFolder;
   let ran: CliResult;
 
   before(async () => {
     folder = new TemporaryFolder();
-    folder.write('my-plugin.ts', readmeBlock('ts'));
-    folder.write('my.yaml', readmeBlock('yaml'));
+    folder.write('faq.ts', blockBelow(readme, 'Write a plugin', 'ts'));
+    folder.write('bigram.ts', blockBelow(pluginsPage, 'A backbone', 'ts'));
+    folder.write('my.yaml', blockBelow(pluginsPage, 'A backbone', 'yaml'));
     folder.write('faq.txt', Array.from({ length: 8 }, (_, i) => `What is ${i}? | It is ${i}.\n`).join(''));
     mkdirSync(folder.join('bigram'));
     for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
@@ -58,9 +55,21 @@ describe("a third party's plugin, the one in README.md, in a folder outside the 
     expect(readJson(output, 'adapter', 'adapter_config.json').target_modules).to.deep.equal(['mix']);
   });
 
+  it('reads data for a built-in backbone too, named as README.md names it', async () => {
+    folder.write('faq.yaml', blockBelow(readme, 'Write a plugin', 'yaml'));
+    const model = `model.path=${fixture('llama')}`;
+    const { status, stderr } = await evolve(
+      ['run', 'faq.yaml', '--set', model, '--set', 'train.maxSteps=1', '--set', 'data.validationSize=0'],
+      { cwd: folder.path },
+    );
+    expect(stderr).to.equal('');
+    expect(status).to.equal(0);
+  });
+
   it('is listed by evolve plugins', async () => {
     const { stdout } = await evolve(['plugins', 'my.yaml'], { cwd: folder.path });
-    expect(stdout).to.match(/^ {2}my-plugin +loadData, loadEncoder, loadModel {2}\(third party\)$/m);
+    expect(stdout).to.match(/^ {2}bigram +loadEncoder, loadModel {2}\(third party\)$/m);
+    expect(stdout).to.match(/^ {2}faq +loadData {2}\(third party\)$/m);
   });
 
   it('is answered with by evolve generate', async () => {
@@ -92,7 +101,7 @@ describe("a third party's plugin, the one in README.md, in a folder outside the 
           '--output',
           'shouted',
           '--set',
-          `plugins=[./my-plugin.ts, [evolve-plugin-shout, ${options}]]`,
+          `plugins=[./bigram.ts, ./faq.ts, [evolve-plugin-shout, ${options}]]`,
         ],
         {
           cwd: folder.path,
@@ -103,7 +112,7 @@ describe("a third party's plugin, the one in README.md, in a folder outside the 
     expect(done.stdout).to.match(/^HEY$/m);
     const refused = await shout('{ wrd: hey }');
     expect(refused.status).to.equal(2);
-    expect(refused.stderr).to.include('unknown key "plugins.1.1.wrd" (did you mean "word"?)');
+    expect(refused.stderr).to.include('unknown key "plugins.2.1.wrd" (did you mean "word"?)');
   });
 
   it('is refused where it is not one, each with what to do', async () => {
@@ -116,8 +125,12 @@ describe("a third party's plugin, the one in README.md, in a folder outside the 
     };
     await refused('export const nothing = 1;', 'has no plugin as its default export');
     await refused(
-      'export default { name: "x", apiVersion: 2, apply() {} };',
-      'written for API version 2, and this is version 1',
+      'export default { name: "x", apiVersion: 3, apply() {} };',
+      'written for API version 3, and this is version 2',
+    );
+    await refused(
+      'export default { name: "x", apiVersion: 1, apply() {} };',
+      'Set apiVersion: 2, and change what of this the plugin uses (plugins/README.md has more)',
     );
     await refused('export default { name: "x", apiVersion: 2 };', 'has no function apply');
     await refused('import "no-such-package"; export default {};', 'cannot be loaded');

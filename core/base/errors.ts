@@ -5,7 +5,7 @@
  *     throw new EvolveError('DATA_RECORD', `${file}, record 3: "output" is missing`, 'Add it, or remove the record.');
  */
 
-/** Code -> exit status. README.md explains each; a test holds the two together. */
+/** Code -> exit status. core/commands/README.md explains each; a test holds the two together. */
 export const ERROR_CODES = {
   COMMAND_LINE: 2,
   CONFIG_FILE: 2,
@@ -42,7 +42,7 @@ export class EvolveError extends Error {
   readonly code: ErrorCode;
   /** What to do next; may be empty where the message says it all. */
   readonly advice: string;
-  /** The key of the configuration that is at fault, of which the command line tells file and line. */
+  /** The key of the configuration that is at fault. The command line tells its file and line. */
   readonly at: readonly PropertyKey[] | undefined;
 
   constructor(
@@ -68,7 +68,7 @@ export class EvolveError extends Error {
   }
 }
 
-/** The message of anything that was thrown, on one line's worth of text. */
+/** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-/** Plain numbers as checkpoints store them, to fp32 and back. */
+/** Converts plain numbers, as checkpoints store them, to fp32 and back. */
 
 /** The types of plain numbers, each with the bytes that a number takes. */
 export const DENSE_TYPES = { f32: 4, f16: 2, bf16: 2 } as const;
@@ -7,12 +7,12 @@ export type DenseType = keyof typeof DENSE_TYPES;
 /**
  * Little-endian numbers of a plain type -> fp32, exactly.
  *
- * @throws RangeError where `target` has no room for them
+ * @throws RangeError if `target` has no room for them
  */
 export function decodeFloats(type: DenseType, bytes: Uint8Array, target: Float32Array): void {
   const size = DENSE_TYPES[type];
-  // A typed array must begin at a multiple of its element size, which bytes within a file need not.
-  // Not slice(): a Buffer's makes no copy.
+  // A typed array must begin at a multiple of its element size; bytes within a file may begin anywhere.
+  // Not slice(): that of a Buffer makes no copy.
   const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const count = bytes.byteLength / size;
   if (count > target.length) throw new RangeError(`${count} numbers do not fit ${target.length}`);
@@ -38,7 +38,7 @@ export function encodeFloats(
     return target;
   }
   const words = new Uint16Array(target.buffer, target.byteOffset, values.length);
-  // Two loops: a call that is one of two functions is not compiled into the loop.
+  // Two loops: the compiler does not inline a call to one of two functions.
   if (type === 'bf16') for (let i = 0; i < words.length; i++) words[i] = toBfloat16(bits[i]);
   else for (let i = 0; i < words.length; i++) words[i] = toHalf(bits[i]);
   return target;

@@ -1,8 +1,8 @@
-/** Memory that may not be there, and what the person is told then. */
+/** Large buffers, and what the person is told when there is no memory for one. */
 
 import { EvolveError } from './errors.js';
 
-/** From here on, what is asked for is compared with what the machine has: to ask the machine takes time. */
+/** Only buffers of this size or more are compared with the free memory: to ask the machine takes time. */
 const CHECKED_BYTES = 64 * 2 ** 20;
 
 /** For what the memory is (`a tensor`), and what would take less. */
@@ -27,7 +27,7 @@ export function allocate(bytes: number, use: MemoryUse): ArrayBuffer {
   throw outOfMemory(megabytes(bytes), use);
 }
 
-/** What the person is told, whoever asked for so much: `amount` is a number with its unit. */
+/** What the person is told. `amount` is a number with its unit. */
 export function outOfMemory(amount: string, { user, advice }: MemoryUse): EvolveError {
   const free = megabytes(process.availableMemory());
   const message = `memory ran out: ${amount} for ${user}, of ${free} that are free`;

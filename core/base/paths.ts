@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-/** A path as a person would write it: relative where it lies below the working folder. */
+/** A path as a person would write it: relative if it lies below the working folder. */
 export function shown(file: string): string {
   const relative = path.relative('', file);
   return relative.startsWith('..') ? file : relative || '.';

@@ -20,12 +20,12 @@ interface ExportOptions extends MergeOptions {
   readonly type?: CheckpointWrite['type'];
 }
 
-/** `evolve merge`: base and adapter as one model in Hugging Face layout, in the base's type. */
+/** `evolve merge`: writes base and adapter as one model in Hugging Face layout, in the base's type. */
 export function mergeCommand(options: MergeOptions): Promise<void> {
   return write({ ...options, format: 'safetensors' }, true);
 }
 
-/** `evolve export`: a model, its adapter merged where there is one, as a folder for transformers or a GGUF file. */
+/** `evolve export`: writes a model as a folder for transformers, or as a GGUF file. An adapter is merged into it. */
 export function exportCommand(options: ExportOptions): Promise<void> {
   return write(options, false);
 }
@@ -56,7 +56,7 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   const { model } = assembled;
   try {
     await mkdir(path.dirname(output), { recursive: true });
-    // A folder of its own beside the output, in which nobody else has anything.
+    // A new folder beside the output: nobody else writes into it.
     const place = await mkdtemp(`${output}.`);
     try {
       const whole = path.join(place, path.basename(output));
@@ -108,12 +108,12 @@ async function writeModel(
   });
 }
 
-/** The same, in whatever type is asked for. */
+/** The same tensors, without types of their own. */
 function untyped(tensors: ReadonlyMap<string, TensorToWrite>): Map<string, TensorToWrite> {
   return new Map([...tensors].map(([name, { shape, values }]) => [name, { shape, values }]));
 }
 
-/** The same, of which none is written any more once the person wants no more. */
+/** The same tensors. Writing them ends when the person interrupts. */
 function interruptible(
   tensors: ReadonlyMap<string, TensorToWrite>,
   signal: AbortSignal,
@@ -131,7 +131,7 @@ function interruptible(
   );
 }
 
-/** A folder that may be written: none yet, or an empty one. */
+/** Checks that the folder may be written: it must be new or empty. */
 async function checkOutput(output: string): Promise<void> {
   const entries = await readdir(output).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];

@@ -54,7 +54,7 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   }
 }
 
-/** Writes what is certain of the answer while it is made. */
+/** Writes the answer while it is made, as far as it is certain. */
 async function answerAsItGrows(
   { model, encoder }: AssembledModel,
   prompt: Instruction,
@@ -67,7 +67,7 @@ async function answerAsItGrows(
     written = text;
   };
   const writeWhatIsCertain = (soFar: string) => {
-    // A character of several tokens is not whole yet.
+    // A replacement character at the end: a character of several tokens is not whole yet.
     if (soFar.startsWith(written) && !soFar.endsWith('\ufffd')) write(soFar);
   };
   const { text } = await generate(model, encoder, prompt, options, writeWhatIsCertain, { device });
@@ -79,7 +79,7 @@ async function answerAsItGrows(
   process.stdout.write('\n');
 }
 
-/** The one instruction of the command line, or those of a file: one a line, or in a .jsonl file one object a line. */
+/** The instruction of the command line, or those of a file: one a line; in a .jsonl file, one object a line. */
 function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): Instruction[] {
   if ((instruction === undefined) === (inputFile === undefined)) {
     const given = instruction === undefined ? 'neither' : 'both';
@@ -117,7 +117,7 @@ function parsePrompt(line: string, place: string): Instruction {
   const example = '{"instruction": "Name a fruit.", "input": ""}';
   throw new EvolveError(
     'COMMAND_LINE',
-    `${place}: expected an instruction, and an input or none`,
+    `${place}: expected an instruction, with or without an input`,
     `Such as ${example}`,
   );
 }

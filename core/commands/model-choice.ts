@@ -1,4 +1,4 @@
-/** The model that a command works on: that of a run, or a base model with or without an adapter. */
+/** The model that a command works on: the model of a run, or a base model with or without an adapter. */
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -16,9 +16,9 @@ export interface ModelChoice {
 }
 
 /**
- * What the model is made of; without an adapter there is none.
+ * The configuration of the model. It has no `adapter` if the model has none.
  *
- * @param unquantized the base model's weights are to stay as in the checkpoint, whatever the run did
+ * @param unquantized keeps the base model's weights as in the checkpoint, whatever the run did
  */
 export async function configOf(options: ModelChoice, { unquantized = false } = {}): Promise<AssemblyConfig> {
   const given = [options.run, options.model].filter((value) => value !== undefined).length;
@@ -57,7 +57,7 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
   const device = options.device ?? 'auto';
   if (options.adapter === undefined) return makeAssembly({ model, device });
   const init = resolveModel('', options.adapter);
-  // What a hub has is here only once it was asked; adapters with a name of their own are LoRA's.
+  // The files of a hub's adapter are not here yet. Adapters with a name are LoRA's.
   const isPath = path.isAbsolute(init);
   const described = isPath ? await readJsonFile(path.join(init, 'adapter_config.json')) : {};
   if (!described) {

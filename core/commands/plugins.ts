@@ -2,7 +2,7 @@ import { loadConfig } from '../config/load.js';
 import { describePlugins } from '../plugins/describe.js';
 import { type AppliedPlugin, builtInPlugins, loadPlugins } from '../plugins/load.js';
 
-/** `evolve plugins [CONFIG]`. */
+/** `evolve plugins [CONFIG]`: lists the plugins, each with the hooks that it taps. */
 export async function pluginsCommand(file: string | undefined, options: { json?: true }): Promise<void> {
   const builtIn = (await builtInPlugins()).map(
     (plugin): AppliedPlugin => ({ plugin, options: plugin.schema?.parse({}) ?? {}, builtIn: true }),

@@ -14,9 +14,9 @@ export interface ConfigFile {
 }
 
 /**
- * Reads the file and what it imports with cosmiconfig's `$import`, of which own keys take precedence.
+ * Reads the file, and what it imports with cosmiconfig's `$import`. The file's own keys take precedence.
  *
- * @throws EvolveError where the file is missing, empty or no mapping
+ * @throws EvolveError if the file is missing or empty, or is not a mapping
  */
 export async function readConfigFile(file: string): Promise<ConfigFile> {
   const documents: { file: string; document: Document; lines: LineCounter }[] = [];
@@ -55,7 +55,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
     );
   }
   const locate: Locate = (keys) => {
-    // The deepest part of the path that stands in a file; what is missing is looked for where it belongs.
+    // The deepest part of the path that stands in a file: a missing key gets the place of the section it belongs to.
     for (let depth = keys.length; depth > 0; depth--) {
       for (const { file: where, document, lines } of documents) {
         const offset = offsetOf(document, keys.slice(0, depth));
@@ -89,7 +89,7 @@ function unreadable(file: string, error: unknown): EvolveError {
   );
 }
 
-/** The place of the key at `keys`, or of the item where it is in a list. */
+/** The place of the key at `keys`, or of the item if it is in a list. */
 function offsetOf(document: Document, keys: readonly PropertyKey[]): number | undefined {
   const parent = keys.length === 1 ? document.contents : document.getIn(keys.slice(0, -1), true);
   const last = keys[keys.length - 1];

@@ -1,6 +1,6 @@
 /**
- * From a file to a run's configuration: overridden by `--set`, held against the schema, its paths made absolute,
- * frozen.
+ * Makes a run's configuration of a file: applies `--set`, checks it against the schema, makes its paths absolute, and
+ * freezes it.
  *
  *     const config = await loadConfig('configs/mine.yaml', { set: ['train.epochs=2'] });
  */
@@ -25,7 +25,7 @@ export type RunConfig = Omit<ConfigValues, 'output'> & { readonly output: string
 
 export interface LoadedConfig {
   readonly config: RunConfig;
-  /** Where a value stands, for faults that plugins find in their options. */
+  /** Says where a value stands, for faults that plugins find in their options. */
   readonly locate: Locate;
 }
 
@@ -36,13 +36,13 @@ export interface ConfigOverrides {
   readonly device?: string;
 }
 
-/** Those of a configuration's sections that are valid. */
+/** The valid sections of a configuration. */
 export type ConfigSections = Partial<RunConfig>;
 
-/** What else is wrong with a configuration, as plugins see it. */
+/** Finds what plugins see wrong with a configuration. */
 export type FurtherFaults = (sections: ConfigSections, locate: Locate) => Promise<readonly string[]>;
 
-/** Loads and checks a configuration; every fault is named in one error, those that `furtherFaults` finds included. */
+/** Loads and checks a configuration. One error names every fault, also those that `furtherFaults` finds. */
 export async function loadConfig(
   file: string,
   overrides: ConfigOverrides = {},
@@ -62,7 +62,7 @@ export async function loadConfig(
       ...(overrides.device && { device: { name: overrides.device } }),
     };
     const further = await furtherFaults(sections, locate);
-    const advice = 'README.md, "Configuration", lists every key with its meaning.';
+    const advice = 'configs/README.md explains every key.';
     throw new EvolveError('CONFIG_INVALID', inOrder([...faults, ...further]).join('\n'), advice);
   }
   return { config: resolve(data, file, overrides), locate };
@@ -73,7 +73,7 @@ export function inOrder(faults: readonly string[]): string[] {
   return [...faults].sort(new Intl.Collator('en', { numeric: true }).compare);
 }
 
-/** The sections that are valid, so that plugins can look into them though others are not. */
+/** The valid sections: plugins can check these although others are faulty. */
 function validSections(values: Record<string, unknown>, folder: string): ConfigSections {
   const sections = Object.entries(configSchema.shape).flatMap(([key, schema]) => {
     const { success, data } = schema.safeParse(values[key]);
@@ -82,12 +82,12 @@ function validSections(values: Record<string, unknown>, folder: string): ConfigS
   return resolveAssembly(Object.fromEntries(sections) as ConfigSections, folder);
 }
 
-/** A run's configuration made in code rather than read from a file; paths count from the working folder. */
+/** A run's configuration, made in code. Paths count from the working folder. */
 export function makeConfig(values: unknown): RunConfig {
   return resolve(valid(configSchema, values), path.resolve('run.yaml'), {});
 }
 
-/** The configuration of a model that is not trained, made in code; paths count from the working folder. */
+/** The configuration of a model that is not trained, made in code. Paths count from the working folder. */
 export function makeAssembly(values: unknown): AssemblyConfig {
   return deepFreeze(resolveAssembly(valid(assemblySchema, values), path.resolve()));
 }
@@ -133,7 +133,7 @@ function assign(values: Record<string, unknown>, assignment: string): string {
   return keys.join('.');
 }
 
-/** Paths in a file count from its folder; the default output and the command line's from the working folder. */
+/** Paths in a file count from its folder. The default output and `--output` count from the working folder. */
 function resolve(values: ConfigValues, file: string, overrides: ConfigOverrides): RunConfig {
   const folder = path.dirname(path.resolve(file));
   const name = path.basename(file).replace(/\.[^.]+$/, '');
@@ -155,7 +155,7 @@ function resolve(values: ConfigValues, file: string, overrides: ConfigOverrides)
   });
 }
 
-/** As the Alpaca-CoT project has it. */
+/** That of the Alpaca-CoT project. */
 const DEFAULT_WARMUP_STEPS = 100;
 
 /** The same, with the paths of model, adapter and plugins counted from `folder`. */

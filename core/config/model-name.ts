@@ -1,6 +1,6 @@
 /**
- * Names of models that are no paths: `owner/name`, as hubs have them. A revision (a branch, tag or commit) may follow an
- * `@`; of a repository of GGUF files one is named by its path in there.
+ * Names of models on a hub: `owner/name`. A revision (a branch, tag or commit) may follow an `@`. In a repository of GGUF
+ * files, the path of one file may follow the name.
  *
  *     Qwen/Qwen3-0.6B   HuggingFaceTB/SmolLM2-135M@refs/pr/3   owner/name/model-q4_0.gguf
  */
@@ -20,17 +20,17 @@ export interface ModelName {
 
 const NAME = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:\/(\w[\w./-]*\.gguf))?(?:@(\w[\w./-]*))?$/;
 
-/** The parts of a name; undefined where `text` can only be a path. */
+/** The parts of a name; undefined if `text` can only be a path. */
 export function parseModelName(text: string): ModelName | undefined {
   const [, repository, file, revision] = text.match(NAME) ?? [];
-  // As on the hub; both would also be ambiguous as parts of paths.
+  // The hub allows neither, and both would be ambiguous in paths.
   if (repository === undefined || text.includes('..') || repository.includes('--')) return undefined;
   return { repository, ...(file && { file }), ...(revision && { revision }) };
 }
 
 /**
- * A path made absolute, or a name as it is. What exists in `folder` is a path, and what begins with `./`, `../`, `/` or
- * `~`; of the rest, what has the form of a name is one.
+ * A path made absolute, or a name unchanged. `model` is a path if it exists in `folder`, or begins with `./`, `../`, `/` or
+ * `~`. Otherwise it is a name if it has the form of one.
  */
 export function resolveModel(folder: string, model: string): string {
   const local = path.resolve(folder, expandHome(model));

@@ -1,13 +1,13 @@
 /**
- * The shape of a run's configuration, with its defaults (those of the Alpaca-CoT project where it had one).
- * Options of what a plugin does (a quantizer, an adapter method, an optimizer, …) are checked by the plugin's own schema.
+ * The shape of a run's configuration, with its defaults: those of the Alpaca-CoT project, where it had one. The options of a
+ * plugin (a quantizer, an adapter method, an optimizer, …) are checked by the plugin's own schema.
  */
 
 import { z } from 'zod';
 
 const count = z.number().int().positive();
 
-/** `int8` is short for `{ name: int8 }`; what else the mapping holds are the plugin's options. */
+/** `int8` is short for `{ name: int8 }`. The other keys of the mapping are the plugin's options. */
 const named = z.preprocess(
   (value) => (typeof value === 'string' ? { name: value } : value),
   z.looseObject({ name: z.string().min(1) }),
@@ -40,7 +40,7 @@ const seed = z.number().int().nonnegative().max(0xffffffff).default(42);
 const device = named.default({ name: 'auto' });
 const plugins = z.array(pluginEntry).default([]);
 
-/** What a model is made of: all that a command needs that trains nothing. Each part is as in a run's configuration. */
+/** What a model is made of: all that a command needs if it does not train. Each part is as in a run's configuration. */
 export const assemblySchema = z.strictObject({
   model,
   quantizer,
@@ -61,7 +61,7 @@ export const configSchema = z.strictObject({
     /** How examples read. */
     template,
     cutoffLength: count.default(512),
-    /** Rows held out; where nothing is said, 2,000 or a tenth of the rows, whichever is less. */
+    /** How many rows are held out. The default is 2,000 or a tenth of the rows, whichever is less. */
     validationSize: z.number().int().nonnegative().optional(),
     shuffle: z.boolean().default(true),
     packing: z.boolean().default(false),
@@ -78,9 +78,9 @@ export const configSchema = z.strictObject({
       optimizer: named.default({ name: 'adamw' }),
       learningRate: z.number().positive().default(3e-4),
       minLearningRate: z.number().nonnegative().default(0),
-      /** Where nothing is said of the warm-up, it has 100 steps. */
+      /** The default is 100 steps, unless warmupRatio is given. */
       warmupSteps: z.number().int().nonnegative().optional(),
-      /** The share of the run's steps, in the place of warmupSteps. */
+      /** The warm-up as a share of the run's steps, instead of warmupSteps. */
       warmupRatio: z.number().min(0).max(1).optional(),
       scheduler: named.default({ name: 'linear' }),
       weightDecay: z.number().nonnegative().default(0),

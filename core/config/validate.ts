@@ -1,17 +1,17 @@
 /**
- * Holds a value against a schema and says all that is wrong with it at once, each fault with its place, the
- * value received and, for an unknown key, the nearest known one.
+ * Checks a value against a schema and reports all faults at once: each with its place, the value received and, for an
+ * unknown key, the nearest known one.
  */
 
 import { z } from 'zod';
 import { suggest } from '../base/suggest.js';
 
-/** Where the value at a path stands: `run.yaml:12:5`, or `--set train.epochs`. */
+/** Says where the value at a path stands: `run.yaml:12:5`, or `--set train.epochs`. */
 export type Locate = (path: readonly PropertyKey[]) => string;
 
 export type Validated<T> = { data: T; faults: [] } | { data: undefined; faults: string[] };
 
-/** `prefix` is put before the paths that faults name, as in `adapter.r` for the options of the plugin lora. */
+/** Faults name paths with `prefix` in front: `adapter.r` for the options of the plugin lora. */
 export function validate<T>(
   schema: z.ZodType<T>,
   value: unknown,
@@ -35,7 +35,7 @@ export function validate<T>(
   return { data: undefined, faults };
 }
 
-/** Of a union, what is wrong with the alternative that the value was meant as: the one that has its type. */
+/** For a union: what is wrong with the alternative that was meant, which is the one of the value's type. */
 function meantIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const meant = issue.errors.find((alternative) =>

@@ -1,4 +1,4 @@
-/** What is passed to adapter plugins when a run saves. */
+/** What adapter plugins get when a run saves. */
 
 import type { LanguageModel } from './backbone.js';
 import type { CheckpointWrite } from './checkpoint.js';

@@ -1,5 +1,5 @@
 /**
- * What attention keeps of the tokens that it has seen, their keys and values, so that a pass computes new tokens alone.
+ * The keys and values of the tokens that attention has seen, kept so that a pass computes only the new tokens.
  *
  *     const sequence = cache.begin();
  *     const pass = cache.pass(batch, [sequence]);           // the batch has the whole sequence
@@ -17,14 +17,14 @@ import type { Batch } from './batch.js';
 
 /** All sequences that are being decoded, for one model. */
 export interface KeyValueCache {
-  /** A sequence of which nothing is cached. */
+  /** A new sequence. Nothing of it is cached. */
   begin(): CachedSequence;
   /**
-   * A pass over sequences of which a part may be cached.
+   * A pass over sequences that may be cached in part.
    *
    * @param whole the whole sequences, cached tokens included
    * @param sequences one for each sequence of `whole`, all of this cache
-   * @throws RangeError where they do not fit, or a sequence has nothing new; Error where one is freed
+   * @throws RangeError if they do not fit, or a sequence has nothing new; Error if one is freed
    */
   pass(whole: Batch, sequences: readonly CachedSequence[]): CachePass;
 }
@@ -37,14 +37,14 @@ export interface CachedSequence {
   /**
    * Another sequence that begins with the same tokens. What one of the two caches later, the other does not see.
    *
-   * @throws Error where the sequence is freed
+   * @throws Error if the sequence is freed
    */
   fork(): CachedSequence;
-  /** Gives its memory back. It cannot be used any more; to free it again does nothing. */
+  /** Gives its memory back. The sequence cannot be used any more. To free it again does nothing. */
   free(): void;
 }
 
-/** One pass over sequences of which a part is cached. */
+/** One pass over sequences that are cached in part. */
 export interface CachePass {
   /** The whole sequences. */
   readonly whole: Batch;
@@ -52,13 +52,13 @@ export interface CachePass {
   readonly batch: Batch;
   /** `[sequences]`: tokens of each sequence that are cached already. */
   readonly pasts: Int32Array;
-  /** Of one value a token of `whole`, those of the tokens in `batch`. */
+  /** Takes one value for each token of `whole`, and returns those of the tokens in `batch`. */
   pick(values: Int32Array): Int32Array;
   /** What the op `attention` of layer `index` (from 0) takes as `cache`. */
   layer(index: number): CachedLayer;
   /**
-   * The pass is done: its tokens are cached. Where no layer made use of the cache they are not, and all are computed
-   * again in the next pass. A pass that failed is not committed, and leaves its sequences as they were.
+   * Ends the pass: its tokens are now cached. If no layer used the cache they are not, and the next pass computes all
+   * tokens again. A pass that failed is not committed, and leaves its sequences as they were.
    */
   commit(): void;
 }

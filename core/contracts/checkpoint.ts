@@ -1,4 +1,4 @@
-/** What checkpoint plugins do: a file format, read and written as named tensors. */
+/** What checkpoint plugins do: they read and write a file format as named tensors. */
 
 import type { DenseType } from '../base/floats.js';
 
@@ -13,13 +13,13 @@ export interface Checkpoint {
   /** What to name in messages. */
   readonly path: string;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** What a format that has everything in one file tells besides, under the names of Hugging Face's files: config.json … */
+  /** For a format that has everything in one file: its other contents, under the names of Hugging Face's files. */
   readonly files?: ReadonlyMap<string, Uint8Array>;
   /** The little-endian bytes of one tensor. */
   read(name: string): Promise<Uint8Array>;
   /**
-   * The same, made when called, also after `close`: of a format whose numbers are decoded, and then take more memory
-   * than in their file. A quantizer then has them one weight at a time.
+   * The same, but decoded only when the result is called, also after `close`. For formats whose numbers take more memory
+   * decoded than in the file: a quantizer then decodes one weight at a time.
    */
   readLater?(name: string): Promise<() => Uint8Array>;
   close(): Promise<void>;
@@ -28,9 +28,9 @@ export interface Checkpoint {
 /** Opens checkpoints in whatever format a plugin knows. */
 export interface CheckpointFiles {
   open(path: string): Promise<Checkpoint>;
-  /** A file of the base model, such as config.json, as backbones read it; undefined where there is none. */
+  /** A file of the base model, such as config.json, as backbones read it; undefined if there is none. */
   readModelFile(name: string): Promise<Uint8Array | undefined>;
-  /** Where the files of an adapter are; `name` is a path or a hub's name. */
+  /** The folder of an adapter's files. `name` is a path, or a name on a hub. */
   locate(name: string): Promise<string>;
 }
 
@@ -41,17 +41,17 @@ export interface CheckpointWrite {
   /** Above this many bytes of tensors the file is split in several, with an index beside them. */
   readonly maxShardBytes?: number;
   readonly tensors: ReadonlyMap<string, TensorToWrite>;
-  /** The type to store, where a tensor does not say; f32 where nothing is said. */
+  /** The type to store tensors in that name none. The default is f32. */
   readonly type?: DenseType | 'q8_0';
   readonly metadata?: Readonly<Record<string, string>>;
-  /** What a format that has everything in one file holds besides, under the names of Hugging Face's files: config.json … */
+  /** The other contents, for a format that has everything in one file, under the names of Hugging Face's files. */
   readonly files?: ReadonlyMap<string, Uint8Array>;
 }
 
-/** A tensor for a checkpoint: its numbers in fp32, and the type to store them in where that is not the file's. */
+/** A tensor for a checkpoint: its numbers in fp32, and the type to store them in if it differs from the file's. */
 export interface TensorToWrite {
   readonly shape: readonly number[];
-  /** Its numbers; or pieces of them, made when their turn comes, so that they never are in memory all at once. */
+  /** Its numbers. Or pieces of them, made when their turn comes, so that they are never all in memory at once. */
   readonly values: Float32Array | (() => Iterable<Float32Array>);
   readonly type?: DenseType;
 }

@@ -1,4 +1,4 @@
-/** What a tap of any hook learns of the run besides the hook's own arguments. */
+/** What every tap learns about the run, besides the hook's own arguments. */
 
 import type { LanguageModel } from './backbone.js';
 import type { Pass } from './pass.js';
@@ -20,7 +20,7 @@ export interface HookContext {
   readonly pass: Pass | undefined;
   /** True while an optimizer step is computed, false in evaluation and outside of both. */
   readonly training: boolean;
-  /** Aborted where the person interrupts the run: what takes long should end then. */
+  /** Aborted when the person interrupts the run. What takes long should end then. */
   readonly signal: AbortSignal;
   /** Which process of the run this is, and of how many. Only the process of rank 0 writes files and tells people. */
   readonly world: Pick<World, 'rank' | 'size'>;

@@ -1,4 +1,4 @@
-/** What dataset plugins make of files: examples, one kind of them for each way of training. */
+/** What dataset plugins make of files: examples, of one kind for each way of training. */
 
 import { EvolveError } from '../base/errors.js';
 
@@ -7,20 +7,20 @@ export type Example = InstructionExample | TextExample | TurnsExample | Preferen
 
 /** What examples of every kind may say of themselves. */
 export interface Origin {
-  /** The name of the data source. Where a dataset plugin does not say it, it is set when the source is read. */
+  /** The name of the data source. If the dataset plugin leaves it out, it is set when the source is read. */
   readonly source?: string;
-  /** A tag as of BCP 47: `en`, `zh`. */
+  /** A tag of BCP 47: `en`, `zh`. */
   readonly language?: string;
 }
 
-/** One instruction with its answer, which is what is trained on. */
+/** One instruction with its answer. The answer is trained on. */
 export interface InstructionExample extends Origin {
   readonly kind: 'instruction';
   readonly instruction: string;
   /** Further context of the instruction; often empty. */
   readonly input: string;
   readonly output: string;
-  /** Where it is known: the part of `output` that reasons, in characters. The rest states the answer. */
+  /** The part of `output` that reasons, in characters, if it is known. The rest states the answer. */
   readonly rationale?: readonly [start: number, end: number];
 }
 
@@ -30,7 +30,7 @@ export interface TextExample extends Origin {
   readonly text: string;
 }
 
-/** A conversation, of which some turns are trained on. */
+/** A conversation. Some of its turns are trained on. */
 export interface TurnsExample extends Origin {
   readonly kind: 'turns';
   readonly turns: readonly Turn[];
@@ -43,7 +43,7 @@ export interface Turn {
   readonly trained: boolean;
 }
 
-/** Two answers, of which people prefer one. */
+/** Two answers. People prefer one of them. */
 export interface PreferenceExample extends Origin {
   readonly kind: 'preference';
   readonly prompt: Prompt;
@@ -56,7 +56,7 @@ export type Prompt =
   | Pick<InstructionExample, 'instruction' | 'input'>
   | { readonly turns: readonly Pick<Turn, 'role' | 'content'>[] };
 
-/** For the default of a `switch` over the kinds: the compiler says where one is missing, and this what was found. */
+/** For the default of a `switch` over the kinds: the compiler says where one is missing, this error which was found. */
 export function unknownKind(example: never): never {
   const { kind } = example as Partial<Example>;
   const message = `an example is of the kind ${JSON.stringify(kind)}, which is not known`;
@@ -67,7 +67,7 @@ export function unknownKind(example: never): never {
 export interface DataSource {
   /** The catalogue's name, or the path as the person wrote it. */
   readonly name: string;
-  /** Absolute; absent where the data is the plugin's own. */
+  /** An absolute path; absent if the data is the plugin's own. */
   readonly path?: string;
   readonly format: string;
   /** Which entry of `data.sources` it comes from. */

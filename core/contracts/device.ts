@@ -3,11 +3,11 @@
 import type { LanguageModel } from './backbone.js';
 import type { KeyValueCache } from './cache.js';
 
-/** Asks for a device. A plugin that is asked and cannot says why with `decline` and answers undefined. */
+/** Asks for a device. A plugin that is wanted but cannot open its device says why with `decline`, and answers undefined. */
 export interface DeviceRequest {
   /** The name asked for, or `auto`. */
   readonly name: string;
-  /** True where `name` is asked for, or any device will do. */
+  /** True if `name` is asked for, or any device will do. */
   wants(name: string): boolean;
   decline(name: string, reason: string): void;
 }
@@ -21,7 +21,7 @@ export interface Device {
   readonly description: string;
   /**
    * Takes the model's frozen weights to the device, once they are quantized and adapters are in place. A device with memory
-   * of its own puts weights of its own into the sites (`site.weight`), so that nobody holds those that it copied.
+   * of its own replaces the weights of the sites (`site.weight`) by its own, so that nobody holds the originals.
    *
    * @returns what frees them there, called when the model is disposed
    */

@@ -17,11 +17,11 @@ export class EmbeddingSite {
   constructor(
     /** The module's name as PEFT sees it: `model.embed_tokens`. */
     readonly name: string,
-    /** `[vocabulary, hidden]`. A device may put one of its own in its place. */
+    /** `[vocabulary, hidden]`. A device may replace it by one of its own. */
     public weight: FrozenWeight,
   ) {}
 
-  /** `ids` `[tokens]` -> `[tokens, hidden]`, through the adapter where there is one and the pass takes adapters. */
+  /** `ids` `[tokens]` -> `[tokens, hidden]`, through the adapter if there is one and the pass takes adapters. */
   forward(ids: Int32Array, pass: Pass): tf.Tensor2D {
     const { adapter } = this;
     return adapter && !pass.withoutAdapters ? adapter.forward(ids, this, pass) : embedding(ids, this.weight);

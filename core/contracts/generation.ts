@@ -9,15 +9,15 @@ export interface GenerateOptions {
   readonly topP: number;
   /** Draw only from this many of the likeliest tokens; 0 draws from all. */
   readonly topK: number;
-  /** Above 1: makes tokens that stand in the text already less likely (CTRL, arXiv 1909.05858). */
+  /** Above 1: tokens that the text already has become less likely (CTRL, arXiv 1909.05858). */
   readonly repetitionPenalty: number;
-  /** No run of so many tokens comes twice, the prompt included; 0 allows it. */
+  /** No run of this many tokens comes twice, the prompt included. 0 allows all. */
   readonly noRepeatNgramSize: number;
-  /** Above 1: so many continuations are followed side by side, and the likeliest whole answer is taken. */
+  /** Above 1: this many continuations are followed side by side, and the likeliest whole answer is taken. */
   readonly numBeams: number;
-  /** Of beams: an answer's log-probability is divided by its length to this power. */
+  /** With beams: an answer's log-probability is divided by its length to this power. */
   readonly lengthPenalty: number;
-  /** Of beams: end with the first `numBeams` whole answers, even where others might become likelier. */
+  /** With beams: end with the first `numBeams` whole answers, even if others might become likelier. */
   readonly earlyStopping: boolean;
   readonly seed: number;
 }

@@ -1,17 +1,17 @@
-/** What hub plugins do: a name that is no path becomes files on this machine. */
+/** What hub plugins do: they bring the files of a name (`owner/name`) to this machine. */
 
-/** Asks for the files of a name that is no path. A hub's plugin answers once they are on this machine. */
+/** Asks for the files of a name. A hub's plugin answers once they are on this machine. */
 export interface LocateRequest {
   /** As the configuration has it: `owner/name`, `owner/name@revision`, `owner/name/file.gguf`. */
   readonly name: string;
   readonly kind: 'model' | 'adapter';
-  /** False: all but the weights is needed. */
+  /** Whether the weights are needed too. */
   readonly weights: boolean;
-  /** The key of the configuration that holds the name: where faults are. */
+  /** The key of the configuration that holds the name, for errors. */
   readonly at: readonly PropertyKey[];
-  /** Aborted where the run is interrupted. */
+  /** Aborted when the run is interrupted. */
   readonly signal: AbortSignal;
-  /** Tells how a download goes: about once a second, first before anything is there. */
+  /** Reports how a download goes: once before it begins, then about once a second. */
   progress(state: DownloadState): void;
 }
 
@@ -19,16 +19,16 @@ export interface LocateRequest {
 export interface Located {
   /** An absolute path of a folder or file. */
   readonly path: string;
-  /** Under which exactly these files can be had again: the path, or `owner/name@commit`. */
+  /** A name under which exactly these files can be found again: the path, or `owner/name@commit`. */
   readonly name: string;
 }
 
 /** How far a download is. */
 export interface DownloadState {
   readonly name: string;
-  /** All that are needed. */
+  /** How many files are needed. */
   readonly files: number;
-  /** Bytes of them that are there, and bytes that they have. */
+  /** How many of their bytes are here. */
   readonly bytes: number;
   readonly totalBytes: number;
 }

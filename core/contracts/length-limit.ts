@@ -1,6 +1,6 @@
 import type { LanguageModel } from './backbone.js';
 
-/** Of how many positions a model is, and why: `the model was made for 2048 positions`. */
+/** How many positions a model has, and why: `the model was made for 2048 positions`. */
 export type LengthLimit = Pick<LanguageModel, 'maxLength' | 'limitedBy'>;
 
 /** The limit as errors say it. */

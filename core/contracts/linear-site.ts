@@ -9,11 +9,11 @@ import type { Pass } from './pass.js';
 export interface LinearAdapter {
   /** `x` is `[tokens, in]`; the result `[tokens, out]`. */
   forward(x: tf.Tensor2D, site: LinearSite, pass: Pass): tf.Tensor2D;
-  /** Of an output layer: the summed cross-entropy of what `forward` yields, where it can be had for less. */
+  /** For an output layer: the summed cross-entropy of what `forward` yields, if the adapter can compute it for less. */
   crossEntropy?(x: tf.Tensor2D, site: LinearSite, labels: Int32Array, pass: Pass): tf.Scalar | undefined;
   /**
-   * Adds to `rows`, rows `start` … `end` − 1 of the layer's weight in fp32, what makes the adapter needless. An adapter
-   * without it cannot be merged.
+   * Adds the adapter's part to `rows`: rows `start` … `end` − 1 of the layer's weight, in fp32. An adapter without this
+   * method cannot be merged.
    */
   mergeInto?(rows: Float32Array, start: number, end: number): void;
 }
@@ -26,14 +26,14 @@ export class LinearSite {
   constructor(
     /** The module's name as PEFT sees it: `model.layers.0.self_attn.q_proj`. */
     readonly name: string,
-    /** `[out, in]`. A quantizer puts a smaller one in its place, a device one of its own. */
+    /** `[out, in]`. A quantizer replaces it by a smaller one, a device by one of its own. */
     public weight: FrozenWeight,
     readonly bias: tf.Tensor1D | null = null,
     /** The layer that yields the logits: quantizers leave its weight as it is, `all-linear` leaves it out. */
     readonly isOutput = false,
   ) {}
 
-  /** `x` `[tokens, in]` -> `[tokens, out]`, through the adapter where there is one and the pass takes adapters. */
+  /** `x` `[tokens, in]` -> `[tokens, out]`, through the adapter if there is one and the pass takes adapters. */
   forward(x: tf.Tensor2D, pass: Pass): tf.Tensor2D {
     const { adapter } = this;
     return adapter && !pass.withoutAdapters

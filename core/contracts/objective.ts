@@ -8,7 +8,7 @@ import type { Pass } from './pass.js';
 export interface Objective {
   /**
    * The loss summed over the batch's target tokens, a scalar; differentiable by the model's trainable variables. It is
-   * asked in evaluation too, with `pass.training` false. It runs while gradients are recorded, hence is synchronous.
+   * called in evaluation too, with `pass.training` false. It is synchronous, because it runs while gradients are recorded.
    */
   loss(model: LanguageModel, batch: Batch, pass: Pass): tf.Scalar;
 }

@@ -6,9 +6,9 @@ import type { CachePass } from './cache.js';
 export interface Pass {
   /** Dropout is active. */
   readonly training: boolean;
-  /** From which every random choice of this pass derives; the same seed gives the same pass. */
+  /** Every random choice of this pass derives from it. The same seed gives the same pass. */
   readonly seed: number;
-  /** Each layer's gradient computes the layer again, so that only its input is kept until then. */
+  /** The gradient of each layer computes the layer again, so that only the layer's input is kept until then. */
   readonly checkpointing: boolean;
   /** The model as it is without adapters: the reference that preference tuning compares with. */
   readonly withoutAdapters?: boolean;

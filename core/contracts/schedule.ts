@@ -8,14 +8,14 @@ export interface ScheduleRequest {
   readonly learningRate: number;
   /** `train.minLearningRate`: where a decay ends. */
   readonly minLearningRate: number;
-  /** Over so many steps the rate rises from 0. */
+  /** The rate rises from 0 over this many steps. */
   readonly warmupSteps: number;
 }
 
 export interface Schedule {
-  /** The rate of update `step`, from 0. Asked once a step, in order. */
+  /** The rate of update `step`, which counts from 0. Called once a step, in order. */
   learningRateAt(step: number): number;
-  /** What is to be kept of a schedule that learns from the run, as JSON; one that follows from the step has none. */
+  /** The state of a schedule that learns from the run, as JSON. One that follows from the step alone has none. */
   state?(): unknown;
   restore?(state: unknown): void;
 }

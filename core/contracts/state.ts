@@ -1,8 +1,8 @@
-/** Where a run is: all that it needs to go on, besides the trained variables themselves. */
+/** The state of a run: all that it needs to go on, besides the trained variables themselves. */
 
 import type { SavedState } from './optimizer.js';
 
-/** What the steps since the last log event did. */
+/** Sums over the steps since the last log event. */
 export interface StepWindow {
   /** Summed over target tokens, in nats. */
   lossSum: number;
@@ -11,7 +11,7 @@ export interface StepWindow {
   seconds: number;
 }
 
-/** The numbers that the trainer steps; JSON as they are. */
+/** The trainer's counters, as JSON. */
 export interface RunProgress {
   /** Optimizer steps done. */
   step: number;
@@ -23,10 +23,10 @@ export interface RunProgress {
   metrics: { firstLoss: number | null; lastLoss: number | null; evalLoss: number | null };
 }
 
-/** States of plugins, as JSON, each under the plugin's name: what the hooks `saveState` and `restoreState` pass. */
+/** States of plugins, as JSON, each under the plugin's name. The hooks `saveState` and `restoreState` pass them. */
 export type PluginStates = Map<string, unknown>;
 
-/** A whole run state, as it is kept. */
+/** The whole state of a run. */
 export interface RunState {
   readonly progress: RunProgress;
   readonly optimizer: SavedState;

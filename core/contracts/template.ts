@@ -1,4 +1,4 @@
-/** What template plugins do: they say how an example reads, as the text that a model is shown. */
+/** What template plugins do: they say how an example reads, as text for the model. */
 
 import type { InstructionExample, TurnsExample } from './dataset.js';
 
@@ -11,15 +11,15 @@ export interface TemplateRequest {
 export interface Template {
   readonly name: string;
   /**
-   * An example as one exchange or several, each behind the one before. A prompt is put as an example whose last answer is
-   * empty, so that a model is asked in the very words with which it was trained.
+   * An example as one exchange or several, one behind the other. A prompt is passed as an example whose last answer is
+   * empty: the model is then asked in the same words with which it was trained.
    *
-   * @throws EvolveError DATA_RECORD where it has no words for a role, or for the order of the turns
+   * @throws EvolveError DATA_RECORD if it has no words for a role, or for the order of the turns
    */
   exchanges(example: InstructionExample | TurnsExample): readonly Exchange[];
 }
 
-/** A prompt, which is not trained on, and behind it the answer, which the end token ends. */
+/** A prompt and its answer. The prompt is not trained on. The end token ends the answer. */
 export interface Exchange {
   readonly prompt: string;
   readonly answer: string;

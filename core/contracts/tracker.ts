@@ -1,9 +1,9 @@
-/** What tracker plugins hear of: events, and how the run ended. */
+/** What tracker plugins get: events, and how the run ended. */
 
 import type { Device } from './device.js';
 import type { DownloadState } from './hub.js';
 
-/** What one optimizer step did. With `logEvery` above 1, what the steps since the last event did together. */
+/** What one optimizer step did. With `logEvery` above 1, it covers all steps since the last event. */
 export interface StepEvent {
   readonly type: 'step';
   readonly step: number;
@@ -14,12 +14,12 @@ export interface StepEvent {
   readonly learningRate: number;
   /** The global norm of the gradients before clipping. */
   readonly gradNorm: number;
-  /** Tokens put through. */
+  /** How many tokens went through the model. */
   readonly tokens: number;
   readonly tokensPerSecond: number;
 }
 
-/** The mean cross-entropy of a target token of the held-out rows, and what plugins add to it. */
+/** The mean cross-entropy of a target token of the held-out rows, with what metrics add. */
 export interface EvalEvent {
   readonly type: 'eval';
   readonly step: number;
@@ -33,7 +33,7 @@ export interface NoticeEvent {
   readonly message: string;
 }
 
-/** Files come from a hub. The last event of a download says how it ended. */
+/** A download from a hub goes on. The last event of a download says how it ended. */
 export interface DownloadEvent extends DownloadState {
   readonly type: 'download';
   readonly status: 'running' | 'completed' | 'failed';
@@ -42,12 +42,12 @@ export interface DownloadEvent extends DownloadState {
 /** How many rows a run has, each an example. */
 export interface RowCounts {
   readonly trainRows: number;
-  /** With packing: into how many rows those of training are packed. */
+  /** With packing: how many packed rows there are for training. */
   readonly packedRows?: number;
   readonly validationRows: number;
 }
 
-/** The run is assembled: what it will do. */
+/** The run is assembled. The event says what it will do. */
 export interface StartEvent extends RowCounts {
   readonly type: 'start';
   readonly output: string;

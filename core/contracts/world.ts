@@ -6,9 +6,9 @@ export interface World {
   readonly rank: number;
   /** How many processes there are. */
   readonly size: number;
-  /** Puts the sum over all processes in the place of each number. */
+  /** Replaces each number by its sum over all processes. */
   sum(values: Float32Array | Float64Array): Promise<void>;
-  /** What the process of rank 0 gives, in every process. */
+  /** Returns, in every process, what the process of rank 0 passed. */
   broadcast(bytes: Uint8Array): Promise<Uint8Array>;
   /** Waits until every process is here. */
   barrier(): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * What `data.sources` names -> the files and formats to read. Names come from data/catalogue.yaml; a name that
- * is not there is passed on as a format of its own, for a dataset plugin that brings its data along.
+ * From `data.sources` to the files and formats to read. Names come from data/catalogue.yaml. A name that is not there is
+ * passed on as a format of its own, for a dataset plugin that brings its data along.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ export function readCatalogue(): Record<string, CatalogueEntry> {
   return z.record(z.string(), entrySchema).parse(parse(text));
 }
 
-/** The files to read for the configuration's sources; all missing ones are named in one error. */
+/** The files to read for the configuration's sources. One error names all that are missing. */
 export function resolveSources(data: RunConfig['data']): DataSource[] {
   const catalogue = readCatalogue();
   const faults: string[] = [];

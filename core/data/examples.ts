@@ -1,4 +1,4 @@
-/** Sources -> examples. They are read before the model is, so that a fault in the data costs seconds. */
+/** From sources to examples. They are read before the model, so that a fault in the data costs seconds. */
 
 import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
@@ -17,7 +17,7 @@ export class ExampleReader {
     @inject(HOOKS) private readonly hooks: Hooks,
   ) {}
 
-  /** The examples of every source, in the order of the configuration. The faults of all sources are told at once. */
+  /** The examples of every source, in the order of the configuration. One error reports the faults of all sources. */
   async read(): Promise<Example[]> {
     const examples: Example[] = [];
     const errors: EvolveError[] = [];

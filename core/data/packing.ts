@@ -1,17 +1,17 @@
-import type { EncodedExample } from '../contracts/encoder.js';
+import type { EncodedExample } from '../contracts/labels.js';
 
-/** What takes one place in a micro-batch: an example, or with packing several. */
+/** A row of a micro-batch: one example, or several with packing. */
 export type Row = readonly EncodedExample[];
 
-/** How many rows are tried for each example. More would fill rows little better and take longer. */
+/** How many open rows are tried for each example. More would fill rows hardly better, and take longer. */
 const OPEN_ROWS = 64;
 
 /**
- * Packs examples into rows of at most `capacity` tokens: each goes into the first open row with room for it, else into
- * a new one; where too many are open the oldest is closed. The same order of examples gives the same rows, in the order
- * in which they were opened.
+ * Packs examples into rows of at most `capacity` tokens. Each example goes into the first open row with room for it, else into
+ * a new row. If too many rows are open, the oldest is closed. The same order of examples gives the same rows, in the order in
+ * which they were opened.
  *
- * @throws RangeError where an example has more than `capacity` tokens
+ * @throws RangeError if an example has more than `capacity` tokens
  */
 export function pack(examples: readonly EncodedExample[], capacity: number): Row[] {
   const rows: EncodedExample[][] = [];

@@ -1,4 +1,4 @@
-/** Examples -> the rows of a run: in tokens, some of them held out, in the order of training. */
+/** From examples to the rows of a run: encoded, some of them held out, in the order of training. */
 
 import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
@@ -6,9 +6,11 @@ import { HOOKS, RUN_CONFIG } from '../base/injection-keys.js';
 import { deriveSeed, Random } from '../base/random.js';
 import type { RunConfig } from '../config/load.js';
 import { type Example, unknownKind } from '../contracts/dataset.js';
-import type { EncodedExample, Encoder } from '../contracts/encoder.js';
+import type { Encoder } from '../contracts/encoder.js';
+import type { EncodedExample } from '../contracts/labels.js';
 import { describeLengthLimit, type LengthLimit } from '../contracts/length-limit.js';
 import type { Hooks } from '../plugins/hooks.js';
+import { epochOrder } from './epoch-order.js';
 import { pack, type Row } from './packing.js';
 import { TokenArena } from './token-arena.js';
 
@@ -34,8 +36,8 @@ export class RowMaker {
   ) {}
 
   /**
-   * Encodes the examples and holds some out. Rows that would train on nothing are left out, and counted. `breathe`
-   * is awaited now and then, so that a person can interrupt.
+   * Encodes the examples and holds some out. Rows that would train nothing are left out and counted. `breathe` is called now
+   * and then, so that a person can interrupt.
    */
   async prepare(
     examples: readonly Example[],
@@ -95,7 +97,7 @@ export class RowMaker {
     return { validation: rowsOf(held), train: rowsOf(trained), heldOut: inOrder(examples, held) };
   }
 
-  /** Each example in a row of its own, or several packed into one: which ones is settled once for all epochs. */
+  /** Each example in a row of its own, or several packed into one. All epochs have the same rows. */
   #rowsOf(examples: readonly EncodedExample[], random: Random): Row[] {
     const { packing, cutoffLength, shuffle } = this.config.data;
     if (!packing) return examples.map((example) => [example]);
@@ -121,21 +123,11 @@ export class RowMaker {
   }
 }
 
-/**
- * The order of `count` rows in pass number `epoch` through the data (from 0), as their indices. It follows from its
- * arguments alone, so that a run that is resumed need not have kept the state of a generator.
- */
-export function epochOrder(seed: number, epoch: number, count: number): Int32Array {
-  const random = new Random(deriveSeed(seed, 'shuffle'));
-  for (let before = 0; before < epoch; before++) random.permutation(count);
-  return random.permutation(count);
-}
-
 function inOrder<T>(items: readonly T[], order: Int32Array): T[] {
   return Array.from(order, (i) => items[i]);
 }
 
-/** Of an example what has labels, and what a person who reads that it is empty knows it by. */
+/** The text of an example that has labels, and the name under which an error reports that it is empty. */
 function trainedPart(example: Example): { text: string; name: string } {
   switch (example.kind) {
     case 'instruction':
@@ -153,7 +145,7 @@ function trainedPart(example: Example): { text: string; name: string } {
   }
 }
 
-/** Example number `i` in tokens. An error says which one it was. */
+/** Encodes example number `i`. An error says which one it was. */
 function encode(
   encoder: Encoder,
   examples: readonly Example[],

@@ -1,17 +1,17 @@
-import type { EncodedExample } from '../contracts/encoder.js';
+import type { EncodedExample } from '../contracts/labels.js';
 
 /** How many tokens one buffer holds: 4 MB. */
 const CAPACITY = 2 ** 20;
 
 /**
- * Keeps examples in few large buffers. Each small buffer of its own costs more than its tokens, and the garbage collector
- * would look at each again and again for as long as a run lasts.
+ * Keeps examples in few large buffers. A small buffer for each would cost more than its tokens, and the garbage collector
+ * would look at all of them again and again during the run.
  */
 export class TokenArena {
   #buffer = new Int32Array(0);
   #used = 0;
 
-  /** The same example, its token ids in the arena. */
+  /** The same example, with its token ids in the arena. */
   keep({ inputIds, spans }: EncodedExample): EncodedExample {
     return { inputIds: this.#copy(inputIds), spans };
   }

@@ -5,15 +5,15 @@ import type { TensorToWrite } from '../contracts/checkpoint.js';
 import type { LinearSite } from '../contracts/linear-site.js';
 import { DenseWeight, type FrozenWeight } from '../ops/frozen-weight.js';
 
-/** Numbers that are decoded, merged and written at a time. */
+/** How many numbers are decoded, merged and written at a time. */
 const PIECE = 1 << 22;
 
 /**
- * A model's tensors under the names that transformers gives them, each in the type that it was loaded in, with the
- * adapters merged into the weights; a weight in a storage that is no plain type has none. The numbers are made a piece
- * at a time when they are asked for; the model must live until then.
+ * A model's tensors under the names that transformers gives them, with the adapters merged into the weights. Each has the
+ * type that it was loaded in; a weight whose storage is no plain type has none. The numbers are made when they are asked for,
+ * a piece at a time. The model must live until then.
  *
- * @throws EvolveError where an adapter cannot be merged
+ * @throws EvolveError if an adapter cannot be merged
  */
 export function mergedTensors(model: LanguageModel): Map<string, TensorToWrite> {
   const tensors = new Map<string, TensorToWrite>();
@@ -51,7 +51,7 @@ export function mergedTensors(model: LanguageModel): Map<string, TensorToWrite> 
   return tensors;
 }
 
-/** The type that it was loaded in; undefined where its storage is no plain type. */
+/** The type that a weight was loaded in; undefined if its storage is no plain type. */
 function typeOf(weight: FrozenWeight): DenseType | undefined {
   return weight instanceof DenseWeight ? weight.storage : undefined;
 }
@@ -69,16 +69,16 @@ function* rowsOf(
     weight.decode(start, end, values);
     if (adapter?.mergeInto) {
       adapter.mergeInto(values, start, end);
-      // 0 unless some number is none.
+      // 0, unless some number is not finite.
       const check = values.reduce((sum, value) => sum + value * 0, 0);
       if (check !== 0)
-        throw new EvolveError('NOT_FINITE', `${name}: merged, it holds what is no finite number`);
+        throw new EvolveError('NOT_FINITE', `${name}: the merged weight holds a number that is not finite`);
     }
     yield values;
   }
 }
 
-/** Whether the type has these very numbers. */
+/** Whether the type can hold exactly these numbers. */
 function holds(type: DenseType, values: Float32Array): boolean {
   const back = new Float32Array(values.length);
   decodeFloats(type, encodeFloats(type, values), back);

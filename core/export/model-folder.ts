@@ -8,7 +8,7 @@ import type { SaveRequest } from '../contracts/adapter.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointFiles, TensorToWrite } from '../contracts/checkpoint.js';
 
-/** What is taken over as it is, where there is one, and the model's own companions. */
+/** These files are copied unchanged if they exist, and so are the model's own companions. */
 const COMPANIONS = [
   'tokenizer.json',
   'tokenizer_config.json',
@@ -19,13 +19,13 @@ const COMPANIONS = [
   'generation_config.json',
 ];
 
-/** As transformers names the types. */
+/** The names that transformers has for the types. */
 const TYPE_NAMES: Readonly<Record<DenseType, string>> = { f32: 'float32', bf16: 'bfloat16', f16: 'float16' };
 
 /** Larger files are split, as transformers does. */
 const MAX_SHARD_BYTES = 5e9;
 
-/** All files of a model but its weights, ready to be written with some. */
+/** All files of a model but its weights, ready to be written with weights. */
 export class ModelFolder {
   private constructor(
     private readonly config: Record<string, unknown>,
@@ -34,10 +34,10 @@ export class ModelFolder {
   ) {}
 
   /**
-   * Such a folder as `model` came from, with weights of type `type`. What is not trained is read now: when it is written,
-   * the base model may have been moved.
+   * A folder like the one that `model` came from, for weights of type `type`. Files that are not trained are read now: the
+   * base model may be gone when they are written.
    *
-   * @throws EvolveError MODEL_INVALID where there is no config.json
+   * @throws EvolveError MODEL_INVALID if there is no config.json
    */
   static async like(
     { path: base, companions: own = [] }: LanguageModel,
@@ -55,7 +55,7 @@ export class ModelFolder {
     return new ModelFolder(config, companions, type);
   }
 
-  /** Writes these tensors, and all that belongs to them, into a folder. */
+  /** Writes these tensors into a folder, with all that belongs to them. */
   async write(
     tensors: ReadonlyMap<string, TensorToWrite>,
     { folder, writeTensors }: Pick<SaveRequest, 'folder' | 'writeTensors'>,
@@ -72,7 +72,7 @@ export class ModelFolder {
 
   /** The files beside the weights, by name. */
   get files(): ReadonlyMap<string, Uint8Array> {
-    // transformers 5 writes `dtype`, earlier ones `torch_dtype`; all read the latter.
+    // transformers 5 writes `dtype`, earlier versions `torch_dtype`. All read the latter.
     const key = 'dtype' in this.config ? 'dtype' : 'torch_dtype';
     const { quantization_config: _, ...config } = { ...this.config, [key]: TYPE_NAMES[this.type] };
     return new Map([

@@ -1,16 +1,16 @@
 import { Random } from '../base/random.js';
-import { checkScores, nothingLeft } from './faults.js';
 import type { SearchOptions } from './options.js';
 import { logSoftmax, processScores } from './processors.js';
 import { draw, narrow, weightsOf } from './sampling.js';
+import { checkScores, nothingLeft } from './score-checks.js';
 import type { Answer, Hypothesis, Search } from './search.js';
 
-/** A text that is followed, with the log-probability of its answer (as the processors left it). */
+/** A text that is being continued, with the log-probability of its answer (as the processors left it). */
 interface Beam extends Hypothesis {
   readonly score: number;
 }
 
-/** An answer that has ended; its score is per token, to the power of the length penalty. */
+/** An answer that has ended. Its score is per token, to the power of the length penalty. */
 interface Finished {
   readonly answer: Answer;
   readonly score: number;
@@ -24,15 +24,15 @@ interface Continuation {
 }
 
 /**
- * Beam search, and beam sampling where there is a temperature: of all continuations of all beams the likeliest are
- * followed, or drawn ones. Semantics are those of transformers 5.23: the processors see log-probabilities; there are
- * candidates enough that all beams go on, whichever end; those that end count among the first only, as many as there
- * are beams; the search ends when no beam can beat the worst of the answers that have ended.
+ * Beam search; with a temperature, beam sampling. It follows the likeliest continuations of all beams, or drawn ones. Semantics
+ * are those of transformers 5.23: processors see log-probabilities. There are enough candidates that all beams go on, whichever
+ * end. Candidates that end count only among the first, as many as there are beams. The search ends when no beam can beat the
+ * worst of the answers that have ended.
  */
 export class BeamSearch implements Search {
   readonly width: number;
   hypotheses: readonly Beam[];
-  /** Continuations of a beam of which one does not end; a beam ends with any of the stop tokens. */
+  /** This many continuations of a beam include one that does not end: a beam ends with any of the stop tokens. */
   readonly #waysOn: number;
   readonly #random: Random;
   #finished: Finished[] = [];
@@ -82,7 +82,7 @@ export class BeamSearch implements Search {
     return this.#finished[0]?.answer ?? { ids: [], stopped: 'length' };
   }
 
-  /** The likeliest continuations of all beams, or drawn ones in the order in which they were drawn. */
+  /** The likeliest continuations of all beams; or drawn ones, in the order in which they were drawn. */
   #candidates(scores: readonly Float32Array[]): Continuation[] {
     const { options, hypotheses } = this;
     const count = this.#waysOn * options.numBeams;
@@ -92,7 +92,7 @@ export class BeamSearch implements Search {
       checkScores(ofBeam, soFar, options);
       logSoftmax(ofBeam);
       processScores(ofBeam, soFar, options);
-      // Greedily no beam yields more than `count` of them. A beam that samples keeps a way on beside the end.
+      // A greedy beam yields at most `count` of them. A sampling beam keeps one that goes on beside those that end.
       const { ids, scores: left } = samples
         ? narrow(ofBeam, options, this.#waysOn)
         : narrow(ofBeam, { temperature: 1, topK: count, topP: 1 });
@@ -110,7 +110,7 @@ export class BeamSearch implements Search {
     return drawn;
   }
 
-  /** Whether no beam can improve on the answers that have ended, of which there must be enough. */
+  /** Whether there are enough answers, and no beam can improve on them. */
   #isDone(following: readonly Beam[], length: number): boolean {
     const { numBeams, earlyStopping, lengthPenalty } = this.options;
     if (following.length === 0) return true;

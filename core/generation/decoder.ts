@@ -8,27 +8,27 @@ import { PagedCache } from './paged-cache.js';
 import type { Answer, Search } from './search.js';
 
 /**
- * Texts that are continued in one pass. It costs hardly more than one of a single text, and on the native device takes
- * the kernels of few rows, whose results do not depend on how many there are.
+ * How many texts are continued in one pass. The pass costs hardly more than that of a single text. On the native device it
+ * uses the kernels for few rows, whose results do not depend on the number of rows.
  */
 const MOST_ROWS = 32;
 
 export interface DecodeOptions {
   /**
-   * Holds the beginning of the prompt, which is not computed again: a sequence of the decoder's cache, as `prefill`
-   * yields it. It stays the caller's, who may free it once `submit` has returned.
+   * A sequence of the decoder's cache that holds the beginning of the prompt, as `prefill` returns it. This part is not
+   * computed again. The caller keeps it, and may free it once `submit` has returned.
    */
   readonly prefix?: CachedSequence;
   /** Stops this search. */
   readonly signal?: AbortSignal;
-  /** Called when the search has got further. What it throws ends the search. */
+  /** Called when the search has got further. An error that it throws ends the search. */
   readonly onAdvance?: () => void;
 }
 
 /**
- * Has a model do many searches side by side, and takes further ones while it runs: every pass computes one token of
- * each text. Those that have ended leave, others take their place. A prompt is computed in a pass of its own, so that no
- * answer depends on which others there are. Between two passes the event loop turns.
+ * Does many searches side by side with one model, and takes further ones while it runs. Every pass computes one token of each
+ * text. Searches that have ended leave, and others take their place. A prompt is computed in a pass of its own, so that no
+ * answer depends on the others. Between two passes the event loop turns.
  *
  *     const decoder = new Decoder(model, device);
  *     const answers = await Promise.all(searches.map((search) => decoder.submit(search)));
@@ -48,10 +48,10 @@ export class Decoder {
   }
 
   /**
-   * Does a search to its end. Where it fails, the others go on; where a pass fails, all that are in it fail.
+   * Does a search to its end. If it fails, the others go on. If a pass fails, all searches in it fail.
    *
-   * @throws EvolveError NOT_FINITE where there is no token that could be chosen, INTERRUPTED where `signal` aborts;
-   *   RangeError where the prefix leaves nothing of the prompt to compute, or is of another cache
+   * @throws EvolveError NOT_FINITE if no token can be chosen, INTERRUPTED if `signal` aborts;
+   *   RangeError if the prefix leaves nothing of the prompt to compute, or is of another cache
    */
   submit(search: Search, { prefix, signal, onAdvance }: DecodeOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
@@ -63,8 +63,8 @@ export class Decoder {
   }
 
   /**
-   * Computes the beginning of prompts to come, at once, for `submit` to take as `prefix`. The caller frees it. Where
-   * tokens of a context see those that follow, a backbone refuses to compute a part of it.
+   * Computes the beginning of later prompts, at once. `submit` takes it as `prefix`. The caller frees it. A backbone whose
+   * context tokens see those that follow refuses to compute a part of a context.
    */
   prefill(ids: readonly number[]): CachedSequence {
     const prefix = this.cache.begin();
@@ -106,7 +106,7 @@ export class Decoder {
     this.#active = this.#active.filter(({ isOver }) => !isOver);
   }
 
-  /** What the next pass computes: a request that begins where there is room for it, else all that have begun. */
+  /** What the next pass computes: a request that begins, if there is room for it; else all that have begun. */
   #next(): readonly Request[] {
     const rows = this.#active.reduce((sum, { search }) => sum + search.width, 0);
     const [first] = this.#waiting;
@@ -127,7 +127,7 @@ export class Decoder {
       const vocabulary = logits.shape[1];
       let row = 0;
       for (const request of requests) {
-        // A copy: the tensor's memory is not ours to change.
+        // A copy: the tensor's memory must not be changed.
         request.advance(request.sequences.map(() => values.slice(row * vocabulary, ++row * vocabulary)));
       }
     } catch (error) {
@@ -166,7 +166,7 @@ class Request {
     return this.sequences.length === 0;
   }
 
-  /** Tells the search its scores; the cached sequences follow its hypotheses. */
+  /** Gives the search its scores. The cached sequences follow its hypotheses. */
   advance(scores: readonly Float32Array[]): void {
     try {
       this.failIfAborted();
@@ -191,7 +191,7 @@ class Request {
   fail(error: unknown): void {
     for (const sequence of this.sequences) sequence.free();
     this.sequences = [];
-    // Of a promise that is settled already, this does nothing.
+    // If the promise is settled already, this does nothing.
     this.reject(error);
   }
 }
@@ -203,7 +203,7 @@ export interface DecodeAllOptions {
 }
 
 /**
- * Does many searches with a decoder of their own. Where one fails, all are stopped.
+ * Does many searches with a decoder of their own. If one fails, all are stopped.
  *
  * @param onAdvance called when a search has got further
  * @throws as `Decoder.submit` does, for the first that fails

@@ -19,15 +19,14 @@ import { type Search, TokenSearch } from './search.js';
 export type { Generated } from '../contracts/generation.js';
 export { GENERATE_DEFAULTS, type GenerateOptions } from './options.js';
 
-/** Called with what there is of an answer whenever it has grown; not where beams are searched. */
+/** Called with the answer so far whenever it has grown. Not called with beams. */
 export type GenerateListener = (text: string) => void;
 
 /**
  * Answers a prompt as its encoder puts it.
  *
  * @param decoding the device that the model is on, and a signal that stops it
- * @throws EvolveError where the prompt leaves no position for an answer, there is no token that could be chosen, or the
- *   signal aborts
+ * @throws EvolveError if the prompt leaves no position for an answer, no token can be chosen, or the signal aborts
  */
 export async function generate(
   model: LanguageModel,
@@ -51,8 +50,8 @@ export async function generate(
  *
  * @param onAnswer called with each answer and its prompt's index, in the order of the prompts
  * @param decoding the device that the model is on, and a signal that stops it
- * @throws EvolveError where a prompt leaves no position for an answer, before any is answered; where there is no token
- *   that could be chosen; or where the signal aborts
+ * @throws EvolveError if a prompt leaves no position for an answer (before any is answered), no token can be chosen, or the
+ *   signal aborts
  */
 export async function generateAll(
   model: LanguageModel,

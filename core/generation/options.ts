@@ -4,13 +4,13 @@ import type { GenerateOptions } from '../contracts/generation.js';
 
 export type { GenerateOptions } from '../contracts/generation.js';
 
-/** What a search for one answer is told. */
+/** The options of a search for one answer. */
 export interface SearchOptions extends GenerateOptions {
-  /** What errors call the prompt. */
+  /** The prompt's name in errors. */
   readonly name: string;
-  /** Any of these ends an answer. */
+  /** Any of these tokens ends an answer. */
   readonly stopIds: ReadonlySet<number>;
-  /** Prompt and answer together have at most so many tokens. */
+  /** Prompt and answer together have at most this many tokens. */
   readonly limit: number;
 }
 

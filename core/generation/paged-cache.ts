@@ -1,7 +1,7 @@
 /**
- * The key-value cache of a device that has none of its own. Memory is given out in blocks of tokens, which several
- * sequences may hold (PagedAttention, arXiv 2309.06180): nothing is moved when a sequence grows, and a fork costs a list
- * of numbers. Only the last block, where it is not full, is copied before one of its holders writes to it.
+ * The key-value cache for devices that have none of their own. Memory is given out in blocks of tokens, and several sequences
+ * may hold the same block (PagedAttention, arXiv 2309.06180): nothing is moved when a sequence grows, and a fork costs a list
+ * of numbers. Only a last block that is not full is copied before one of its holders writes to it.
  */
 
 import type { Batch } from '../contracts/batch.js';
@@ -11,7 +11,7 @@ import { runningSum, UncachedTokens } from './uncached-tokens.js';
 
 export class PagedCache implements KeyValueCache {
   readonly #layers: LayerStore[] = [];
-  /** By block: how many sequences hold it. */
+  /** How many sequences hold each block. */
   readonly #holders: number[] = [];
   readonly #free: number[] = [];
 
@@ -55,7 +55,7 @@ export class PagedCache implements KeyValueCache {
     if (--this.#holders[block] === 0) this.#free.push(block);
   }
 
-  /** A block with what `block` holds, for the one who asks alone. @internal */
+  /** A copy of `block`, for the caller alone. @internal */
   unshare(block: number): number {
     if (this.#holders[block] === 1) return block;
     const copy = this.take();

@@ -1,12 +1,12 @@
-/** One layer's keys and values in blocks of tokens, in memory of the machine. */
+/** One layer's keys and values in blocks of tokens, in the machine's memory. */
 
 import * as tf from '@tensorflow/tfjs';
 import { allocate, type MemoryUse } from '../base/memory.js';
 import type { CachedLayer } from '../ops/cached-layer.js';
 
-/** Tokens of a block. The kernels know it too. */
+/** How many tokens a block has. The kernels know it too. */
 export const BLOCK_TOKENS = 32;
-/** Blocks that are allocated at once. The system gives memory to those that are written. */
+/** How many blocks are allocated at once. The system gives memory only to those that are written. */
 export const SLAB_BLOCKS = 16;
 
 /** The sequences of a pass and their blocks. */
@@ -100,7 +100,7 @@ export class LayerStore {
   readonly #slabs: Float32Array[] = [];
   #width = 0;
 
-  /** The slabs, grown so far that `block` has its place. */
+  /** The slabs, grown so that `block` has its place. */
   slabs(kvHeads: number, headDim: number, block: number): readonly Float32Array[] {
     const width = kvHeads * headDim;
     if (this.#width !== 0 && this.#width !== width) {

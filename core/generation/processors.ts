@@ -1,6 +1,6 @@
 /**
- * What is done to a model's scores before a token is chosen, in the order of transformers: repetition penalty, n-grams
- * that came already; where tokens are drawn, then temperature, top-k and top-p. Scores are changed in place.
+ * Changes a model's scores before a token is chosen, in the order of transformers: repetition penalty, then n-grams that came
+ * already. If tokens are drawn, temperature, top-k and top-p follow. Scores are changed in place.
  */
 
 import type { GenerateOptions } from './options.js';
@@ -21,7 +21,7 @@ function penalizeRepetition(scores: Float32Array, soFar: readonly number[], pena
   for (const id of new Set(soFar)) scores[id] = scores[id] > 0 ? scores[id] / penalty : scores[id] * penalty;
 }
 
-/** Tokens that would complete a run of `size` tokens that stands in the text get the score −∞. */
+/** Gives the score −∞ to tokens that would complete a run of `size` tokens that the text already has. */
 function forbidRepeatedNgrams(scores: Float32Array, soFar: readonly number[], size: number): void {
   const begun = soFar.length - (size - 1);
   for (let start = 0; start < begun; start++) {
@@ -31,7 +31,7 @@ function forbidRepeatedNgrams(scores: Float32Array, soFar: readonly number[], si
   }
 }
 
-/** The largest number; NaN where one is NaN, −∞ of none. */
+/** The largest number; NaN if one is NaN, −∞ if there is none. */
 export function largest(numbers: ArrayLike<number>): number {
   let most = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < numbers.length; i++) most = Math.max(most, numbers[i]);

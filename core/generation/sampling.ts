@@ -1,4 +1,4 @@
-/** The choice of a token by its score: the likeliest, or one drawn from the likeliest. */
+/** Chooses a token by its score: the likeliest, or one drawn from the likeliest. */
 
 import type { Random } from '../base/random.js';
 import type { GenerateOptions } from './options.js';
@@ -13,7 +13,7 @@ export interface Candidates {
   readonly scores: readonly number[];
 }
 
-/** The token with the highest score, of equals the first. */
+/** The token with the highest score; among equals, the first. */
 export function likeliest(scores: Float32Array): number {
   let best = 0;
   for (let id = 1; id < scores.length; id++) if (scores[id] > scores[best]) best = id;
@@ -28,7 +28,7 @@ export function pickToken(scores: Float32Array, options: SamplingOptions, random
 }
 
 /**
- * The tokens that temperature, top-k and top-p leave to be drawn from, likeliest first where one of the two is given.
+ * The tokens that temperature, top-k and top-p leave to draw from. With top-k or top-p, the likeliest come first.
  *
  * @param atLeast how many tokens top-k and top-p leave in any case
  */
@@ -42,7 +42,7 @@ export function narrow(
   return divided(topP < 1 ? nucleus(scores, pool, topK > 0, { temperature, topP, atLeast }) : pool);
 }
 
-/** Of `pool` the shortest run of likeliest tokens that reaches topP. */
+/** The shortest run of likeliest tokens of `pool` that reaches topP. */
 function nucleus(
   scores: Float32Array,
   pool: readonly number[],
@@ -52,7 +52,7 @@ function nucleus(
   const top = isSorted ? pool[0] : likeliest(scores);
   const weightOf = (id: number) => Math.exp((scores[id] - scores[top]) / temperature);
   const total = pool.reduce((sum, id) => sum + weightOf(id), 0);
-  // A nucleus is small as a rule: then not all need be sorted.
+  // A nucleus is usually small: then not all tokens need sorting.
   for (let count = FIRST_SORTED; ; count *= 16) {
     const sorted = isSorted ? pool : highest(scores, count);
     let mass = 0;
@@ -64,17 +64,17 @@ function nucleus(
 }
 
 const FIRST_SORTED = 64;
-/** From more on, sorting all is faster than finding the highest. */
+/** For more tokens than this, sorting all is faster than finding the highest. */
 const MOST_INSERTED = 1024;
 
-/** The tokens that have a chance at all. */
+/** The tokens that have any chance. */
 function possible(scores: Float32Array): number[] {
   const ids: number[] = [];
   for (let id = 0; id < scores.length; id++) if (scores[id] > Number.NEGATIVE_INFINITY) ids.push(id);
   return ids;
 }
 
-/** The `count` tokens of highest scores, likeliest first, of equals the lowest id; and all equals of the last. */
+/** The `count` tokens with the highest scores, likeliest first, and all equals of the last. Equals are sorted by id. */
 function highest(scores: Float32Array, count: number): number[] {
   if (count > MOST_INSERTED) {
     const sorted = possible(scores).sort((a, b) => scores[b] - scores[a] || a - b);
@@ -86,7 +86,7 @@ function highest(scores: Float32Array, count: number): number[] {
   let lowest = Number.NEGATIVE_INFINITY;
   for (let id = 0; id < scores.length; id++) {
     const score = scores[id];
-    // The lowest one's equals are kept behind it.
+    // Equals of the lowest are kept behind it.
     if (!(score > Number.NEGATIVE_INFINITY) || (ids.length >= count && score < lowest)) continue;
     let at = ids.length;
     while (at > 0 && scores[ids[at - 1]] < score) at--;
@@ -98,7 +98,7 @@ function highest(scores: Float32Array, count: number): number[] {
   return ids;
 }
 
-/** Scores -> weights, of which the largest is 1. */
+/** Scores -> weights. The largest weight is 1. */
 export function weightsOf(scores: readonly number[]): number[] {
   const most = largest(scores);
   return scores.map((score) => Math.exp(score - most));

@@ -1,13 +1,13 @@
-/** The way from a prompt to its answer, whoever computes the scores. */
+/** A search goes from a prompt to its answer, whoever computes the scores. */
 
 import { Random } from '../base/random.js';
 import type { Generated } from '../contracts/generation.js';
-import { checkScores, nothingLeft } from './faults.js';
 import type { SearchOptions } from './options.js';
 import { largest, processScores } from './processors.js';
 import { pickToken } from './sampling.js';
+import { checkScores, nothingLeft } from './score-checks.js';
 
-/** A text that is to be continued. */
+/** A text to continue. */
 export interface Hypothesis {
   /** Prompt and answer so far. */
   readonly ids: readonly number[];
@@ -20,22 +20,22 @@ export interface Answer {
   readonly stopped: Generated['stopped'];
 }
 
-/** It is asked what is to be continued, and told the scores of what may come next, until it has the answer. */
+/** Says which texts to continue, and gets the scores of what may come next, until it has the answer. */
 export interface Search {
-  /** How many hypotheses there are at most. */
+  /** The largest number of hypotheses. */
   readonly width: number;
-  /** At first the prompt alone; none when the answer is there. */
+  /** The prompt alone at first. Empty when the answer is there. */
   readonly hypotheses: readonly Hypothesis[];
   /**
-   * @param scores one array for each hypothesis, over the vocabulary; they are the search's to change
-   * @throws EvolveError NOT_FINITE where there is no token that could be chosen
+   * @param scores one array for each hypothesis, over the vocabulary. The search may change them
+   * @throws EvolveError NOT_FINITE if no token can be chosen
    */
   advance(scores: readonly Float32Array[]): void;
-  /** The answer, as far as it goes. */
+  /** The answer so far. */
   readonly answer: Answer;
 }
 
-/** Token by token: the likeliest each time, or a drawn one. */
+/** Goes token by token: takes the likeliest each time, or a drawn one. */
 export class TokenSearch implements Search {
   readonly width = 1;
   hypotheses: readonly Hypothesis[];

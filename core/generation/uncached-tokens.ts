@@ -1,7 +1,7 @@
 import type { Batch } from '../contracts/batch.js';
-import { IGNORED } from '../contracts/encoder.js';
+import { IGNORED } from '../contracts/labels.js';
 
-/** What is left to compute of sequences whose first tokens are cached: the part of a CachePass that all caches share. */
+/** The tokens left to compute when the first ones are cached: the part of a CachePass that all caches share. */
 export class UncachedTokens {
   /** The tokens that are not cached. */
   readonly batch: Batch;
@@ -9,7 +9,7 @@ export class UncachedTokens {
   /**
    * @param whole the whole sequences
    * @param pasts `[sequences]`: tokens of each sequence that are cached already
-   * @throws RangeError where their numbers differ, or a sequence has nothing new
+   * @throws RangeError if their numbers differ, or a sequence has nothing new
    */
   constructor(
     readonly whole: Batch,
@@ -32,7 +32,7 @@ export class UncachedTokens {
     };
   }
 
-  /** Of one value a token of `whole`, those of the tokens in `batch`. */
+  /** Takes one value for each token of `whole`, and returns those of the tokens in `batch`. */
   pick(values: Int32Array): Int32Array {
     const { offsets } = this.whole;
     const parts = Array.from(this.pasts, (past, s) => values.subarray(offsets[s] + past, offsets[s + 1]));
@@ -46,7 +46,7 @@ export class UncachedTokens {
   }
 }
 
-/** `[counts + 1]`: 0, and each count added to the sum of those before. */
+/** `[counts + 1]`: 0, then the running sums of the counts. */
 export function runningSum(counts: readonly number[]): Int32Array {
   const sums = new Int32Array(counts.length + 1);
   for (const [i, count] of counts.entries()) sums[i + 1] = sums[i] + count;

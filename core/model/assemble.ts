@@ -1,4 +1,4 @@
-/** The first half of every run: an encoder is made, a model loaded, its weights quantized, adapters injected. */
+/** The first half of every run: makes an encoder, loads a model, quantizes its weights, and injects adapters. */
 
 import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
@@ -22,7 +22,7 @@ import { ModelLocator } from './locate.js';
 /** What a run works with. */
 export interface AssembledModel {
   readonly encoder: Encoder;
-  /** Its frozen weights as the quantizer stores them, where the device wants them, with the adapter's trainable parameters. */
+  /** Its frozen weights are quantized and on the device. It has the adapter's trainable parameters. */
   readonly model: LanguageModel;
   /** Frees the model, and what the device keeps of it. */
   dispose(): void;
@@ -43,12 +43,12 @@ export class ModelAssembler {
     this.#locator = new ModelLocator(hooks, signal);
   }
 
-  /** A file of the model that was assembled, such as config.json; undefined where there is none. */
+  /** A file of the model that was assembled, such as config.json; undefined if there is none. */
   get readModelFile(): ModelFiles['readFile'] {
     return this.#readModelFile;
   }
 
-  /** The device that is asked for; where it cannot be had, the next one, and one line that says why. */
+  /** Opens the device that is asked for. If it does not open, takes the next one and says why in one line. */
   async openDevice(): Promise<Device> {
     this.#device = await openDevice(this.hooks, this.config.device.name);
     return this.#device;
@@ -65,10 +65,10 @@ export class ModelAssembler {
     }
   }
 
-  /** The encoder, then the model: what is wrong with the tokenizer is told before weights are read. */
+  /** The encoder, then the model: faults of the tokenizer are reported before weights are read. */
   async assemble(): Promise<AssembledModel> {
     const init = this.config.adapter?.init;
-    // Both before either is opened: a wrong name is told at once, and no memory is held while files are on their way.
+    // Both are located before either is opened: a wrong name shows at once, and no memory is held during downloads.
     const located = await this.#locateModel(this.config.model.init === 'checkpoint');
     if (typeof init === 'string') await this.#locateAdapter(init);
     const { encoder, model } = await this.#load(located.path);
@@ -76,7 +76,7 @@ export class ModelAssembler {
     return { encoder, ...(await this.#prepared(model)) };
   }
 
-  /** Under which name the files of `name`, a path or name of the configuration, can be had again. */
+  /** A name under which the files of `name`, a path or name of the configuration, can be found again. */
   pinned(name: string, kind: 'model' | 'adapter'): string {
     return this.#locator.pinned(name, kind);
   }
@@ -126,7 +126,7 @@ export class ModelAssembler {
     });
   }
 
-  /** What the backbone answers that knows the model. */
+  /** The answer of the backbone that knows the model. */
   async #ask<T>(
     { path, readFile, readJson }: OpenModel,
     ask: (request: BackboneRequest) => Promise<T | undefined>,
@@ -147,16 +147,16 @@ export class ModelAssembler {
     throw new EvolveError(
       'MODEL_UNKNOWN',
       message,
-      `Known are the model types ${[...known].sort().join(', ')} (backbones ${backbones}). README.md, "Write a plugin", shows how a plugin adds one.`,
+      `Known are the model types ${[...known].sort().join(', ')} (backbones ${backbones}). plugins/README.md, "A backbone", shows how a plugin adds one.`,
       { at: ['model', 'path'] },
     );
   }
 
-  /** The model as a run takes it: quantized, with adapters, on the device. Where that fails it is freed. */
+  /** The model as a run needs it: quantized, with adapters, on the device. If that fails, it is freed. */
   async #prepared(loaded: LanguageModel): Promise<Omit<AssembledModel, 'encoder'>> {
     try {
       const quantized = await this.hooks.quantize.promise(loaded);
-      // What no quantizer took is decoded now, so that nothing is found wrong with it in the midst of a run.
+      // Weights that no quantizer took are decoded now, so that their faults do not show in the middle of a run.
       for (const { weight } of [...quantized.embeddings, ...quantized.linears])
         if (weight instanceof DenseWeight) void weight.bytes;
       const files: CheckpointFiles = {

@@ -1,8 +1,8 @@
 import type { LanguageModel } from '../contracts/backbone.js';
 
 /**
- * How many numbers each parameter of a model has, by its name: the model's own as its checkpoint names them, one that
- * several sites share under the first, and those that an adapter added.
+ * How many numbers each parameter of a model has, by name: the model's own under their names in the checkpoint, a parameter
+ * that several sites share under the first of them, and those that an adapter added.
  */
 export function parameterSizes(model: LanguageModel): Map<string, number> {
   const sizes = new Map<string, number>();

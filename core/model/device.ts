@@ -2,7 +2,10 @@ import { EvolveError } from '../base/errors.js';
 import type { Device, DeviceRequest } from '../contracts/device.js';
 import type { Hooks } from '../plugins/hooks.js';
 
-/** The device that is asked for; where it cannot be had, the next one, and one line that says why. */
+/**
+ * Opens the device that is asked for. If it does not open, takes the next one and says why in one line. In which order
+ * `auto` asks, the devices say by the stages of their taps (plugins/devices/kit/).
+ */
 export async function openDevice(hooks: Hooks, name: string): Promise<Device> {
   const declined: string[] = [];
   const ask = (wanted: string) => {

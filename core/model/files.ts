@@ -13,14 +13,14 @@ import type { Hooks } from '../plugins/hooks.js';
 export interface OpenModel extends ModelFiles {
   /** Its tensors, opened on the first call. */
   openCheckpoint(): Promise<Checkpoint>;
-  /** Closes the checkpoint where it was opened. Files can still be read. */
+  /** Closes the checkpoint, if it was opened. Files can still be read. */
   close(): Promise<void>;
 }
 
 /**
  * The files of the model at `location`, an absolute path of a folder or file.
  *
- * @throws EvolveError MODEL_UNKNOWN where nothing is there
+ * @throws EvolveError MODEL_UNKNOWN if nothing is there
  */
 export function openModel(hooks: Hooks, location: string): OpenModel {
   if (!existsSync(location)) {
@@ -36,11 +36,11 @@ export function openModel(hooks: Hooks, location: string): OpenModel {
     return opened;
   };
   const openCheckpoint = async () => (await openIfKnown()) ?? refuse(hooks, location);
-  // A folder with a config.json has all that a model needs; of others the checkpoint may tell it.
+  // A folder with a config.json has all that a model needs. Otherwise the checkpoint may have it.
   const isWhole = isFolder && existsSync(path.join(folder, 'config.json'));
   const readModelFile = async (name: string) => {
     const checkpoint = isWhole ? undefined : await (isFolder ? openIfKnown() : openCheckpoint());
-    // A file that holds such files holds all: what lies beside it may be of another model.
+    // A checkpoint that holds such files holds all of them: files beside it may be of another model.
     const inside = checkpoint?.files;
     return inside ? inside.get(name) : readIfThere(path.join(folder, name));
   };
@@ -56,7 +56,7 @@ export function openModel(hooks: Hooks, location: string): OpenModel {
   };
 }
 
-/** The tensors at `location`, in whatever format a plugin knows. @throws EvolveError where none does */
+/** The tensors at `location`, in whatever format a plugin knows. @throws EvolveError if no plugin does */
 export async function openCheckpoint(hooks: Hooks, location: string): Promise<Checkpoint> {
   return (await hooks.openCheckpoint.promise(location)) ?? refuse(hooks, location);
 }
@@ -67,16 +67,16 @@ function refuse(hooks: Hooks, location: string): never {
   throw new EvolveError('CHECKPOINT_INVALID', message, `Formats: ${known}.`);
 }
 
-/** A JSON file, parsed; undefined where there is none. */
+/** A JSON file, parsed; undefined if there is none. */
 export async function readJsonFile(file: string): Promise<Record<string, unknown> | undefined> {
   const bytes = await readIfThere(file);
   return bytes && parseJsonObject(bytes, file);
 }
 
-/** The bytes of a file; undefined where there is none. */
+/** The bytes of a file; undefined if there is none. */
 async function readIfThere(file: string): Promise<Uint8Array | undefined> {
   try {
-    // To read a pipe would wait for a writer.
+    // Reading a pipe would wait for a writer.
     if (!(await stat(file)).isFile()) throw new Error('it is no file');
     return await readFile(file);
   } catch (error) {

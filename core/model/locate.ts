@@ -1,14 +1,14 @@
-/** A path or a name -> the files, on this machine. */
+/** From a path or a name to files on this machine. */
 
 import { EvolveError } from '../base/errors.js';
 import { parseModelName } from '../config/model-name.js';
 import type { DownloadState, Located, LocateRequest } from '../contracts/hub.js';
 import type { Hooks } from '../plugins/hooks.js';
 
-/** What is to be found. */
+/** What to find. */
 export type Sought = Pick<LocateRequest, 'name' | 'kind' | 'weights' | 'at'>;
 
-/** Finds the files of models and adapters; a hub's are brought here first, once. */
+/** Finds the files of models and adapters. Those of a hub are brought here first, once. */
 export class ModelLocator {
   /** By kind and name: one repository may hold a model and an adapter. */
   readonly #found = new Map<string, { located: Located; weights: boolean }>();
@@ -18,7 +18,7 @@ export class ModelLocator {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** @throws EvolveError MODEL_UNKNOWN where no hub has the name */
+  /** @throws EvolveError MODEL_UNKNOWN if no hub has the name */
   async locate(sought: Sought): Promise<Located> {
     const { name, kind, weights } = sought;
     const key = `${kind} ${name}`;
@@ -29,7 +29,7 @@ export class ModelLocator {
     return located;
   }
 
-  /** Under which name the files of `name`, once they were located, can be had again. */
+  /** A name under which the files of `name` can be found again, once they were located. */
   pinned(name: string, kind: LocateRequest['kind']): string {
     return this.#found.get(`${kind} ${name}`)?.located.name ?? name;
   }

@@ -1,30 +1,30 @@
 import * as tf from '@tensorflow/tfjs';
 import { dispatchAll, numbered } from './dispatch.js';
 
-/** What AdamW keeps of a parameter: the running means of its gradient and of the gradient's square. */
+/** AdamW's state of a parameter: the running means of its gradient and of the gradient's square. */
 export interface AdamWState {
   readonly mean: tf.Tensor;
   readonly square: tf.Tensor;
 }
 
-/** Of one update of all parameters. */
+/** The options of one update of all parameters. */
 export interface AdamWOptions {
   readonly learningRate: number;
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
   readonly weightDecay: number;
-  /** Which update this is, from 1: corrects the bias of the running means. */
+  /** The number of this update, from 1. It corrects the bias of the running means. */
   readonly step: number;
-  /** What gradients are multiplied with first: the clip. */
+  /** Gradients are multiplied by this first, to clip them. */
   readonly gradientScale: number;
 }
 
 declare module './kernels.js' {
   interface Kernels {
     /**
-     * The inputs are `p0` …, `g0` …, `m0` …, `v0` …: parameters, gradients, means, squares. The outputs are of every
-     * parameter in turn its new value, mean and square.
+     * The inputs are `p0` …, `g0` …, `m0` …, `v0` …: parameters, gradients, means, squares. The outputs are, for each
+     * parameter in turn, its new value, mean and square.
      */
     AdamW: { inputs: Record<`${'p' | 'g' | 'm' | 'v'}${number}`, tf.Tensor>; attrs: AdamWOptions };
   }
@@ -36,7 +36,7 @@ declare module './kernels.js' {
  * `AdamW`.
  *
  * @returns the parameters' new values and states; nothing is changed or disposed
- * @throws RangeError where the lists are not of one length, or shapes do not fit
+ * @throws RangeError if the lists are not of one length, or shapes do not fit
  */
 export function adamw(
   parameters: readonly tf.Tensor[],

@@ -12,7 +12,7 @@ declare module './kernels.js' {
  *
  * @param x `[rows, columns]`
  * @param bias `[columns]`
- * @throws RangeError where the bias does not fit
+ * @throws RangeError if the bias does not fit
  */
 export function addBias(x: tf.Tensor2D, bias: tf.Tensor1D): tf.Tensor2D {
   if (x.shape[1] !== bias.shape[0]) {

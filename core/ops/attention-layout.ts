@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { CachedLayer } from './cached-layer.js';
 import { hasKernel } from './dispatch.js';
 
-/** Which tokens attend to which: each to itself and those before it in its own sequence, unless `prefixes` opens more. */
+/** Which tokens attend to which: each to itself and to those before it in its sequence; `prefixes` may open more. */
 export interface AttentionLayout {
   /** `[sequences + 1]`: sequence s is the tokens offsets[s] … offsets[s + 1] − 1. */
   readonly offsets: Int32Array;
@@ -11,8 +11,8 @@ export interface AttentionLayout {
   /** `[heads]`: slopes[h] · (j − i) is added to the score of query i and key j (ALiBi, arXiv 2108.12409). */
   readonly slopes?: Float32Array;
   /**
-   * What the others add to the scores of each sequence, `[1 or heads, queries, keys]`, where it was made before:
-   * `attentionLayout` makes it.
+   * What the other options add to the scores of each sequence, `[1 or heads, queries, keys]`, if `attentionLayout` has made it
+   * before.
    */
   readonly biases?: readonly tf.Tensor3D[];
 }
@@ -23,15 +23,15 @@ type Pasts = Pick<CachedLayer, 'pasts'>;
 const MASKED = -1e9;
 
 /**
- * The layout with its biases, for a pass of many layers: made once, they need not be made in each. Where the active
- * backend has a kernel for attention, which needs none, there are none.
+ * The layout with its biases, for a pass of many layers, so that they are made once and not in each. If the active backend has
+ * a kernel for attention, there are none: it needs none.
  *
  *     const layout = attentionLayout({ offsets: batch.offsets }, pass.cache);
  *     attention(q, k, v, { ...layout, scale, cache: pass.cache?.layer(index) });    // in each layer
  *
- * The biases belong to the tidy that runs: make them outside of those of the layers.
+ * The biases belong to the running tidy: make them outside the tidies of the layers.
  *
- * @param cache the pass over sequences of which a part is cached, where the layers take it
+ * @param cache the pass over partly cached sequences, if the layers take it
  */
 export function attentionLayout(layout: AttentionLayout, cache?: Pasts): AttentionLayout {
   return hasKernel(attentionKernel(cache)) ? layout : { ...layout, biases: attentionBiases(layout, cache) };
@@ -42,7 +42,7 @@ export function attentionKernel(cache: Pasts | undefined): 'Attention' | 'Cached
   return cache ? 'CachedAttention' : 'Attention';
 }
 
-/** What is added to the scores of each sequence, `[1 or heads, queries, keys]`; the queries are the last of its tokens. */
+/** What is added to the scores of each sequence, `[1 or heads, queries, keys]`. The queries are its last tokens. */
 export function attentionBiases(layout: AttentionLayout, cache?: Pasts): tf.Tensor3D[] {
   const { prefixes, slopes } = layout;
   return biasShapes(layout, cache).map((shape, s) => {
@@ -62,7 +62,7 @@ export function biasShapes(
   });
 }
 
-/** `[queries, keys]`: 0 where one sees the other, else MASKED. */
+/** `[queries, keys]`: 0 if the query sees the key, else MASKED. */
 function additiveMask([, queries, keys]: readonly number[], prefix: number): Float32Array {
   const mask = new Float32Array(queries * keys).fill(MASKED);
   for (let row = 0; row < queries; row++) {
@@ -85,7 +85,7 @@ function withDistances(
       const query = keys - queries + row;
       for (let key = 0; key < keys; key++) {
         const at = row * keys + key;
-        // Product and sum are rounded one by one, as tensors in fp32 would be.
+        // Product and sum are rounded separately, as they would be in fp32 tensors.
         sums[head * mask.length + at] = mask[at] + Math.fround(slopes[head] * (key - query));
       }
     }

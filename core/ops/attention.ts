@@ -5,11 +5,11 @@ import { dispatch } from './dispatch.js';
 import type { FrozenWeight } from './frozen-weight.js';
 
 export interface AttentionOptions extends AttentionLayout {
-  /** What scores are multiplied with, usually 1 / sqrt(headDim). */
+  /** Scores are multiplied by this, usually 1 / sqrt(headDim). */
   readonly scale: number;
-  /** A device that computes in several arithmetics takes that of products with this weight; else fp32. */
+  /** A device with several arithmetics takes the one that it has for products with this weight. The default is fp32. */
   readonly precisionOf?: FrozenWeight;
-  /** The tokens of each sequence that came before those of `offsets`; these are added to it. */
+  /** The tokens of each sequence that came before those of `offsets`. The new ones are added to it. */
   readonly cache?: CachedLayer;
 }
 
@@ -24,15 +24,16 @@ declare module './kernels.js' {
 }
 
 /**
- * Scaled dot-product attention with grouped heads, over sequences that lie one after another: query head h attends to
- * key-value head h / (heads / kvHeads). With a cache, queries attend to what it holds too, and no gradient is taken.
- * Kernels: `Attention`; `CachedAttention`, which also writes k and v into the cache's blocks. Source: arXiv 1706.03762; grouped heads: arXiv 2305.13245.
+ * Scaled dot-product attention with grouped heads, over sequences that lie one after another. Query head h attends to
+ * key-value head h / (heads / kvHeads). With a cache, queries attend to its tokens too, and no gradient is taken. Kernels:
+ * `Attention`; `CachedAttention`, which also writes k and v into the cache's blocks. Source: arXiv 1706.03762; grouped heads:
+ * arXiv 2305.13245.
  *
  * @param q `[tokens, heads, headDim]`
  * @param k `[tokens, kvHeads, headDim]`
  * @param v `[tokens, kvHeads, headDim]`
  * @returns `[tokens, heads, headDim]`
- * @throws RangeError where shapes or options contradict each other
+ * @throws RangeError if shapes or options contradict each other
  */
 export function attention(
   q: tf.Tensor3D,
@@ -66,7 +67,7 @@ function attendWithin(
   const [queries, heads, headDim] = q.shape;
   const [keys, kvHeads] = k.shape;
   const groups = heads / kvHeads;
-  // The heads that share a key-value head stand under each other, so keys and values need no repetition.
+  // Heads that share a key-value head stand one below the other, so keys and values need no repetition.
   const grouped = tf.reshape(tf.transpose(q, [1, 0, 2]), [kvHeads, groups * queries, headDim]);
   const products = tf.matMul(grouped, tf.transpose(k, [1, 0, 2]), false, true);
   const scores = tf.mul(tf.reshape(products, [heads, queries, keys]), scale);
@@ -77,7 +78,7 @@ function attendWithin(
 
 /** The sequences of `x`. */
 function split(x: tf.Tensor3D, lengths: number[]): tf.Tensor3D[] {
-  // The gradient of a split into one fails in tfjs 4.22: it takes its one dy for a list.
+  // The gradient of a split into one part fails in tfjs 4.22: it takes its single dy for a list.
   return lengths.length === 1 ? [x] : tf.split(x, lengths, 0);
 }
 

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 
-/** What one layer's attention takes of a key-value cache. A device may keep it in memory of its own. */
+/** One layer's part of a key-value cache, for its attention. A device may keep it in memory of its own. */
 export interface CachedLayer {
   /** `[sequences]`: tokens of each sequence whose keys and values are cached already. */
   readonly pasts: Int32Array;
@@ -9,8 +9,8 @@ export interface CachedLayer {
   /**
    * Caches the new tokens' `k` and `v`, each `[tokens, kvHeads, headDim]`.
    *
-   * @returns for each sequence its keys and values, old and new, each `[past + new, kvHeads, headDim]`. They belong to
-   *   the running tidy, unless the cache keeps them (`tf.keep`) and frees them itself.
+   * @returns the keys and values of each sequence, old and new, each `[past + new, kvHeads, headDim]`. They belong to the
+   *   running tidy, unless the cache keeps them (`tf.keep`) and frees them itself.
    */
   extend(k: tf.Tensor3D, v: tf.Tensor3D): readonly (readonly [keys: tf.Tensor3D, values: tf.Tensor3D])[];
 }

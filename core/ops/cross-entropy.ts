@@ -14,7 +14,7 @@ declare module './kernels.js' {
  * @param logits `[tokens, vocabulary]`
  * @param labels `[tokens]`, each within the vocabulary
  * @returns a scalar
- * @throws RangeError where a label is outside the vocabulary
+ * @throws RangeError if a label is outside the vocabulary
  */
 export function crossEntropy(logits: tf.Tensor2D, labels: Int32Array): tf.Scalar {
   const vocabulary = logits.shape[1];
@@ -32,7 +32,7 @@ export function crossEntropy(logits: tf.Tensor2D, labels: Int32Array): tf.Scalar
   });
 }
 
-/** @throws RangeError, in the name of an op, where a label is outside the vocabulary */
+/** @throws RangeError, in the name of an op, if a label is outside the vocabulary */
 export function checkLabels(op: string, labels: Int32Array, vocabulary: number): void {
   const outside = labels.find((label) => label < 0 || label >= vocabulary);
   if (outside === undefined) return;

@@ -8,16 +8,16 @@ import type {
   TensorKernelName,
 } from './kernels.js';
 
-/** Whether a device plugin registered the kernel `name` for the active backend. */
+/** Whether a device plugin has registered the kernel `name` for the active backend. */
 export function hasKernel(name: KernelName): boolean {
   return tf.getKernel(name, tf.getBackend()) !== undefined;
 }
 
 /**
- * Runs the active backend's kernel `name` where a device plugin registered one, else the composed form. A kernel
- * registered with `tf.registerKernel` has its gradient registered with `tf.registerGradient` under the same name.
- * What it is given stands in the table of kernels (`Kernels`, which also says how a plugin adds to it). Of several
- * outputs the first is the op's; the others are for its gradient to save.
+ * Runs the active backend's kernel `name` if a device plugin has registered one, else the composed form. The gradient of a
+ * kernel that was registered with `tf.registerKernel` is registered with `tf.registerGradient` under the same name. The table
+ * of kernels (`Kernels`) has the arguments, and says how a plugin adds a kernel. The first of several outputs is that of the
+ * op; its gradient can save the others.
  */
 export function dispatch<N extends TensorKernelName, T extends tf.Tensor>(
   name: N,
@@ -54,8 +54,8 @@ export function numbered<P extends string>(
 }
 
 /**
- * Lets the active backend's kernel `name` do work that is not on tensors: `attrs` holds what it reads and the arrays
- * that it writes. Answers what the kernel does, or undefined where there is none.
+ * Runs the active backend's kernel `name` for work on bytes, not tensors. `attrs` holds what it reads, and the arrays that it
+ * writes. Returns what the kernel returns, or undefined if there is none.
  */
 export function perform<N extends ByteKernelName>(
   name: N,

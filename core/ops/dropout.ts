@@ -9,12 +9,11 @@ declare module './kernels.js' {
 }
 
 /**
- * Dropout whose mask is a function of the seed and the element's index, so that it can be computed again instead
- * of being stored: element i is dropped where `mix(seed ^ mix(i)) < rate · 2^32`; what stays is divided by
- * 1 − rate. Kernel: `SeededDropout`.
+ * Dropout whose mask is a function of the seed and the element's index, so that it is computed again and not stored. Element i
+ * is dropped if `mix(seed ^ mix(i)) < rate · 2^32`. The others are divided by 1 − rate. Kernel: `SeededDropout`.
  *
  * @param x of any shape
- * @throws RangeError where the rate is not in [0, 1)
+ * @throws RangeError if the rate is not in [0, 1)
  */
 export function dropout<T extends tf.Tensor>(x: T, rate: number, seed: number): T {
   if (rate === 0) return x;
@@ -24,7 +23,7 @@ export function dropout<T extends tf.Tensor>(x: T, rate: number, seed: number): 
   );
 }
 
-/** 0 where an element is dropped, else 1 / (1 − rate). */
+/** 0 for an element that is dropped, else 1 / (1 − rate). */
 export function dropoutMask(size: number, rate: number, seed: number): Float32Array {
   const threshold = rate * 2 ** 32;
   const kept = 1 / (1 - rate);

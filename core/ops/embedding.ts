@@ -14,7 +14,7 @@ declare module './kernels.js' {
  * @param ids `[tokens]`
  * @param weight `[vocabulary, hidden]`
  * @returns `[tokens, hidden]`
- * @throws RangeError where an id is outside the vocabulary
+ * @throws RangeError if an id is outside the vocabulary
  */
 export function embedding(ids: Int32Array, weight: FrozenWeight): tf.Tensor2D {
   const [vocabulary, hidden] = weight.shape;

@@ -1,6 +1,6 @@
 /**
- * Frozen weights: matrices that take no gradient. They are not tensors but bytes in their storage type, and
- * travel to the ops as they are; what an op needs of them in fp32 it decodes for the moment of its use.
+ * Frozen weights: matrices that take no gradient. They are not tensors but bytes in their storage type. Ops take them as they
+ * are, and decode to fp32 only what they need, while they use it.
  *
  *     const weight = new DenseWeight([out, in], 'bf16', bytes);
  *     weight.decode(0, out, target);      // rows 0 … out-1 as fp32
@@ -14,14 +14,14 @@ export type ComputeType = 'int8' | 'bf16' | 'fp32';
 /** A frozen matrix `[rows, columns]`, row-major; for a linear layer `[out, in]`. */
 export interface FrozenWeight {
   readonly shape: readonly [rows: number, columns: number];
-  /** How the numbers are stored: f32, bf16, f16, int8, nf4, … What a device's kernels look at. */
+  /** How the numbers are stored: f32, bf16, f16, int8, nf4, …. The kernels of a device look at it. */
   readonly storage: string;
   /**
-   * In which arithmetic a device with such kernels computes products with it; undefined leaves the choice to the
-   * device. The composed form always computes in fp32.
+   * The arithmetic of products with this weight, on a device with such kernels. Undefined leaves the choice to the device.
+   * The composed form always computes in fp32.
    */
   readonly compute?: ComputeType;
-  /** The stored bytes, scales included: what the weight costs in memory. */
+  /** How many bytes the weight takes in memory, scales included. */
   readonly byteLength: number;
   /** Writes rows `start` … `end` − 1 as fp32 to the front of `target`. */
   decode(start: number, end: number, target: Float32Array): void;
@@ -33,8 +33,8 @@ export class DenseWeight implements FrozenWeight {
   #bytes: Uint8Array | (() => Uint8Array);
 
   /**
-   * @param bytes the numbers, or what makes them once they are asked for
-   * @throws RangeError where they are not as many bytes as the shape has, of what makes them once they are asked for
+   * @param bytes the numbers, or a function that makes them when they are asked for
+   * @throws RangeError if the number of bytes does not fit the shape; with a function, when they are asked for
    */
   constructor(
     readonly shape: readonly [number, number],

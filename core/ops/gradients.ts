@@ -1,7 +1,7 @@
 /**
- * Gradients of a model's variables in little memory. TensorFlow.js records what is computed on a tape and walks it
- * backwards; its own walk keeps every saved tensor and every gradient until it is done. This one frees both as soon
- * as they have been used, and knows checkpoints: parts of which only the input is kept and which are computed again.
+ * Gradients of a model's variables in little memory. TensorFlow.js records what is computed on a tape, and walks it backwards.
+ * Its own walk keeps every saved tensor and every gradient until it is done. This walk frees both as soon as they have been
+ * used. It also knows checkpoints: parts that keep only their input, and are computed again.
  *
  *     const { loss, gradients } = variableGradients(() => model.loss(batch, pass), model.trainable);
  *     const y = checkpoint((input) => layer(input), x);    // within the loss
@@ -12,24 +12,24 @@ import * as tf from '@tensorflow/tfjs';
 type EngineState = ReturnType<typeof tf.engine>['state'];
 type Layer = (x: tf.Tensor2D) => tf.Tensor2D;
 
-/** What was computed, with the tensors that its gradient needs. */
+/** An operation that was computed, with the tensors that its gradient needs. */
 interface TapeNode extends Readonly<EngineState['activeTape'][number]> {
-  /** Of a checkpoint: computes its output again. */
+  /** For a checkpoint: computes its output again. */
   readonly recompute?: Layer;
 }
 
 /** Gradients by the id of their tensor. */
 type Accumulated = Map<number, tf.Tensor>;
 
-/** The tapes of this module, on which checkpoints are understood. */
+/** The tapes of this module. They understand checkpoints. */
 const tapes = new WeakSet<TapeNode[]>();
 
 /**
- * The value of `f` and its gradients by the variables, by their names. Bit for bit what `tf.variableGrads` yields.
- * Tensors that `f` makes outside of a `tf.tidy` of its own live until the gradients are there, so that checkpoints may
- * use them; within one, only what a gradient needs outlives it.
+ * The value of `f`, and its gradients by the variables, under their names: bit for bit what `tf.variableGrads` yields. Tensors
+ * that `f` makes outside of any `tf.tidy` live until the gradients are there, so that checkpoints may use them. Of those made
+ * within a tidy, only what a gradient needs outlives it.
  *
- * @throws Error where no gradient reaches a variable
+ * @throws Error if no gradient reaches a variable
  */
 export function variableGradients(
   f: () => tf.Scalar,
@@ -47,9 +47,9 @@ export function variableGradients(
 }
 
 /**
- * `f(x)`, of which the gradient pass keeps `x` alone: it computes `f` again when it gets there (gradient checkpointing,
- * arXiv 1604.06174). `f` must yield the same again, and take what it differentiates from its argument and from the
- * variables. Where `variableGradients` does not record, as in evaluation, it is `f` and nothing else.
+ * `f(x)`, of which only `x` is kept: the gradient pass computes `f` again when it gets there (gradient checkpointing, arXiv
+ * 1604.06174). `f` must yield the same again, and may be differentiated by its argument and by variables only. If
+ * `variableGradients` does not record, as in evaluation, this just calls `f`.
  */
 export function checkpoint(f: Layer, x: tf.Tensor2D): tf.Tensor2D {
   const { state } = tf.engine();
@@ -92,7 +92,7 @@ function withTape<T>(tape: TapeNode[] | null, f: () => T): T {
   }
 }
 
-/** From the gradient of `y`, which `gradients` holds, to those of the targets. The tape is used up. */
+/** Goes from the gradient of `y`, which `gradients` holds, to those of the targets. It uses up the tape. */
 function walkBack(tape: TapeNode[], y: number, targets: ReadonlySet<number>, gradients: Accumulated): void {
   try {
     const path = pathsBetween(tape, targets, y);
@@ -118,7 +118,7 @@ function pathsBetween(tape: TapeNode[], targets: ReadonlySet<number>, y: number)
   const fromTargets = new Set(targets);
   for (const node of tape) {
     const inputs = Object.keys(node.inputs).filter((name) => fromTargets.has(node.inputs[name].id));
-    // Which variables a checkpoint uses is not known before it is computed again.
+    // The variables that a checkpoint uses are not known before it is computed again.
     if (inputs.length === 0 && !node.recompute) continue;
     path.set(node, inputs);
     for (const output of node.outputs) fromTargets.add(output.id);
@@ -131,7 +131,7 @@ function pathsBetween(tape: TapeNode[], targets: ReadonlySet<number>, y: number)
   return path;
 }
 
-/** The gradients by some inputs of a node, from those by its outputs (null: the output leads nowhere). */
+/** The gradients by some inputs of a node, from those by its outputs (null if an output leads nowhere). */
 function gradientsOf(node: TapeNode, inputs: string[], dys: (tf.Tensor | null)[]): tf.Tensor[] {
   const { kernelName, gradient } = node;
   if (!gradient) throw new Error(`the operation ${kernelName} has no gradient`);
@@ -139,7 +139,7 @@ function gradientsOf(node: TapeNode, inputs: string[], dys: (tf.Tensor | null)[]
     const thunks = gradient(dys as tf.Tensor[]);
     return inputs.map((name) => {
       if (!thunks[name]) throw new Error(`the gradient of ${kernelName} by its input "${name}" is missing`);
-      // Cloned, since it may be dy itself, or a saved tensor.
+      // A clone, since it may be dy itself, or a saved tensor.
       const dx = tf.tidy(() => thunks[name]()).clone();
       const { shape } = node.inputs[name];
       if (dx.dtype !== 'float32' || dx.shape.join() !== shape.join()) {
@@ -151,7 +151,7 @@ function gradientsOf(node: TapeNode, inputs: string[], dys: (tf.Tensor | null)[]
   });
 }
 
-/** As `gradientsOf` for a checkpoint; the gradients of the variables within go straight to `gradients`. */
+/** The same as `gradientsOf` for a checkpoint. The gradients of its variables go straight to `gradients`. */
 function recomputed(
   node: TapeNode,
   f: Layer,
@@ -180,7 +180,7 @@ function take(gradients: Accumulated, id: number): tf.Tensor | undefined {
   return gradient;
 }
 
-/** Frees what a node saved; a second time does nothing. */
+/** Frees what a node saved. A second call does nothing. */
 function release(node: TapeNode): void {
   tf.dispose(node.saved ?? []);
 }

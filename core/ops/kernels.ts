@@ -1,17 +1,17 @@
 /**
- * The kernels that a device may have: their names, and what each gets. An op's file says it of its own kernel, beside
- * the op, in a `declare module './kernels.js'`: interfaces of one name are one. So the compiler holds the op that calls
- * a kernel and the device that has it to the same names and types.
+ * The kernels that a device may have: their names, and what each gets. The file of an op declares its own kernel, beside the
+ * op, in a `declare module './kernels.js'`: TypeScript merges interfaces of the same name. So the compiler holds the op that
+ * calls a kernel, and the device that has it, to the same names and types.
  */
 
 import type * as tf from '@tensorflow/tfjs';
 import type { FrozenWeight } from './frozen-weight.js';
 
 /**
- * Kernel -> what it gets: `inputs`, tensors by name; `attrs`, all else by name, which takes no gradient. A kernel that
- * works on bytes and not on tensors has no inputs, and says in `result` what it answers. Here stand those that plugins
- * ask for with `perform`; the others stand beside their ops. A plugin may add kernels of its own, under names that begin
- * with its own, and hand them to `dispatch` and `perform`; in JavaScript it does so without a declaration.
+ * What each kernel gets: `inputs`, tensors by name; `attrs`, all else by name, which takes no gradient. A kernel that works on
+ * bytes and not on tensors has no inputs, and declares in `result` what it returns. Here stand those that plugins ask for with
+ * `perform`; the others stand beside their ops. A plugin may add kernels of its own, under names that begin with the plugin's
+ * name, and pass them to `dispatch` and `perform`. In JavaScript it needs no declaration.
  *
  *     declare module 'evolving-alpaca' {
  *       interface Kernels {
@@ -21,27 +21,27 @@ import type { FrozenWeight } from './frozen-weight.js';
  *     const y = dispatch('AcmeSoftcap', { x }, { cap: 30 }, () => tf.mul(tf.tanh(tf.div(x, 30)), 30));
  */
 export interface Kernels {
-  /** A weight -> `values` `[rows, columns]` and `scales` `[rows]`; false where a number is not finite. */
+  /** A weight -> `values` `[rows, columns]` and `scales` `[rows]`. False if a number is not finite. */
   QuantizeInt8: {
     attrs: { weight: FrozenWeight; values: Int8Array; scales: Float32Array };
     result: boolean;
   };
   /**
-   * A weight in blocks of 64 numbers -> `codes`, two a byte, and the blocks' `absmax`. A code is how many of the
-   * `middles` lie below the number. False where a number is not finite, or the weight's storage is not the kernel's.
+   * A weight in blocks of 64 numbers -> `codes`, two a byte, and the blocks' `absmax`. A code says how many of the `middles`
+   * lie below the number. False if a number is not finite, or the kernel does not know the weight's storage.
    */
   QuantizeNf4: {
     attrs: { weight: FrozenWeight; middles: Float32Array; codes: Uint8Array; absmax: Float32Array };
     result: boolean;
   };
-  /** As `QuantizeNf4` for `values` in blocks of 256, one code a byte; they are scaled in place. True when it is done. */
+  /** The same as `QuantizeNf4` for `values` in blocks of 256, one code a byte. They are scaled in place. True when done. */
   QuantizeDynamic: {
     attrs: { values: Float32Array; middles: Float32Array; codes: Uint8Array; absmax: Float32Array };
     result: boolean;
   };
   /**
-   * GGUF's blocks of `type` -> f16, `[rows, columns]`; row i of `target` is row `order[i]` of `source`, or i where
-   * there is no order. False where a number is larger than an f16 can be, or none.
+   * GGUF's blocks of `type` -> f16, `[rows, columns]`. Row i of `target` is row `order[i]` of `source`, or row i if there is no
+   * order. False if a number is too large for an f16, or is not a number.
    */
   DecodeBlocks: {
     attrs: {
@@ -66,10 +66,10 @@ export type TensorKernelName = Exclude<KernelName, ByteKernelName>;
 
 type None = Readonly<Record<string, never>>;
 
-/** The inputs that an op hands over, which are those that the kernel's gradient can save. */
+/** The inputs that an op passes. The kernel's gradient can save them. */
 export type KernelTensors<N extends KernelName> = Kernels[N] extends { inputs: infer I } ? Readonly<I> : None;
 
-/** The inputs that a device's kernel gets: of each tensor its shape and where its data is. */
+/** The inputs that a device's kernel gets: the shape of each tensor, and where its data is. */
 export type KernelInputs<N extends KernelName> = {
   readonly [K in keyof KernelTensors<N>]: InfoOf<KernelTensors<N>[K]>;
 };
@@ -77,7 +77,7 @@ type InfoOf<T> = T extends tf.Tensor ? Pick<T, 'dataId' | 'shape' | 'dtype'> : n
 
 export type KernelAttrs<N extends KernelName> = Kernels[N] extends { attrs: infer A } ? Readonly<A> : None;
 
-/** What a device's kernel answers. Of several tensors the first is the op's; the others are for its gradient to save. */
+/** What a device's kernel returns. The first of several tensors is that of the op; its gradient can save the others. */
 export type KernelResult<N extends KernelName> = Kernels[N] extends { result: infer R }
   ? R
   : tf.TensorInfo | tf.TensorInfo[];

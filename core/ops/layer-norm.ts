@@ -11,8 +11,8 @@ declare module './kernels.js' {
 }
 
 /**
- * Layer norm over the last dimension: `(x − mean(x)) / sqrt(variance(x) + epsilon) · weight + bias`, the variance that
- * of the whole row (divided by hidden, not by hidden − 1). Kernel: `LayerNorm`. Source: arXiv 1607.06450.
+ * Layer norm over the last dimension: `(x − mean(x)) / sqrt(variance(x) + epsilon) · weight + bias`. The variance is that of
+ * the whole row (divided by hidden, not by hidden − 1). Kernel: `LayerNorm`. Source: arXiv 1607.06450.
  *
  * @param x `[tokens, hidden]`
  * @param weight `[hidden]`

@@ -14,16 +14,16 @@ declare module './kernels.js' {
 }
 
 /**
- * The output layer and the loss in one: the summed cross-entropy of `x Wᵀ + b`. A kernel need never hold the logits of
- * all tokens, `[tokens, vocabulary]`, and where `training` says that the gradient will be asked for, it can compute it
- * in the same go. Kernel: `LinearCrossEntropy`.
+ * The output layer and the loss in one: the summed cross-entropy of `x Wᵀ + b`. A kernel never needs to hold the logits of all
+ * tokens, `[tokens, vocabulary]`. With `training`, which says that the gradient will be asked for, it can compute the gradient
+ * in the same pass. Kernel: `LinearCrossEntropy`.
  *
  * @param x `[tokens, hidden]`
  * @param weight `[vocabulary, hidden]`
  * @param bias `[vocabulary]` or null
  * @param labels `[tokens]`, each within the vocabulary
  * @returns a scalar, in nats
- * @throws RangeError where a label is outside the vocabulary, or shapes do not fit
+ * @throws RangeError if a label is outside the vocabulary, or shapes do not fit
  */
 export function linearCrossEntropy(
   x: tf.Tensor2D,

@@ -12,14 +12,14 @@ declare module './kernels.js' {
 }
 
 /**
- * A linear layer on a frozen weight: `y = x Wᵀ + b`. The weight is stored once, `[out, in]`, and used for both
- * directions (`dx = dy W`); it takes no gradient, nor does the bias. Kernel: `FrozenLinear`.
+ * A linear layer on a frozen weight: `y = x Wᵀ + b`. The weight is stored once, `[out, in]`, and used for both directions
+ * (`dx = dy W`). Neither weight nor bias takes a gradient. Kernel: `FrozenLinear`.
  *
  * @param x `[tokens, in]`
  * @param weight `[out, in]`
  * @param bias `[out]` or null
  * @returns `[tokens, out]`
- * @throws RangeError where x and weight do not fit together
+ * @throws RangeError if x and weight do not fit together
  */
 export function linear(x: tf.Tensor2D, weight: FrozenWeight, bias: tf.Tensor1D | null = null): tf.Tensor2D {
   if (x.shape[1] !== weight.shape[1]) {
@@ -34,7 +34,7 @@ export function linear(x: tf.Tensor2D, weight: FrozenWeight, bias: tf.Tensor1D |
   });
 }
 
-/** `x Wᵀ` or `x W`; the weight is fp32 only for the moment of the product. */
+/** `x Wᵀ` or `x W`. The weight is fp32 only during the product. */
 function timesDense(x: tf.Tensor2D, weight: FrozenWeight, transpose: boolean): tf.Tensor2D {
   return tf.tidy(() => tf.matMul(x, tf.tensor2d(toFloat32(weight), [...weight.shape]), false, transpose));
 }

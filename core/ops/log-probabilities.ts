@@ -15,7 +15,7 @@ declare module './kernels.js' {
  * @param logits `[tokens, vocabulary]`
  * @param labels `[tokens]`, each within the vocabulary
  * @returns `[tokens]`
- * @throws RangeError where there are not as many labels as rows of logits, or one is outside the vocabulary
+ * @throws RangeError if there are not as many labels as rows of logits, or one is outside the vocabulary
  */
 export function logProbabilities(logits: tf.Tensor2D, labels: Int32Array): tf.Tensor1D {
   const [tokens, vocabulary] = logits.shape;

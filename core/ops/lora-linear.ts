@@ -12,9 +12,9 @@ export interface LoraBranch {
   readonly b: tf.Tensor2D;
   /** alpha / r */
   readonly scaling: number;
-  /** The share of the branch's inputs that are dropped; 0 outside training. */
+  /** The share of the branch's inputs that is dropped; 0 outside training. */
   readonly dropout: number;
-  /** Of the dropout's mask. */
+  /** The seed of the dropout's mask. */
   readonly seed: number;
 }
 
@@ -34,7 +34,7 @@ declare module './kernels.js' {
  * @param x `[tokens, in]`
  * @param weight `[out, in]`
  * @returns `[tokens, out]`
- * @throws RangeError where x and weight do not fit together, or the dropout is not in [0, 1)
+ * @throws RangeError if x and weight do not fit together, or the dropout is not in [0, 1)
  */
 export function loraLinear(
   x: tf.Tensor2D,

@@ -8,9 +8,8 @@ export interface RotaryAngles {
 }
 
 /**
- * Which elements of a head are paired: `half` element i with i + headDim/2; `twoDimensional` the same within each half
- * of the head, of which the first is turned by the first headDim/4 angles, the second by the others; `interleaved`
- * element 2i with 2i + 1.
+ * Which elements of a head are paired. `half`: element i with i + headDim/2. `twoDimensional`: the same within each half of the
+ * head; the first half is turned by the first headDim/4 angles, the second by the others. `interleaved`: element 2i with 2i + 1.
  */
 export type RotaryForm = 'half' | 'twoDimensional' | 'interleaved';
 
@@ -18,7 +17,7 @@ declare module './kernels.js' {
   interface Kernels {
     Rotary: {
       inputs: { x: tf.Tensor3D; cos: tf.Tensor2D; sin: tf.Tensor2D };
-      /** A head has `parts` parts, within each of which element i is paired with i + part/2. */
+      /** A head has `parts` parts. Within each part, element i is paired with i + part/2. */
       attrs: { parts: number };
     };
   }
@@ -30,7 +29,7 @@ export function rotaryFrequencies(dim: number, theta: number): Float64Array {
 }
 
 /**
- * The angles of every token, for its position; cosine and sine are multiplied with `scale`.
+ * The angles of every token, for its position. Cosine and sine are multiplied by `scale`.
  *
  * @param positions `[tokens]`
  * @param frequencies `[headDim / 2]`
@@ -40,13 +39,13 @@ export function rotaryAngles(positions: Int32Array, frequencies: Float64Array, s
 }
 
 /**
- * The angles of every token for two positions, those of the first before those of the second: what the form
- * `twoDimensional` takes. Each has the frequencies of headDim / 2 elements.
+ * The angles of every token for two positions: those of the first, then those of the second. The form `twoDimensional` takes
+ * them. Each position has the frequencies of headDim / 2 elements.
  *
  * @param first `[tokens]`
  * @param second `[tokens]`
  * @param frequencies `[headDim / 4]`
- * @throws RangeError where there are not as many second positions as first ones
+ * @throws RangeError if there are not as many second positions as first ones
  */
 export function twoDimensionalRotaryAngles(
   first: Int32Array,
@@ -80,12 +79,12 @@ function anglesOf(positions: readonly Int32Array[], frequencies: Float64Array, s
 }
 
 /**
- * Rotary position embedding: the elements of a head are paired, and each pair turned by an angle of the token's. A
+ * Rotary position embedding: the elements of a head are paired, and each pair is turned by one of the token's angles. A
  * frequency of 0 leaves a pair as it is. Kernel: `Rotary`. Source: RoFormer (arXiv 2104.09864), which pairs neighbours
  * (`interleaved`); transformers pairs the halves of a head (`half`), and GLM those of each half (`twoDimensional`).
  *
  * @param x `[tokens, heads, headDim]`
- * @throws RangeError where the angles do not fit x
+ * @throws RangeError if the angles do not fit x
  */
 export function rotary(x: tf.Tensor3D, angles: RotaryAngles, form: RotaryForm = 'half'): tf.Tensor3D {
   const { cos, sin } = angles;

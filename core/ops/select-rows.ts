@@ -8,12 +8,12 @@ declare module './kernels.js' {
 }
 
 /**
- * Rows of a matrix by index. The gradient adds up what goes back to a row, so that this is a trainable embedding too.
+ * Rows of a matrix by index. The gradient sums what goes back to each row, so this is a trainable embedding too.
  * (tfjs's own gradient of gather needs a kernel that the wasm backend lacks.) Kernel: `SelectRows`.
  *
  * @param x `[rows, columns]`
  * @returns `[indices, columns]`
- * @throws RangeError where there is no such row
+ * @throws RangeError if there is no such row
  */
 export function selectRows(x: tf.Tensor2D, indices: Int32Array): tf.Tensor2D {
   const [rows, columns] = x.shape;

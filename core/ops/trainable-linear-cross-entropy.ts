@@ -12,14 +12,14 @@ declare module './kernels.js' {
 }
 
 /**
- * As `linearCrossEntropy` for an output layer that is trained: the summed cross-entropy of `x Wᵀ`, with gradients for
+ * The same as `linearCrossEntropy` for an output layer that is trained: the summed cross-entropy of `x Wᵀ`, with gradients for
  * both. Kernel: `TrainableLinearCrossEntropy`.
  *
  * @param x `[tokens, hidden]`
  * @param weight `[vocabulary, hidden]`
  * @param labels `[tokens]`, each within the vocabulary
  * @returns a scalar, in nats
- * @throws RangeError where a label is outside the vocabulary, or shapes do not fit
+ * @throws RangeError if a label is outside the vocabulary, or shapes do not fit
  */
 export function trainableLinearCrossEntropy(
   x: tf.Tensor2D,

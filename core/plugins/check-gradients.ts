@@ -2,8 +2,8 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Gradients } from '../contracts/optimizer.js';
 
 /**
- * What a tap of `gradients` returned, if it can stand in for what it was given: the same names, each with a live tensor of
- * the same shape. Tensors that it replaced are freed, so that no tap need know who else holds them.
+ * Checks what a tap of `gradients` returned: it must have the names that were given, each with a live tensor of the same
+ * shape. Frees the tensors that the tap replaced, so that no tap needs to know who else holds them.
  *
  * @throws TypeError that names the first gradient that cannot be used
  */

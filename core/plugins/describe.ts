@@ -3,8 +3,8 @@ import { makeAssembly } from '../config/load.js';
 import type { HookContext } from '../contracts/context.js';
 import { Extensions } from './extensions.js';
 import { createHooks } from './hooks.js';
+import { viewFor } from './hooks-view.js';
 import type { AppliedPlugin } from './load.js';
-import { viewFor } from './tap.js';
 
 export interface PluginDescription {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface PluginDescription {
   readonly taps: readonly string[];
 }
 
-/** What each plugin is and which hooks it taps, found by applying it to hooks that nobody calls. */
+/** Says what each plugin is and which hooks it taps. To find out, it applies the plugin to hooks that nobody calls. */
 export function describePlugins(plugins: readonly AppliedPlugin[]): PluginDescription[] {
   const config = makeAssembly({ model: { path: '.' } });
   return plugins.map(({ plugin, options, builtIn }) => {

@@ -1,6 +1,6 @@
 /**
- * What one plugin offers to others, without the core knowing what it is. The plugin that uses it declares a point;
- * others provide values to that point in `apply`; in a tap the first has them all.
+ * Values that plugins provide to each other; the core does not know what they are. The plugin that uses them declares a
+ * point. Others provide values to that point in `apply`. In its taps the first plugin gets them all.
  *
  *     export const DIALECTS = extensionPoint<Dialect>('speech dialects');
  *     trainer.provide(DIALECTS, bavarian, swiss);   // one plugin, in apply
@@ -11,7 +11,7 @@ import { EvolveError } from '../base/errors.js';
 
 declare const VALUE: unique symbol;
 
-/** A place for values of type T. Its name says whose it is: points of one name are one place. */
+/** A place for values of type T. Points of the same name are the same place. */
 export interface ExtensionPoint<T> {
   readonly name: string;
   /** For the compiler alone. */
@@ -23,7 +23,7 @@ export function extensionPoint<T>(name: string): ExtensionPoint<T> {
   return Object.freeze({ name });
 }
 
-/** The part of a plugin's view by which it gives to others and takes from them. */
+/** The part of a plugin's view by which it gives values to others and gets theirs. */
 export interface ExtensionsView {
   /**
    * Offers values to the plugins that ask for them.

@@ -1,6 +1,6 @@
 /**
- * The lifecycle: every hook of a run in one frozen object. The trainer calls them; plugins see a view through which they
- * can tap but not call (tap.ts), and which gives each tap the run's context behind the arguments that stand here.
+ * The lifecycle: every hook of a run in one frozen object. The trainer calls them. Plugins see a view of them (hooks-view.ts): they
+ * can tap hooks but not call them, and each tap gets the run's context behind the arguments that stand here.
  *
  *     trainer.hooks.loadData.tap(async (source) => …);
  *     trainer.hooks.step.tap((event, { model }) => …, { stage: 10 });
@@ -32,8 +32,8 @@ import type { LogEvent, RunResult, StepEvent } from '../contracts/tracker.js';
 import type { World } from '../contracts/world.js';
 
 /**
- * All hooks, in the order of a run. "Bail": the first answer other than undefined counts. "Waterfall": each tap
- * receives what the one before it returned.
+ * All hooks, in the order of a run. "Bail": the first answer other than undefined counts. "Waterfall": each tap gets what
+ * the tap before it returned.
  */
 export function createHooks() {
   return Object.freeze({
@@ -46,7 +46,7 @@ export function createHooks() {
     ),
     /** Who computes? A device plugin makes its TensorFlow.js backend the active one and answers. */
     openDevice: new AsyncSeriesBailHook<[DeviceRequest], Device | undefined>(['request'], 'openDevice'),
-    /** A name that is no path -> the files, on this machine, by the hub that has them. */
+    /** A name such as `owner/name` -> its files on this machine, by the hub that has them. */
     locateModel: new AsyncSeriesBailHook<[LocateRequest], Located | undefined>(['request'], 'locateModel'),
     /** How examples read, by the template plugin that the configuration names. */
     makeTemplate: new AsyncSeriesBailHook<[TemplateRequest], Template | undefined>(
@@ -66,7 +66,7 @@ export function createHooks() {
       ['model', 'files'],
       'injectAdapters',
     ),
-    /** What is to be lowered? */
+    /** Which loss does training lower? */
     makeObjective: new AsyncSeriesBailHook<[LanguageModel], Objective | undefined>(
       ['model'],
       'makeObjective',
@@ -81,13 +81,13 @@ export function createHooks() {
       ['request'],
       'makeSchedule',
     ),
-    /** A run goes on from where it was: plugins take up what they had kept. */
+    /** A run goes on from a saved state: plugins take back what they had kept. */
     restoreState: new AsyncSeriesHook<[PluginStates]>(['states'], 'restoreState'),
-    /** The summed loss of a micro-batch, amended; of held-out rows too. Runs while gradients are recorded, hence synchronous. */
+    /** The summed loss of a micro-batch, or of held-out rows, amended. Synchronous, because gradients are being recorded. */
     loss: new SyncWaterfallHook<[tf.Scalar, Batch]>(['loss', 'batch'], 'loss'),
     /**
      * The gradients of an optimizer step, summed over all processes, amended before their norm is taken. A tap returns
-     * others under the same names; those that it replaces are freed for it.
+     * gradients under the same names. The core frees those that it replaced.
      */
     gradients: new AsyncSeriesWaterfallHook<[Gradients]>(['gradients'], 'gradients'),
     /** An optimizer step is done. */
@@ -96,7 +96,7 @@ export function createHooks() {
     evaluate: new AsyncSeriesWaterfallHook<[Metrics, Evaluation]>(['metrics', 'evaluation'], 'evaluate'),
     /** The adapter, or the whole model, is to be written into a folder. */
     save: new AsyncSeriesHook<[SaveRequest]>(['request'], 'save'),
-    /** Where the run is, is being kept: plugins add what they need to go on from here. */
+    /** The state of the run is being saved: plugins add what they need to go on from here. */
     saveState: new AsyncSeriesHook<[PluginStates]>(['states'], 'saveState'),
     /** Tensors -> a file, by the checkpoint format that knows the file's ending; answers true when written. */
     writeCheckpoint: new AsyncSeriesBailHook<[CheckpointWrite], true | undefined>(

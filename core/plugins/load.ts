@@ -1,6 +1,6 @@
 /**
- * From a configuration to the plugins that it calls for. A bare name is a built-in one, plugins/FAMILY/NAME; others
- * are a third party's (third-party.ts). The options of each are held against its schema before anything else happens.
+ * Loads the plugins that a configuration calls for. A bare name is that of a built-in plugin, plugins/FAMILY/NAME. Others
+ * are a third party's (third-party.ts). The options of each are checked against its schema before anything else happens.
  */
 
 import { existsSync, readdirSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { suggest } from '../base/suggest.js';
 import { type AssemblyConfig, type ConfigSections, inOrder } from '../config/load.js';
 import { type Locate, validate } from '../config/validate.js';
 import { FAMILIES, type Family, type Plugin, SINGULAR } from './plugin.js';
-import { slotsOf } from './slots.js';
+import { slotsOf } from './plugin-keys.js';
 import { loadThirdParty } from './third-party.js';
 
 /** A plugin with its options, checked. */
@@ -23,7 +23,7 @@ export interface AppliedPlugin {
 
 const PLUGINS_FOLDER = fileURLToPath(new URL('../../plugins/', import.meta.url));
 
-/** Every built-in plugin: the folders plugins/FAMILY/NAME; kit is what the plugins of a family share. */
+/** Every built-in plugin: the folders plugins/FAMILY/NAME. The folder kit has what the plugins of a family share. */
 export async function builtInPlugins(): Promise<Plugin[]> {
   const files = (Object.keys(FAMILIES) as Family[]).flatMap((family) =>
     readdirSync(path.join(PLUGINS_FOLDER, family), { withFileTypes: true })
@@ -35,22 +35,22 @@ export async function builtInPlugins(): Promise<Plugin[]> {
   return modules.map((module: { default: Plugin }) => module.default);
 }
 
-/** What a configuration says of plugins: that of a run or of a model alone, or those of its sections that are valid. */
+/** A configuration that names plugins: that of a run, that of a model alone, or the valid sections of one. */
 export type PluginConfig = ConfigSections | AssemblyConfig;
 
-/** Which plugins are taken beyond those that a configuration names. */
+/** Plugins that are taken besides those that a configuration names. */
 export interface PluginSelection {
   /** Names, or names with options. */
   readonly trackers: readonly (string | readonly [string, object])[];
 }
 
-/** A plugin's options, and where in the configuration they stand. */
+/** A plugin's options, and their place in the configuration. */
 interface Given {
   readonly options: object;
   readonly at: readonly PropertyKey[];
 }
 
-/** The plugins that `config` calls for, with their options; all faults are named in one error. */
+/** The plugins that `config` calls for, with their options. One error names all faults. */
 export async function loadPlugins(
   config: PluginConfig,
   locate: Locate,
@@ -106,7 +106,7 @@ export async function loadPlugins(
   return applied;
 }
 
-/** What plugins find wrong with `config`, for a configuration that is faulty otherwise. */
+/** What plugins find wrong with a configuration that has other faults. */
 export async function pluginFaults(config: PluginConfig, locate: Locate): Promise<readonly string[]> {
   try {
     await loadPlugins(config, locate, { trackers: [] });
@@ -117,7 +117,7 @@ export async function pluginFaults(config: PluginConfig, locate: Locate): Promis
   }
 }
 
-/** Whether a plugin is taken only where a slot of the configuration names it. */
+/** Whether a plugin is taken only if a slot of the configuration names it. */
 function isChosen({ family }: Plugin): boolean {
   return family !== undefined && FAMILIES[family] === 'chosen';
 }

@@ -1,4 +1,4 @@
-/** How Node finds what a third party's plugin imports: a hook of its module loader, which runs in a thread of its own. */
+/** Says how Node finds what a third party's plugin imports. It is a hook of Node's module loader, in a thread of its own. */
 
 import type { ResolveHook } from 'node:module';
 import path from 'node:path';
@@ -9,7 +9,7 @@ const PLUGIN = 'plugin:';
 
 export const resolve: ResolveHook = async (specifier, context, next) => {
   const resolved = await next(...lookUp(specifier, context));
-  // A lone .ts file, without a package.json that says otherwise, is an ES module: plugins are.
+  // A lone .ts file is an ES module, as plugins are, unless a package.json says otherwise.
   return resolved.url.endsWith('.ts') ? { ...resolved, format: 'module' } : resolved;
 };
 
@@ -19,7 +19,7 @@ function lookUp(
   context: Parameters<ResolveHook>[1],
 ): Parameters<Parameters<ResolveHook>[2]> {
   if (specifier === SELF || specifier.startsWith(`${SELF}/`)) {
-    // From a file of this package its own name resolves by the "exports" in package.json.
+    // Seen from a file of this package, the package's own name resolves by the "exports" in package.json.
     return [specifier, { ...context, parentURL: import.meta.url }];
   }
   if (specifier.startsWith(PLUGIN)) {

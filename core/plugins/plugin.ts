@@ -14,14 +14,14 @@ import type { z } from 'zod';
 import type { RandomStreams } from '../base/random.js';
 import type { AssemblyConfig, RunConfig } from '../config/load.js';
 import type { ExtensionsView } from './extensions.js';
-import type { HooksView } from './tap.js';
+import type { HooksView } from './hooks-view.js';
 
 /** The version of what `core/index.ts` exports and of the hooks' arguments. */
 export const API_VERSION = 2;
 
 /**
- * The folders below plugins/, and when a run takes a plugin of theirs: `asked` always, the one that recognises its
- * work answers; `chosen` when the configuration names it; `listening` when the command has use for it.
+ * The folders below plugins/, and when a run takes their plugins. `asked`: always; the plugin that recognises its work
+ * answers. `chosen`: when the configuration names it. `listening`: when the command uses it.
  */
 export const FAMILIES = {
   backbones: 'asked',
@@ -67,9 +67,9 @@ export interface RunControl {
    * first reason counts.
    */
   stop(reason: string): void;
-  /** Has the adapter, or the model, saved after the step at hand, also where no save is due. */
+  /** Has the adapter, or the model, saved after the step at hand, even if no save is due. */
   requestSave(): void;
-  /** Has the held-out rows evaluated after the step at hand, also where no evaluation is due. */
+  /** Has the held-out rows evaluated after the step at hand, even if no evaluation is due. */
   requestEvaluate(): void;
 }
 
@@ -78,7 +78,7 @@ export interface TrainerView extends RunControl, ExtensionsView {
   readonly hooks: HooksView;
   /** The configuration of the model, validated and frozen. */
   readonly config: AssemblyConfig;
-  /** The configuration of the whole run; undefined where a command trains nothing. */
+  /** The configuration of the whole run; undefined if the command trains nothing. */
   readonly run: RunConfig | undefined;
   readonly random: RandomStreams;
   /** Tells the person one line. */
@@ -92,7 +92,7 @@ export interface Plugin<Options = unknown> {
   readonly apiVersion: number;
   /** The family in which the configuration finds it; a plugin of several families names none. */
   readonly family?: Family;
-  /** What options it takes; unknown keys are refused. Without a schema it takes none. */
+  /** The options that it takes. Unknown keys are refused. Without a schema it takes none. */
   readonly schema?: z.ZodType<Options>;
   apply(trainer: TrainerView, options: Options): void;
 }

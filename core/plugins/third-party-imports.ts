@@ -1,7 +1,7 @@
 /**
- * Lets a third party's plugin be a single file anywhere: TypeScript is understood, `evolving-alpaca` means the very
- * core that loads the plugin, whether or not the plugin's folder has it installed, and `plugin:NAME` the package NAME
- * as found from the working folder.
+ * Lets a third party's plugin be a single file anywhere. TypeScript is understood. `evolving-alpaca` means the core that
+ * loads the plugin, whether or not the plugin's folder has it installed. `plugin:NAME` means the package NAME, as found from
+ * the working folder.
  */
 
 import { register } from 'node:module';

@@ -31,7 +31,7 @@ export async function loadThirdParty(
   throw new EvolveError('PLUGIN_UNKNOWN', message, `Built in are: ${names.join(', ')}. ${others}`);
 }
 
-/** The plugin's module; undefined where there is none. */
+/** The plugin's module; undefined if there is none. */
 async function importPlugin(name: string): Promise<unknown> {
   if (path.isAbsolute(name)) {
     const file = entryOf(name);
@@ -47,7 +47,7 @@ async function importPlugin(name: string): Promise<unknown> {
   }
 }
 
-/** The file itself, or the entry of a folder: what its package.json names, or index. */
+/** The file itself; or the entry of a folder, which its package.json names, or else index. */
 function entryOf(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
   if (statSync(file).isFile()) return file;
@@ -83,7 +83,7 @@ function checkShape(plugin: unknown, where: string): Plugin {
   return plugin as Plugin;
 }
 
-/** What the author of a plugin for version 1 is told. */
+/** What authors of plugins for version 1 must change. */
 const SINCE_VERSION_1 = `Set apiVersion: 2, and change what of this the plugin uses (plugins/README.md has more):
   every hook: taps get a context { step, epoch, model, pass, training, signal, world } as their last argument;
     step(event, model) is step(event, { model }), so are loss(loss, batch, …) and evaluate(metrics, evaluation, …)

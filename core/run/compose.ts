@@ -1,5 +1,5 @@
 /**
- * The composition root: every part of a run is made here, in a container of the run's own. Nothing else resolves.
+ * The composition root: makes every part of a run, in a container of the run's own. Nothing else uses the container.
  */
 
 import 'reflect-metadata';
@@ -13,13 +13,13 @@ import { RowMaker } from '../data/rows.js';
 import { ModelAssembler } from '../model/assemble.js';
 import { Extensions, type ExtensionsView } from '../plugins/extensions.js';
 import { createHooks, type Hooks } from '../plugins/hooks.js';
+import { viewFor } from '../plugins/hooks-view.js';
 import type { AppliedPlugin } from '../plugins/load.js';
 import type { TrainerView } from '../plugins/plugin.js';
-import { withSlots } from '../plugins/slots.js';
-import { viewFor } from '../plugins/tap.js';
+import { withSlots } from '../plugins/plugin-keys.js';
 import { RunContext } from './context.js';
-import { RunRequests } from './control.js';
 import { RunFolder } from './folder.js';
+import { RunRequests } from './requests.js';
 import { Trainer } from './trainer.js';
 
 /** What assembles a model. */
@@ -91,7 +91,7 @@ function composeParts(
   return { parts, assembly: { hooks, context, assembler } };
 }
 
-/** Every plugin taps its hooks; afterwards they are closed, and those that a run cannot do without are counted. */
+/** Has every plugin tap its hooks, then closes them, and checks that someone taps those that every run needs. */
 function applyPlugins(
   plugins: readonly AppliedPlugin[],
   hooks: Hooks,
@@ -139,7 +139,7 @@ function applyPlugins(
   }
 }
 
-/** The configuration with the plugins' options as their schemas completed them: what config.yaml keeps. */
+/** The configuration with the plugins' options as their schemas completed them. config.yaml keeps it. */
 function withOptions(config: RunConfig, plugins: readonly AppliedPlugin[]): RunConfig {
   return withSlots(config, ({ family, key, value }) => {
     const found = plugins.find(({ plugin }) => plugin.family === family && plugin.name === value[key]);

@@ -3,7 +3,7 @@ import type { LanguageModel } from '../contracts/backbone.js';
 import type { HookContext } from '../contracts/context.js';
 import type { Pass } from '../contracts/pass.js';
 
-/** The context of a run's hooks; the parts of the run keep it up to date. */
+/** The context of a run's hooks. The parts of the run keep it up to date. */
 export class RunContext implements HookContext {
   step = 0;
   epoch = 0;
@@ -24,7 +24,7 @@ export class RunContext implements HookContext {
     this.#model = model;
   }
 
-  /** What plugins see: the same values, none of which they can set. */
+  /** What plugins see: the same values, read-only. */
   view(): HookContext {
     const names = ['step', 'epoch', 'model', 'pass', 'training', 'signal', 'world'] as const;
     const getters = names.map((name) => [name, { get: () => this[name], enumerable: true }]);

@@ -53,8 +53,8 @@ export class RunFolder {
   }
 
   /**
-   * Makes the folder this run's: an earlier run's is renamed to NAME.1, NAME.2, …. What a hub has is named in config.yaml
-   * by its commit, as `pinned` tells: whatever becomes of the branch, the run can be done again.
+   * Makes the folder this run's. That of an earlier run is renamed to NAME.1, NAME.2, …. config.yaml names a hub's models by
+   * their commit, as `pinned` says: the run can be repeated whatever becomes of the branch.
    */
   async claim(pinned: ModelAssembler['pinned']): Promise<void> {
     if ((await readdir(this.path).catch(() => [])).length > 0) {
@@ -77,7 +77,7 @@ export class RunFolder {
     await this.#write(MARK, header + stringify(config));
   }
 
-  /** Has the `save` hook fill adapter/ or model/, which gets its name when it is whole. */
+  /** Has the `save` hook fill adapter/ or model/. The folder gets this name when it is whole. */
   async save(model: LanguageModel, step: number): Promise<void> {
     const folder = path.join(this.path, model.saves);
     const partial = `${folder}.partial`;
@@ -95,7 +95,7 @@ export class RunFolder {
       });
       await replace(folder, partial);
     } catch (cause) {
-      // A format's plugin does the writing; that the system refused it is no fault of the plugin.
+      // The plugin of a format writes the file. If the system refused, that is no fault of the plugin.
       const root = cause instanceof EvolveError ? (cause.cause ?? cause) : cause;
       const isOfSystem = root instanceof Error && 'errno' in root;
       if (cause instanceof EvolveError && !isOfSystem) throw cause;
@@ -116,7 +116,7 @@ export class RunFolder {
   }
 }
 
-/** `whole` gets the name `folder`; what had it is removed once that is done, and keeps it where it cannot be done. */
+/** Gives `whole` the name `folder`. The earlier folder of this name is removed after that, or kept if it fails. */
 async function replace(folder: string, whole: string): Promise<void> {
   const previous = `${folder}.previous`;
   await rm(previous, { recursive: true, force: true });
@@ -133,6 +133,6 @@ async function replace(folder: string, whole: string): Promise<void> {
     if (had) await rename(previous, folder);
     throw error;
   }
-  // The next time tries it again.
+  // The next save tries it again.
   await rm(previous, { recursive: true, force: true }).catch(() => {});
 }

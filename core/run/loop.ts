@@ -3,20 +3,20 @@
 import { chunk } from '../base/collections.js';
 import { EvolveError } from '../base/errors.js';
 import type { Row } from '../data/packing.js';
-import type { RunRequests } from './control.js';
 import { evaluationOf, heldOutLoss } from './evaluate.js';
 import { newWindow, stepEvent } from './progress.js';
+import type { RunRequests } from './requests.js';
 import { notFinite, optimizerStep, type StepFault, type StepResult } from './step.js';
 import type { Training } from './training.js';
 
-/** What a loop leaves to the run that it is a part of. */
+/** What the loop leaves to the run that it is a part of. */
 export interface LoopActions {
   readonly requests: RunRequests;
   /** The rows of one pass through the data, in the order of training; passes count from 0. */
   rowsOfEpoch(epoch: number): readonly Row[];
-  /** Saves what was learned until now. */
+  /** Saves what was learned so far. */
   save(): Promise<void>;
-  /** Where what was learned so far is: a sentence with this verb (`is`, `is kept`), or nothing where nothing was. */
+  /** A sentence with this verb (`is`, `is kept`) that says where the result so far is; empty if there is none. */
   kept(verb: string): string;
 }
 
@@ -65,7 +65,7 @@ async function stepWith(
   if (actions.requests.take('save') || isDue(train.saveEvery)) await actions.save();
 }
 
-/** Puts a step into the books. */
+/** Adds a step to the counters. */
 function count(done: StepResult, rows: number, startedAt: number, { progress }: Training): void {
   const { window } = progress;
   window.lossSum += done.loss * done.targets;
@@ -76,7 +76,7 @@ function count(done: StepResult, rows: number, startedAt: number, { progress }: 
   progress.row += rows;
 }
 
-/** Lets hooks know where the run is. */
+/** Updates the context of hooks. */
 function tellContext({ progress, rows, rowsPerStep, context }: Training): void {
   const [done, all] = [progress.row, rows.train.length].map((number) => Math.ceil(number / rowsPerStep));
   context.step = progress.step;
@@ -94,7 +94,7 @@ async function evaluate(training: Training, actions: LoopActions): Promise<void>
   hooks.log.call({ type: 'eval', step: progress.step, ...metrics });
 }
 
-/** Ends the run with the variables as they were when all was well. */
+/** Ends the run. The variables go back to what they were when all was well. */
 function fail(
   { code, message }: StepFault,
   { undo, progress, context }: Training,

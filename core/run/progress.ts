@@ -1,9 +1,9 @@
-/** Where a run is, in numbers: what the trainer steps, and the events that tell of it. */
+/** The trainer's counters, and the events that are made of them. */
 
 import type { RunProgress, StepWindow } from '../contracts/state.js';
 import type { StepEvent } from '../contracts/tracker.js';
 
-/** Nothing is done yet. */
+/** The counters of a run that has done nothing yet. */
 export function newProgress(): RunProgress {
   return {
     step: 0,

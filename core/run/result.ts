@@ -7,7 +7,7 @@ import type { Device } from '../contracts/device.js';
 import type { RunProgress } from '../contracts/state.js';
 import type { RunResult } from '../contracts/tracker.js';
 
-/** What a run got to know of itself. */
+/** What a run knows about itself. */
 export interface RunFacts {
   readonly output: string;
   readonly device: Device | null;
@@ -17,7 +17,7 @@ export interface RunFacts {
   readonly rows: RunResult['rows'];
 }
 
-/** @param end why it failed, or why a plugin stopped it; neither where it was completed */
+/** @param end why it failed, or why a plugin stopped it; empty if it was completed */
 export function resultOf(
   { output, device, requestedDevice, parameters, rows }: RunFacts,
   { step, metrics }: RunProgress,

@@ -1,13 +1,13 @@
 /**
- * Where a run is, in one object that can be kept and gone on from: the trainer's numbers, the optimizer's and the
- * schedule's state, and what plugins add in the hook `saveState`. Random choices need no state: each follows from the
- * seed and from what is chosen for (a step and micro-batch, an epoch).
+ * The state of a run in one object, from which a run can go on: the trainer's counters, the states of optimizer and
+ * schedule, and what plugins add in the hook `saveState`. Random choices need no state: each follows from the seed and from
+ * its purpose (a step and micro-batch, an epoch).
  */
 
 import type { PluginStates, RunState } from '../contracts/state.js';
 import type { Training } from './training.js';
 
-/** The state as it is now. Its tensors are the optimizer's own: who keeps the state copies them. */
+/** The state as it is now. Its tensors are the optimizer's own: copy them to keep them. */
 export async function saveState({ progress, optimizer, schedule, hooks }: Training): Promise<RunState> {
   const plugins: PluginStates = new Map();
   await hooks.saveState.promise(plugins);
@@ -19,7 +19,7 @@ export async function saveState({ progress, optimizer, schedule, hooks }: Traini
   };
 }
 
-/** Brings a training that has not begun to where the state was: its numbers, optimizer, schedule and plugins. */
+/** Sets counters, optimizer, schedule and plugins of a training that has not begun to a saved state. */
 export async function restoreState(
   state: RunState,
   { progress, optimizer, schedule, hooks }: Training,

@@ -28,7 +28,7 @@ export interface StepResult {
   readonly gradNorm: number;
 }
 
-/** Why a step was not done; the variables are as they were before it. */
+/** Why a step was not done. The variables are as they were before it. */
 export interface StepFault {
   readonly code: 'NOT_FINITE' | 'NO_GRADIENT';
   readonly message: string;
@@ -44,17 +44,17 @@ export interface StepParts {
   readonly world: World;
   readonly hooks: Hooks;
   readonly context: RunContext;
-  /** Awaited between micro-batches, so that a person can interrupt. */
+  /** Called between micro-batches, so that a person can interrupt. */
   breathe(): Promise<void>;
 }
 
 /**
- * The step's loss is the mean over all its target tokens, in whichever micro-batch and process they are: the mean of the
- * micro-batches' means would favour those with few. How many they are is known from the rows, so every process divides
- * its share by the same number, and the sum of the shares needs no further norming.
+ * The step's loss is the mean over all its target tokens, whichever micro-batch and process they are in. (The mean of the
+ * micro-batches' means would favour micro-batches with few targets.) The rows say how many targets there are, so every
+ * process divides its share by the same number, and the shares only need to be summed.
  *
- * @param rows of the step, in all processes; each takes every `size`th micro-batch of them
- * @returns a fault where loss or gradients are such that the update must not be done
+ * @param rows the step's rows in all processes. Each process takes every `size`th micro-batch
+ * @returns a fault if loss or gradients forbid the update
  */
 export async function optimizerStep(
   parts: StepParts,
@@ -83,11 +83,11 @@ export async function optimizerStep(
     const gradNorm = await normOf(gradients);
     if (!Number.isFinite(gradNorm)) return notFinite('gradient norm', number, gradNorm);
     if (gradNorm === 0) {
-      // It would end well, with an adapter that learns no more.
+      // Otherwise the run would seem to end well, with an adapter that learned nothing.
       const message = `the gradient of step ${number} is zero, so that the step would change nothing`;
       return { code: 'NO_GRADIENT', message };
     }
-    // Down to the norm that is allowed, as torch's clip_grad_norm_ does it.
+    // Scales down to the allowed norm, as torch's clip_grad_norm_ does.
     const gradientScale = Math.min(1, train.maxGradNorm / (gradNorm + 1e-6));
     parts.undo.remember();
     optimizer.update(gradients, { learningRate, gradientScale });
@@ -131,7 +131,7 @@ function gradientsOf(parts: StepParts, batch: Batch, targets: number, microBatch
   );
 }
 
-/** The numbers that scalars hold, read at once. */
+/** The values of scalars, read at once. */
 async function readAll(scalars: readonly tf.Scalar[]): Promise<number[]> {
   if (scalars.length === 0) return [];
   const stacked = tf.stack([...scalars]);
@@ -147,7 +147,7 @@ async function normOf(gradients: Gradients): Promise<number> {
   return value;
 }
 
-/** The sums by name; what was added up before is freed. */
+/** Adds up gradients by name, and frees what it added up. */
 function addInto(sums: Gradients, gradients: Gradients): Gradients {
   if (sums.size === 0) return gradients;
   const added = new Map<string, tf.Tensor>();

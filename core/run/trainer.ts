@@ -1,6 +1,6 @@
 /**
- * A run from top to bottom: read the data, assemble the model, train, evaluate, save. What each part does is
- * elsewhere; the order, and what happens when something goes wrong, is here.
+ * A run from top to bottom: read the data, assemble the model, train, evaluate, save. Other files do the parts. This one has
+ * the order, and says what happens when something goes wrong.
  */
 
 import { setImmediate } from 'node:timers/promises';
@@ -28,13 +28,13 @@ import type { RowMaker, SplitRows } from '../data/rows.js';
 import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { RunContext } from './context.js';
-import type { RunRequests } from './control.js';
 import type { RunFolder } from './folder.js';
 import { trainingLoop } from './loop.js';
-import { openWorld } from './parts.js';
+import { openWorld } from './plugin-parts.js';
 import { newProgress } from './progress.js';
+import type { RunRequests } from './requests.js';
 import { resultOf } from './result.js';
-import { countParameters, countRows, warmupNotice } from './start.js';
+import { countParameters, countRows, warmupNotice } from './start-event.js';
 import { restoreState, saveState } from './state.js';
 import { countSteps, makeTraining, type Training, type TrainingBasis } from './training.js';
 
@@ -62,9 +62,9 @@ export class Trainer {
   ) {}
 
   /**
-   * Runs to the end; on failure run.json says why, the `done` hook is called all the same, and the error is thrown.
+   * Runs to the end. If it fails, run.json says why, the `done` hook is called all the same, and the error is thrown.
    *
-   * @param from where an earlier run of the same configuration was; the adapter's variables are not part of it
+   * @param from the state of an earlier run of the same configuration. It does not have the adapter's variables
    */
   async run(from?: RunState): Promise<RunResult> {
     const startedAt = performance.now();
@@ -74,7 +74,7 @@ export class Trainer {
       this.#world = await openWorld(this.hooks);
       this.context.world = this.#world;
       if (this.#writes) await this.folder.check();
-      // The data comes before the model: a fault in it is then found in seconds, whatever the model's size.
+      // The data comes before the model: its faults are then found in seconds, whatever the model's size.
       const examples = await this.reader.read();
       this.#device = await this.assembler.openDevice();
       assembled = await this.assembler.assemble();
@@ -90,7 +90,7 @@ export class Trainer {
       if (this.#claimed) await this.folder.writeResult(result);
       await this.hooks.done.promise(result);
     } catch (error) {
-      // What failed first is what the person must hear of.
+      // The person must hear what failed first.
       failure ??= error;
     } finally {
       assembled?.dispose();
@@ -100,8 +100,8 @@ export class Trainer {
   }
 
   /**
-   * Where the run is, for a later one to go on from; to be asked in taps of `evaluate` and `save`, when all is told of the
-   * step. Its tensors are the optimizer's own, and change with the next step.
+   * The state of the run, from which a later one can go on. Call it in taps of `evaluate` and `save`, when the step's events
+   * are told. Its tensors are the optimizer's own, and change with the next step.
    */
   async state(): Promise<RunState> {
     if (!this.#training) throw new Error('the run trains nothing yet, or no more');
@@ -154,7 +154,7 @@ export class Trainer {
     this.#savedAtStep = this.#progress.step;
   }
 
-  /** What was learned until now is worth keeping, whatever ended the run. */
+  /** Keeps what was learned so far, whatever ended the run. */
   async #saveAfterFailure(model: LanguageModel): Promise<void> {
     if (this.#progress.step === this.#savedAtStep) return;
     await this.#save(model).catch((error: unknown) => {
@@ -180,7 +180,7 @@ export class Trainer {
     if (message) this.hooks.log.call({ type: 'notice', message });
   }
 
-  /** Lets signals and timers through; ends the run where the person interrupted it. */
+  /** Lets signals and timers through. Ends the run if the person interrupted it. */
   async #breathe(): Promise<void> {
     await setImmediate();
     if (!this.context.signal.aborted) return;
@@ -188,7 +188,7 @@ export class Trainer {
     throw new EvolveError('INTERRUPTED', message, this.#kept('is').trimEnd());
   }
 
-  /** Where what was learned so far will be. */
+  /** Says where the result so far will be. */
   #kept(verb: string): string {
     const { step } = this.#progress;
     if (step === 0) return '';

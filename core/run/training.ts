@@ -6,11 +6,11 @@ import type { Schedule } from '../contracts/schedule.js';
 import type { RunProgress } from '../contracts/state.js';
 import type { SplitRows } from '../data/rows.js';
 import type { AssembledModel } from '../model/assemble.js';
-import { makeObjective, makeOptimizer, makeSchedule } from './parts.js';
+import { makeObjective, makeOptimizer, makeSchedule } from './plugin-parts.js';
 import type { StepParts } from './step.js';
 import { Undo } from './undo.js';
 
-/** Steps and all that is around them. */
+/** A training: what a step works with, and what is around the steps. */
 export interface Training extends StepParts {
   readonly encoder: Encoder;
   readonly device: Device | null;

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 
-/** The trained variables as they were before the last update: what a run falls back to where that update was bad. */
+/** Keeps the trained variables as they were before the last update. A run falls back to them if the update was bad. */
 export class Undo {
   readonly #before = new Map<string, tf.Tensor>();
 
@@ -12,7 +12,7 @@ export class Undo {
     for (const [name, variable] of this.variables) this.#before.set(name, variable.clone());
   }
 
-  /** Takes the last update back; false where there was none. */
+  /** Takes the last update back; false if there was none. */
   undo(): boolean {
     if (this.#before.size === 0) return false;
     for (const [name, value] of this.#before) this.variables.get(name)?.assign(value);

@@ -1,12 +1,12 @@
-/** What the processes of a run have of a step, summed. */
+/** Sums of a step over the processes of a run. */
 
 import * as tf from '@tensorflow/tfjs';
 import type { Gradients } from '../contracts/optimizer.js';
 import type { World } from '../contracts/world.js';
 
 /**
- * A step's loss and gradients, from what each process has of them; a process that had no micro-batch has none. They go
- * through the world in one flat array. Gradients that are replaced are freed.
+ * A step's loss and gradients, summed over all processes. (A process without a micro-batch has no gradients.) The gradients
+ * go through the world in one flat array. Those that are replaced are freed.
  */
 export async function sumOverWorld(
   world: World,

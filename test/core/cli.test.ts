@@ -153,7 +153,7 @@ describe('the command line', () => {
       refused(
         configuration('plugins: [./nope.ts]'),
         /my\.yaml:4:11: unknown plugin ".*nope\.ts"/,
-        'Built in are: alpaca, belle',
+        'Built in are: adamw, alpaca, belle',
       ));
 
     it('an unknown data name', () =>

@@ -2,8 +2,8 @@ import { RandomStreams } from '../../core/base/random.js';
 import { makeAssembly, makeConfig } from '../../core/config/load.js';
 import { Extensions } from '../../core/plugins/extensions.js';
 import { createHooks, type Hooks } from '../../core/plugins/hooks.js';
+import { viewFor } from '../../core/plugins/hooks-view.js';
 import type { Plugin } from '../../core/plugins/plugin.js';
-import { viewFor } from '../../core/plugins/tap.js';
 import { RunContext } from '../../core/run/context.js';
 
 export interface AppliedAlone {

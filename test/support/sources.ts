@@ -35,13 +35,13 @@ function resolve(file: string, specifier: string): string[] {
   return [];
 }
 
-/** Every source file and page in these folders of `root`. */
+/** Every source file in these folders of `root`. */
 export function readSources(root: string, folders: readonly string[]): Source[] {
   return folders
     .filter((folder) => existsSync(path.join(root, folder)))
     .flatMap((folder) =>
       readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile() && /\.(ts|cpp|hpp|md)$/.test(entry.name))
+        .filter((entry) => entry.isFile() && /\.(ts|cpp|hpp)$/.test(entry.name))
         .map((entry) => path.join(entry.parentPath, entry.name)),
     )
     .sort()

@@ -63,7 +63,7 @@ export default definePlugin({
   },
 });
 
-/** @throws Error where a value is no number, which nobody could use */
+/** @throws Error if a value is no number, which nobody could use */
 async function trained({ model }: SaveRequest): Promise<Map<string, TensorToWrite>> {
   const tensors = new Map<string, TensorToWrite>();
   for (const [name, variable] of model.trainable) {

@@ -33,7 +33,7 @@ export const loraSchema = given.transform((options, context): GivenLoraOptions =
 /**
  * What was given, completed by what the adapter in `folder` was made with, or else by the defaults.
  *
- * @throws EvolveError where the adapter cannot be used, or what was given contradicts it
+ * @throws EvolveError if the adapter cannot be used, or what was given contradicts it
  */
 export function completeOptions(options: GivenLoraOptions, folder: string | undefined): LoraOptions {
   if (folder === undefined) return { ...DEFAULTS, ...options };

@@ -30,7 +30,7 @@ export interface Selection {
 /**
  * undefined where `target_modules`, `r` and `lora_alpha` say it all.
  *
- * @throws SyntaxError where a pattern is none
+ * @throws SyntaxError if a pattern is none
  */
 export function selectionOf(config: SelectionConfig): Selection | undefined {
   const { target_modules: targets, exclude_modules: excluded, layers_to_transform: numbers } = config;

@@ -4,7 +4,7 @@ import type { LoraOptions, TargetModules } from './options.js';
 /**
  * Where an adapter goes: where the options say, else where the backbone does.
  *
- * @throws EvolveError where neither says
+ * @throws EvolveError if neither says
  */
 export function targetsFor(model: LanguageModel, targets: TargetModules | undefined): TargetModules {
   return (
@@ -18,7 +18,7 @@ export function targetsFor(model: LanguageModel, targets: TargetModules | undefi
  * The linear layers that `targetModules` names: those whose name is a target or ends in `.target`, as in PEFT; or those
  * that an adapter to start from selects in another way.
  *
- * @throws EvolveError where a target matches nothing; it names all such, and what could match
+ * @throws EvolveError if a target matches nothing; it names all such, and what could match
  */
 export function findTargets(
   model: LanguageModel,

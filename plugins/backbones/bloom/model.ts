@@ -1,4 +1,12 @@
-import { type Batch, gelu, layerNorm, type Pass, tf } from '../../../core/index.js';
+import {
+  type AttentionLayout,
+  attentionLayout,
+  type Batch,
+  gelu,
+  layerNorm,
+  type Pass,
+  tf,
+} from '../../../core/index.js';
 import { attend, splitFused } from '../kit/attention.js';
 import { CausalModel } from '../kit/causal-model.js';
 import type { LayerNormWeights } from '../kit/weight-reader.js';
@@ -40,9 +48,10 @@ export class BloomModel extends CausalModel {
   protected override hidden(batch: Batch, pass: Pass): tf.Tensor2D {
     const { embedding, embeddingNorm, layers, norm } = this.weights;
     const { residualAfterNorm } = this.config;
+    const layout = attentionLayout({ offsets: batch.offsets, slopes: this.#slopes }, pass.cache);
     const run = (input: tf.Tensor2D, layer: BloomLayer, i: number): tf.Tensor2D => {
       const normed = this.#normalize(input, layer.inputNorm);
-      const attended = this.#attend(layer, normed, batch.offsets, pass, i);
+      const attended = this.#attend(layer, normed, layout, pass, i);
       const x = tf.add(residualAfterNorm ? normed : input, attended) as tf.Tensor2D;
       const again = this.#normalize(x, layer.postAttentionNorm);
       const forwarded = layer.down.forward(gelu(layer.up.forward(again, pass)), pass);
@@ -58,13 +67,18 @@ export class BloomModel extends CausalModel {
   }
 
   /** `x` `[tokens, hidden]` -> the same shape. */
-  #attend(layer: BloomLayer, x: tf.Tensor2D, offsets: Int32Array, pass: Pass, index: number): tf.Tensor2D {
+  #attend(
+    layer: BloomLayer,
+    x: tf.Tensor2D,
+    layout: AttentionLayout,
+    pass: Pass,
+    index: number,
+  ): tf.Tensor2D {
     const { heads } = this.config;
     return attend(
       splitFused(layer.queryKeyValue.forward(x, pass), this.config, heads),
       {
-        offsets,
-        slopes: this.#slopes,
+        layout,
         precisionOf: layer.queryKeyValue.weight,
         output: layer.attentionOutput,
         layer: index,

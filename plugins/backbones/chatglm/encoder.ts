@@ -14,7 +14,7 @@ import {
   unknownKind,
 } from '../../../core/index.js';
 import { refusePreference } from '../kit/encoder.js';
-import { encodeExchange, exchangesOfPrompt, joinPieces } from '../kit/exchanges.js';
+import { encodeExchange, exchangesOfPrompt, joinPieces } from '../kit/label-mask.js';
 import type { MarkerIds } from './config.js';
 import { withoutLastSpace } from './template.js';
 

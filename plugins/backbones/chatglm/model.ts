@@ -1,4 +1,6 @@
 import {
+  type AttentionLayout,
+  attentionLayout,
   type Batch,
   decodeFloats,
   encodeFloats,
@@ -20,8 +22,7 @@ import type { ChatGlmLayer, ChatGlmWeights } from './weights.js';
 /** Where each token stands, and what each may attend to: the same for all layers. */
 interface Surroundings {
   readonly angles: RotaryAngles;
-  readonly offsets: Int32Array;
-  readonly prefixes: Int32Array;
+  readonly layout: AttentionLayout;
 }
 
 /**
@@ -69,7 +70,8 @@ export class ChatGlmModel extends CausalModel {
     );
     const ofBatch = (values: Int32Array) => cache?.pick(values) ?? values;
     const angles = twoDimensionalRotaryAngles(ofBatch(positions), ofBatch(blockPositions), this.#frequencies);
-    const around: Surroundings = { angles, offsets: batch.offsets, prefixes };
+    const layout = attentionLayout({ offsets: batch.offsets, prefixes }, cache);
+    const around: Surroundings = { angles, layout };
     const run = (input: tf.Tensor2D, layer: ChatGlmLayer, i: number): tf.Tensor2D => {
       const x = this.#norm(input, layer.inputNorm);
       const attended = this.#residual(x, this.#attend(layer, x, around, pass, i));
@@ -92,7 +94,7 @@ export class ChatGlmModel extends CausalModel {
   #attend(
     layer: ChatGlmLayer,
     x: tf.Tensor2D,
-    { angles, offsets, prefixes }: Surroundings,
+    { angles, layout }: Surroundings,
     pass: Pass,
     index: number,
   ): tf.Tensor2D {
@@ -100,8 +102,7 @@ export class ChatGlmModel extends CausalModel {
     return attend(
       splitFused(layer.queryKeyValue.forward(x, pass), this.config, heads),
       {
-        offsets,
-        prefixes,
+        layout,
         rotary: { angles, form: 'twoDimensional' },
         precisionOf: layer.queryKeyValue.weight,
         output: layer.attentionOutput,

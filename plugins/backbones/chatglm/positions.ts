@@ -15,7 +15,7 @@ export interface PrefixPositions {
  * The positions of ChatGLM-6B: each sequence is a context that ends in a mask, `<sop>`, and what fills the mask. Where
  * a sequence has both, `[gMASK]` counts and not `[MASK]`, as in the model's later revisions.
  *
- * @throws RangeError where a sequence has no `<sop>`, or no mask before it
+ * @throws RangeError if a sequence has no `<sop>`, or no mask before it
  */
 export function prefixPositions({ inputIds, offsets }: Batch, markers: MarkerIds): PrefixPositions {
   const positions = new Int32Array(inputIds.length);

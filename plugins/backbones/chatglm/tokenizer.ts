@@ -31,7 +31,7 @@ export async function loadChatGlm2Tokenizer(files: ModelFiles): Promise<LoadedTo
 /**
  * The tokens with which every text of a ChatGLM2 or ChatGLM3 begins: `[gMASK]` and `sop`.
  *
- * @throws EvolveError MODEL_INVALID where the tokenizer of the model at `path` lacks one
+ * @throws EvolveError MODEL_INVALID if the tokenizer of the model at `path` lacks one
  */
 export function startOf(tokenizer: LoadedTokenizer, path: string): number[] {
   const gmask = tokenizer.idOf('[gMASK]');

@@ -1,4 +1,5 @@
 import {
+  type AttentionLayout,
   type AttentionOptions,
   attention,
   type LinearSite,
@@ -35,8 +36,9 @@ export function splitFused(
 }
 
 /** What attention of one layer takes beside queries, keys and values. */
-export interface LayerAttention
-  extends Pick<AttentionOptions, 'offsets' | 'prefixes' | 'slopes' | 'precisionOf'> {
+export interface LayerAttention extends Pick<AttentionOptions, 'precisionOf'> {
+  /** Which tokens attend to which: what `attentionLayout` makes once a pass, outside of the layers. */
+  readonly layout: AttentionLayout;
   /** By which queries and keys are turned, where positions are told so. */
   readonly rotary?: { readonly angles: RotaryAngles; readonly form?: RotaryForm };
   /** `[hidden, heads · headDim]` */
@@ -48,13 +50,14 @@ export interface LayerAttention
 /** Attention of one layer, scaled by 1 / sqrt(headDim), and its output projection: `[tokens, hidden]`. */
 export function attend(
   [query, key, value]: QueriesKeysValues,
-  { rotary: turning, output, layer, ...options }: LayerAttention,
+  { layout, precisionOf, rotary: turning, output, layer }: LayerAttention,
   pass: Pass,
 ): tf.Tensor2D {
   const [tokens, heads, headDim] = query.shape;
   const turned = (x: tf.Tensor3D) => (turning ? rotary(x, turning.angles, turning.form) : x);
   const mixed = attention(turned(query), turned(key), value, {
-    ...options,
+    ...layout,
+    precisionOf,
     scale: 1 / Math.sqrt(headDim),
     cache: pass.cache?.layer(layer),
   });

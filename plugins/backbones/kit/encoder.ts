@@ -8,7 +8,7 @@ import {
   type Tokenizer,
   unknownKind,
 } from '../../../core/index.js';
-import { exchangesOfPrompt, joinPieces, piecesOf } from './exchanges.js';
+import { exchangesOfPrompt, joinPieces, piecesOf } from './label-mask.js';
 
 /**
  * The encoder of a model that reads from left to right. A row begins with the tokens of `start`. Each exchange of the

@@ -46,7 +46,7 @@ export interface LoadedTokenizer extends Tokenizer {
  * answers end: `</s>` in an instruction is data. Half of a character (a lone surrogate) is encoded as U+FFFD, which is
  * what UTF-8 has for it.
  *
- * @throws EvolveError where there is neither file, one cannot be read, or no end token is named, or one that it lacks
+ * @throws EvolveError if there is neither file, one cannot be read, or no end token is named, or one that it lacks
  */
 export async function loadTokenizer(
   files: ModelFiles,

@@ -122,7 +122,7 @@ export const MODEL_TYPES = Object.keys(FAMILIES);
 /** @throws EvolveError that names every key of config.json that is missing or not supported */
 export function parseLlamaConfig(json: Record<string, unknown>, path: string): LlamaConfig {
   const family = FAMILIES[String(json.model_type)];
-  const advice = `The backbone "llama" takes ${MODEL_TYPES.join(', ')}; README.md, "Write a plugin", shows how to add another.`;
+  const advice = `The backbone "llama" takes ${MODEL_TYPES.join(', ')}; plugins/README.md, "A backbone", shows how to add another.`;
   const config = parseConfigJson(schema, withRotaryType({ ...family.defaults, ...json }), path, advice);
   const heads = config.num_attention_heads;
   const kvHeads = config.num_key_value_heads ?? heads;

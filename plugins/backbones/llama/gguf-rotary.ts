@@ -24,7 +24,7 @@ const YARN_KEYS = ['attn_factor', 'yarn_ext_factor', 'yarn_attn_factor', 'yarn_b
  * The rotary scaling as config.json has it; undefined where positions are as the model was first trained.
  *
  * @param divisors the numbers of `rope_freqs.weight`, where there is such a tensor
- * @throws EvolveError where the file names a scaling, or a setting of one, that is not known
+ * @throws EvolveError if the file names a scaling, or a setting of one, that is not known
  */
 export function rotaryScaling(
   metadata: gguf.Metadata,
@@ -50,7 +50,7 @@ export function rotaryScaling(
   return type === 'none' || factor === 1 ? undefined : { rope_type: 'linear', factor };
 }
 
-/** What a file says of the rotary scaling. @throws EvolveError where GGUF has no keys for it */
+/** What a file says of the rotary scaling. @throws EvolveError if GGUF has no keys for it */
 export function describeRotary({
   rotaryParameters: rope,
   headDim,

@@ -1,4 +1,13 @@
-import { type Batch, type Pass, type RotaryAngles, rmsNorm, swiglu, tf } from '../../../core/index.js';
+import {
+  type AttentionLayout,
+  attentionLayout,
+  type Batch,
+  type Pass,
+  type RotaryAngles,
+  rmsNorm,
+  swiglu,
+  tf,
+} from '../../../core/index.js';
 import { attend, splitHeads } from '../kit/attention.js';
 import { CausalModel } from '../kit/causal-model.js';
 import type { LlamaConfig } from './config.js';
@@ -41,9 +50,10 @@ export class LlamaModel extends CausalModel {
     const { embedding, layers, norm } = this.weights;
     const { normEpsilon, rotary: settings } = this.config;
     const angles = anglesOf(batch, settings);
+    const layout = attentionLayout({ offsets: batch.offsets }, pass.cache);
     const run = (input: tf.Tensor2D, layer: LlamaLayer, i: number): tf.Tensor2D => {
       const normed = rmsNorm(input, layer.inputNorm, normEpsilon);
-      const x = tf.add(input, this.#attend(layer, normed, angles, batch.offsets, pass, i)) as tf.Tensor2D;
+      const x = tf.add(input, this.#attend(layer, normed, angles, layout, pass, i)) as tf.Tensor2D;
       return tf.add(x, this.#feedForward(layer, rmsNorm(x, layer.postAttentionNorm, normEpsilon), pass));
     };
     const x = this.throughLayers(embedding.forward(batch.inputIds, pass), layers, run, pass);
@@ -55,7 +65,7 @@ export class LlamaModel extends CausalModel {
     layer: LlamaLayer,
     x: tf.Tensor2D,
     angles: RotaryAngles,
-    offsets: Int32Array,
+    layout: AttentionLayout,
     pass: Pass,
     index: number,
   ): tf.Tensor2D {
@@ -69,7 +79,7 @@ export class LlamaModel extends CausalModel {
     return attend(
       [split(query), split(key), split(value)],
       {
-        offsets,
+        layout,
         rotary: { angles },
         precisionOf: layer.query.weight,
         output: layer.attentionOutput,

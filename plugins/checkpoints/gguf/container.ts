@@ -33,7 +33,7 @@ const MAX_DEPTH = 4;
 const MAX_AXES = 4;
 const DEFAULT_ALIGNMENT = 32;
 
-/** @throws EvolveError where the head is cut off, or contradicts itself or the file, or has what is not known here */
+/** @throws EvolveError if the head is cut off, or contradicts itself or the file, or has what is not known here */
 export async function readContainer(file: TensorFile): Promise<Container> {
   for (let length = Math.min(FIRST_READ, file.size); ; length = Math.min(4 * length, file.size)) {
     try {

@@ -54,7 +54,7 @@ interface WordRules {
   readonly model: { readonly ignore_merges?: boolean };
 }
 
-/** The name of what is exactly this way of cutting text; undefined where there is none. */
+/** The name of what is exactly this way of cutting text; undefined if there is none. */
 export function preTokenizerName({ normalizer, pre_tokenizer, model }: WordRules): string | undefined {
   const normalizers = partsOf(normalizer, 'normalizers').map(({ type }) => type);
   const patterns = patternsOf(partsOf(pre_tokenizer, 'pretokenizers'));

@@ -18,7 +18,7 @@ export interface TranslatedModel {
   readonly tensors: ReadonlyMap<string, ModelTensor>;
 }
 
-/** @throws EvolveError where the file is of an architecture that is none of these */
+/** @throws EvolveError if the file is of an architecture that is none of these */
 export function architectureOf(metadata: Metadata, architectures: readonly Architecture[]): Architecture {
   const architecture = architectures.find(({ name }) => name === metadata.architecture);
   if (architecture) return architecture;
@@ -29,7 +29,7 @@ export function architectureOf(metadata: Metadata, architectures: readonly Archi
 
 /**
  * @param settings the numbers of the architecture's `settingTensors`
- * @throws EvolveError where the model lacks or has what one of the architecture would not
+ * @throws EvolveError if the model lacks or has what one of the architecture would not
  */
 export function translate(
   { path, tensors }: Container,

@@ -14,7 +14,7 @@ const PART = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
 /**
  * A .gguf file, or any part of a split one, or a folder with one such model; undefined for others.
  *
- * @throws EvolveError where the file is damaged, or its model is of none of these architectures
+ * @throws EvolveError if the file is damaged, or its model is of none of these architectures
  */
 export async function openGguf(
   location: string,
@@ -69,7 +69,7 @@ async function openParts(
   }
 }
 
-/** The first part has the metadata, each has some of the tensors. @throws EvolveError where they do not belong together */
+/** The first part has the metadata, each has some of the tensors. @throws EvolveError if they do not belong together */
 function join(parts: readonly Container[]): Container {
   const fail = (path: string, message: string) =>
     invalid(
@@ -131,7 +131,7 @@ async function translated(
   };
 }
 
-/** The numbers of those tensors that are settings. @throws EvolveError where one is no vector */
+/** The numbers of those tensors that are settings. @throws EvolveError if one is no vector */
 async function readSettings(
   { path, tensors }: Container,
   { settingTensors = [] }: Architecture,

@@ -21,7 +21,7 @@ type Metadata = Readonly<Record<string, unknown>>;
  * @param metadata the file's, as plain values and arrays
  * @returns `tokenizer.json` or `tokenizer.model`, `tokenizer_config.json`, and `generation_config.json` where an answer
  *   may also end at another token; none where the file has no tokenizer
- * @throws EvolveError where it is of a kind that is not known, or its parts do not fit together
+ * @throws EvolveError if it is of a kind that is not known, or its parts do not fit together
  */
 export function tokenizerFilesOf(metadata: Metadata): ReadonlyMap<string, Uint8Array> {
   const model = metadata['tokenizer.ggml.model'];
@@ -162,7 +162,7 @@ function tokenOf(metadata: Metadata, tokens: readonly string[], name: string): s
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isNumber = (value: unknown): value is number => typeof value === 'number';
 
-/** @throws EvolveError where it is missing, of other values, or not as long as it must be */
+/** @throws EvolveError if it is missing, of other values, or not as long as it must be */
 function list<T>(
   metadata: Metadata,
   name: string,

@@ -18,7 +18,7 @@ interface NamedTensor {
  * @param json config.json
  * @param tensors by transformers' names
  * @param architectures those that GGUF is written for
- * @throws EvolveError where GGUF has no names for such a model here
+ * @throws EvolveError if GGUF has no names for such a model here
  */
 export function describeModel(
   json: Readonly<Record<string, unknown>>,

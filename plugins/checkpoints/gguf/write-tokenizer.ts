@@ -49,7 +49,7 @@ interface Vocabulary {
   readonly begins: (bos: string | undefined) => boolean;
 }
 
-/** A JSON file of the model; undefined where there is none. */
+/** A JSON file of the model; undefined if there is none. */
 export function parsed(files: Files, name: string): Record<string, unknown> | undefined {
   const bytes = files.get(name);
   return bytes && JSON.parse(new TextDecoder().decode(bytes));
@@ -58,7 +58,7 @@ export function parsed(files: Files, name: string): Record<string, unknown> | un
 /**
  * @param files of the model, by name
  * @param config config.json
- * @throws EvolveError where there is no tokenizer, or none that GGUF has a name for here
+ * @throws EvolveError if there is no tokenizer, or none that GGUF has a name for here
  */
 export function tokenizerMetadata(
   files: Files,

@@ -31,7 +31,7 @@ const TYPES: Readonly<Record<Type, { tensor: number; file: number }>> = {
 const Q8_BLOCK = 32;
 const Q8_BYTES = 34;
 
-/** @throws EvolveError where the model is of none of these architectures, or not as GGUF can tell it */
+/** @throws EvolveError if the model is of none of these architectures, or not as GGUF can tell it */
 export async function writeGguf(
   request: CheckpointWrite,
   architectures: readonly Architecture[],

@@ -6,7 +6,7 @@ const EXPONENTS: Readonly<Record<Exclude<DenseType, 'f32'>, number>> = { f16: 0x
 /**
  * Numbers of the tensor `name` as the bytes of a plain type.
  *
- * @throws EvolveError where one is larger than the type's largest (f16: 65504), and would become infinite
+ * @throws EvolveError if one is larger than the type's largest (f16: 65504), and would become infinite
  */
 export function encodeTensor(name: string, type: DenseType, values: Float32Array): Uint8Array {
   const bytes = encodeFloats(type, values);

@@ -71,7 +71,7 @@ async function openIndexed(
   return checkpoint;
 }
 
-/** Several files as one checkpoint. @throws EvolveError where a tensor stands in two of them */
+/** Several files as one checkpoint. @throws EvolveError if a tensor stands in two of them */
 async function openTogether(
   location: string,
   files: readonly string[],

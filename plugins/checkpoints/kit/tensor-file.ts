@@ -45,13 +45,13 @@ export class TensorFile {
     return this.handle.close();
   }
 
-  /** Bytes to keep, such as those of a weight. @throws EvolveError where the file ends before */
+  /** Bytes to keep, such as those of a weight. @throws EvolveError if the file ends before */
   async map(start: number, length: number): Promise<Uint8Array> {
     this.#expect(start, length);
     return mapFile(this.path, start, length) ?? this.read(start, length);
   }
 
-  /** Bytes to look at, in memory of their own. @throws EvolveError where the file ends before */
+  /** Bytes to look at, in memory of their own. @throws EvolveError if the file ends before */
   async read(start: number, length: number): Promise<Buffer> {
     this.#expect(start, length);
     const bytes = Buffer.from(allocateRead(this.path, length));

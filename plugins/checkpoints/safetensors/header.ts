@@ -31,7 +31,7 @@ const entrySchema = z.strictObject({
   data_offsets: z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]),
 });
 
-/** @throws EvolveError where the header is cut off or contradicts itself or the file */
+/** @throws EvolveError if the header is cut off or contradicts itself or the file */
 export async function readHeader(file: TensorFile): Promise<Map<string, StoredTensor>> {
   const fail = (message: string): never => {
     throw invalid(file.path, message);

@@ -19,7 +19,7 @@ type NamedTensor = readonly [name: string, tensor: TensorToWrite & { readonly ty
  * Writes the tensors, by name in order, one after another. Above `maxShardBytes` they go to NAME-00001-of-0000N.safetensors
  * and on, with NAME.safetensors.index.json, as transformers names them. A file gets its name when it is whole.
  *
- * @throws EvolveError where the type is none of this format's
+ * @throws EvolveError if the type is none of this format's
  */
 export async function writeSafetensors(request: CheckpointWrite): Promise<void> {
   const { type = 'f32', maxShardBytes = Number.POSITIVE_INFINITY } = request;

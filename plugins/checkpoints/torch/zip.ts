@@ -13,7 +13,7 @@ export interface ZipEntry {
 /**
  * The entries by name. Nothing is unpacked, so that stored entries can be mapped from the file.
  *
- * @throws EvolveError where the file is no whole zip archive
+ * @throws EvolveError if the file is no whole zip archive
  */
 export async function readZip(path: string): Promise<Map<string, ZipEntry>> {
   const entries = new Map<string, ZipEntry>();

@@ -5,7 +5,7 @@
  */
 
 import { definePlugin, deriveSeed, type InstructionExample } from '../../../core/index.js';
-import { FaultList } from '../kit/faults.js';
+import { FaultList } from '../kit/fault-list.js';
 import { readJsonExamples } from '../kit/json-examples.js';
 import { readLines } from '../kit/records.js';
 import { phrase } from './phrasings.js';

@@ -1,6 +1,6 @@
 /** What datasets share, and what a third party's dataset may build on: `evolving-alpaca/datasets`. */
 
-export { FaultList } from './faults.js';
+export { FaultList } from './fault-list.js';
 export { readJsonExamples } from './json-examples.js';
 export { type RawRecord, readJsonRecords, readLines } from './records.js';
 export { toExample } from './to-example.js';

@@ -1,5 +1,5 @@
 import type { InstructionExample } from '../../../core/index.js';
-import { FaultList } from './faults.js';
+import { FaultList } from './fault-list.js';
 import { readJsonRecords } from './records.js';
 import { toExample } from './to-example.js';
 

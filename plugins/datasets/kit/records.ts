@@ -15,7 +15,7 @@ export interface RawRecord {
 /**
  * The records of a JSON file: an array, or one object a line (as the file's first character tells).
  *
- * @throws EvolveError DATA_RECORD where an array is no JSON; a line that is none is told in its record's `fault`
+ * @throws EvolveError DATA_RECORD if an array is no JSON; a line that is none is told in its record's `fault`
  */
 export async function* readJsonRecords(file: string): AsyncGenerator<RawRecord> {
   if (await startsWithBracket(file)) yield* readArray(file);

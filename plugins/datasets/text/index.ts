@@ -1,7 +1,7 @@
 /** Plain text, as for pretraining: a JSON array, or JSON lines, of `{ text }`. */
 
 import { definePlugin, type TextExample } from '../../../core/index.js';
-import { FaultList } from '../kit/faults.js';
+import { FaultList } from '../kit/fault-list.js';
 import { readJsonRecords } from '../kit/records.js';
 
 export default definePlugin({

@@ -5,7 +5,7 @@
 
 import os from 'node:os';
 import { definePlugin, EvolveError, tf, z } from '../../../core/index.js';
-import { DEVICE_STAGES } from '../kit/stages.js';
+import { DEVICE_STAGES } from '../kit/auto-order.js';
 import { type Addon, loadAddon } from './addon.js';
 import { NativeBackend } from './backend.js';
 import { registerAttention } from './kernels/attention.js';
@@ -21,7 +21,7 @@ import { registerOptimizer } from './kernels/optimizer.js';
 import { registerRotary } from './kernels/rotary.js';
 import { registerRows } from './kernels/rows.js';
 import { registerStorage } from './kernels/storage.js';
-import { WeightHandles } from './weights.js';
+import { WeightHandles } from './weight-handles.js';
 
 /**
  * From this many times its row's root mean square on, a number makes its column an outlier. Measured on SmolLM2-135M:

@@ -39,7 +39,7 @@ export interface Download {
 /**
  * Brings a file from the hub.
  *
- * @throws EvolveError HUB_UNREACHABLE where it ends before its time again and again, DOWNLOAD_FAILED where the bytes are
+ * @throws EvolveError HUB_UNREACHABLE if it ends before its time again and again, DOWNLOAD_FAILED if the bytes are
  * not those of the hash (what came is removed), or cannot be written (what came is kept)
  */
 export async function download(request: Download): Promise<void> {

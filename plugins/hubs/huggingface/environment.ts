@@ -38,7 +38,7 @@ export interface Environment {
   readonly links: boolean;
 }
 
-/** @throws EvolveError HUB_UNREACHABLE where HF_ENDPOINT is no address, HUB_REFUSED where a token cannot be one */
+/** @throws EvolveError HUB_UNREACHABLE if HF_ENDPOINT is no address, HUB_REFUSED if a token cannot be one */
 export async function readEnvironment(): Promise<Environment> {
   const endpoint = (env.HF_ENDPOINT || HUB_URL).replace(/\/+$/, '');
   if (!/^https?:/.test(endpoint) || !URL.canParse(endpoint)) {

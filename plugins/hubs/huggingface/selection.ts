@@ -95,7 +95,7 @@ function partsOf(name: string): string[] {
 /**
  * The files that an index of shards names.
  *
- * @throws SyntaxError where it is none
+ * @throws SyntaxError if it is none
  */
 export function filesOfIndex(text: string): string[] {
   const { weight_map } = JSON.parse(text) as { weight_map?: Record<string, unknown> };

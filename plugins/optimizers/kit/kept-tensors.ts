@@ -10,7 +10,7 @@ export class KeptTensors {
       for (const [name, variable] of variables) this.#tensors.set(`${kind} ${name}`, tf.zerosLike(variable));
   }
 
-  /** @throws RangeError where there is no such variable */
+  /** @throws RangeError if there is no such variable */
   get(kind: string, name: string): tf.Tensor {
     const tensor = this.#tensors.get(`${kind} ${name}`);
     if (!tensor) throw new RangeError(`the optimizer has no variable "${name}"`);
@@ -28,7 +28,7 @@ export class KeptTensors {
     return { numbers, tensors: this.#tensors };
   }
 
-  /** Copies what `state` holds. @throws RangeError where it is of other variables */
+  /** Copies what `state` holds. @throws RangeError if it is of other variables */
   restore({ tensors }: SavedState): void {
     const [own, kept] = [this.#tensors, tensors].map((map) =>
       Array.from(map, ([name, { shape }]) => `${name} [${shape}]`).sort(),

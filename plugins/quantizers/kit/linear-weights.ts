@@ -19,7 +19,7 @@ export function allocateStored(bytes: number): ArrayBuffer {
 /**
  * Puts `quantize(weight)` in the place of the frozen weight of every linear layer but the output.
  *
- * @throws EvolveError that names the tensor, where `quantize` throws a NotFiniteError
+ * @throws EvolveError that names the tensor, if `quantize` throws a NotFiniteError
  */
 export function quantizeLinears(
   model: LanguageModel,

@@ -14,7 +14,7 @@ export interface Conversation {
  * Turns as a conversation: a system turn or none, then user and assistant in turn, the assistant last.
  *
  * @param template whose name the error tells
- * @throws EvolveError DATA_RECORD where the turns are others, or one is trained on that is no answer
+ * @throws EvolveError DATA_RECORD if the turns are others, or one is trained on that is no answer
  */
 export function conversationOf(template: string, turns: readonly Turn[]): Conversation {
   const refuse = (at: number, found: string): never => {

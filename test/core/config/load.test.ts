@@ -20,7 +20,7 @@ describe('loadConfig', () => {
 
   /** The faults of a configuration; places are given as `:line:col`. */
   async function faultsOf(text: string, overrides?: ConfigOverrides): Promise<string[]> {
-    const error = await expectError(() => load(text, overrides), 'CONFIG_INVALID', 'README.md');
+    const error = await expectError(() => load(text, overrides), 'CONFIG_INVALID', 'configs/README.md');
     return error.message.split('\n').map((fault) => fault.replace(folder.join('run.yaml'), ''));
   }
 

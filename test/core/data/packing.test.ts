@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Random } from '../../../core/base/random.js';
-import type { EncodedExample } from '../../../core/contracts/encoder.js';
+import type { EncodedExample } from '../../../core/contracts/labels.js';
 import { pack } from '../../../core/data/packing.js';
 
 const example = (size: number): EncodedExample => ({

@@ -4,7 +4,7 @@ import type { LanguageModel } from '../../../core/contracts/backbone.js';
 import type { DataSource, Example } from '../../../core/contracts/dataset.js';
 import type { LogEvent } from '../../../core/contracts/tracker.js';
 import { createHooks, type HookName, type Hooks } from '../../../core/plugins/hooks.js';
-import { viewFor } from '../../../core/plugins/tap.js';
+import { viewFor } from '../../../core/plugins/hooks-view.js';
 import { RunContext } from '../../../core/run/context.js';
 import { expectError } from '../../support/errors.js';
 

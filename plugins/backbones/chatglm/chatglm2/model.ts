@@ -1,4 +1,6 @@
 import {
+  type AttentionLayout,
+  attentionLayout,
   type Batch,
   type Pass,
   type RotaryAngles,
@@ -55,9 +57,10 @@ export class ChatGlm2Model extends CausalModel {
     const { embedding, layers, norm } = this.weights;
     const { normEpsilon, ffnSize, residualAfterNorm } = this.config;
     const angles = rotaryAngles(batch.positions, this.#frequencies);
+    const layout = attentionLayout({ offsets: batch.offsets }, pass.cache);
     const run = (input: tf.Tensor2D, layer: ChatGlm2Layer, i: number): tf.Tensor2D => {
       const x = rmsNorm(input, layer.inputNorm, normEpsilon);
-      const attended = this.#attend(layer, x, angles, batch.offsets, pass, i);
+      const attended = this.#attend(layer, x, angles, layout, pass, i);
       const between = tf.add(residualAfterNorm ? x : input, attended) as tf.Tensor2D;
       const y = rmsNorm(between, layer.postAttentionNorm, normEpsilon);
       const [gate, up] = splitColumns(layer.gateAndUp.forward(y, pass), [ffnSize, ffnSize]);
@@ -72,14 +75,14 @@ export class ChatGlm2Model extends CausalModel {
     layer: ChatGlm2Layer,
     x: tf.Tensor2D,
     angles: RotaryAngles,
-    offsets: Int32Array,
+    layout: AttentionLayout,
     pass: Pass,
     index: number,
   ): tf.Tensor2D {
     return attend(
       splitFused(layer.queryKeyValue.forward(x, pass), this.config, this.config.fusedGroups),
       {
-        offsets,
+        layout,
         rotary: { angles, form: 'interleaved' },
         precisionOf: layer.queryKeyValue.weight,
         output: layer.attentionOutput,

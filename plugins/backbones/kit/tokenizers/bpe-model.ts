@@ -2,7 +2,7 @@
 
 import { BYTE_CHARACTERS, tokenOfByte } from './byte-alphabet.js';
 import { BytePairEncoder, Cutter, type Merge } from './byte-pair-encoder.js';
-import { tokenizerError } from './faults.js';
+import { tokenizerError } from './malformed.js';
 import { type Part, unknown } from './text-steps.js';
 import { fuseRuns } from './text-tokenizer.js';
 import type { BpeModel } from './tokenizer-json-schema.js';
@@ -12,7 +12,7 @@ type WordEncoder = (word: string, ids: number[]) => void;
 
 /**
  * @param special ids that no text yields
- * @throws EvolveError where a merge needs a token that the vocabulary lacks
+ * @throws EvolveError if a merge needs a token that the vocabulary lacks
  */
 export function readModel(
   model: BpeModel,
@@ -87,7 +87,7 @@ function readMerges(
   });
 }
 
-/** @throws EvolveError where the model is no BPE, or has a setting that is not known */
+/** @throws EvolveError if the model is no BPE, or has a setting that is not known */
 export function checkModel(model: Readonly<Record<string, unknown>>, file: string): void {
   // Old files leave the type out.
   const type = String(model.type ?? (model.merges ? 'BPE' : 'unknown'));

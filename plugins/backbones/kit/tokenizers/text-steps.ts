@@ -1,7 +1,7 @@
 /** What tokenizer.json has done to a text before its model sees it: "normalizer" and "pre_tokenizer". */
 
 import * as library from '@huggingface/tokenizers';
-import { tokenizerError } from './faults.js';
+import { tokenizerError } from './malformed.js';
 
 /** The library has it, but its types, written without the endings of files, do not reach that far. */
 const { SplitPreTokenizer } = library as unknown as {
@@ -23,7 +23,7 @@ type Splitter = (word: string, first: boolean) => string[];
 
 const FORMS = ['NFC', 'NFD', 'NFKC', 'NFKD'];
 
-/** @throws EvolveError where it is of a type that is not known */
+/** @throws EvolveError if it is of a type that is not known */
 export function readNormalizer(part: Part | null | undefined, file: string): Normalizer {
   if (!part) return (text) => text;
   if (FORMS.includes(part.type)) return (text) => text.normalize(part.type);
@@ -52,7 +52,7 @@ const GPT2 =
 /**
  * What cuts a text into words, none of which is merged with another.
  *
- * @throws EvolveError where it is of a type that is not known
+ * @throws EvolveError if it is of a type that is not known
  */
 export function readPreTokenizer(part: Part | null | undefined, file: string): Splitter {
   switch (part?.type) {

@@ -1,7 +1,7 @@
 /** The schema of a tokenizer.json, and of the parts that are read on their own. */
 
 import { z } from '../../../../core/index.js';
-import { tokenizerError } from './faults.js';
+import { tokenizerError } from './malformed.js';
 import type { Part } from './text-steps.js';
 
 const id = z.number().int().nonnegative();

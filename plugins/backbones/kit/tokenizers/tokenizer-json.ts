@@ -2,7 +2,7 @@ import { readAddedTokens } from './added-tokens.js';
 import { checkModel, readModel } from './bpe-model.js';
 import { byteOfToken, bytesOfCharacters } from './byte-alphabet.js';
 import { decodeBytes } from './decode.js';
-import { tokenizerError } from './faults.js';
+import { tokenizerError } from './malformed.js';
 import { type Part, partsOf, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
 import type { IsSpecial, TextTokenizer } from './text-tokenizer.js';
 import { bpeSchema, parse, schema, templateSchema } from './tokenizer-json-schema.js';
@@ -12,7 +12,7 @@ import { bpeSchema, parse, schema, templateSchema } from './tokenizer-json-schem
  * after SentencePiece. Ids are those of tokenizers with `encode_special_tokens`:
  * special tokens that stand in a text are characters like any, and `isSpecial` says which are so beside those of the file.
  *
- * @throws EvolveError where the file is malformed, or a part of a type that is not known
+ * @throws EvolveError if the file is malformed, or a part of a type that is not known
  */
 export function readTokenizerJson(
   value: Record<string, unknown>,

@@ -7,7 +7,7 @@ import type { LoadedTokenizer } from '../tokenizer.js';
  * by 290, DeepSeek by 2,385, which is 2 %). Many more are those of another tokenizer's tokens.
  *
  * @param rows of the embedding
- * @throws EvolveError where an id has no row, or where more rows than up to the next multiple of 128, and more than a
+ * @throws EvolveError if an id has no row, or if more rows than up to the next multiple of 128, and more than a
  *   sixteenth of all, have no token
  */
 export function checkVocabulary(tokenizer: LoadedTokenizer, rows: number, path: string): void {

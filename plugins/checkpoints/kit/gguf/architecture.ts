@@ -33,7 +33,7 @@ export interface Architecture {
    * What config.json says beyond what it says of every model.
    *
    * @param tensors the numbers of those `settingTensors` that the file has
-   * @throws EvolveError where a setting is missing, or one that is not known here
+   * @throws EvolveError if a setting is missing, or one that is not known here
    */
   read(
     metadata: Metadata,
@@ -43,7 +43,7 @@ export interface Architecture {
    * What the file says of a model.
    *
    * @param json config.json
-   * @throws EvolveError where GGUF has no keys for what config.json says
+   * @throws EvolveError if GGUF has no keys for what config.json says
    */
   describe(json: Readonly<Record<string, unknown>>): Description;
 }

@@ -30,7 +30,7 @@ export class Metadata {
   /**
    * A number; one of each layer where all are the same.
    *
-   * @throws EvolveError where it is none, or is not there and nothing stands in for it
+   * @throws EvolveError if it is none, or is not there and nothing stands in for it
    */
   number(key: string, missing?: number): number {
     const given = this.values[`${this.architecture}.${key}`] ?? missing;

@@ -10,7 +10,7 @@ import {
   tf,
 } from '../../../../core/index.js';
 import type { NativeBackend } from '../backend.js';
-import type { WeightHandles } from '../weights.js';
+import type { WeightHandles } from '../weight-handles.js';
 
 export const BACKEND = 'native';
 

@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { VARIABLES } from '../../../../plugins/hubs/huggingface/environment.js';
 import { expectError } from '../../../support/errors.js';
-import { ROOT } from '../../../support/files.js';
 import { HubCase, MODEL } from '../../../support/hub-case.js';
 import type { HubRequest } from '../../../support/hub-server.js';
+import { quoted, readPage, tableRows } from '../../../support/markdown.js';
 
 describe('the variables of the hub huggingface', () => {
   let at: HubCase;
@@ -29,16 +28,10 @@ describe('the variables of the hub huggingface', () => {
     return sent(at.hub.requests.filter((request) => !isOfStorage(request)));
   }
 
-  it('are those of the table in README.md', () => {
-    const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
-    const [, section] = readme.split('### Models of the hub');
-    const [, table] = section.split('| --- | --- |');
-    const [rows] = table.split('\n\n');
-    const cells = rows
-      .trim()
-      .split('\n')
-      .map((row) => row.split('|')[1]);
-    const names = [...cells.join().matchAll(/`(\w+)(?:=1)?`/g)].map(([, name]) => name);
+  it('are those of the table in plugins/README.md', () => {
+    const [, section] = readPage('plugins/README.md').split('\n## Models of the hub\n');
+    const variables = tableRows(section.split('\n## ')[0]).flatMap(([cell]) => quoted(cell));
+    const names = variables.map((variable) => variable.replace(/=1$/, ''));
     expect(names.sort()).to.deep.equal([...VARIABLES].sort());
   });
 

@@ -3,7 +3,7 @@
 import { byteOfToken, tokenOfByte } from '../byte-alphabet.js';
 import { BytePairEncoder, Cutter, type Merge } from '../byte-pair-encoder.js';
 import { decodeBytes } from '../decode.js';
-import { tokenizerError } from '../faults.js';
+import { tokenizerError } from '../malformed.js';
 import { escapeRegExp } from '../text-steps.js';
 import { fuseRuns, type TextTokenizer } from '../text-tokenizer.js';
 import type { Piece, SentencePieceModel } from './model-file.js';
@@ -17,7 +17,7 @@ type PieceEncoder = (text: string, use: (id: number, surface: string) => void) =
  * A tokenizer whose ids are those of SentencePiece's own `EncodeAsIds`: control pieces are never made from text, pieces
  * that are "user defined" always.
  *
- * @throws EvolveError where the model contradicts itself
+ * @throws EvolveError if the model contradicts itself
  */
 export function sentencePieceTokenizer(model: SentencePieceModel, file: string): TextTokenizer {
   const { pieces, byteFallback } = model;

@@ -1,6 +1,6 @@
 /** A SentencePiece model file: a protobuf message, ModelProto of sentencepiece_model.proto. */
 
-import { tokenizerError } from '../faults.js';
+import { tokenizerError } from '../malformed.js';
 
 /** What a piece is, by its number in the file. */
 export const PIECE_TYPES = ['normal', 'unknown', 'control', 'user-defined', 'unused', 'byte'] as const;
@@ -44,7 +44,7 @@ export function withControls(
 
 type Field = number | Uint8Array;
 
-/** @throws EvolveError where the bytes are no such message, or the algorithm is not known */
+/** @throws EvolveError if the bytes are no such message, or the algorithm is not known */
 export function readModelFile(bytes: Uint8Array, file: string): SentencePieceModel {
   const fail = () => tokenizerError(file, 'it is no SentencePiece model, or cut off');
   const model = readMessage(bytes, fail);

@@ -4,7 +4,7 @@ import { encodeFloats } from '../../../../core/base/floats.js';
 import { Random } from '../../../../core/base/random.js';
 import { DenseWeight, type FrozenWeight } from '../../../../core/ops/frozen-weight.js';
 import { linear } from '../../../../core/ops/linear.js';
-import { WeightHandles } from '../../../../plugins/devices/native/weights.js';
+import { WeightHandles } from '../../../../plugins/devices/native/weight-handles.js';
 import { collectGarbage } from '../../../support/garbage.js';
 import { addon, describeNative, expectReference, withGradients } from '../../../support/native.js';
 import { int8Steps, makeWeight, STORAGES, stepsTensor } from '../../../support/weights.js';

@@ -30,7 +30,7 @@ const SLOTS: readonly SlotKey[] = [
   { family: 'worlds', at: ['world'], key: 'name' },
 ];
 
-/** The slots that `config` has; of a list, one an item. `device: auto` names none. */
+/** The slots that `config` fills; a list fills one for each item. `device: auto` fills none. */
 export function slotsOf(config: object): Slot[] {
   return SLOTS.flatMap(({ family, at, key }) => {
     const value = at.reduce<unknown>((inner, part) => (inner as Record<string, unknown>)?.[part], config);
@@ -41,7 +41,7 @@ export function slotsOf(config: object): Slot[] {
   });
 }
 
-/** The same configuration with the value of every slot as `fill` makes it. */
+/** The same configuration, with every slot's value replaced by what `fill` returns. */
 export function withSlots<C extends object>(config: C, fill: (slot: Slot) => object): C {
   const filled = structuredClone(config);
   for (const slot of slotsOf(config)) {

@@ -1,13 +1,13 @@
-/** What stops a search: scores of which none can be chosen. */
+/** Errors that stop a search: no token can be chosen. */
 
 import { EvolveError } from '../base/errors.js';
 import type { SearchOptions } from './options.js';
 import { largest } from './processors.js';
 
 /**
- * Looks at the model's scores for what follows `ids`; of some tokens, not of all, they may be −∞.
+ * Checks the model's scores for what follows `ids`. Those of some tokens may be −∞, but not all.
  *
- * @throws EvolveError where there is NaN or ∞, or nothing but −∞
+ * @throws EvolveError if there is NaN or ∞, or nothing but −∞
  */
 export function checkScores(scores: Float32Array, ids: readonly number[], { name }: SearchOptions): void {
   const most = largest(scores);
@@ -19,7 +19,7 @@ export function checkScores(scores: Float32Array, ids: readonly number[], { name
   );
 }
 
-/** The error where the options leave no token that could follow `ids`. */
+/** The error when the options leave no token that could follow `ids`. */
 export function nothingLeft(
   ids: readonly number[],
   { name, noRepeatNgramSize, repetitionPenalty }: SearchOptions,

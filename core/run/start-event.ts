@@ -6,7 +6,7 @@ import type { LanguageModel } from '../contracts/backbone.js';
 import type { RunResult } from '../contracts/tracker.js';
 import type { SplitRows } from '../data/rows.js';
 import { parameterSizes } from '../model/count.js';
-import { warmupStepsOf } from './parts.js';
+import { warmupStepsOf } from './plugin-parts.js';
 
 /** How many numbers the model has, and how many are trained. */
 export function countParameters(model: LanguageModel): NonNullable<RunResult['parameters']> {
@@ -24,7 +24,7 @@ export function countRows(rows: SplitRows, packing: boolean): NonNullable<RunRes
   };
 }
 
-/** What the person should know of the warm-up; undefined where it is as it should be. */
+/** What the person should know about the warm-up; undefined if it is as it should be. */
 export function warmupNotice(train: RunConfig['train'], steps: number): string | undefined {
   const warmupSteps = warmupStepsOf(train, steps);
   if (warmupSteps < steps) return undefined;

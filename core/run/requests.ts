@@ -1,11 +1,11 @@
 import type { RunControl } from '../plugins/plugin.js';
 
-/** What plugins have asked of the run, until the trainer does it. */
+/** Keeps what plugins have asked of the run, until the trainer does it. */
 export class RunRequests implements RunControl {
   #stopReason: string | undefined;
   readonly #wanted = new Set<'save' | 'evaluate'>();
 
-  /** Why the run is to end; undefined where it goes on. */
+  /** Why the run should end; undefined if it goes on. */
   get stopReason(): string | undefined {
     return this.#stopReason;
   }
@@ -22,7 +22,7 @@ export class RunRequests implements RunControl {
     this.#wanted.add('evaluate');
   }
 
-  /** Whether somebody asked for it since the last time. */
+  /** Whether a plugin asked for it since the last call. */
   take(what: 'save' | 'evaluate'): boolean {
     return this.#wanted.delete(what);
   }

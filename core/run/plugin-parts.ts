@@ -37,7 +37,7 @@ export async function makeSchedule(
   return (await hooks.makeSchedule.promise(request)) ?? unanswered('makeSchedule', 'train.scheduler');
 }
 
-/** As many steps as the configuration says, or its share of the run's, rounded up as in transformers. */
+/** The steps that the configuration says, or its share of the run's steps, rounded up as in transformers. */
 export function warmupStepsOf({ warmupSteps, warmupRatio = 0 }: RunConfig['train'], steps: number): number {
   return warmupSteps ?? Math.ceil(warmupRatio * steps);
 }

@@ -21,7 +21,7 @@ type TapResult<H> =
 // biome-ignore lint/suspicious/noConfusingVoidType: a tap without a return statement must be assignable.
 type MaybeNothing<T> = T | undefined | void;
 
-/** A hook as plugins see it: to be tapped, not called. Taps run by `stage` (0 where none is given), then by order. */
+/** A hook as plugins see it: they can tap it, not call it. Taps run by `stage` (0 if none is given), then by order. */
 export interface TapOnly<H> {
   tap(
     fn: (...args: [...HookArguments<H>, HookContext]) => TapResult<H>,
@@ -32,8 +32,8 @@ export interface TapOnly<H> {
 export type HooksView = { readonly [N in HookName]: TapOnly<Hooks[N]> };
 
 /**
- * The tap-only view of `hooks` for the plugin named `plugin`. A failing tap is reported with the plugin's and
- * the hook's name, its cause kept; tapping after `isSealed()` is refused. Events are told in the process of rank 0 alone.
+ * The tap-only view of `hooks` for the plugin named `plugin`. A failing tap is reported with the names of plugin and hook,
+ * and its cause. Tapping after `isSealed()` is refused. Taps of `log` are called in the process of rank 0 alone.
  */
 export function viewFor(
   hooks: Hooks,
@@ -56,7 +56,7 @@ export function viewFor(
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
-/** `fn` with the context behind its arguments, and with what a hook asks of all its taps. */
+/** `fn`, called with the context behind its arguments, and with what the hook demands of all its taps. */
 function completed(hook: HookName, fn: AnyFunction, context: HookContext): AnyFunction {
   if (hook === 'log') return (...args) => (context.world.rank === 0 ? fn(...args, context) : undefined);
   if (hook !== 'gradients') return (...args) => fn(...args, context);

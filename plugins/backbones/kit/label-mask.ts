@@ -1,4 +1,7 @@
-/** Of what encoders build rows: pieces of token ids, and the exchanges of a template in tokens. */
+/**
+ * Which tokens of a row have labels: those of answers, not those of prompts. Encoders build rows of pieces that are trained
+ * on or not, which are the exchanges of a template in tokens.
+ */
 
 import type {
   EncodedExample,

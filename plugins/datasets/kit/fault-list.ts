@@ -12,7 +12,7 @@ export class FaultList {
     if (this.#count++ < SHOWN) this.#faults.push(`  ${where}: ${fault}`);
   }
 
-  /** @throws EvolveError where there was a fault */
+  /** @throws EvolveError if there was a fault */
   throwIfAny(file: string): void {
     if (this.#count === 0) return;
     const more = this.#count > SHOWN ? `\n  … and ${this.#count - SHOWN} more` : '';
