@@ -138,6 +138,10 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
       'export default { name: "x", apiVersion: 2, apply() { throw new Error("oh"); } };',
       'failed in apply(): oh',
     );
+    await refused(
+      'export default { name: "x", apiVersion: 2, async apply() { throw new Error("later"); } };',
+      'failed in apply(): it returned a promise',
+    );
   });
 
   it('tells faults of its data as the built-in formats do', async () => {

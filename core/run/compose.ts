@@ -109,7 +109,12 @@ function applyPlugins(
       hooks: view,
     });
     try {
-      plugin.apply(trainer, options);
+      const returned: unknown = plugin.apply(trainer, options);
+      if (returned instanceof Promise) {
+        // What it taps later is refused; the person must know why.
+        returned.catch(() => {});
+        throw new TypeError('it returned a promise, but must have tapped all its hooks when it returns');
+      }
     } catch (cause) {
       if (cause instanceof EvolveError) throw cause;
       const message = `plugin "${plugin.name}" failed in apply(): ${cause instanceof Error ? cause.message : cause}`;

@@ -1,7 +1,13 @@
+/**
+ * What every optimizer must do:
+ *
+ *     describeOptimizer('sgd', { options: { momentum: 0.9 } });
+ */
+
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import type { Optimizer, SavedState } from '../../core/contracts/optimizer.js';
-import type { Plugin } from '../../core/plugins/plugin.js';
+import { type Choice, loadPlugin } from '../support/choice.js';
 import { applyAlone } from '../support/plugins.js';
 
 /** A matrix and a vector, with gradients of their own for each update. */
@@ -19,13 +25,18 @@ const gradientsOf = (update: number) =>
     ['vector', tf.tensor([0.5, -0.1 * update])],
   ]);
 
-/** What every optimizer plugin holds to. */
-export function describeOptimizer(plugin: Plugin, options: object = {}): void {
-  describe(`${plugin.name}, as an optimizer ${JSON.stringify(options)}`, () => {
+export interface OptimizerFixture {
+  readonly options?: object;
+}
+
+/** @param third the files of third parties' plugins */
+export function describeOptimizer(name: string, { options = {} }: OptimizerFixture, third?: Choice): void {
+  describe(`the optimizer ${name} ${JSON.stringify(options)}`, () => {
     let variables: Map<string, tf.Variable>;
     let optimizer: Optimizer;
 
     async function make(weightDecay = 0): Promise<Optimizer> {
+      const plugin = await loadPlugin('optimizers', name, { ...third, options });
       const { hooks } = applyAlone(plugin, { options });
       const made = await hooks.makeOptimizer.promise({ variables, weightDecay });
       if (!made) throw new Error('it makes no optimizer');

@@ -1,6 +1,13 @@
+/**
+ * What every schedule must do:
+ *
+ *     describeSchedule('cosine', {});
+ */
+
 import { expect } from 'chai';
 import type { Schedule, ScheduleRequest } from '../../core/contracts/schedule.js';
 import type { Plugin } from '../../core/plugins/plugin.js';
+import { type Choice, loadPlugin } from '../support/choice.js';
 import { applyAlone } from '../support/plugins.js';
 
 const REQUEST: ScheduleRequest = { steps: 50, learningRate: 0.002, minLearningRate: 2e-4, warmupSteps: 10 };
@@ -16,9 +23,17 @@ export async function makeSchedule(
   return made;
 }
 
-/** What every schedule plugin holds to. */
-export function describeSchedule(plugin: Plugin, options: object = {}): void {
-  describe(`${plugin.name}, as a schedule`, () => {
+export interface ScheduleFixture {
+  readonly options?: object;
+}
+
+/** @param third the files of third parties' plugins */
+export function describeSchedule(name: string, { options = {} }: ScheduleFixture, third?: Choice): void {
+  describe(`the schedule ${name}`, () => {
+    let plugin: Plugin;
+    before(async () => {
+      plugin = await loadPlugin('schedules', name, { ...third, options });
+    });
     const rates = async (request: Partial<ScheduleRequest> = {}) => {
       const schedule = await makeSchedule(plugin, request, options);
       const { steps } = { ...REQUEST, ...request };

@@ -6,6 +6,7 @@
 
 import { expect } from 'chai';
 import type { Exchange, InstructionExample, Template, Turn } from '../../core/index.js';
+import { type Choice, choose } from '../support/choice.js';
 import { compose } from '../support/compose.js';
 import { expectError } from '../support/errors.js';
 import { instruction } from '../support/examples.js';
@@ -27,10 +28,10 @@ const SYSTEM = turn('system', 'Be brief.');
 const TURNS = [turn('user', 'One?'), turn('assistant', 'First'), turn('user', 'Two?')];
 const LAST = turn('assistant', 'Second', true);
 
-/** @param plugins the files of third parties' plugins that are needed for it */
-export function describeTemplate(name: string, words: TemplateWords, plugins: readonly string[] = []): void {
+/** @param third the files of third parties' plugins */
+export function describeTemplate(name: string, words: TemplateWords, third?: Choice): void {
   const make = async (): Promise<Template> => {
-    const { hooks } = await compose({ data: { sources: ['none'], template: name }, plugins });
+    const { hooks } = await compose(choose('templates', name, third));
     return (await hooks.makeTemplate.promise({ name })) as Template;
   };
   const ofInstruction = async (example: InstructionExample) => (await make()).exchanges(example);
@@ -87,7 +88,7 @@ export function describeTemplate(name: string, words: TemplateWords, plugins: re
     });
 
     it('leaves other names to others', async () => {
-      const { hooks } = await compose({ data: { sources: ['none'], template: name }, plugins });
+      const { hooks } = await compose(choose('templates', name, third));
       expect(await hooks.makeTemplate.promise({ name: 'other' })).to.equal(undefined);
     });
   });

@@ -5,15 +5,19 @@ import type { Plugin } from '../../core/plugins/plugin.js';
 import adamw from '../../plugins/optimizers/adamw/index.js';
 import lion from '../../plugins/optimizers/lion/index.js';
 import sgd from '../../plugins/optimizers/sgd/index.js';
+import { describeFamily } from '../contracts/family.js';
 import { describeOptimizer } from '../contracts/optimizer.js';
 import { expectClose } from '../support/numbers.js';
 import { type ApplyOptions, applyAlone } from '../support/plugins.js';
 
-describeOptimizer(adamw as Plugin);
-describeOptimizer(adamw as Plugin, { beta1: 0.5, beta2: 0.9, epsilon: 1e-4 });
-describeOptimizer(lion as Plugin);
-describeOptimizer(sgd as Plugin);
-describeOptimizer(sgd as Plugin, { momentum: 0.9 });
+describeFamily('optimizers', describeOptimizer, [
+  ['adamw', {}],
+  ['adamw', { options: { beta1: 0.5, beta2: 0.9, epsilon: 1e-4 } }],
+  ['lion', {}],
+  ['sgd', {}],
+  ['sgd', { options: { momentum: 0.9 } }],
+  ['my-lion', {}, 'lion.ts'],
+]);
 
 /** The values of one matrix after updates by these gradients, from [1, −2, 0.5]. */
 async function updated(

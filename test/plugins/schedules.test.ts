@@ -2,9 +2,15 @@ import { expect } from 'chai';
 import constant from '../../plugins/schedules/constant/index.js';
 import cosine from '../../plugins/schedules/cosine/index.js';
 import linear from '../../plugins/schedules/linear/index.js';
+import { describeFamily } from '../contracts/family.js';
 import { describeSchedule, makeSchedule } from '../contracts/schedule.js';
 
-for (const plugin of [constant, cosine, linear]) describeSchedule(plugin);
+describeFamily('schedules', describeSchedule, [
+  ['constant', {}],
+  ['cosine', {}],
+  ['linear', {}],
+  ['plateau', { options: { every: 3 } }, 'plateau.ts'],
+]);
 
 type Points = Readonly<Record<number, number>>;
 

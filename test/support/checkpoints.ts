@@ -11,7 +11,7 @@ export async function openCheckpoint(location: string): Promise<Checkpoint> {
 }
 
 export interface ReadTensor {
-  readonly type: string;
+  readonly type: DenseType;
   readonly shape: readonly number[];
   readonly values: readonly number[];
 }
@@ -21,10 +21,17 @@ export async function readTensors(
   location: string,
   names?: readonly string[],
 ): Promise<Record<string, ReadTensor>> {
-  const checkpoint = await openCheckpoint(location);
+  return readAndClose(await openCheckpoint(location), names);
+}
+
+/** The same of a checkpoint that is open. */
+export async function readAndClose(
+  checkpoint: Checkpoint,
+  names: Iterable<string> = checkpoint.tensors.keys(),
+): Promise<Record<string, ReadTensor>> {
   try {
     const tensors: [string, ReadTensor][] = [];
-    for (const name of names ?? checkpoint.tensors.keys()) {
+    for (const name of names) {
       const { type, shape } = checkpoint.tensors.get(name)!;
       const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
       decodeFloats(type, await checkpoint.read(name), values);
@@ -44,7 +51,7 @@ export async function changeTensors(
   const file = path.join(folder, 'model.safetensors');
   const tensors = new Map<string, TensorToWrite>();
   for (const [name, { type, shape, values }] of Object.entries(await readTensors(file))) {
-    tensors.set(name, { type: type as DenseType, shape, values: Float32Array.from(values) });
+    tensors.set(name, { type, shape, values: Float32Array.from(values) });
   }
   change(tensors);
   const { hooks } = await compose();

@@ -11,6 +11,8 @@ export interface AppliedAlone {
   readonly context: RunContext;
   /** What it asked of the run: reasons to stop, `save`, `evaluate`. */
   readonly asked: string[];
+  /** What `apply` returned, which nobody takes. */
+  readonly returned: unknown;
 }
 
 export interface ApplyOptions {
@@ -26,7 +28,7 @@ export function applyAlone(plugin: Plugin, { options = {}, train }: ApplyOptions
   const asked: string[] = [];
   let applied = false;
   const run = { model: { path: '.' }, data: { sources: ['alpaca'] } };
-  plugin.apply(
+  const returned: unknown = plugin.apply(
     {
       hooks: viewFor(hooks, plugin.name, () => applied, context.view()),
       ...new Extensions().viewFor(plugin.name, () => applied),
@@ -41,5 +43,5 @@ export function applyAlone(plugin: Plugin, { options = {}, train }: ApplyOptions
     plugin.schema ? plugin.schema.parse(options) : options,
   );
   applied = true;
-  return { hooks, context, asked };
+  return { hooks, context, asked, returned };
 }

@@ -5,30 +5,7 @@ import { definePlugin, type Plugin } from '../../../core/plugins/plugin.js';
 import { TemporaryFolder } from '../../support/files.js';
 import { expectClose } from '../../support/numbers.js';
 import { composeTestRun, EIGHT_ROWS, readMetrics, readSteps } from '../../support/runs.js';
-
-/** Worlds of `size` whose processes are this one: each waits for the others, call by call. */
-function worldsOf(size: number): World[] {
-  const meetings: { arrived: number; total?: number[]; wake: (() => void)[] }[] = [];
-  return Array.from({ length: size }, (_, rank) => {
-    let calls = 0;
-    const meet = async (values: ArrayLike<number> & { set(values: number[]): void }) => {
-      const at = calls++;
-      meetings[at] ??= { arrived: 0, wake: [] };
-      const meeting = meetings[at];
-      meeting.total = Array.from(values, (value, i) => value + (meeting.total?.[i] ?? 0));
-      if (++meeting.arrived < size) await new Promise<void>((resolve) => meeting.wake.push(resolve));
-      else for (const wake of meeting.wake) wake();
-      values.set(meeting.total);
-    };
-    return {
-      rank,
-      size,
-      sum: meet,
-      broadcast: async (bytes) => bytes,
-      barrier: () => meet(new Float64Array(0)),
-    };
-  });
-}
+import { worldsOf } from '../../support/worlds.js';
 
 const worldPlugin = (world: World): Plugin =>
   definePlugin({

@@ -2,15 +2,15 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { labelsOf } from '../../../core/index.js';
 import { alibiSlopes } from '../../../plugins/backbones/bloom/alibi.js';
-import { describeBackbone } from '../../contracts/backbone.js';
+import { describeParity } from '../../contracts/backbone-parity.js';
 import { readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { expectClose } from '../../support/numbers.js';
 import { lastLogitsOf, readParity, rowsOf } from '../../support/parity.js';
 
-describeBackbone('bloom', { fixture: 'bloom' });
-describeBackbone('bloom', { fixture: 'bloom-odd' });
+describeParity('bloom', { fixture: 'bloom' });
+describeParity('bloom', { fixture: 'bloom-odd' });
 
 describe('the slopes of ALiBi, held to transformers', () => {
   for (const [heads, slopes] of Object.entries(readFixture<Record<string, number[]>>('slopes.json'))) {

@@ -10,7 +10,7 @@ import {
 } from '../../../core/index.js';
 import { prefixPositions } from '../../../plugins/backbones/chatglm/positions.js';
 import { concatenate } from '../../../plugins/backbones/kit/index.js';
-import { describeBackbone } from '../../contracts/backbone.js';
+import { describeParity } from '../../contracts/backbone-parity.js';
 import { changeTensors } from '../../support/checkpoints.js';
 import { compose, encoderOf, floatsOf, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
@@ -19,7 +19,7 @@ import { expectClose } from '../../support/numbers.js';
 import { lastLogitsOf, logitsOf, RECORDS, readParity } from '../../support/parity.js';
 
 for (const folder of ['chatglm', 'chatglm2', 'chatglm2-odd']) {
-  describeBackbone('chatglm', { fixture: folder });
+  describeParity('chatglm', { fixture: folder });
 }
 
 const FIRST = { path: fixture('chatglm') };

@@ -3,7 +3,7 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { LanguageModel } from '../../../core/index.js';
 import { parseLlamaConfig } from '../../../plugins/backbones/llama/config.js';
-import { describeBackbone } from '../../contracts/backbone.js';
+import { describeParity } from '../../contracts/backbone-parity.js';
 import { compose, floatsOf, readFixture, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
@@ -21,9 +21,9 @@ it('the backbone llama names its linear layers as PEFT does', () =>
   }));
 
 for (const name of ['llama', 'llama-tied']) {
-  describeBackbone('llama', { fixture: name, expected: `contract/${name}` });
+  describeParity('llama', { fixture: name, expected: `contract/${name}` });
 }
-for (const name of ['llama3', 'mistral', 'qwen2', 'qwen3']) describeBackbone('llama', { fixture: name });
+for (const name of ['llama3', 'mistral', 'qwen2', 'qwen3']) describeParity('llama', { fixture: name });
 
 describe("rotary scaling, held to transformers'", () => {
   interface Scaled {

@@ -99,14 +99,6 @@ describe('the checkpoint format safetensors', () => {
         await sharded.close();
       }
     });
-
-    it('leaves other files and folders to others', async () => {
-      const { hooks } = await compose();
-      const file = folder.write('model.h5', 'x');
-      for (const location of [file, folder.path]) {
-        expect(await hooks.openCheckpoint.promise(location)).to.equal(undefined);
-      }
-    });
   });
 
   describe('safetensors, written', () => {
@@ -167,11 +159,6 @@ describe('the checkpoint format safetensors', () => {
       await into('bf16')();
       const largest = new Map([['large', { shape: [1], values: Float32Array.from([3.4e38]) }]]);
       await expectError(() => write({ path: file, tensors: largest, type: 'bf16' }), 'NOT_FINITE', 'large');
-    });
-
-    it('only where the ending is its own', async () => {
-      expect(await write({ path: folder.join('model.bin'), tensors })).to.equal(undefined);
-      expect(readdirSync(folder.path)).to.deep.equal([]);
     });
   });
 

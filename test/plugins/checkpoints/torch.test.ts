@@ -72,14 +72,12 @@ describe('the checkpoint format torch', () => {
       expect(await readTensors(file, Object.keys(expected))).to.deep.equal(expected);
     };
 
-    it('views, transposed, sliced, repeated and shared, come out in order', readsViews(torch('views.pt')));
-
     it('with 64-bit fields in the table of contents', readsViews(torch('zip64.pt')));
 
     it('one dict deeper, beside other things', readsViews(torch('wrapped.pt')));
 
     describeNative('where files are mapped', () => {
-      it('views are the same', async () => {
+      it('views, transposed, sliced, repeated and shared, come out in order', async () => {
         await tf.setBackend('native');
         await readsViews(torch('views.pt'))();
       });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { compose, readData } from '../../support/compose.js';
+import { readData } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { instruction } from '../../support/examples.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
@@ -24,9 +24,6 @@ describe('the dataset format alpaca', () => {
     ['an indented array after white space', `\n  ${JSON.stringify(RECORDS, null, 2)}\n`],
     ['an array after a byte order mark', BOM + JSON.stringify(RECORDS)],
     ['an array with CRLF', JSON.stringify(RECORDS, null, 2).replaceAll('\n', '\r\n')],
-    ['JSON lines', `${lines('\n')}\n`],
-    ['JSON lines without a last line break', lines('\n')],
-    ['JSON lines after a byte order mark, with CRLF and empty lines', `${BOM}${lines('\r\n\r\n')}\r\n`],
   ];
   for (const [what, content] of forms) {
     it(`reads ${what}`, async () => {
@@ -119,12 +116,5 @@ describe('the dataset format alpaca', () => {
   it('says of a broken array that it is no JSON', async () => {
     const file = folder.write('data.json', JSON.stringify(RECORDS).slice(0, -5));
     await expectError(() => readData('alpaca', file), 'DATA_RECORD', file, 'is no JSON');
-  });
-
-  it('leaves other formats to others', async () => {
-    const file = folder.write('data.json', JSON.stringify(RECORDS));
-    const { hooks } = await compose();
-    const source = { name: 'x', path: file, format: 'other', index: 0 };
-    expect(await hooks.loadData.promise(source)).to.equal(undefined);
   });
 });

@@ -28,13 +28,6 @@ describe('the dataset format belle', () => {
   afterEach(() => folder.remove());
   const read = (content: string) => readData('belle', folder.write('data.json', content));
 
-  it('reads plain records, as an array and as lines, with byte order mark and CRLF', async () => {
-    expect(await read(JSON.stringify([PLAIN, PLAIN]))).to.deep.equal([OF_PLAIN, OF_PLAIN]);
-    const line = JSON.stringify(PLAIN);
-    expect(await read(`\uFEFF${line}\r\n${line}\r\n`)).to.deep.equal([OF_PLAIN, OF_PLAIN]);
-    expect(await read(`\uFEFF[${line}]`)).to.deep.equal([OF_PLAIN]);
-  });
-
   it('makes a record of each instance of a seed task', async () => {
     expect(await read(`${JSON.stringify(SEED)}\n${JSON.stringify(PLAIN)}`)).to.deep.equal([
       ...OF_SEED,
@@ -61,14 +54,6 @@ describe('the dataset format belle', () => {
       'record 4: "instruction" is missing',
       'record 5: "output" is missing',
       'record 6: expected { instruction, input, output }, but got 7',
-    );
-  });
-
-  it('names a line that is no JSON', async () => {
-    await expectError(
-      () => read(`${JSON.stringify(PLAIN)}\n{'instruction': 'x'}\n`),
-      'DATA_RECORD',
-      'line 2: is no JSON',
     );
   });
 });

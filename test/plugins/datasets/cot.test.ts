@@ -53,12 +53,6 @@ describe('the dataset format cot', () => {
     expect(endings.size).to.be.at.least(5);
   });
 
-  it('reads a byte order mark, CRLF and empty lines over', async () => {
-    const rows = ['q1\ta1\tr1.', 'q2\ta2\tr2.'];
-    const wanted = await readTable(rows.join('\n'));
-    expect(await readTable(`\uFEFF${rows.join('\r\n\r\n')}\r\n`)).to.deep.equal(wanted);
-  });
-
   it('names rows with too few, too many or empty cells by line, all in one error', async () => {
     const table = 'q\ta\tr\nonly one\n\nq\ta\tr\textra\nq\t\tr\nq\ta\tr\n';
     await expectError(

@@ -36,11 +36,6 @@ describe('portable device', () => {
     expect(tf.getBackend()).to.equal('cpu');
   });
 
-  it('leaves the request for another device to others', async () => {
-    expect(await askDevice(portable, {}, 'cuda')).to.deep.equal({ device: undefined, declined: [] });
-    expect(tf.getBackend()).to.equal('cpu');
-  });
-
   for (const [what, [batchA, batchB]] of Object.entries(BATCHES)) {
     for (const transposeA of [false, true]) {
       for (const transposeB of [false, true]) {

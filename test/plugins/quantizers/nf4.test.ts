@@ -10,7 +10,6 @@ import { compose, floatsOf, readData, readFixture, withModel } from '../../suppo
 import { expectError } from '../../support/errors.js';
 import { ROOT } from '../../support/files.js';
 import { LLAMA } from '../../support/llama-fixture.js';
-import { expectGradientsOfAdapter, expectNotFiniteRefused, storagesOf } from '../../support/quantizers.js';
 
 /** What test/fixtures/make_nf4.py writes; arrays are base64. */
 interface Expected {
@@ -149,9 +148,8 @@ describe('a weight in nf4', () => {
 describe('the quantizer nf4', () => {
   const learned = { path: `${ROOT}data/models/llama-tiny` };
 
-  it('takes every linear layer but the output, and quantizes absmax unless told not to', async () => {
+  it('quantizes absmax unless told not to', async () => {
     await withModel({ model: LLAMA, quantizer: 'nf4' }, (model) => {
-      expect(storagesOf(model)).to.deep.equal({ layers: ['nf4'], output: ['f32'] });
       for (const { weight, isOutput } of model.linears) {
         if (!isOutput) expect(weight).to.have.property('absmaxCodes').that.is.instanceOf(Uint8Array);
         expect(weight.compute).to.equal(undefined);
@@ -181,8 +179,6 @@ describe('the quantizer nf4', () => {
     expect(Math.abs(quantized - exact) / exact).to.be.within(1e-4, 0.05);
   });
 
-  it('lets gradients through to an adapter', () => expectGradientsOfAdapter('nf4'));
-
   it('refuses other options', async () => {
     for (const options of [{ bits: 3 }, { compute: 'int8' }, { doubleQuantization: 'yes' }]) {
       const [key] = Object.keys(options);
@@ -190,7 +186,4 @@ describe('the quantizer nf4', () => {
       await expectError(load, 'PLUGIN_INVALID', `quantizer.${key}`);
     }
   });
-
-  it('refuses a checkpoint with a number that is not finite, and names the tensor and the row', () =>
-    expectNotFiniteRefused('nf4'));
 });

@@ -1,18 +1,15 @@
-import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { Random } from '../../../../core/base/random.js';
 import type { Encoder, LanguageModel } from '../../../../core/index.js';
-import { writeSafetensors } from '../../../../plugins/checkpoints/safetensors/write.js';
 import { evolve } from '../../../support/cli.js';
 import { withModel } from '../../../support/compose.js';
 import { fixture, TemporaryFolder } from '../../../support/files.js';
-import { EIGHT_ROWS, readJson } from '../../../support/runs.js';
+import { LADDER_HIDDEN, makeLadder } from '../../../support/ladder.js';
+import { EIGHT_ROWS } from '../../../support/runs.js';
 
 const PLUGIN = fixture('plugins', 'ladder-backbone.ts');
 const PASS = { training: false, seed: 0, checkpointing: false };
-const SCALES = [0.5, 0.25];
-const HIDDEN = 16;
 
 describe("a third party's backbone that provides an architecture", () => {
   let folder: TemporaryFolder;
@@ -20,30 +17,7 @@ describe("a third party's backbone that provides an architecture", () => {
     this.timeout(300_000);
     folder = new TemporaryFolder();
     mkdirSync(folder.join('ladder'));
-    for (const name of ['tokenizer.json', 'tokenizer_config.json'])
-      cpSync(fixture('llama', name), folder.join('ladder', name));
-    const vocabulary = Number(readJson(fixture('llama', 'config.json')).vocab_size);
-    const config = {
-      model_type: 'ladder',
-      vocab_size: vocabulary,
-      hidden_size: HIDDEN,
-      num_heads: 2,
-      rung_scales: SCALES,
-    };
-    folder.write('ladder/config.json', JSON.stringify(config));
-    const random = new Random(1);
-    const tensor = (rows: number) => ({
-      shape: [rows, HIDDEN],
-      values: random.uniform(rows * HIDDEN, -1, 1),
-    });
-    await writeSafetensors({
-      path: folder.join('ladder', 'model.safetensors'),
-      tensors: new Map([
-        ['table.weight', tensor(vocabulary)],
-        ...SCALES.map((_, i) => [`rungs.${i}.mix.weight`, tensor(HIDDEN)] as const),
-        ['output.weight', tensor(vocabulary)],
-      ]),
-    });
+    await makeLadder(folder.join('ladder'));
     folder.write('rows.json', EIGHT_ROWS);
     const run = {
       model: { path: './ladder' },
@@ -96,7 +70,7 @@ describe("a third party's backbone that provides an architecture", () => {
     for (const key of ['ladder.block_count', 'ladder.attention.head_count']) expect(head).to.include(key);
     const merged = readFileSync(folder.join('merged', 'model.safetensors'));
     const row = (file: Buffer, start: number, index: number) =>
-      file.subarray(start + 4 * HIDDEN * index, start + 4 * HIDDEN * (index + 1));
+      file.subarray(start + 4 * LADDER_HIDDEN * index, start + 4 * LADDER_HIDDEN * (index + 1));
     const headBytes = Number(merged.readBigUInt64LE());
     const { data_offsets: offsets } = JSON.parse(merged.toString('utf8', 8, 8 + headBytes))[
       'rungs.1.mix.weight'

@@ -73,9 +73,4 @@ describeNative('the device native', () => {
       );
     }
   });
-
-  it('leaves the request for another device to others', async () => {
-    expect(await askDevice(native, {}, 'portable')).to.deep.equal({ device: undefined, declined: [] });
-    expect(tf.getBackend()).to.equal('cpu');
-  });
 });

@@ -170,22 +170,4 @@ describe('the hub huggingface', () => {
       expect((await at.locate({ weights: false })).path).to.equal(at.snapshot());
     });
   });
-
-  it('tells how far it is: first what is there, at last all', async () => {
-    await at.locate();
-    const totalBytes = [...at.hub.files.values()].reduce((sum, { length }) => sum + length, 0);
-    expect(at.states[0]).to.deep.equal({ name: 'people/model', files: 6, bytes: 0, totalBytes });
-    expect(at.states.at(-1)).to.deep.equal({ ...at.states[0], bytes: totalBytes });
-  });
-
-  it('leaves what is no name to others', async () => {
-    let asked: unknown;
-    try {
-      asked = await at.locate({ name: '/models/llama' });
-    } catch (error) {
-      asked = (error as Error).message;
-    }
-    expect(asked).to.equal('no hub answered');
-    expect(at.hub.requests).to.deep.equal([]);
-  });
 });

@@ -1,0 +1,9 @@
+import { describeFamily } from '../contracts/family.js';
+import { describeMetric, EVAL_LOSS } from '../contracts/metric.js';
+
+describeFamily('metrics', describeMetric, [
+  ['perplexity', { measures: { perplexity: Math.exp(EVAL_LOSS) } }],
+  ['exact-match', { measures: { exactMatch: 0.5 }, generates: true }],
+  ['exact-match', { options: { limit: 3 }, measures: { exactMatch: 2 / 3 }, generates: true }],
+  ['my-exact-match', { measures: { myExactMatch: 0.5 }, generates: true }, 'exact-match.ts'],
+]);
