@@ -8,7 +8,7 @@ export { z } from 'zod';
 export { type ErrorCode, EvolveError, messageOf } from './base/errors.js';
 export { DENSE_TYPES, type DenseType, decodeFloats, encodeFloats } from './base/floats.js';
 export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';
-export { expandHome, shown } from './base/paths.js';
+export { displayPath, expandHome } from './base/paths.js';
 export { deriveSeed, Random, RandomStreams } from './base/random.js';
 export { type ModelName, parseModelName } from './config/model-name.js';
 export type { SaveRequest } from './contracts/adapter.js';

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 
 /** A path as a person would write it: relative if it lies below the working folder. */
-export function shown(file: string): string {
+export function displayPath(file: string): string {
   const relative = path.relative('', file);
   return relative.startsWith('..') ? file : relative || '.';
 }

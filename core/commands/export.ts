@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
-import { shown } from '../base/paths.js';
+import { displayPath } from '../base/paths.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointWrite, TensorToWrite } from '../contracts/checkpoint.js';
 import { mergedTensors } from '../export/merged-tensors.js';
@@ -38,7 +38,7 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     const what =
       options.run === undefined
         ? 'there is no --adapter'
-        : `the run ${shown(options.run)} left a whole model`;
+        : `the run ${displayPath(options.run)} left a whole model`;
     throw new EvolveError(
       'COMMAND_LINE',
       `${what}: nothing is to be merged`,
@@ -77,12 +77,12 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     const isOfSystem = cause instanceof Error && 'errno' in cause;
     const root = cause instanceof EvolveError ? cause.cause : undefined;
     if (!isOfSystem && !(root instanceof Error && 'errno' in root)) throw cause;
-    const message = `the model cannot be written to ${shown(output)}: ${messageOf(root ?? cause)}`;
+    const message = `the model cannot be written to ${displayPath(output)}: ${messageOf(root ?? cause)}`;
     throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
   } finally {
     assembled.dispose();
   }
-  process.stderr.write(`written: ${shown(output)}\n`);
+  process.stderr.write(`written: ${displayPath(output)}\n`);
 }
 
 /** A folder for transformers, or model.gguf alone. */
@@ -137,10 +137,14 @@ async function checkOutput(output: string): Promise<void> {
     if (error.code === 'ENOENT') return [];
     throw new EvolveError(
       'OUTPUT_FOLDER',
-      `--output ${shown(output)}: ${error.message}`,
+      `--output ${displayPath(output)}: ${error.message}`,
       'Name another folder.',
     );
   });
   if (entries.length === 0) return;
-  throw new EvolveError('OUTPUT_FOLDER', `--output ${shown(output)} is not empty`, 'Name another folder.');
+  throw new EvolveError(
+    'OUTPUT_FOLDER',
+    `--output ${displayPath(output)} is not empty`,
+    'Name another folder.',
+  );
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { EvolveError, messageOf } from '../base/errors.js';
-import { shown } from '../base/paths.js';
+import { displayPath } from '../base/paths.js';
 import type { InstructionExample } from '../contracts/dataset.js';
 import type { Device } from '../contracts/device.js';
 import {
@@ -95,14 +95,15 @@ function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): I
   } catch (error) {
     throw new EvolveError(
       'COMMAND_LINE',
-      `--input-file ${shown(inputFile)} cannot be read: ${messageOf(error)}`,
+      `--input-file ${displayPath(inputFile)} cannot be read: ${messageOf(error)}`,
     );
   }
   const lines = [...text.split(/\r?\n/).entries()].filter(([, line]) => line.trim() !== '');
-  if (lines.length === 0) throw new EvolveError('COMMAND_LINE', `--input-file ${shown(inputFile)} is empty`);
+  if (lines.length === 0)
+    throw new EvolveError('COMMAND_LINE', `--input-file ${displayPath(inputFile)} is empty`);
   if (!inputFile.endsWith('.jsonl'))
     return lines.map(([, line]) => ({ instruction: line.trim(), input: '' }));
-  return lines.map(([i, line]) => parsePrompt(line, `--input-file ${shown(inputFile)}, line ${i + 1}`));
+  return lines.map(([i, line]) => parsePrompt(line, `--input-file ${displayPath(inputFile)}, line ${i + 1}`));
 }
 
 function parsePrompt(line: string, place: string): Instruction {

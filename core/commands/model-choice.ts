@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { EvolveError } from '../base/errors.js';
-import { shown } from '../base/paths.js';
+import { displayPath } from '../base/paths.js';
 import { type AssemblyConfig, loadConfig, makeAssembly } from '../config/load.js';
 import { resolveModel } from '../config/model-name.js';
 import { readJsonFile } from '../model/files.js';
@@ -47,7 +47,7 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
     }
     const init = path.resolve(options.run, 'adapter');
     if (!existsSync(init)) {
-      const message = `the run ${shown(options.run)} has neither adapter/ nor model/: nothing was saved`;
+      const message = `the run ${displayPath(options.run)} has neither adapter/ nor model/: nothing was saved`;
       throw new EvolveError('MODEL_UNKNOWN', message, 'Its run.json says how it ended. Let it run again.');
     }
     const adapter = { method: config.adapter.method, init };
@@ -61,7 +61,7 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
   const isPath = path.isAbsolute(init);
   const described = isPath ? await readJsonFile(path.join(init, 'adapter_config.json')) : {};
   if (!described) {
-    const message = `--adapter ${shown(options.adapter)}: there is no adapter_config.json`;
+    const message = `--adapter ${displayPath(options.adapter)}: there is no adapter_config.json`;
     throw new EvolveError(
       'ADAPTER_INVALID',
       message,

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { cosmiconfig } from 'cosmiconfig';
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { EvolveError, messageOf } from '../base/errors.js';
-import { shown } from '../base/paths.js';
+import { displayPath } from '../base/paths.js';
 import type { Locate } from './validate.js';
 
 /** The values of a configuration file, and where each stands. */
@@ -26,7 +26,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
     if (document.errors.length > 0) {
       const faults = document.errors.map((error) => {
         const { line, col } = lines.linePos(error.pos[0]);
-        return `${shown(filepath)}:${line}:${col}: ${error.message.split(' at line ')[0]}`;
+        return `${displayPath(filepath)}:${line}:${col}: ${error.message.split(' at line ')[0]}`;
       });
       throw new EvolveError('CONFIG_FILE', faults.join('\n'), 'Correct the YAML; indentation is by spaces.');
     }
@@ -61,10 +61,10 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
         const offset = offsetOf(document, keys.slice(0, depth));
         if (offset === undefined) continue;
         const { line, col } = lines.linePos(offset);
-        return `${shown(where)}:${line}:${col}`;
+        return `${displayPath(where)}:${line}:${col}`;
       }
     }
-    return shown(file);
+    return displayPath(file);
   };
   return { values: structuredClone(values) as Record<string, unknown>, locate };
 }
@@ -75,7 +75,7 @@ function unreadable(file: string, error: unknown): EvolveError {
     const missing = (error as NodeJS.ErrnoException).path ?? file;
     return new EvolveError(
       'CONFIG_FILE',
-      `${shown(missing)}: there is no such file`,
+      `${displayPath(missing)}: there is no such file`,
       'Check the path; configs/ holds examples.',
     );
   }

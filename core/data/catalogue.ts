@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { EvolveError } from '../base/errors.js';
-import { shown } from '../base/paths.js';
+import { displayPath } from '../base/paths.js';
 import type { RunConfig } from '../config/load.js';
 import type { DataSource } from '../contracts/dataset.js';
 
@@ -52,8 +52,8 @@ export function resolveSources(data: RunConfig['data']): DataSource[] {
   };
   const sources = data.sources.flatMap((source, index): DataSource[] => {
     if (typeof source === 'string') return ofName(source, index);
-    if (!existsSync(source.path)) faults.push(`${shown(source.path)}: there is no such file`);
-    return [{ name: shown(source.path), ...source, index }];
+    if (!existsSync(source.path)) faults.push(`${displayPath(source.path)}: there is no such file`);
+    return [{ name: displayPath(source.path), ...source, index }];
   });
   if (faults.length > 0) {
     const advice =

@@ -3,7 +3,7 @@
 import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
 import { ASSEMBLY_CONFIG, HOOKS, RANDOM, SIGNAL } from '../base/injection-keys.js';
-import { shown } from '../base/paths.js';
+import { displayPath } from '../base/paths.js';
 import type { RandomStreams } from '../base/random.js';
 import type { AssemblyConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
@@ -143,7 +143,7 @@ export class ModelAssembler {
     const asked = backbone === 'auto' ? 'no backbone knows' : `the backbone "${backbone}" does not know`;
     const what =
       type === undefined ? 'which has no config.json with a model_type' : `whose model_type is "${type}"`;
-    const message = `${asked} ${shown(path)}, ${what}`;
+    const message = `${asked} ${displayPath(path)}, ${what}`;
     throw new EvolveError(
       'MODEL_UNKNOWN',
       message,

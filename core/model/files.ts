@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
-import { shown } from '../base/paths.js';
+import { displayPath } from '../base/paths.js';
 import type { Checkpoint } from '../contracts/checkpoint.js';
 import type { ModelFiles } from '../contracts/model-files.js';
 import type { Hooks } from '../plugins/hooks.js';
@@ -24,7 +24,7 @@ export interface OpenModel extends ModelFiles {
  */
 export function openModel(hooks: Hooks, location: string): OpenModel {
   if (!existsSync(location)) {
-    const message = `there is no file or folder ${shown(location)}`;
+    const message = `there is no file or folder ${displayPath(location)}`;
     const advice = 'Give a folder with config.json and weights, or owner/name of a model on the hub.';
     throw new EvolveError('MODEL_UNKNOWN', message, advice, { at: ['model', 'path'] });
   }
@@ -63,7 +63,7 @@ export async function openCheckpoint(hooks: Hooks, location: string): Promise<Ch
 
 function refuse(hooks: Hooks, location: string): never {
   const known = hooks.openCheckpoint.taps.map((tap) => tap.name).join(', ');
-  const message = `${shown(location)}: no weights in a known format are there`;
+  const message = `${displayPath(location)}: no weights in a known format are there`;
   throw new EvolveError('CHECKPOINT_INVALID', message, `Formats: ${known}.`);
 }
 
@@ -81,7 +81,7 @@ async function readIfThere(file: string): Promise<Uint8Array | undefined> {
     return await readFile(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new EvolveError('MODEL_INVALID', `${shown(file)}: cannot be read: ${messageOf(error)}`);
+    throw new EvolveError('MODEL_INVALID', `${displayPath(file)}: cannot be read: ${messageOf(error)}`);
   }
 }
 
@@ -94,7 +94,7 @@ function parseJsonObject(bytes: Uint8Array, file: string): Record<string, unknow
   } catch (error) {
     throw new EvolveError(
       'MODEL_INVALID',
-      `${shown(file)}: is no JSON object: ${messageOf(error)}`,
+      `${displayPath(file)}: is no JSON object: ${messageOf(error)}`,
       'Get the file again.',
     );
   }

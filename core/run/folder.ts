@@ -9,7 +9,7 @@ import { inject, injectable } from 'tsyringe';
 import { stringify } from 'yaml';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { HOOKS, RESOLVED_CONFIG, RUN_CONFIG } from '../base/injection-keys.js';
-import { shown } from '../base/paths.js';
+import { displayPath } from '../base/paths.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { RunResult } from '../contracts/tracker.js';
@@ -36,19 +36,19 @@ export class RunFolder {
     const advice = 'Name another folder with --output.';
     const entries = await readdir(this.path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
-      throw new EvolveError('OUTPUT_FOLDER', `output: ${shown(this.path)}: ${error.message}`, advice);
+      throw new EvolveError('OUTPUT_FOLDER', `output: ${displayPath(this.path)}: ${error.message}`, advice);
     });
     if (entries && entries.length > 0 && !entries.includes(MARK)) {
       throw new EvolveError(
         'OUTPUT_FOLDER',
-        `output: ${shown(this.path)} holds files that are not a run's`,
+        `output: ${displayPath(this.path)} holds files that are not a run's`,
         advice,
       );
     }
     let parent = this.path;
     while (!(await stat(parent).catch(() => undefined))) parent = path.dirname(parent);
     await access(parent, constants.W_OK).catch(() => {
-      throw new EvolveError('OUTPUT_FOLDER', `output: ${shown(parent)} cannot be written`, advice);
+      throw new EvolveError('OUTPUT_FOLDER', `output: ${displayPath(parent)} cannot be written`, advice);
     });
   }
 
@@ -61,7 +61,7 @@ export class RunFolder {
       let number = 1;
       while (await stat(`${this.path}.${number}`).catch(() => undefined)) number++;
       await rename(this.path, `${this.path}.${number}`);
-      const message = `${shown(this.path)} held an earlier run, which is now ${shown(`${this.path}.${number}`)}`;
+      const message = `${displayPath(this.path)} held an earlier run, which is now ${displayPath(`${this.path}.${number}`)}`;
       this.hooks.log.call({ type: 'notice', message });
     }
     await mkdir(this.path, { recursive: true });
@@ -99,7 +99,7 @@ export class RunFolder {
       const root = cause instanceof EvolveError ? (cause.cause ?? cause) : cause;
       const isOfSystem = root instanceof Error && 'errno' in root;
       if (cause instanceof EvolveError && !isOfSystem) throw cause;
-      const message = `the ${model.saves} cannot be written to ${shown(folder)}: ${messageOf(root)}`;
+      const message = `the ${model.saves} cannot be written to ${displayPath(folder)}: ${messageOf(root)}`;
       throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
     }
     this.hooks.log.call({ type: 'save', step, path: folder });

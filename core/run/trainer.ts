@@ -16,7 +16,7 @@ import {
   RUN_CONFIG,
   RUN_FOLDER,
 } from '../base/injection-keys.js';
-import { shown } from '../base/paths.js';
+import { displayPath } from '../base/paths.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Device } from '../contracts/device.js';
@@ -192,7 +192,7 @@ export class Trainer {
   #kept(verb: string): string {
     const { step } = this.#progress;
     if (step === 0) return '';
-    return `The ${this.#saves} of step ${step} ${verb} in ${shown(this.folder.path)}/${this.#saves}. `;
+    return `The ${this.#saves} of step ${step} ${verb} in ${displayPath(this.folder.path)}/${this.#saves}. `;
   }
 
   #result(failure: unknown, seconds: number): RunResult {

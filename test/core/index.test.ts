@@ -72,7 +72,7 @@ describe('the public face', () => {
         ...[
           'rotaryFrequencies',
           'selectRows',
-          'shown',
+          'displayPath',
           'splitColumns',
           'swiglu',
           'tf',

@@ -1,5 +1,11 @@
 import path from 'node:path';
-import { type EvalEvent, type LogEvent, type RunResult, type StepEvent, shown } from '../../../core/index.js';
+import {
+  displayPath,
+  type EvalEvent,
+  type LogEvent,
+  type RunResult,
+  type StepEvent,
+} from '../../../core/index.js';
 
 type StartEvent = Extract<LogEvent, { type: 'start' }>;
 
@@ -43,12 +49,12 @@ export function describeEnd(result: RunResult, saved: string): string {
   if (saved === '') return `${why}${steps}: nothing was saved`;
   const held = result.evalLoss === null ? '' : `, held-out loss ${result.evalLoss.toFixed(4)}`;
   const losses = `loss ${result.firstLoss?.toFixed(4)} -> ${result.lastLoss?.toFixed(4)}${held}`;
-  const output = shown(result.output);
+  const output = displayPath(result.output);
   return (
     `${why}${steps}: ${losses}
 peak memory: ${count(Math.ceil(result.peakMemory / 2 ** 20))} MiB
 ` +
-    `${path.basename(saved)}: ${shown(saved)}
+    `${path.basename(saved)}: ${displayPath(saved)}
 ` +
     `try it: npx evolve generate --run ${output} --instruction "…"`
   );

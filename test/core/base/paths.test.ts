@@ -1,11 +1,11 @@
 import path from 'node:path';
 import { expect } from 'chai';
-import { shown } from '../../../core/base/paths.js';
+import { displayPath } from '../../../core/base/paths.js';
 
-describe('shown', () => {
+describe('displayPath', () => {
   it('is relative below the working folder, absolute elsewhere', () => {
-    expect(shown(path.resolve('a', 'b.yaml'))).to.equal(path.join('a', 'b.yaml'));
-    expect(shown(path.resolve('.'))).to.equal('.');
-    expect(shown(path.resolve('..', 'b.yaml'))).to.equal(path.resolve('..', 'b.yaml'));
+    expect(displayPath(path.resolve('a', 'b.yaml'))).to.equal(path.join('a', 'b.yaml'));
+    expect(displayPath(path.resolve('.'))).to.equal('.');
+    expect(displayPath(path.resolve('..', 'b.yaml'))).to.equal(path.resolve('..', 'b.yaml'));
   });
 });
