@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import { readFile } from 'node:fs/promises';
 import { EvolveError } from '../../../core/index.js';
+import { readHead, refuseTable } from './data-file.js';
+import { decodeUtf8, readLines } from './lines.js';
 
 /** A record as it stands in a file, with its place for messages. */
 export interface RawRecord {
@@ -18,14 +18,21 @@ export interface RawRecord {
  * @throws EvolveError DATA_RECORD if an array is no JSON; a line that is none is told in its record's `fault`
  */
 export async function* readJsonRecords(file: string): AsyncGenerator<RawRecord> {
-  if (await startsWithBracket(file)) yield* readArray(file);
+  const head = await readHead(file);
+  refuseTable(file, head);
+  const begin = head
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .trimStart();
+  if (begin.startsWith('[')) yield* readArray(file);
   else yield* readJsonLines(file);
 }
 
 async function* readArray(file: string): AsyncGenerator<RawRecord> {
+  const text = await readWhole(file);
   let values: unknown;
   try {
-    values = JSON.parse((await readFile(file, 'utf8')).replace(/^\uFEFF/, ''));
+    values = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     throw new EvolveError(
       'DATA_RECORD',
@@ -34,6 +41,21 @@ async function* readArray(file: string): AsyncGenerator<RawRecord> {
     );
   }
   for (const [i, value] of (values as unknown[]).entries()) yield { value, where: `record ${i + 1}` };
+}
+
+async function readWhole(file: string): Promise<string> {
+  try {
+    return decodeUtf8(await readFile(file), file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ERR_STRING_TOO_LONG' && code !== 'ERR_FS_FILE_TOO_LARGE') throw error;
+    throw new EvolveError(
+      'DATA_FILE',
+      `${file}: is a JSON array of more characters than JavaScript takes in one text (2^29)`,
+      "Write one record a line, which has no such limit: jq -c '.[]' OLD > NEW.jsonl",
+      { cause: error },
+    );
+  }
 }
 
 async function* readJsonLines(file: string): AsyncGenerator<RawRecord> {
@@ -46,29 +68,5 @@ async function* readJsonLines(file: string): AsyncGenerator<RawRecord> {
       fault = `is no JSON: ${(error as Error).message}`;
     }
     yield fault === undefined ? { value, where } : { value, where, fault };
-  }
-}
-
-/** The lines of a UTF-8 file that are not empty. */
-export async function* readLines(file: string): AsyncGenerator<{ text: string; where: string }> {
-  let number = 0;
-  for await (const line of createInterface({ input: createReadStream(file, 'utf8'), crlfDelay: Infinity })) {
-    number++;
-    const text = number === 1 ? line.replace(/^\uFEFF/, '') : line;
-    if (text.trim() !== '') yield { text, where: `line ${number}` };
-  }
-}
-
-async function startsWithBracket(file: string): Promise<boolean> {
-  const handle = await open(file);
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(1024), 0, 1024, 0);
-    return buffer
-      .toString('utf8', 0, bytesRead)
-      .replace(/^\uFEFF/, '')
-      .trimStart()
-      .startsWith('[');
-  } finally {
-    await handle.close();
   }
 }
