@@ -5,6 +5,7 @@
 
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
+export { commandLine } from './base/command-line.js';
 export { type ErrorCode, EvolveError, messageOf } from './base/errors.js';
 export { type FileKind, foreignKind } from './base/file-kind.js';
 export { DENSE_TYPES, type DenseType, decodeFloats, encodeFloats } from './base/floats.js';

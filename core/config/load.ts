@@ -139,8 +139,6 @@ function resolve(values: ConfigValues, file: string, overrides: ConfigOverrides)
   const name = path.basename(file).replace(/\.[^.]+$/, '');
   const output =
     overrides.output ?? (values.output ? path.resolve(folder, values.output) : path.join('runs', name));
-  const { train } = values;
-  const saysNothing = train.warmupSteps === undefined && train.warmupRatio === undefined;
   return deepFreeze({
     ...resolveAssembly(values, folder),
     data: {
@@ -149,14 +147,10 @@ function resolve(values: ConfigValues, file: string, overrides: ConfigOverrides)
         typeof source === 'string' ? source : { ...source, path: path.resolve(folder, source.path) },
       ),
     },
-    train: saysNothing ? { ...train, warmupSteps: DEFAULT_WARMUP_STEPS } : train,
     device: overrides.device ? { name: overrides.device } : values.device,
     output: path.resolve(output),
   });
 }
-
-/** That of the Alpaca-CoT project. */
-const DEFAULT_WARMUP_STEPS = 100;
 
 /** The same, with the paths of model, adapter and plugins counted from `folder`. */
 function resolveAssembly<C extends Partial<AssemblyConfig>>(values: C, folder: string): C {

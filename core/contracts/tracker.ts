@@ -19,7 +19,10 @@ export interface StepEvent {
   readonly tokensPerSecond: number;
 }
 
-/** The mean cross-entropy of a target token of the held-out rows, with what metrics add. */
+/**
+ * The mean cross-entropy of a target token of the held-out rows, with what metrics add. The event of step 0 is the model's
+ * before the first step, and has the loss alone.
+ */
 export interface EvalEvent {
   readonly type: 'eval';
   readonly step: number;
@@ -79,6 +82,8 @@ export interface RunResult {
   readonly rows: RowCounts | null;
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
+  /** Of the held-out rows, before the first step and last. */
+  readonly baseLoss: number | null;
   readonly evalLoss: number | null;
   readonly seconds: number;
   /** The most memory that the process held at a time, mapped files included, in bytes. */

@@ -116,6 +116,10 @@ export class RowMaker {
   #validationSize(rows: number): number {
     const { validationSize } = this.config.data;
     if (validationSize === undefined) return Math.min(2000, Math.floor(rows / 10));
+    // A share holds something out, and leaves something to train on, wherever there are two rows.
+    if (validationSize > 0 && validationSize < 1) {
+      return Math.min(rows - 1, Math.max(1, Math.round(validationSize * rows)));
+    }
     if (validationSize < rows) return validationSize;
     const message = `data.validationSize is ${validationSize}, which leaves none of the ${rows} rows to train on`;
     const advice = 'Set it lower, or to 0 to hold nothing out.';

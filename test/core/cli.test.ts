@@ -54,6 +54,7 @@ describe('the command line', () => {
       const types = lines.map((line) => (JSON.parse(line) as { type: string }).type);
       expect(types.filter((type) => type !== 'notice')).to.deep.equal([
         'start',
+        'eval',
         'step',
         'step',
         'step',

@@ -31,7 +31,7 @@ export function toExample(value: unknown): InstructionExample | string {
   return faults.join(', ');
 }
 
-/** LLaMA-Factory's records have the keys `history` and `system`, most of them empty. */
+/** Files of other trainers have `history` and `system` in every record, most of them empty. */
 function isEmpty(value: unknown): boolean {
   return (
     value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)

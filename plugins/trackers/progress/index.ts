@@ -22,6 +22,7 @@ export default definePlugin({
     let steps = 0;
     let startedAt = 0;
     let saved = '';
+    const losses: number[] = [];
 
     const print = (text: string) => {
       if (bars) bars.log(`${text}\n`);
@@ -59,6 +60,7 @@ export default definePlugin({
           downloads.tell(event);
           break;
         case 'step': {
+          losses.push(event.loss);
           const secondsLeft = ((performance.now() - startedAt) / 1000 / event.step) * (steps - event.step);
           const speed = Math.round(event.tokensPerSecond);
           if (bar)
@@ -78,7 +80,7 @@ export default definePlugin({
     trainer.hooks.done.tap((result) => {
       closeBars();
       // Where nothing was begun, the error alone says what there is to say.
-      if (startedAt > 0) print(describeEnd(result, saved));
+      if (startedAt > 0) print(describeEnd(result, { saved, losses }));
     });
   },
 });

@@ -64,10 +64,10 @@ describe('RowMaker', () => {
 describe('RowMaker.prepare', () => {
   const MODEL = { maxLength: 128 };
 
-  async function prepare(examples: readonly Example[]) {
+  async function prepare(examples: readonly Example[], validationSize = 0) {
     const run = await compose({
       model: { path: fixture('llama') },
-      data: { sources: ['none'], cutoffLength: 128, validationSize: 0 },
+      data: { sources: ['none'], cutoffLength: 128, validationSize },
     });
     const encoder = await run.assembler.loadEncoder();
     const rows = await new RowMaker(run.config, run.hooks).prepare(
@@ -100,6 +100,20 @@ describe('RowMaker.prepare', () => {
       '1 of 4 records is left out: its text is empty',
       '1 of 4 records is left out: its trained turns are empty',
     ]);
+  });
+
+  it('holds out a number of rows, or a share of them, but never all', async () => {
+    const held = async (rows: number, size: number) => {
+      const examples = Array.from({ length: rows }, (_, i): Example => ({ kind: 'text', text: `Row ${i}.` }));
+      const { validation, train } = (await prepare(examples, size)).rows;
+      expect(validation.length + train.length).to.equal(rows);
+      return validation.length;
+    };
+    expect(await held(20, 3)).to.equal(3);
+    expect(await held(20, 0.25)).to.equal(5);
+    expect(await held(20, 0.01)).to.equal(1);
+    expect(await held(2, 0.9)).to.equal(1);
+    expect(await held(1, 0.5)).to.equal(0);
   });
 
   it('says which example of a source cannot be encoded', async () => {

@@ -46,22 +46,36 @@ describe('what progress prints of', () => {
 
   it('an evaluation', () => {
     expect(describeEval(EVAL)).to.equal('step 7  held-out loss 2.5000');
+    expect(describeEval({ ...EVAL, step: 0 })).to.equal('before training  held-out loss 2.5000');
+  });
+
+  it('losses, as means of the first and the last tenth: single steps are noisy', () => {
+    const losses = [4, 2, ...Array(16).fill(9), 1, 2];
+    const end = describeEnd(RESULT, { saved: '/x/model', losses });
+    expect(end).to.include('loss 3.0000 -> 1.5000 (means of the first and the last tenth)');
   });
 
   it('the end, with what to do next', () => {
     const output = path.resolve('runs', 'x');
-    expect(describeEnd({ ...RESULT, output }, path.join(output, 'adapter'))).to.equal(
-      '1,200 steps in 1:15: loss 2.5000 -> 1.2500, held-out loss 1.5000\n' +
+    expect(
+      describeEnd({ ...RESULT, output }, { saved: path.join(output, 'adapter'), losses: [2.5, 1.25] }),
+    ).to.equal(
+      '1,200 steps in 1:15: loss 2.5000 -> 1.2500\n' +
+        'held-out loss 3.0000 before training -> 1.5000\n' +
         'peak memory: 512 MiB\n' +
         `adapter: ${path.join('runs', 'x', 'adapter')}\n` +
-        `try it: npx evolve generate --run ${path.join('runs', 'x')} --instruction "…"`,
+        `try it: npx evolving-alpaca generate --run ${path.join('runs', 'x')} --instruction "…"`,
     );
-    expect(describeEnd({ ...RESULT, evalLoss: null }, '/x/model')).to.not.include('held-out');
+    expect(describeEnd({ ...RESULT, evalLoss: null }, { saved: '/x/model', losses: [1] })).to.not.include(
+      'held-out',
+    );
   });
 
   it('an end that was none', () => {
     for (const status of ['failed', 'interrupted'] as const) {
-      expect(describeEnd({ ...RESULT, status }, '')).to.equal(`${status} after 1,200 steps in 1:15`);
+      expect(describeEnd({ ...RESULT, status }, { saved: '', losses: [] })).to.equal(
+        `${status} after 1,200 steps in 1:15`,
+      );
     }
   });
 });
@@ -78,7 +92,9 @@ describe('the tracker progress', () => {
     expect(lines.slice(1, 3).join('\n')).to.equal(describeStart(START));
     expect(lines[3]).to.match(/^step {3}7\/200 {2}loss 1\.2346 .* left$/);
     expect(lines[4]).to.equal(describeEval(EVAL));
-    expect(lines.slice(5).join('\n')).to.equal(describeEnd(RESULT, SAVE.path));
+    expect(lines.slice(5).join('\n')).to.equal(
+      describeEnd(RESULT, { saved: SAVE.path, losses: [STEP.loss] }),
+    );
     // No cursor movement in a file.
     expect(text).to.not.include('\u001b');
   });
@@ -139,7 +155,7 @@ describe('the tracker progress', () => {
       'one line',
       describeStart(START),
       describeEval(EVAL),
-      describeEnd(RESULT, SAVE.path),
+      describeEnd(RESULT, { saved: SAVE.path, losses: [STEP.loss] }),
     ]) {
       expect(text).to.include(`${told}\n`);
     }
