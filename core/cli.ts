@@ -3,6 +3,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EvolveError, messageOf } from './base/errors.js';
+import { printable } from './base/printable.js';
 import { packageVersion } from './base/version.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
@@ -134,12 +135,12 @@ function report(error: unknown): number {
     process.stdout.write(`${JSON.stringify({ type: 'error', code, message: messageOf(error), advice })}\n`);
   }
   if (known) {
-    process.stderr.write(`evolve: ${error.message}\n${error.advice ? `${error.advice}\n` : ''}`);
+    process.stderr.write(printable(`evolve: ${error.message}\n${error.advice ? `${error.advice}\n` : ''}`));
     if (process.env.EVOLVE_DEBUG) console.error(error);
     return error.exitStatus;
   }
   process.stderr.write(
-    `evolve: unexpected: ${messageOf(error)}\nThis is a fault of evolve; please report it with these lines:\n`,
+    `evolve: unexpected: ${printable(messageOf(error))}\nThis is a fault of evolve; please report it with these lines:\n`,
   );
   console.error(error);
   return 1;

@@ -11,6 +11,7 @@ export { type FileKind, foreignKind } from './base/file-kind.js';
 export { DENSE_TYPES, type DenseType, decodeFloats, encodeFloats } from './base/floats.js';
 export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';
 export { displayPath, expandHome } from './base/paths.js';
+export { printable } from './base/printable.js';
 export { deriveSeed, Random, RandomStreams } from './base/random.js';
 export { UTF8_ADVICE, utf8Fault } from './base/utf8.js';
 export { type ModelName, parseModelName } from './config/model-name.js';
@@ -62,6 +63,7 @@ export type {
   DownloadEvent,
   EvalEvent,
   LogEvent,
+  ProgressEvent,
   RowCounts,
   RunResult,
   StepEvent,

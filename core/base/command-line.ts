@@ -31,6 +31,6 @@ function starter(script: string, env: Readonly<NodeJS.ProcessEnv>): string[] {
 }
 
 /** A word of a command line, as a shell takes it. */
-function quoted(word: string): string {
+export function quoted(word: string): string {
   return /^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

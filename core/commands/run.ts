@@ -18,8 +18,14 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
   const interruption = new AbortController();
   process.once('SIGINT', () => interruption.abort());
   process.once('SIGTERM', () => interruption.abort());
+  const { trainer, hooks } = composeRun(config, plugins, interruption.signal);
+  interruption.signal.addEventListener('abort', () => {
+    const message =
+      'ending: the step at hand is left, and what was learned is saved; Ctrl-C again ends at once';
+    hooks.log.call({ type: 'notice', message });
+  });
   try {
-    await composeRun(config, plugins, interruption.signal).trainer.run();
+    await trainer.run();
   } catch (error) {
     throw error instanceof EvolveError ? error.locatedBy(locate) : error;
   }

@@ -42,6 +42,16 @@ export interface DownloadEvent extends DownloadState {
   readonly status: 'running' | 'completed' | 'failed';
 }
 
+/** What takes long besides the steps goes on. Told about once a second, and at the end with `done` being `total`. */
+export interface ProgressEvent {
+  readonly type: 'progress';
+  readonly task: 'reading' | 'encoding' | 'evaluating';
+  /** Records, or held-out rows. */
+  readonly done: number;
+  /** Absent where nobody knows it yet. */
+  readonly total?: number;
+}
+
 /** How many rows a run has, each an example. */
 export interface RowCounts {
   readonly trainRows: number;
@@ -68,7 +78,14 @@ export interface SaveEvent {
   readonly path: string;
 }
 
-export type LogEvent = NoticeEvent | DownloadEvent | StartEvent | StepEvent | EvalEvent | SaveEvent;
+export type LogEvent =
+  | NoticeEvent
+  | DownloadEvent
+  | ProgressEvent
+  | StartEvent
+  | StepEvent
+  | EvalEvent
+  | SaveEvent;
 
 /** How a run ended, as `run.json` holds it and the `done` hook passes it. */
 export interface RunResult {

@@ -4,6 +4,7 @@ import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
 import { HOOKS, RUN_CONFIG } from '../base/injection-keys.js';
 import { suggest } from '../base/suggest.js';
+import { Ticker } from '../base/ticker.js';
 import type { RunConfig } from '../config/load.js';
 import type { DataSource, Example } from '../contracts/dataset.js';
 import type { Hooks } from '../plugins/hooks.js';
@@ -20,15 +21,24 @@ export class ExampleReader {
   /** The examples of every source, in the order of the configuration. One error reports the faults of all sources. */
   async read(): Promise<Example[]> {
     const examples: Example[] = [];
+    const ticker = new Ticker();
+    const tell = (total?: number) => {
+      const all = total === undefined ? {} : { total };
+      this.hooks.log.call({ type: 'progress', task: 'reading', done: examples.length, ...all });
+    };
     const errors: EvolveError[] = [];
     for (const source of resolveSources(this.config.data)) {
       try {
-        for await (const example of this.#examplesOf(source)) examples.push(example);
+        for await (const example of this.#examplesOf(source)) {
+          examples.push(example);
+          if (ticker.isDue()) tell();
+        }
       } catch (error) {
         if (!(error instanceof EvolveError) || !error.code.startsWith('DATA_')) throw error;
         errors.push(error);
       }
     }
+    if (ticker.told) tell(examples.length);
     const [first, ...others] = errors;
     if (others.length === 0 && first) throw first;
     if (first) {

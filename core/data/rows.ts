@@ -4,6 +4,7 @@ import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
 import { HOOKS, RUN_CONFIG } from '../base/injection-keys.js';
 import { deriveSeed, Random } from '../base/random.js';
+import { Ticker } from '../base/ticker.js';
 import type { RunConfig } from '../config/load.js';
 import { type Example, unknownKind } from '../contracts/dataset.js';
 import type { Encoder } from '../contracts/encoder.js';
@@ -55,8 +56,13 @@ export class RowMaker {
     const kept: Example[] = [];
     const empty = new Map<string, number>();
     let filled = 0;
+    const ticker = new Ticker();
+    const tell = (done: number) => {
+      this.hooks.log.call({ type: 'progress', task: 'encoding', done, total: examples.length });
+    };
     for (const [i, example] of examples.entries()) {
       if (i % 256 === 0) await breathe();
+      if (ticker.isDue()) tell(i);
       const { text, name } = trainedPart(example);
       if (text.trim() === '') {
         empty.set(name, (empty.get(name) ?? 0) + 1);
@@ -70,6 +76,7 @@ export class RowMaker {
       usable.push(arena.keep(encoded));
       kept.push(example);
     }
+    if (ticker.told) tell(examples.length);
     for (const [name, count] of empty) this.#tellSkipped(count, examples.length, `${name} empty`);
     const reason = `prompt alone fills data.cutoffLength (${cutoffLength} tokens)`;
     this.#tellSkipped(filled, examples.length, reason);

@@ -3,8 +3,10 @@
  * the order, and says what happens when something goes wrong.
  */
 
+import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { inject, injectable } from 'tsyringe';
+import { quoted } from '../base/command-line.js';
 import { EvolveError, messageOf } from '../base/errors.js';
 import {
   CONTEXT,
@@ -185,7 +187,7 @@ export class Trainer {
     await setImmediate();
     if (!this.context.signal.aborted) return;
     const message = `interrupted after ${this.#progress.step} steps`;
-    throw new EvolveError('INTERRUPTED', message, this.#kept('is').trimEnd());
+    throw new EvolveError('INTERRUPTED', message, `${this.#kept('is')}${this.#goOn()}`.trimEnd());
   }
 
   /** Says where the result so far will be. */
@@ -193,6 +195,15 @@ export class Trainer {
     const { step } = this.#progress;
     if (step === 0) return '';
     return `The ${this.#saves} of step ${step} ${verb} in ${displayPath(this.folder.path)}/${this.#saves}. `;
+  }
+
+  /** Says how a run can begin with what this one learned. */
+  #goOn(): string {
+    if (this.#progress.step === 0) return '';
+    const key = this.#saves === 'adapter' ? 'adapter.init' : 'model.path';
+    const folder = path.join(this.folder.path, this.#saves);
+    const words = ['--set', `${key}=${folder}`, '--output', `${displayPath(this.folder.path)}-on`];
+    return `To train on from it: the same command with ${words.map(quoted).join(' ')}`;
   }
 
   #result(failure: unknown, seconds: number): RunResult {

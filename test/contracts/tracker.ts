@@ -38,6 +38,8 @@ const EVENTS: readonly LogEvent[] = [
   START,
   STEP,
   EVAL,
+  { type: 'progress', task: 'reading', done: 5000 } as const,
+  { type: 'progress', task: 'encoding', done: 9000, total: 9000 } as const,
   { ...EVAL, step: 0 },
   { ...EVAL, accuracy: 0.5, told: 'by a plugin' },
   SAVE,

@@ -150,7 +150,9 @@ describe('the tracker progress', () => {
       for (const event of [NOTICE, START, STEP, EVAL, SAVE]) hooks.log.call(event);
       await hooks.done.promise(RESULT);
     }, 120);
-    expect(text).to.match(/7\/200 {2}loss 1\.2346 {2}1235 tokens\/s {2}[\d:]+ left/);
+    expect(text).to.match(
+      /3% {2}7\/200 {2}loss 1\.2346 {2}lr 3\.0e-4 {2}1235 tokens\/s {2}0:00 {2}[\d:]+ left/,
+    );
     for (const told of [
       'one line',
       describeStart(START),
@@ -159,6 +161,66 @@ describe('the tracker progress', () => {
     ]) {
       expect(text).to.include(`${told}\n`);
     }
+  });
+
+  it('leaves a line of every tenth of the steps above the bar', async () => {
+    const text = await captureStdout(async () => {
+      const { hooks } = await compose({}, { trackers: ['progress'] });
+      hooks.log.call({ ...START, steps: 200 });
+      for (let step = 1; step <= 200; step++) hooks.log.call({ ...STEP, step });
+      await hooks.done.promise(RESULT);
+    }, 80);
+    const told = [...text.matchAll(/step +(\d+)\/200 {2}loss/g)].map(([, step]) => Number(step));
+    expect(told).to.deep.equal([20, 40, 60, 80, 100, 120, 140, 160, 180, 200]);
+  });
+
+  it('changes nothing about the terminal that somebody would have to set right after Ctrl-Z', async () => {
+    const text = await captureStdout(async () => {
+      const { hooks } = await compose({}, { trackers: ['progress'] });
+      for (const event of [START, STEP, EVAL]) hooks.log.call(event);
+      await hooks.done.promise(RESULT);
+    }, 80);
+    // Private modes: the cursor, the wrapping of lines.
+    expect(text).to.not.include('\u001b[?');
+  });
+
+  it('prints plain lines on a terminal that can do no more', async () => {
+    const before = process.env.TERM;
+    process.env.TERM = 'dumb';
+    try {
+      const text = await captureStdout(async () => {
+        const { hooks } = await compose({}, { trackers: ['progress'] });
+        for (const event of [START, STEP, EVAL]) hooks.log.call(event);
+        await hooks.done.promise(RESULT);
+      }, 80);
+      for (const mark of ['\u001b', '\r']) expect(text).to.not.include(mark);
+      expect(text).to.match(/^step {3}7\/200 {2}loss 1\.2346 .* left$/m);
+    } finally {
+      if (before === undefined) delete process.env.TERM;
+      else process.env.TERM = before;
+    }
+  });
+
+  it('tells of reading, encoding and evaluating on a terminal, and leaves nothing of it there', async () => {
+    const text = await captureStdout(async () => {
+      const { hooks } = await compose({}, { trackers: ['progress'] });
+      hooks.log.call({ type: 'progress', task: 'reading', done: 5000 });
+      hooks.log.call({ type: 'progress', task: 'reading', done: 9000, total: 9000 });
+      hooks.log.call({ type: 'progress', task: 'encoding', done: 4500, total: 9000 });
+      hooks.log.call({ type: 'progress', task: 'encoding', done: 9000, total: 9000 });
+      hooks.log.call(START);
+      hooks.log.call({ type: 'progress', task: 'evaluating', done: 15, total: 60 });
+      await hooks.done.promise(RESULT);
+    }, 80);
+    expect(text).to.include('reading data  5,000 records');
+    expect(text).to.match(/encoding {2}50% {2}4,500 of 9,000 {2}0:00 left/);
+    expect(text).to.match(/evaluating {2}25% {2}15 of 60 {2}0:00 left/);
+  });
+
+  it('writes out control characters', async () => {
+    const { hooks } = await compose({}, { trackers: ['progress'] });
+    const text = await captureStdout(() => hooks.log.call({ type: 'notice', message: 'a\u001b[2Jb' }));
+    expect(text).to.equal('a\\x1b[2Jb\n');
   });
 
   it('says nothing of the end of a run that did not begin', async () => {
