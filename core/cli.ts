@@ -35,7 +35,7 @@ program
   .option('--input <text>', 'further context of the instruction')
   .option(
     '--input-file <file>',
-    'many instructions: one a line, or a .jsonl file of {"instruction", "input"}',
+    'many instructions: one a line, or JSON of {"instruction", "input"}; - reads standard input',
   )
   .option('--max-new-tokens <n>', 'generate at most this many tokens', integer(1))
   .option('--greedy', 'take the likeliest token each time (the default unless a sampling option is given)')

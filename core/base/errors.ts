@@ -69,6 +69,15 @@ export class EvolveError extends Error {
   }
 }
 
+/** One error that tells of all; of one alone, it is that one. Advice that several give is given once. */
+export function joined(errors: readonly EvolveError[]): EvolveError {
+  const [first, ...others] = errors;
+  if (others.length === 0) return first;
+  const code = others.every((error) => error.code === first.code) ? first.code : 'CONFIG_INVALID';
+  const advice = new Set(errors.flatMap((error) => error.advice || []));
+  return new EvolveError(code, errors.map(({ message }) => message).join('\n'), [...advice].join('\n'));
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

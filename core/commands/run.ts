@@ -1,7 +1,7 @@
 import { EvolveError } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
-import { loadPlugins, pluginFaults } from '../plugins/load.js';
 import { composeRun } from '../run/compose.js';
+import { furtherFaults, loadChecked } from './early-faults.js';
 
 interface RunOptions {
   readonly set: string[];
@@ -12,9 +12,9 @@ interface RunOptions {
 
 /** `evolve run CONFIG`. The first Ctrl-C ends the run after the micro-batch at hand and keeps what was learned. */
 export async function runCommand(file: string, options: RunOptions): Promise<void> {
-  const { config, locate } = await loadConfig(file, options, pluginFaults);
+  const { config, locate } = await loadConfig(file, options, furtherFaults);
   const trackers = ['metrics', options.json ? 'json' : 'progress'];
-  const plugins = await loadPlugins(config, locate, { trackers });
+  const plugins = await loadChecked(config, locate, { trackers });
   const interruption = new AbortController();
   process.once('SIGINT', () => interruption.abort());
   process.once('SIGTERM', () => interruption.abort());

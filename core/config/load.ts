@@ -79,7 +79,8 @@ function validSections(values: Record<string, unknown>, folder: string): ConfigS
     const { success, data } = schema.safeParse(values[key]);
     return success ? [[key, data]] : [];
   });
-  return resolveAssembly(Object.fromEntries(sections) as ConfigSections, folder);
+  const resolved = resolveAssembly(Object.fromEntries(sections) as ConfigSections, folder);
+  return resolved.data ? { ...resolved, data: resolveData(resolved.data, folder) } : resolved;
 }
 
 /** A run's configuration, made in code. Paths count from the working folder. */
@@ -141,15 +142,18 @@ function resolve(values: ConfigValues, file: string, overrides: ConfigOverrides)
     overrides.output ?? (values.output ? path.resolve(folder, values.output) : path.join('runs', name));
   return deepFreeze({
     ...resolveAssembly(values, folder),
-    data: {
-      ...values.data,
-      sources: values.data.sources.map((source) =>
-        typeof source === 'string' ? source : { ...source, path: path.resolve(folder, source.path) },
-      ),
-    },
+    data: resolveData(values.data, folder),
     device: overrides.device ? { name: overrides.device } : values.device,
     output: path.resolve(output),
   });
+}
+
+/** The same, with the paths of sources counted from `folder`. */
+function resolveData(data: ConfigValues['data'], folder: string): ConfigValues['data'] {
+  const sources = data.sources.map((source) =>
+    typeof source === 'string' ? source : { ...source, path: path.resolve(folder, source.path) },
+  );
+  return { ...data, sources };
 }
 
 /** The same, with the paths of model, adapter and plugins counted from `folder`. */

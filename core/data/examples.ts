@@ -1,14 +1,13 @@
 /** From sources to examples. They are read before the model, so that a fault in the data costs seconds. */
 
 import { inject, injectable } from 'tsyringe';
-import { EvolveError } from '../base/errors.js';
+import { EvolveError, joined } from '../base/errors.js';
 import { HOOKS, RUN_CONFIG } from '../base/injection-keys.js';
-import { suggest } from '../base/suggest.js';
 import { Ticker } from '../base/ticker.js';
 import type { RunConfig } from '../config/load.js';
 import type { DataSource, Example } from '../contracts/dataset.js';
 import type { Hooks } from '../plugins/hooks.js';
-import { readCatalogue, resolveSources } from './catalogue.js';
+import { resolveSources, unknownSource } from './catalogue.js';
 
 /** Reads the sources of a configuration through the hook `loadData`. */
 @injectable()
@@ -39,12 +38,10 @@ export class ExampleReader {
       }
     }
     if (ticker.told) tell(examples.length);
-    const [first, ...others] = errors;
-    if (others.length === 0 && first) throw first;
-    if (first) {
-      const message = errors.map((error) => error.message).join('\n');
-      const advice = [...new Set(errors.map((error) => error.advice))].join('\n');
-      throw new EvolveError(first.code, message, advice, { at: ['data', 'sources'] });
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) {
+      const { code, message, advice } = joined(errors);
+      throw new EvolveError(code, message, advice, { at: ['data', 'sources'] });
     }
     return examples;
   }
@@ -65,12 +62,9 @@ export class ExampleReader {
   async #open(source: DataSource): Promise<AsyncIterable<Example>> {
     const stream = await this.hooks.loadData.promise(source);
     if (stream) return stream;
-    const names = Object.keys(readCatalogue());
-    const formats = this.hooks.loadData.taps.map((tap) => tap.name);
-    const message = source.path
-      ? `${source.name}: unknown data format "${source.format}"${suggest(source.format, formats)}`
-      : `unknown data name "${source.name}"${suggest(source.name, names)}`;
-    const advice = `Names: ${names.join(', ')}. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
-    throw new EvolveError('DATA_UNKNOWN', message, advice, { at: ['data', 'sources', source.index] });
+    throw unknownSource(
+      source,
+      this.hooks.loadData.taps.map((tap) => tap.name),
+    );
   }
 }
