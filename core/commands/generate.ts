@@ -36,7 +36,7 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
       const write = ({ text: output, tokens, stopped }: Generated, i: number) => {
         const line = options.json
           ? JSON.stringify({ ...prompts[i], output, tokens, stopped })
-          : `${i > 0 ? '\n' : ''}${output}`;
+          : `${i > 0 ? '\n' : ''}${options.inputFile === undefined ? '' : asked(prompts[i])}${output}`;
         process.stdout.write(`${line}\n`);
       };
       await generateAll(model, encoder, prompts, sampling, write, { device });
@@ -44,6 +44,12 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   } finally {
     assembled.dispose();
   }
+}
+
+/** The question above its answer, as a mail quotes what it answers. */
+function asked({ instruction, input }: Instruction): string {
+  const text = input === '' ? instruction : `${instruction}\n${input}`;
+  return text.replace(/^/gm, '> ').concat('\n');
 }
 
 /** Writes the answer while it is made, as far as it is certain. */

@@ -33,6 +33,7 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
       const message = '--adapter goes with --model, but --run was given';
       throw new EvolveError('COMMAND_LINE', message, 'A run has an adapter of its own.');
     }
+    requireRun(options.run);
     const { config } = await loadConfig(path.join(options.run, 'config.yaml'));
     const { model, plugins } = config;
     const data = { template: config.data.template };
@@ -48,7 +49,10 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
     const init = path.resolve(options.run, 'adapter');
     if (!existsSync(init)) {
       const message = `the run ${displayPath(options.run)} has neither adapter/ nor model/: nothing was saved`;
-      throw new EvolveError('MODEL_UNKNOWN', message, 'Its run.json says how it ended. Let it run again.');
+      const how = existsSync(path.resolve(options.run, 'run.json'))
+        ? 'Its run.json says how it ended. Let it run again.'
+        : 'It goes on still and has not saved yet, or was killed before it did.';
+      throw new EvolveError('MODEL_UNKNOWN', message, how);
     }
     const adapter = { method: config.adapter.method, init };
     return makeAssembly({ model, quantizer, plugins, adapter, device, data, train });
@@ -71,4 +75,11 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
   const method = String(described.peft_type ?? 'lora').toLowerCase();
   const adapter = { method, init };
   return makeAssembly({ model, device, adapter });
+}
+
+function requireRun(folder: string): void {
+  if (existsSync(path.resolve(folder, 'config.yaml'))) return;
+  const what = existsSync(path.resolve(folder)) ? 'holds no config.yaml: it is no run' : 'is not there';
+  const message = `--run ${displayPath(folder)}: the folder ${what}`;
+  throw new EvolveError('MODEL_UNKNOWN', message, 'Name the output folder of a run, such as runs/mine.');
 }

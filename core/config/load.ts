@@ -52,6 +52,7 @@ export async function loadConfig(
   const assigned = new Set<string>();
   for (const assignment of overrides.set ?? []) assigned.add(assign(values, assignment));
   const locate: Locate = (keys) => {
+    if (keys[0] === 'device' && overrides.device !== undefined) return '--device';
     const flag = keys.map((_, i) => keys.slice(0, i + 1).join('.')).find((prefix) => assigned.has(prefix));
     return flag ? `--set ${flag}` : locateInFiles(keys);
   };

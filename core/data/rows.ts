@@ -166,14 +166,22 @@ function encode(
   try {
     return encoder.encode(examples[i], cutoffLength);
   } catch (error) {
-    if (!(error instanceof EvolveError)) throw error;
+    const told = error instanceof RangeError ? tooLong(examples[i]) : error;
+    if (!(told instanceof EvolveError)) throw told;
     const { source } = examples[i];
     const number = examples.slice(0, i + 1).filter((example) => example.source === source).length;
-    throw new EvolveError(error.code, `${source}, example ${number}: ${error.message}`, error.advice, {
+    throw new EvolveError(told.code, `${source}, example ${number}: ${told.message}`, told.advice, {
       cause: error,
       at: ['data', 'sources'],
     });
   }
+}
+
+/** A tokenizer's patterns take no word of millions of characters: they end with a RangeError. */
+function tooLong(example: Example): EvolveError {
+  const { length } = JSON.stringify(example);
+  const message = `a text is too long to be cut into tokens: the example has ${length.toLocaleString('en-US')} characters`;
+  return new EvolveError('DATA_RECORD', message, 'Split it into several, or remove it.');
 }
 
 /** Whether some label can be predicted: nothing stands before the first token. */

@@ -157,6 +157,12 @@ describe('the command line', () => {
         'my.yaml:6:1: unknown device "gpu"; there are: native, portable, tensorflow',
       ));
 
+    it('a device of --device that there is not', async () => {
+      const { status, stderr } = await run(configuration(), '--device', 'cpu');
+      expect(stderr).to.match(/^evolve: --device: unknown device "cpu"; there are: native/);
+      expect(status).to.equal(2);
+    });
+
     it('a third-party plugin that is not there', () =>
       refused(
         configuration('plugins: [./nope.ts]'),

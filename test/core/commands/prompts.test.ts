@@ -77,5 +77,7 @@ describe('the instructions of --input-file', () => {
       .split('\n')
       .map((line) => JSON.parse(line).instruction);
     expect(asked).to.deep.equal(TWO.map(({ instruction }) => instruction));
+    const plain = spawnSync(process.execPath, [cliOf(), ...args.filter((arg) => arg !== '--json')], options);
+    expect(plain.stdout).to.match(/^> Name a fruit\.\n.*\n\n> 翻译。\n> 你好\n/s);
   });
 });

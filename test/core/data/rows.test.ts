@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
+import type { Encoder } from '../../../core/contracts/encoder.js';
 import type { LogEvent } from '../../../core/contracts/tracker.js';
 import { RowMaker } from '../../../core/data/rows.js';
 import type { Example, Turn } from '../../../core/index.js';
@@ -64,12 +65,12 @@ describe('RowMaker', () => {
 describe('RowMaker.prepare', () => {
   const MODEL = { maxLength: 128 };
 
-  async function prepare(examples: readonly Example[], validationSize = 0) {
+  async function prepare(examples: readonly Example[], validationSize = 0, other?: Encoder) {
     const run = await compose({
       model: { path: fixture('llama') },
       data: { sources: ['none'], cutoffLength: 128, validationSize },
     });
-    const encoder = await run.assembler.loadEncoder();
+    const encoder = other ?? (await run.assembler.loadEncoder());
     const rows = await new RowMaker(run.config, run.hooks).prepare(
       examples,
       { encoder, model: MODEL },
@@ -100,6 +101,22 @@ describe('RowMaker.prepare', () => {
       '1 of 4 records is left out: its text is empty',
       '1 of 4 records is left out: its trained turns are empty',
     ]);
+  });
+
+  it('says which example is too long for the patterns of a tokenizer', async () => {
+    const long: Example = { kind: 'text', text: 'x'.repeat(1_000_000), source: 'big.json' };
+    const short: Example = { kind: 'text', text: 'a', source: 'big.json' };
+    const { encoder } = await prepare([short]);
+    // As patterns do with so long a word.
+    const encode: Encoder['encode'] = (example, limit) => {
+      if (example === long) throw new RangeError('Maximum call stack size exceeded');
+      return encoder.encode(example, limit);
+    };
+    await expectError(
+      () => prepare([short, long], 0, { ...encoder, encode }),
+      'DATA_RECORD',
+      /big\.json, example 2: a text is too long .* 1,000,0\d\d characters/,
+    );
   });
 
   it('holds out a number of rows, or a share of them, but never all', async () => {
