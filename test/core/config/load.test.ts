@@ -243,6 +243,41 @@ output: ../out
       expect(config.output).to.equal(folder.join('out'));
     });
 
+    it('of --set count from the working folder, as at the terminal', async () => {
+      const set = [
+        'model.path=./m',
+        'adapter.init=./a',
+        'data.sources=[{ path: x.json, format: alpaca }]',
+        'plugins=[./p.ts]',
+        'output=out',
+      ];
+      const { model, adapter, data, plugins, output } = await load(MINIMAL, { set }, 'configs/run.yaml');
+      expect(model.path).to.equal(path.resolve('m'));
+      expect(adapter.init).to.equal(path.resolve('a'));
+      expect(data.sources[0]).to.include({ path: path.resolve('x.json') });
+      expect(plugins).to.deep.equal([[path.resolve('p.ts')]]);
+      expect(output).to.equal(path.resolve('out'));
+      const text = MINIMAL.replace('alpaca', '{ path: x.json, format: alpaca }');
+      const other = await load(text, { set: ['data.sources.0.format=belle', 'model.init=random'] }, 'c/run.yaml');
+      expect(other.data.sources[0]).to.include({ path: folder.join('c', 'x.json'), format: 'belle' });
+      expect(other.model.path).to.equal(folder.join('c', 'model'));
+    });
+
+    it('may begin with the home folder: ~, $HOME, ${HOME}', async () => {
+      const home = (...names: string[]) => path.join(homedir(), ...names);
+      const text = `model: { path: ~/m }
+data: { sources: [{ path: $HOME/x.json, format: alpaca }] }
+adapter: { init: "\${HOME}/a" }
+plugins: [~/p.ts]
+output: $HOME/out
+`;
+      const { model, adapter, data, plugins, output } = await load(text);
+      expect([model.path, adapter.init, output]).to.deep.equal([home('m'), home('a'), home('out')]);
+      expect(data.sources[0]).to.include({ path: home('x.json') });
+      expect(plugins).to.deep.equal([[home('p.ts')]]);
+      expect((await load(MINIMAL, { output: '~/mine' })).output).to.equal(home('mine'));
+    });
+
     it('the default output and that of the command line count from the working folder', async () => {
       expect((await load(MINIMAL, {}, 'my.run.yaml')).output).to.equal(path.resolve('runs', 'my.run'));
       const config = await load(`${MINIMAL}output: elsewhere\n`, { output: 'mine' });
