@@ -38,7 +38,8 @@ export class ModelLocator {
     let last: DownloadState | undefined;
     let status: 'completed' | 'failed' = 'failed';
     const message = `there is no folder ${sought.name} here; it is taken as the name of a ${sought.kind} on a hub`;
-    this.hooks.log.call({ type: 'notice', message });
+    // A path has no revision.
+    if (!sought.name.includes('@')) this.hooks.log.call({ type: 'notice', message });
     try {
       const located = await this.hooks.locateModel.promise({
         ...sought,

@@ -21,7 +21,7 @@ export interface LayerNormWeights {
 }
 
 /** An even number: the event loop may turn after so many. */
-const DRAWN_AT_ONCE = 2 ** 20;
+const DRAWN_AT_ONCE = 2 ** 18;
 
 /** Ends of names of tensors that models compute by themselves, and older checkpoints hold all the same. */
 const COMPUTED = /(^|\.)(inv_freq|masked_bias|position_ids)$/;

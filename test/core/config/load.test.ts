@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { type ConfigOverrides, loadConfig, makeConfig, type RunConfig } from '../../../core/config/load.js';
@@ -155,7 +156,7 @@ describe('loadConfig', () => {
       ];
       const config = await load(`${MINIMAL}train:\n  learningRate: 5\n  epochs: 2\n`, { set });
       expect(config.train).to.include({ learningRate: 1e-4, maxSteps: 7, epochs: 2 });
-      expect(config.data.sources).to.deep.equal(['belle', { path: folder.join('x.json'), format: 'cot' }]);
+      expect(config.data.sources).to.deep.equal(['belle', { path: path.resolve('x.json'), format: 'cot' }]);
       expect(config.data.shuffle).to.equal(false);
       expect(config.adapter).to.deep.equal({ method: 'other', layers: { first: 3 } });
     });
@@ -258,12 +259,16 @@ output: ../out
       expect(plugins).to.deep.equal([[path.resolve('p.ts')]]);
       expect(output).to.equal(path.resolve('out'));
       const text = MINIMAL.replace('alpaca', '{ path: x.json, format: alpaca }');
-      const other = await load(text, { set: ['data.sources.0.format=belle', 'model.init=random'] }, 'c/run.yaml');
+      const other = await load(
+        text,
+        { set: ['data.sources.0.format=belle', 'model.init=random'] },
+        'c/run.yaml',
+      );
       expect(other.data.sources[0]).to.include({ path: folder.join('c', 'x.json'), format: 'belle' });
       expect(other.model.path).to.equal(folder.join('c', 'model'));
     });
 
-    it('may begin with the home folder: ~, $HOME, ${HOME}', async () => {
+    it('may begin with the home folder, written in any way', async () => {
       const home = (...names: string[]) => path.join(homedir(), ...names);
       const text = `model: { path: ~/m }
 data: { sources: [{ path: $HOME/x.json, format: alpaca }] }
