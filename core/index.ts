@@ -5,6 +5,7 @@
 
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
+export { Breath } from './base/breath.js';
 export { commandLine } from './base/command-line.js';
 export { type ErrorCode, EvolveError, messageOf } from './base/errors.js';
 export { type FileKind, foreignKind } from './base/file-kind.js';

@@ -1,5 +1,5 @@
 import { EvolveError } from '../base/errors.js';
-import type { Device } from '../contracts/device.js';
+import type { DecodeAllOptions } from '../generation/decoder.js';
 import {
   GENERATE_DEFAULTS,
   type Generated,
@@ -10,6 +10,7 @@ import {
 import type { AssembledModel } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
+import { catchInterruption } from './interruption.js';
 import { configOf, type ModelChoice } from './model-choice.js';
 import { type Instruction, type PromptOptions, promptsOf } from './prompts.js';
 
@@ -25,13 +26,14 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   const config = await configOf(options);
   const trackers = [['progress', { stream: 'stderr' }]] as const;
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
-  const { assembler } = composeAssembly(config, plugins);
+  const { signal } = catchInterruption();
+  const { assembler } = composeAssembly(config, plugins, signal);
   const device = await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model, encoder } = assembled;
   try {
     if (options.inputFile === undefined && !options.json && process.stdout.isTTY) {
-      await answerAsItGrows(assembled, prompts[0], sampling, device);
+      await answerAsItGrows(assembled, prompts[0], sampling, { device, signal });
     } else {
       const write = ({ text: output, tokens, stopped }: Generated, i: number) => {
         const line = options.json
@@ -39,7 +41,7 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
           : `${i > 0 ? '\n' : ''}${options.inputFile === undefined ? '' : asked(prompts[i])}${output}`;
         process.stdout.write(`${line}\n`);
       };
-      await generateAll(model, encoder, prompts, sampling, write, { device });
+      await generateAll(model, encoder, prompts, sampling, write, { device, signal });
     }
   } finally {
     assembled.dispose();
@@ -57,7 +59,7 @@ async function answerAsItGrows(
   { model, encoder }: AssembledModel,
   prompt: Instruction,
   options: GenerateOptions,
-  device: Device,
+  decoding: DecodeAllOptions,
 ): Promise<void> {
   let written = '';
   const write = (text: string) => {
@@ -68,7 +70,7 @@ async function answerAsItGrows(
     // A replacement character at the end: a character of several tokens is not whole yet.
     if (soFar.startsWith(written) && !soFar.endsWith('\ufffd')) write(soFar);
   };
-  const { text } = await generate(model, encoder, prompt, options, writeWhatIsCertain, { device });
+  const { text } = await generate(model, encoder, prompt, options, writeWhatIsCertain, decoding);
   if (!text.startsWith(written)) {
     process.stdout.write('\n');
     written = '';

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { EvolveError } from '../base/errors.js';
-import { displayPath } from '../base/paths.js';
+import { displayPath, resolvePath } from '../base/paths.js';
 import { type AssemblyConfig, loadConfig, makeAssembly } from '../config/load.js';
 import { resolveModel } from '../config/model-name.js';
 import { readJsonFile } from '../model/files.js';
@@ -33,23 +33,24 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
       const message = '--adapter goes with --model, but --run was given';
       throw new EvolveError('COMMAND_LINE', message, 'A run has an adapter of its own.');
     }
-    requireRun(options.run);
-    const { config } = await loadConfig(path.join(options.run, 'config.yaml'));
+    const run = resolvePath('', options.run);
+    requireRun(run);
+    const { config } = await loadConfig(path.join(run, 'config.yaml'));
     const { model, plugins } = config;
     const data = { template: config.data.template };
     // A base model that was drawn at random is drawn again, from the same seed.
     const train = { seed: config.train.seed };
     const quantizer = unquantized ? 'none' : config.quantizer;
     const device = options.device ?? config.device;
-    const whole = path.resolve(options.run, 'model');
-    if (existsSync(whole)) {
+    const whole = savedIn(run, 'model');
+    if (whole) {
       const saved = { path: whole, backbone: model.backbone };
       return makeAssembly({ model: saved, plugins, device, data, train });
     }
-    const init = path.resolve(options.run, 'adapter');
-    if (!existsSync(init)) {
-      const message = `the run ${displayPath(options.run)} has neither adapter/ nor model/: nothing was saved`;
-      const how = existsSync(path.resolve(options.run, 'run.json'))
+    const init = savedIn(run, 'adapter');
+    if (!init) {
+      const message = `the run ${displayPath(run)} has neither adapter/ nor model/: nothing was saved`;
+      const how = existsSync(path.join(run, 'run.json'))
         ? 'Its run.json says how it ended. Let it run again.'
         : 'It goes on still and has not saved yet, or was killed before it did.';
       throw new EvolveError('MODEL_UNKNOWN', message, how);
@@ -78,8 +79,15 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
 }
 
 function requireRun(folder: string): void {
-  if (existsSync(path.resolve(folder, 'config.yaml'))) return;
-  const what = existsSync(path.resolve(folder)) ? 'holds no config.yaml: it is no run' : 'is not there';
+  if (existsSync(path.join(folder, 'config.yaml'))) return;
+  const what = existsSync(folder) ? 'holds no config.yaml: it is no run' : 'is not there';
   const message = `--run ${displayPath(folder)}: the folder ${what}`;
   throw new EvolveError('MODEL_UNKNOWN', message, 'Name the output folder of a run, such as runs/mine.');
+}
+
+/** What a run saved. A crash in the middle of a save may have left it under the name that it has while it is replaced. */
+function savedIn(run: string, saves: 'adapter' | 'model'): string | undefined {
+  return [saves, `${saves}.previous`]
+    .map((name) => path.join(run, name))
+    .find((folder) => existsSync(folder));
 }

@@ -3,7 +3,7 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { foreignKind } from '../base/file-kind.js';
-import { displayPath } from '../base/paths.js';
+import { displayPath, resolvePath } from '../base/paths.js';
 import { UTF8_ADVICE, utf8Fault } from '../base/utf8.js';
 import type { InstructionExample } from '../contracts/dataset.js';
 
@@ -35,12 +35,13 @@ export function promptsOf({ instruction, input, inputFile }: PromptOptions): Ins
 
 /** @param file `-` is standard input */
 function readText(file: string, place: string): string {
+  const found = resolvePath('', file);
   let bytes: Buffer;
   try {
     // Opening it would wait for a writer, and nothing could end that.
-    if (file !== '-' && lstatSync(file).isFIFO())
+    if (file !== '-' && lstatSync(found).isFIFO())
       throw new Error('it is a pipe; give a file, or - and pipe into evolve');
-    bytes = readFileSync(file === '-' ? 0 : file);
+    bytes = readFileSync(file === '-' ? 0 : found);
   } catch (error) {
     throw new EvolveError('COMMAND_LINE', `${place} cannot be read: ${messageOf(error)}`);
   }
