@@ -76,12 +76,25 @@ export function sourcesOf(data: Pick<RunConfig['data'], 'sources' | 'edition'>):
   return { sources, faults };
 }
 
+const TABLES = 'Tables are converted to JSON lines first. ';
+const JSON_FILES = 'A format says what is in the records: JSON of { instruction, input, output } is alpaca. ';
+
+/** What is meant if the format is the kind of the file. */
+const KINDS_OF_FILE: Readonly<Record<string, string>> = {
+  csv: TABLES,
+  tsv: TABLES,
+  parquet: TABLES,
+  json: JSON_FILES,
+  jsonl: JSON_FILES,
+};
+
 /** @param formats all that are known */
 export function unknownSource(source: DataSource, formats: readonly string[]): EvolveError {
   const names = Object.keys(readCatalogue());
   const message = source.path
     ? `${source.name}: unknown data format "${source.format}"${suggest(source.format, formats)}`
     : `unknown data name "${source.name}"${suggest(source.name, names)}`;
-  const advice = `Names: ${names.join(', ')}. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
+  const hint = KINDS_OF_FILE[source.format] ?? '';
+  const advice = `${hint}Names: ${names.join(', ')}. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
   return new EvolveError('DATA_UNKNOWN', message, advice, { at: ['data', 'sources', source.index] });
 }

@@ -56,6 +56,21 @@ describe('what is wrong with a configuration', () => {
     ]);
   });
 
+  it('comes with advice that fits: a kind of file is no format', async () => {
+    for (const [format, advice] of [
+      ['csv', 'converted to JSON lines'],
+      ['jsonl', '{ instruction, input, output } is alpaca'],
+    ]) {
+      const source = `{ path: ./my.yaml, format: ${format} }`;
+      const file = folder.write(
+        'my.yaml',
+        `model: { path: ${fixture('llama')} }\ndata: { sources: [${source}] }\n`,
+      );
+      const { config, locate } = await loadConfig(file, {}, furtherFaults);
+      await expectError(() => loadChecked(config, locate, { trackers: [] }), 'DATA_UNKNOWN', advice);
+    }
+  });
+
   it('leaves the formats of a third party to its plugin', async () => {
     const file = folder.write('my.yaml', `model: { path: ${fixture('llama')} }\ndata: { sources: [mine] }\n`);
     folder.write('mine.mjs', 'export default { name: "mine", apiVersion: 2, apply() {} };');
