@@ -52,6 +52,16 @@ ${more}`,
     expectKept('interrupted');
   });
 
+  it('a full disk under standard output ends no run; it is told once', async function () {
+    if (!existsSync('/dev/full')) return this.skip();
+    configure(5);
+    const through = ['sh', '-c', 'exec "$0" "$@" >/dev/full'];
+    const { status, stderr } = await begin(['run', 'my.yaml', '--json'], { cwd: folder.path, through }).end();
+    expect(stderr).to.match(/^evolve: Standard output cannot be written: ENOSPC[^\n]*\n$/);
+    expect(status).to.equal(0);
+    expectKept('completed');
+  });
+
   it('a reader that goes away ends a list of plugins without a word', async () => {
     const list = begin(['plugins', '--json']);
     list.child.stdout.destroy();
@@ -121,6 +131,21 @@ ${more}`,
     const { status, stderr } = await answers.end();
     expect(stderr).to.include('evolve: interrupted before the answer was finished');
     expect(status).to.equal(130);
+  });
+
+  it('a stray error at the very end makes the run a failed command', async () => {
+    folder.write(
+      'late.mjs',
+      `export default { name: 'late', apiVersion: 2, apply({ hooks }) {
+        hooks.done.tap(() => { setImmediate(() => { throw new Error('late'); }); });
+        hooks.done.tap(() => new Promise((resolve) => { setTimeout(resolve, 50); }));
+      } };`,
+    );
+    configure(1, 'plugins: [./late.mjs]');
+    const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
+    expect(stderr).to.match(/^evolve: an error outside of all hooks: late\n/);
+    expect(status).to.equal(1);
+    expectKept('completed');
   });
 
   for (const [what, stray] of [
