@@ -78,9 +78,15 @@ export class WeightReader {
     return this.checkpoint?.tensors.has(this.#stored(name)) ?? false;
   }
 
-  /** An embedding `[vocabulary, hidden]`: `NAME.weight`. */
-  async embedding(name: string, shape: Shape): Promise<EmbeddingSite> {
-    return new EmbeddingSite(name, await this.matrix(`${name}.weight`, shape));
+  /**
+   * An embedding `[vocabulary, hidden]`: `NAME.weight`. Of two tied layers a checkpoint may hold either alone.
+   *
+   * @param tiedTo the output layer that it is tied to
+   */
+  async embedding(name: string, shape: Shape, tiedTo?: string): Promise<EmbeddingSite> {
+    const [own, other] = [`${name}.weight`, `${tiedTo}.weight`];
+    const isElsewhere = tiedTo !== undefined && !this.has(own) && this.has(other);
+    return new EmbeddingSite(name, await this.matrix(isElsewhere ? other : own, shape));
   }
 
   /** A linear layer `[out, in]`: `NAME.weight`, and `NAME.bias` where it has one. */
@@ -96,7 +102,8 @@ export class WeightReader {
   async output(name: string, shape: Shape, tiedTo?: EmbeddingSite): Promise<LinearSite> {
     const tensor = `${name}.weight`;
     if (!tiedTo) return new LinearSite(name, await this.matrix(tensor, shape), null, true);
-    if (this.has(tensor)) this.#expectSame(await this.matrix(tensor, shape), tensor, tiedTo);
+    if (this.has(tensor) && this.has(`${tiedTo.name}.weight`))
+      this.#expectSame(await this.matrix(tensor, shape), tensor, tiedTo);
     return new LinearSite(name, tiedTo.weight, null, true);
   }
 
