@@ -28,8 +28,7 @@ device: portable
 ${more}`,
     );
 
-  function expectKept(status: string): void {
-    const steps = readSteps(output).length;
+  function expectKept(status: string, steps = readSteps(output).length): void {
     expect(steps).to.be.above(0);
     expect(readJson(output, 'run.json')).to.include({ status, steps });
     expect(readdirSync(path.join(output, 'adapter')).sort()).to.deep.equal([
@@ -147,6 +146,33 @@ ${more}`,
     expect(status).to.equal(1);
     expectKept('completed');
   });
+
+  for (const [what, wait, said] of [
+    [
+      'waits for what never comes',
+      'new Promise(() => {})',
+      /^evolve: plugin "waiting" failed in the hook "step": it waits for something that never comes\n/,
+    ],
+    [
+      'throws where that should come from',
+      'new Promise(() => { setTimeout(() => { throw new Error("stray"); }); })',
+      /^evolve: an error outside of all hooks: stray\n/,
+    ],
+  ] as const) {
+    it(`a plugin that ${what} ends a run with everything saved`, async () => {
+      folder.write(
+        'waiting.mjs',
+        `export default { name: 'waiting', apiVersion: 2, apply({ hooks }) {
+          hooks.step.tap(({ step }) => (step === 3 ? ${wait} : undefined));
+        } };`,
+      );
+      configure(5000, 'plugins: [./waiting.mjs]');
+      const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
+      expect(stderr).to.match(said);
+      expect(status).to.equal(1);
+      expectKept('failed', 3);
+    });
+  }
 
   for (const [what, stray] of [
     ['a rejection that nobody awaited', 'void Promise.reject(new Error("stray"))'],
