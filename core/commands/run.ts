@@ -17,7 +17,7 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
   const trackers = ['metrics', options.json ? 'json' : 'progress'];
   const plugins = await loadChecked(config, locate, { trackers });
   const interruption = catchInterruption();
-  catchStrayErrors(
+  const release = catchStrayErrors(
     interruption,
     plugins.some(({ builtIn }) => !builtIn),
   );
@@ -29,6 +29,7 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
   });
   try {
     await trainer.run();
+    release();
   } catch (error) {
     throw error instanceof EvolveError ? error.locatedBy(locate) : error;
   }
