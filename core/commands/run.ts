@@ -21,13 +21,13 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
     interruption,
     plugins.some(({ builtIn }) => !builtIn),
   );
-  const { trainer, hooks } = composeRun(config, plugins, interruption.signal);
-  interruption.signal.addEventListener('abort', () => {
-    const message =
-      'ending: the step at hand is left, and what was learned is saved; Ctrl-C again ends at once';
-    hooks.log.call({ type: 'notice', message });
-  });
   try {
+    const { trainer, hooks } = composeRun(config, plugins, interruption.signal);
+    interruption.signal.addEventListener('abort', () => {
+      const message =
+        'ending: the step at hand is left, and what was learned is saved; Ctrl-C again ends at once';
+      hooks.log.call({ type: 'notice', message });
+    });
     await trainer.run();
     release();
   } catch (error) {
