@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
-import { displayPath } from '../base/paths.js';
+import { displayPath, resolvePath } from '../base/paths.js';
+import { checkWritable } from '../base/writable.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointWrite, TensorToWrite } from '../contracts/checkpoint.js';
 import { mergedTensors } from '../export/merged-tensors.js';
@@ -9,6 +10,7 @@ import { ModelFolder } from '../export/model-folder.js';
 import type { ModelAssembler } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
+import { catchInterruption } from './interruption.js';
 import { configOf, type ModelChoice } from './model-choice.js';
 
 interface MergeOptions extends ModelChoice {
@@ -31,7 +33,7 @@ export function exportCommand(options: ExportOptions): Promise<void> {
 }
 
 async function write(options: ExportOptions, needsAdapter: boolean): Promise<void> {
-  const output = path.resolve(options.output);
+  const output = resolvePath('', options.output);
   await checkOutput(output);
   const config = await configOf(options, { unquantized: true });
   if (needsAdapter && !config.adapter) {
@@ -47,10 +49,8 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   }
   const trackers = [['progress', { stream: 'stderr' }]] as const;
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
-  const interruption = new AbortController();
-  process.once('SIGINT', () => interruption.abort());
-  process.once('SIGTERM', () => interruption.abort());
-  const { hooks, assembler } = composeAssembly(config, plugins, interruption.signal);
+  const { signal } = catchInterruption();
+  const { hooks, assembler } = composeAssembly(config, plugins, signal);
   await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model } = assembled;
@@ -62,7 +62,7 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
       const whole = path.join(place, path.basename(output));
       await mkdir(whole);
       await writeModel(model, assembler, whole, options, async (request) => {
-        const tensors = interruptible(request.tensors, interruption.signal);
+        const tensors = interruptible(request.tensors, signal);
         if (await hooks.writeCheckpoint.promise({ ...request, tensors })) return;
         throw new EvolveError('COMMAND_LINE', `no plugin writes ${path.basename(request.path)}`);
       });
@@ -141,7 +141,7 @@ async function checkOutput(output: string): Promise<void> {
       'Name another folder.',
     );
   });
-  if (entries.length === 0) return;
+  if (entries.length === 0) return checkWritable(output, '--output');
   throw new EvolveError(
     'OUTPUT_FOLDER',
     `--output ${displayPath(output)} is not empty`,

@@ -2,6 +2,7 @@ import { EvolveError } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
 import { loadPlugins, pluginFaults } from '../plugins/load.js';
 import { composeRun } from '../run/compose.js';
+import { catchInterruption, catchStrayErrors } from './interruption.js';
 
 interface RunOptions {
   readonly set: string[];
@@ -15,11 +16,14 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
   const { config, locate } = await loadConfig(file, options, pluginFaults);
   const trackers = ['metrics', options.json ? 'json' : 'progress'];
   const plugins = await loadPlugins(config, locate, { trackers });
-  const interruption = new AbortController();
-  process.once('SIGINT', () => interruption.abort());
-  process.once('SIGTERM', () => interruption.abort());
+  const interruption = catchInterruption();
+  const release = catchStrayErrors(
+    interruption,
+    plugins.some(({ builtIn }) => !builtIn),
+  );
   try {
     await composeRun(config, plugins, interruption.signal).trainer.run();
+    release();
   } catch (error) {
     throw error instanceof EvolveError ? error.locatedBy(locate) : error;
   }

@@ -4,6 +4,7 @@
  */
 
 import { type Hook, SyncHook, SyncWaterfallHook } from 'tapable';
+import { interruptionOf } from '../base/breath.js';
 import { EvolveError, messageOf } from '../base/errors.js';
 import type { HookContext } from '../contracts/context.js';
 import type { Gradients } from '../contracts/optimizer.js';
@@ -47,7 +48,9 @@ export function viewFor(
         const message = `plugin "${plugin}" taps the hook "${name}" after the run has been assembled`;
         throw new EvolveError('PLUGIN_INVALID', message, 'Tap hooks only within apply().');
       }
-      tapNamed(hook as AnyHook, plugin, completed(name as HookName, fn, context), options);
+      const whole = name === 'log' ? forgiving(plugin, fn, hooks) : fn;
+      const called = completed(name as HookName, whole, context);
+      tapNamed(hook as AnyHook, plugin, called, options, context.signal);
     };
     return [name, Object.freeze({ tap })];
   });
@@ -66,6 +69,26 @@ function completed(hook: HookName, fn: AnyFunction, context: HookContext): AnyFu
   };
 }
 
+/**
+ * The tap of a tracker. What the system refuses it, such as room on the disk, ends no training: it is told once. A tap of
+ * `log` may be called again within itself.
+ */
+function forgiving(plugin: string, fn: AnyFunction, hooks: Pick<Hooks, 'log'>): AnyFunction {
+  let isTold = false;
+  return (...args) => {
+    try {
+      return fn(...args);
+    } catch (error) {
+      if (!(error instanceof Error && 'errno' in error)) throw error;
+      if (isTold) return undefined;
+      isTold = true;
+      const message = `the plugin "${plugin}" cannot write, and the run goes on without: ${error.message}`;
+      hooks.log.call({ type: 'notice', message });
+      return undefined;
+    }
+  };
+}
+
 /** tapable gives synchronous hooks a tapPromise too, one that throws. */
 function isAsync(hook: AnyHook): hook is AnyHook & AsyncTap {
   return hook.constructor !== SyncHook && hook.constructor !== SyncWaterfallHook;
@@ -81,6 +104,7 @@ function tapNamed(
   plugin: string,
   fn: AnyFunction,
   options: { stage?: number; before?: string },
+  signal: AbortSignal,
 ): void {
   const failed = (cause: unknown) =>
     cause instanceof EvolveError
@@ -94,7 +118,7 @@ function tapNamed(
   if (isAsync(hook)) {
     hook.tapPromise({ name: plugin, ...options }, async (...args: unknown[]) => {
       try {
-        return await fn(...args);
+        return await unlessForever(fn(...args), signal);
       } catch (cause) {
         throw failed(cause);
       }
@@ -114,4 +138,29 @@ function tapNamed(
     }
     return result;
   });
+}
+
+/** Ends the taps that are being waited for. */
+const waiting = new Set<() => void>();
+process.on('beforeExit', () => {
+  for (const giveUp of waiting) giveUp();
+});
+
+/**
+ * What a tap promised. It fails where the process has nothing left to do that could bring it: without this, Node.js would end
+ * with nothing saved. Where an error that nobody caught is the reason, it is that error.
+ */
+async function unlessForever(promised: unknown, signal: AbortSignal): Promise<unknown> {
+  if (!(promised instanceof Promise)) return promised;
+  let giveUp = () => {};
+  const forever = new Promise<never>((_, reject) => {
+    giveUp = () =>
+      reject(signal.aborted ? interruptionOf(signal) : new Error('it waits for something that never comes'));
+  });
+  waiting.add(giveUp);
+  try {
+    return await Promise.race([promised, forever]);
+  } finally {
+    waiting.delete(giveUp);
+  }
 }
