@@ -46,7 +46,7 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     );
   }
   const trackers = [['progress', { stream: 'stderr' }]] as const;
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
+  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, folder: options.run });
   const interruption = new AbortController();
   process.once('SIGINT', () => interruption.abort());
   process.once('SIGTERM', () => interruption.abort());

@@ -32,7 +32,7 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   const sampling = samplingOptions(options);
   const config = await configOf(options);
   const trackers = [['progress', { stream: 'stderr' }]] as const;
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
+  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, folder: options.run });
   const { assembler } = composeAssembly(config, plugins);
   const device = await assembler.openDevice();
   const assembled = await assembler.assemble();

@@ -12,9 +12,9 @@ interface RunOptions {
 
 /** `evolve run CONFIG`. The first Ctrl-C ends the run after the micro-batch at hand and keeps what was learned. */
 export async function runCommand(file: string, options: RunOptions): Promise<void> {
-  const { config, locate } = await loadConfig(file, options, pluginFaults);
+  const { config, locate, folder } = await loadConfig(file, options, pluginFaults);
   const trackers = ['metrics', options.json ? 'json' : 'progress'];
-  const plugins = await loadPlugins(config, locate, { trackers });
+  const plugins = await loadPlugins(config, locate, { trackers, folder });
   const interruption = new AbortController();
   process.once('SIGINT', () => interruption.abort());
   process.once('SIGTERM', () => interruption.abort());

@@ -27,6 +27,8 @@ export interface LoadedConfig {
   readonly config: RunConfig;
   /** Says where a value stands, for faults that plugins find in their options. */
   readonly locate: Locate;
+  /** Where the file lies: packages that it names are looked up from there. */
+  readonly folder: string;
 }
 
 export interface ConfigOverrides {
@@ -40,7 +42,11 @@ export interface ConfigOverrides {
 export type ConfigSections = Partial<RunConfig>;
 
 /** Finds what plugins see wrong with a configuration. */
-export type FurtherFaults = (sections: ConfigSections, locate: Locate) => Promise<readonly string[]>;
+export type FurtherFaults = (
+  sections: ConfigSections,
+  locate: Locate,
+  folder: string,
+) => Promise<readonly string[]>;
 
 /** Loads and checks a configuration. One error names every fault, also those that `furtherFaults` finds. */
 export async function loadConfig(
@@ -56,16 +62,17 @@ export async function loadConfig(
     return flag ? `--set ${flag}` : locateInFiles(keys);
   };
   const { data, faults } = validate(configSchema, values, locate);
+  const folder = path.dirname(path.resolve(file));
   if (!data) {
     const sections = {
-      ...validSections(values, path.dirname(path.resolve(file))),
+      ...validSections(values, folder),
       ...(overrides.device && { device: { name: overrides.device } }),
     };
-    const further = await furtherFaults(sections, locate);
+    const further = await furtherFaults(sections, locate, folder);
     const advice = 'configs/README.md explains every key.';
     throw new EvolveError('CONFIG_INVALID', inOrder([...faults, ...further]).join('\n'), advice);
   }
-  return { config: resolve(data, file, overrides), locate };
+  return { config: resolve(data, file, overrides), locate, folder };
 }
 
 /** In the order of the file: line 2 before line 12. */
