@@ -99,6 +99,11 @@ async function writeModel(
   const tensors = type === undefined ? merged : untyped(merged);
   const layout = await ModelFolder.like(model, files, wanted === 'q8_0' ? base : wanted);
   if (format === 'gguf') {
+    const turned = model.linears.find((site) => site.layout === 'in-out');
+    if (turned) {
+      const message = `${turned.name} is kept as [in, out] by the checkpoint, and GGUF is not written for such models`;
+      throw new EvolveError('MODEL_INVALID', message, 'Take --format safetensors.');
+    }
     const file = path.join(folder, 'model.gguf');
     return writeTensors({ path: file, tensors, type: wanted, files: layout.files });
   }

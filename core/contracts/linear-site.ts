@@ -18,6 +18,9 @@ export interface LinearAdapter {
   mergeInto?(rows: Float32Array, start: number, end: number): void;
 }
 
+/** In which order a checkpoint keeps the two sides of a linear layer's weight; GPT-2's Conv1D has `[in, out]`. */
+export type LinearLayout = 'out-in' | 'in-out';
+
 /** A linear layer of a model: what quantizers and adapters find by its name. */
 export class LinearSite {
   /** Set by an adapter plugin. */
@@ -26,11 +29,13 @@ export class LinearSite {
   constructor(
     /** The module's name as PEFT sees it: `model.layers.0.self_attn.q_proj`. */
     readonly name: string,
-    /** `[out, in]`. A quantizer replaces it by a smaller one, a device by one of its own. */
+    /** `[out, in]`, whatever the checkpoint has. A quantizer replaces it by a smaller one, a device by one of its own. */
     public weight: FrozenWeight,
     readonly bias: tf.Tensor1D | null = null,
     /** The layer that yields the logits: quantizers leave its weight as it is, `all-linear` leaves it out. */
     readonly isOutput = false,
+    /** How the checkpoint keeps the weight. What is saved is kept in the same way. */
+    readonly layout: LinearLayout = 'out-in',
   ) {}
 
   /** `x` `[tokens, in]` -> `[tokens, out]`, through the adapter if there is one and the pass takes adapters. */
