@@ -84,7 +84,9 @@ program
   .option('--model <path>', 'a base model')
   .option('--adapter <dir>', 'an adapter for --model')
   .addOption(
-    new Option('--format <name>', 'what to write').choices(['gguf', 'safetensors']).makeOptionMandatory(),
+    new Option('--format <name>', 'what to write')
+      .choices(['gguf', 'safetensors', 'gguf-adapter', 'mlx'])
+      .makeOptionMandatory(),
   )
   .addOption(new Option('--type <name>', "of the numbers (default: the base model's)").choices(TYPES))
   .requiredOption('--output <dir>', 'the folder to write; it must be new or empty')

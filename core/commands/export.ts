@@ -2,9 +2,12 @@ import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { displayPath } from '../base/paths.js';
+import { parseModelName } from '../config/model-name.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointWrite, TensorToWrite } from '../contracts/checkpoint.js';
+import { lowRankAdapter } from '../export/low-rank.js';
 import { mergedTensors } from '../export/merged-tensors.js';
+import { writeMlxAdapter } from '../export/mlx-adapter.js';
 import { ModelFolder } from '../export/model-folder.js';
 import type { ModelAssembler } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
@@ -16,7 +19,7 @@ interface MergeOptions extends ModelChoice {
 }
 
 interface ExportOptions extends MergeOptions {
-  readonly format: 'gguf' | 'safetensors';
+  readonly format: 'gguf' | 'safetensors' | 'gguf-adapter' | 'mlx';
   readonly type?: CheckpointWrite['type'];
 }
 
@@ -93,6 +96,9 @@ async function writeModel(
   { format, type }: ExportOptions,
   writeTensors: (request: CheckpointWrite) => Promise<void>,
 ): Promise<void> {
+  if (format === 'mlx') return writeMlxAdapter(model, folder, type ?? 'f32', writeTensors);
+  if (format === 'gguf-adapter')
+    return writeGgufAdapter(model, files, path.join(folder, 'adapter.gguf'), type, writeTensors);
   const merged = mergedTensors(model);
   const base = merged.get(`${model.linears[0].name}.weight`)?.type ?? 'f32';
   const wanted = type ?? base;
@@ -105,12 +111,44 @@ async function writeModel(
       throw new EvolveError('MODEL_INVALID', message, 'Take --format safetensors.');
     }
     const file = path.join(folder, 'model.gguf');
-    return writeTensors({ path: file, tensors, type: wanted, files: layout.files });
+    return writeTensors({ path: file, tensors, type: wanted, files: layout.files, name: nameOf(model) });
   }
   await layout.write(tensors, {
     folder,
     writeTensors: (request) => writeTensors({ ...request, type: wanted }),
   });
+}
+
+/** The adapter alone, as llama.cpp loads it beside a model. */
+async function writeGgufAdapter(
+  model: LanguageModel,
+  { readModelFile }: Pick<ModelAssembler, 'readModelFile'>,
+  file: string,
+  type: CheckpointWrite['type'],
+  writeTensors: (request: CheckpointWrite) => Promise<void>,
+): Promise<void> {
+  const { alpha, layers } = lowRankAdapter(model);
+  const tensors = new Map<string, TensorToWrite>();
+  for (const [name, { rank, a, b }] of layers) {
+    tensors.set(`${name}.weight.lora_a`, { shape: [rank, a.length / rank], values: a });
+    tensors.set(`${name}.weight.lora_b`, { shape: [b.length / rank, rank], values: b });
+  }
+  const config = await readModelFile('config.json');
+  const files = new Map(config ? [['config.json', config]] : []);
+  await writeTensors({
+    path: file,
+    tensors,
+    type: type ?? 'f32',
+    files,
+    name: nameOf(model),
+    adapter: { alpha },
+  });
+}
+
+/** The last part of the name under which the model is found. */
+function nameOf({ name }: LanguageModel): string {
+  const { repository = name } = parseModelName(name) ?? {};
+  return path.basename(repository, '.gguf');
 }
 
 /** The same tensors, without types of their own. */

@@ -46,6 +46,13 @@ export interface CheckpointWrite {
   readonly metadata?: Readonly<Record<string, string>>;
   /** The other contents, for a format that has everything in one file, under the names of Hugging Face's files. */
   readonly files?: ReadonlyMap<string, Uint8Array>;
+  /** What the model is called, for a format that says it. */
+  readonly name?: string;
+  /**
+   * The tensors are not the model's, but those of an adapter for it: beside the weight `NAME` of the model `NAME.lora_a`,
+   * `[rank, in]`, and `NAME.lora_b`, `[out, rank]`. The layer's weight gets alpha / rank · b a more.
+   */
+  readonly adapter?: { readonly alpha: number };
 }
 
 /** A tensor for a checkpoint: its numbers in fp32, and the type to store them in if it differs from the file's. */

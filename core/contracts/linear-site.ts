@@ -16,6 +16,18 @@ export interface LinearAdapter {
    * method cannot be merged.
    */
   mergeInto?(rows: Float32Array, start: number, end: number): void;
+  /** The adapter as a product of two narrow matrices, if it is one: other programs take such adapters beside their model. */
+  lowRank?(): LowRank;
+}
+
+/** What an adapter adds to a layer's weight: `scale` · b a. */
+export interface LowRank {
+  readonly rank: number;
+  readonly scale: number;
+  /** `[rank, in]` */
+  readonly a: Float32Array;
+  /** `[out, rank]` */
+  readonly b: Float32Array;
 }
 
 /** In which order a checkpoint keeps the two sides of a linear layer's weight; GPT-2's Conv1D has `[in, out]`. */
