@@ -147,6 +147,9 @@ function report(error: unknown): number {
   return 1;
 }
 
+// Whoever reads may stop reading; commands that take long catch it to end early.
+process.stdout.on('error', () => {});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -5,6 +5,7 @@
 
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
+export { Breath } from './base/breath.js';
 export { type ErrorCode, EvolveError, messageOf } from './base/errors.js';
 export { DENSE_TYPES, type DenseType, decodeFloats, encodeFloats } from './base/floats.js';
 export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';

@@ -64,7 +64,8 @@ export class EvolveError extends Error {
   }
 
   get exitStatus(): number {
-    return ERROR_CODES[this.code];
+    // A plugin may have made up a code.
+    return ERROR_CODES[this.code] ?? 1;
   }
 }
 

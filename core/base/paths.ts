@@ -7,7 +7,12 @@ export function displayPath(file: string): string {
   return relative.startsWith('..') ? file : relative || '.';
 }
 
-/** The path with a `~` at its beginning replaced by the home folder. */
+/** The path with a `~`, `$HOME` or `${HOME}` at its beginning replaced by the home folder, as a shell does it. */
 export function expandHome(file: string): string {
-  return file.replace(/^~(?=$|[/\\])/, homedir());
+  return file.replace(/^(?:~|\$HOME|\$\{HOME\})(?=$|[/\\])/, () => homedir());
+}
+
+/** The absolute path that a person means by `file`, counted from `folder`. */
+export function resolvePath(folder: string, file: string): string {
+  return path.resolve(folder, expandHome(file));
 }

@@ -57,14 +57,19 @@ export class Random {
   /** Normal with mean 0 and this standard deviation, `size` numbers (Box–Muller). */
   normal(size: number, deviation: number): Float32Array {
     const values = new Float32Array(size);
-    for (let i = 0; i < size; i += 2) {
+    this.fillNormal(values, deviation);
+    return values;
+  }
+
+  /** Fills an array with such numbers. Several calls draw what one call would, if each but the last has an even size. */
+  fillNormal(values: Float32Array, deviation: number): void {
+    for (let i = 0; i < values.length; i += 2) {
       const radius = deviation * Math.sqrt(-2 * Math.log(1 - this.next()));
       const angle = 2 * Math.PI * this.next();
       values[i] = radius * Math.cos(angle);
       // Beyond the end of an odd size this does nothing.
       values[i + 1] = radius * Math.sin(angle);
     }
-    return values;
   }
 
   /** The numbers 0 … size − 1 in random order (Fisher–Yates). */

@@ -1,17 +1,20 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
-import { displayPath } from '../base/paths.js';
+import { displayPath, resolvePath } from '../base/paths.js';
+import { checkWritable } from '../base/writable.js';
 import { parseModelName } from '../config/model-name.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointWrite, TensorToWrite } from '../contracts/checkpoint.js';
-import { lowRankAdapter } from '../export/low-rank.js';
+import { ggufAdapter } from '../export/gguf-adapter.js';
 import { mergedTensors } from '../export/merged-tensors.js';
 import { writeMlxAdapter } from '../export/mlx-adapter.js';
 import { ModelFolder } from '../export/model-folder.js';
 import type { ModelAssembler } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
+import { catchInterruption } from './interruption.js';
 import { configOf, type ModelChoice } from './model-choice.js';
 
 interface MergeOptions extends ModelChoice {
@@ -34,8 +37,8 @@ export function exportCommand(options: ExportOptions): Promise<void> {
 }
 
 async function write(options: ExportOptions, needsAdapter: boolean): Promise<void> {
-  const output = path.resolve(options.output);
-  await checkOutput(output);
+  const output = resolvePath('', options.output);
+  await (isFile(options) ? checkOutputFile(output) : checkOutput(output));
   const config = await configOf(options, { unquantized: true });
   if (needsAdapter && !config.adapter) {
     const what =
@@ -50,10 +53,8 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   }
   const trackers = [['progress', { stream: 'stderr' }]] as const;
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, folder: options.run });
-  const interruption = new AbortController();
-  process.once('SIGINT', () => interruption.abort());
-  process.once('SIGTERM', () => interruption.abort());
-  const { hooks, assembler } = composeAssembly(config, plugins, interruption.signal);
+  const { signal } = catchInterruption();
+  const { hooks, assembler } = composeAssembly(config, plugins, signal);
   await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model } = assembled;
@@ -63,15 +64,13 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     const place = await mkdtemp(`${output}.`);
     try {
       const whole = path.join(place, path.basename(output));
-      await mkdir(whole);
+      if (!isFile(options)) await mkdir(whole);
       await writeModel(model, assembler, whole, options, async (request) => {
-        const tensors = interruptible(request.tensors, interruption.signal);
+        const tensors = interruptible(request.tensors, signal);
         if (await hooks.writeCheckpoint.promise({ ...request, tensors })) return;
         throw new EvolveError('COMMAND_LINE', `no plugin writes ${path.basename(request.path)}`);
       });
-      await rmdir(output).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
-      });
+      if (!isFile(options)) await removeEmpty(output);
       await rename(whole, output);
     } finally {
       await rm(place, { recursive: true, force: true });
@@ -88,17 +87,23 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   process.stderr.write(`written: ${displayPath(output)}\n`);
 }
 
-/** A folder for transformers, or model.gguf alone. */
+/** Writes a folder for transformers, model.gguf alone, or an adapter alone. `place` is the folder, or the file. */
 async function writeModel(
   model: LanguageModel,
   files: Pick<ModelAssembler, 'readModelFile'>,
-  folder: string,
+  place: string,
   { format, type }: ExportOptions,
   writeTensors: (request: CheckpointWrite) => Promise<void>,
 ): Promise<void> {
-  if (format === 'mlx') return writeMlxAdapter(model, folder, type ?? 'f32', writeTensors);
+  const name = nameOf(model);
+  if (format === 'mlx') return writeMlxAdapter(model, place, type ?? 'f32', writeTensors);
   if (format === 'gguf-adapter')
-    return writeGgufAdapter(model, files, path.join(folder, 'adapter.gguf'), type, writeTensors);
+    return writeTensors({
+      ...(await ggufAdapter(model, files)),
+      path: fileIn(place, 'adapter.gguf'),
+      name,
+      type: type ?? 'f32',
+    });
   const merged = mergedTensors(model);
   const base = merged.get(`${model.linears[0].name}.weight`)?.type ?? 'f32';
   const wanted = type ?? base;
@@ -110,39 +115,23 @@ async function writeModel(
       const message = `${turned.name} is kept as [in, out] by the checkpoint, and GGUF is not written for such models`;
       throw new EvolveError('MODEL_INVALID', message, 'Take --format safetensors.');
     }
-    const file = path.join(folder, 'model.gguf');
-    return writeTensors({ path: file, tensors, type: wanted, files: layout.files, name: nameOf(model) });
+    const file = fileIn(place, 'model.gguf');
+    return writeTensors({ path: file, tensors, type: wanted, files: layout.files, name });
   }
   await layout.write(tensors, {
-    folder,
+    folder: place,
     writeTensors: (request) => writeTensors({ ...request, type: wanted }),
   });
 }
 
-/** The adapter alone, as llama.cpp loads it beside a model. */
-async function writeGgufAdapter(
-  model: LanguageModel,
-  { readModelFile }: Pick<ModelAssembler, 'readModelFile'>,
-  file: string,
-  type: CheckpointWrite['type'],
-  writeTensors: (request: CheckpointWrite) => Promise<void>,
-): Promise<void> {
-  const { alpha, layers } = lowRankAdapter(model);
-  const tensors = new Map<string, TensorToWrite>();
-  for (const [name, { rank, a, b }] of layers) {
-    tensors.set(`${name}.weight.lora_a`, { shape: [rank, a.length / rank], values: a });
-    tensors.set(`${name}.weight.lora_b`, { shape: [b.length / rank, rank], values: b });
-  }
-  const config = await readModelFile('config.json');
-  const files = new Map(config ? [['config.json', config]] : []);
-  await writeTensors({
-    path: file,
-    tensors,
-    type: type ?? 'f32',
-    files,
-    name: nameOf(model),
-    adapter: { alpha },
-  });
+/** What is meant to be a file by its ending is one; otherwise the file lies in a folder. */
+function isFile({ format, output }: ExportOptions): boolean {
+  return format.startsWith('gguf') && output.endsWith('.gguf');
+}
+
+/** The file at `place`, or the one of this name in the folder `place`. */
+function fileIn(place: string, name: string): string {
+  return place.endsWith('.gguf') ? place : path.join(place, name);
 }
 
 /** The last part of the name under which the model is found. */
@@ -174,6 +163,19 @@ function interruptible(
   );
 }
 
+async function removeEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+}
+
+/** Checks that the file may be written: it must be new. */
+async function checkOutputFile(output: string): Promise<void> {
+  if (!existsSync(output)) return checkWritable(output, '--output');
+  const message = `--output ${displayPath(output)} is there already`;
+  throw new EvolveError('OUTPUT_FOLDER', message, 'Name another file, or remove this one.');
+}
+
 /** Checks that the folder may be written: it must be new or empty. */
 async function checkOutput(output: string): Promise<void> {
   const entries = await readdir(output).catch((error: NodeJS.ErrnoException) => {
@@ -184,7 +186,7 @@ async function checkOutput(output: string): Promise<void> {
       'Name another folder.',
     );
   });
-  if (entries.length === 0) return;
+  if (entries.length === 0) return checkWritable(output, '--output');
   throw new EvolveError(
     'OUTPUT_FOLDER',
     `--output ${displayPath(output)} is not empty`,

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { EvolveError, messageOf } from '../base/errors.js';
-import { displayPath } from '../base/paths.js';
+import { displayPath, resolvePath } from '../base/paths.js';
 import type { InstructionExample } from '../contracts/dataset.js';
-import type { Device } from '../contracts/device.js';
+import type { DecodeAllOptions } from '../generation/decoder.js';
 import {
   GENERATE_DEFAULTS,
   type Generated,
@@ -13,6 +13,7 @@ import {
 import type { AssembledModel } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
+import { catchInterruption } from './interruption.js';
 import { configOf, type ModelChoice } from './model-choice.js';
 
 interface GenerateCommandOptions extends ModelChoice, Partial<GenerateOptions> {
@@ -33,13 +34,14 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   const config = await configOf(options);
   const trackers = [['progress', { stream: 'stderr' }]] as const;
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, folder: options.run });
-  const { assembler } = composeAssembly(config, plugins);
+  const { signal } = catchInterruption();
+  const { assembler } = composeAssembly(config, plugins, signal);
   const device = await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model, encoder } = assembled;
   try {
     if (options.inputFile === undefined && !options.json && process.stdout.isTTY) {
-      await answerAsItGrows(assembled, prompts[0], sampling, device);
+      await answerAsItGrows(assembled, prompts[0], sampling, { device, signal });
     } else {
       const write = ({ text: output, tokens, stopped }: Generated, i: number) => {
         const line = options.json
@@ -47,7 +49,7 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
           : `${i > 0 ? '\n' : ''}${output}`;
         process.stdout.write(`${line}\n`);
       };
-      await generateAll(model, encoder, prompts, sampling, write, { device });
+      await generateAll(model, encoder, prompts, sampling, write, { device, signal });
     }
   } finally {
     assembled.dispose();
@@ -59,7 +61,7 @@ async function answerAsItGrows(
   { model, encoder }: AssembledModel,
   prompt: Instruction,
   options: GenerateOptions,
-  device: Device,
+  decoding: DecodeAllOptions,
 ): Promise<void> {
   let written = '';
   const write = (text: string) => {
@@ -70,7 +72,7 @@ async function answerAsItGrows(
     // A replacement character at the end: a character of several tokens is not whole yet.
     if (soFar.startsWith(written) && !soFar.endsWith('\ufffd')) write(soFar);
   };
-  const { text } = await generate(model, encoder, prompt, options, writeWhatIsCertain, { device });
+  const { text } = await generate(model, encoder, prompt, options, writeWhatIsCertain, decoding);
   if (!text.startsWith(written)) {
     process.stdout.write('\n');
     written = '';
@@ -91,7 +93,10 @@ function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): I
   }
   let text: string;
   try {
-    text = readFileSync(inputFile, 'utf8');
+    const file = resolvePath('', inputFile);
+    // Opening it would wait for a writer, and nothing could end that.
+    if (lstatSync(file).isFIFO()) throw new Error('it is a pipe; give a file');
+    text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new EvolveError(
       'COMMAND_LINE',

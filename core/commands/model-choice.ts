@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { EvolveError } from '../base/errors.js';
-import { displayPath } from '../base/paths.js';
+import { displayPath, resolvePath } from '../base/paths.js';
 import { type AssemblyConfig, loadConfig, makeAssembly } from '../config/load.js';
 import { resolveModel } from '../config/model-name.js';
 import { readJsonFile } from '../model/files.js';
@@ -33,21 +33,22 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
       const message = '--adapter goes with --model, but --run was given';
       throw new EvolveError('COMMAND_LINE', message, 'A run has an adapter of its own.');
     }
-    const { config } = await loadConfig(path.join(options.run, 'config.yaml'));
+    const run = resolvePath('', options.run);
+    const { config } = await loadConfig(path.join(run, 'config.yaml'));
     const { model, plugins } = config;
     const data = { template: config.data.template };
     // A base model that was drawn at random is drawn again, from the same seed.
     const train = { seed: config.train.seed };
     const quantizer = unquantized ? 'none' : config.quantizer;
     const device = options.device ?? config.device;
-    const whole = path.resolve(options.run, 'model');
-    if (existsSync(whole)) {
+    const whole = savedIn(run, 'model');
+    if (whole) {
       const saved = { path: whole, backbone: model.backbone };
       return makeAssembly({ model: saved, plugins, device, data, train });
     }
-    const init = path.resolve(options.run, 'adapter');
-    if (!existsSync(init)) {
-      const message = `the run ${displayPath(options.run)} has neither adapter/ nor model/: nothing was saved`;
+    const init = savedIn(run, 'adapter');
+    if (!init) {
+      const message = `the run ${displayPath(run)} has neither adapter/ nor model/: nothing was saved`;
       throw new EvolveError('MODEL_UNKNOWN', message, 'Its run.json says how it ended. Let it run again.');
     }
     const adapter = { method: config.adapter.method, init };
@@ -71,4 +72,11 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
   const method = String(described.peft_type ?? 'lora').toLowerCase();
   const adapter = { method, init };
   return makeAssembly({ model, device, adapter });
+}
+
+/** What a run saved. A crash in the middle of a save may have left it under the name that it has while it is replaced. */
+function savedIn(run: string, saves: 'adapter' | 'model'): string | undefined {
+  return [saves, `${saves}.previous`]
+    .map((name) => path.join(run, name))
+    .find((folder) => existsSync(folder));
 }

@@ -2,6 +2,7 @@ import { EvolveError } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
 import { loadPlugins, pluginFaults } from '../plugins/load.js';
 import { composeRun } from '../run/compose.js';
+import { catchInterruption, catchStrayErrors } from './interruption.js';
 
 interface RunOptions {
   readonly set: string[];
@@ -15,9 +16,11 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
   const { config, locate, folder } = await loadConfig(file, options, pluginFaults);
   const trackers = ['metrics', options.json ? 'json' : 'progress'];
   const plugins = await loadPlugins(config, locate, { trackers, folder });
-  const interruption = new AbortController();
-  process.once('SIGINT', () => interruption.abort());
-  process.once('SIGTERM', () => interruption.abort());
+  const interruption = catchInterruption();
+  catchStrayErrors(
+    interruption,
+    plugins.some(({ builtIn }) => !builtIn),
+  );
   try {
     await composeRun(config, plugins, interruption.signal).trainer.run();
   } catch (error) {

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { EvolveError } from '../base/errors.js';
+import { resolvePath } from '../base/paths.js';
 import { readConfigFile } from './file.js';
 import { resolveModel } from './model-name.js';
 import { type AssemblyValues, assemblySchema, type ConfigValues, configSchema } from './schema.js';
@@ -57,23 +58,30 @@ export async function loadConfig(
   const { values, locate: locateInFiles } = await readConfigFile(file);
   const assigned = new Set<string>();
   for (const assignment of overrides.set ?? []) assigned.add(assign(values, assignment));
+  const flagOf = (keys: readonly PropertyKey[]) =>
+    keys.map((_, i) => keys.slice(0, i + 1).join('.')).find((prefix) => assigned.has(prefix));
   const locate: Locate = (keys) => {
-    const flag = keys.map((_, i) => keys.slice(0, i + 1).join('.')).find((prefix) => assigned.has(prefix));
+    const flag = flagOf(keys);
     return flag ? `--set ${flag}` : locateInFiles(keys);
   };
+  // A person at the terminal means a path from where they stand.
+  const folderOf: FolderOf = (...keys) => (flagOf(keys) ? path.resolve() : path.dirname(path.resolve(file)));
   const { data, faults } = validate(configSchema, values, locate);
-  const folder = path.dirname(path.resolve(file));
+  const folder = folderOf('plugins');
   if (!data) {
     const sections = {
-      ...validSections(values, folder),
+      ...validSections(values, folderOf),
       ...(overrides.device && { device: { name: overrides.device } }),
     };
     const further = await furtherFaults(sections, locate, folder);
     const advice = 'configs/README.md explains every key.';
     throw new EvolveError('CONFIG_INVALID', inOrder([...faults, ...further]).join('\n'), advice);
   }
-  return { config: resolve(data, file, overrides), locate, folder };
+  return { config: resolve(data, file, overrides, folderOf), locate, folder };
 }
+
+/** The folder from which the path at these keys counts. */
+type FolderOf = (...keys: PropertyKey[]) => string;
 
 /** In the order of the file: line 2 before line 12. */
 export function inOrder(faults: readonly string[]): string[] {
@@ -81,22 +89,22 @@ export function inOrder(faults: readonly string[]): string[] {
 }
 
 /** The valid sections: plugins can check these although others are faulty. */
-function validSections(values: Record<string, unknown>, folder: string): ConfigSections {
+function validSections(values: Record<string, unknown>, folderOf: FolderOf): ConfigSections {
   const sections = Object.entries(configSchema.shape).flatMap(([key, schema]) => {
     const { success, data } = schema.safeParse(values[key]);
     return success ? [[key, data]] : [];
   });
-  return resolveAssembly(Object.fromEntries(sections) as ConfigSections, folder);
+  return resolveAssembly(Object.fromEntries(sections) as ConfigSections, folderOf);
 }
 
 /** A run's configuration, made in code. Paths count from the working folder. */
 export function makeConfig(values: unknown): RunConfig {
-  return resolve(valid(configSchema, values), path.resolve('run.yaml'), {});
+  return resolve(valid(configSchema, values), 'run.yaml', {}, () => path.resolve());
 }
 
 /** The configuration of a model that is not trained, made in code. Paths count from the working folder. */
 export function makeAssembly(values: unknown): AssemblyConfig {
-  return deepFreeze(resolveAssembly(valid(assemblySchema, values), path.resolve()));
+  return deepFreeze(resolveAssembly(valid(assemblySchema, values), () => path.resolve()));
 }
 
 function valid<T>(schema: z.ZodType<T>, values: unknown): T {
@@ -140,43 +148,49 @@ function assign(values: Record<string, unknown>, assignment: string): string {
   return keys.join('.');
 }
 
-/** Paths in a file count from its folder. The default output and `--output` count from the working folder. */
-function resolve(values: ConfigValues, file: string, overrides: ConfigOverrides): RunConfig {
-  const folder = path.dirname(path.resolve(file));
+/** Paths in a file count from its folder. The default output, `--output` and `--set` count from the working folder. */
+function resolve(
+  values: ConfigValues,
+  file: string,
+  overrides: ConfigOverrides,
+  folderOf: FolderOf,
+): RunConfig {
   const name = path.basename(file).replace(/\.[^.]+$/, '');
-  const output =
-    overrides.output ?? (values.output ? path.resolve(folder, values.output) : path.join('runs', name));
+  const inFile = values.output && resolvePath(folderOf('output'), values.output);
+  const output = overrides.output ?? inFile ?? path.join('runs', name);
   const { train } = values;
   const saysNothing = train.warmupSteps === undefined && train.warmupRatio === undefined;
   return deepFreeze({
-    ...resolveAssembly(values, folder),
+    ...resolveAssembly(values, folderOf),
     data: {
       ...values.data,
-      sources: values.data.sources.map((source) =>
-        typeof source === 'string' ? source : { ...source, path: path.resolve(folder, source.path) },
-      ),
+      sources: values.data.sources.map((source, i) => {
+        if (typeof source === 'string') return source;
+        return { ...source, path: resolvePath(folderOf('data', 'sources', i, 'path'), source.path) };
+      }),
     },
     train: saysNothing ? { ...train, warmupSteps: DEFAULT_WARMUP_STEPS } : train,
     device: overrides.device ? { name: overrides.device } : values.device,
-    output: path.resolve(output),
+    output: resolvePath('', output),
   });
 }
 
 /** That of the Alpaca-CoT project. */
 const DEFAULT_WARMUP_STEPS = 100;
 
-/** The same, with the paths of model, adapter and plugins counted from `folder`. */
-function resolveAssembly<C extends Partial<AssemblyConfig>>(values: C, folder: string): C {
+/** The same, with the paths of model, adapter and plugins made absolute. */
+function resolveAssembly<C extends Partial<AssemblyConfig>>(values: C, folderOf: FolderOf): C {
   const { model, adapter, plugins } = values;
   return {
     ...values,
-    ...(model && { model: { ...model, path: resolveModel(folder, model.path) } }),
+    ...(model && { model: { ...model, path: resolveModel(folderOf('model', 'path'), model.path) } }),
     ...(typeof adapter?.init === 'string' && {
-      adapter: { ...adapter, init: resolveModel(folder, adapter.init) },
+      adapter: { ...adapter, init: resolveModel(folderOf('adapter', 'init'), adapter.init) },
     }),
     ...(plugins && {
-      plugins: plugins.map(([plugin, options]): [string, Record<string, unknown>?] => {
-        const resolved = /^\.{0,2}[/\\]/.test(plugin) ? path.resolve(folder, plugin) : plugin;
+      plugins: plugins.map(([plugin, options], i): [string, Record<string, unknown>?] => {
+        const isPath = /^(\.{0,2}|~|\$HOME|\$\{HOME\})[/\\]/.test(plugin);
+        const resolved = isPath ? resolvePath(folderOf('plugins', i), plugin) : plugin;
         return options ? [resolved, options] : [resolved];
       }),
     }),

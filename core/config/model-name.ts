@@ -6,8 +6,7 @@
  */
 
 import { existsSync } from 'node:fs';
-import path from 'node:path';
-import { expandHome } from '../base/paths.js';
+import { resolvePath } from '../base/paths.js';
 
 /** What a name says. */
 export interface ModelName {
@@ -30,9 +29,9 @@ export function parseModelName(text: string): ModelName | undefined {
 
 /**
  * A path made absolute, or a name unchanged. `model` is a path if it exists in `folder`, or begins with `./`, `../`, `/` or
- * `~`. Otherwise it is a name if it has the form of one.
+ * `~` or `$HOME`. Otherwise it is a name if it has the form of one.
  */
 export function resolveModel(folder: string, model: string): string {
-  const local = path.resolve(folder, expandHome(model));
+  const local = resolvePath(folder, model);
   return parseModelName(model) && !existsSync(local) ? model : local;
 }

@@ -9,6 +9,8 @@ import type { Template } from './template.js';
 export interface Tokenizer {
   readonly vocabularySize: number;
   readonly bosId: number | null;
+  /** With which every text begins. The default is `bosId`, where there is one. */
+  readonly startIds?: readonly number[];
   readonly eosId: number;
   /** All tokens that end an answer, `eosId` among them. The default is `eosId` alone. */
   readonly stopIds?: readonly number[];

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError } from '../base/errors.js';
 import type { DenseType } from '../base/floats.js';
+import { withMembers } from '../base/json-text.js';
 import type { SaveRequest } from '../contracts/adapter.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointFiles, TensorToWrite } from '../contracts/checkpoint.js';
@@ -28,7 +29,8 @@ const MAX_SHARD_BYTES = 5e9;
 /** All files of a model but its weights, ready to be written with weights. */
 export class ModelFolder {
   private constructor(
-    private readonly config: Record<string, unknown>,
+    /** The text of config.json. */
+    private readonly config: string,
     private readonly companions: ReadonlyMap<string, Uint8Array>,
     private readonly type: DenseType,
   ) {}
@@ -46,13 +48,12 @@ export class ModelFolder {
   ): Promise<ModelFolder> {
     const json = await readModelFile('config.json');
     if (!json) throw new EvolveError('MODEL_INVALID', `${base}: there is no config.json`);
-    const config = JSON.parse(new TextDecoder().decode(json));
     const companions = new Map<string, Uint8Array>();
     for (const name of [...COMPANIONS, ...own]) {
       const content = await readModelFile(name);
       if (content) companions.set(name, content);
     }
-    return new ModelFolder(config, companions, type);
+    return new ModelFolder(new TextDecoder().decode(json), companions, type);
   }
 
   /** Writes these tensors into a folder, with all that belongs to them. */
@@ -73,11 +74,8 @@ export class ModelFolder {
   /** The files beside the weights, by name. */
   get files(): ReadonlyMap<string, Uint8Array> {
     // transformers 5 writes `dtype`, earlier versions `torch_dtype`. All read the latter.
-    const key = 'dtype' in this.config ? 'dtype' : 'torch_dtype';
-    const { quantization_config: _, ...config } = { ...this.config, [key]: TYPE_NAMES[this.type] };
-    return new Map([
-      ['config.json', Buffer.from(`${JSON.stringify(config, null, 2)}\n`)],
-      ...this.companions,
-    ]);
+    const key = 'dtype' in JSON.parse(this.config) ? 'dtype' : 'torch_dtype';
+    const changes = { [key]: TYPE_NAMES[this.type], quantization_config: undefined };
+    return new Map([['config.json', Buffer.from(withMembers(this.config, changes))], ...this.companions]);
   }
 }

@@ -1,6 +1,7 @@
 /** The first half of every run: makes an encoder, loads a model, quantizes its weights, and injects adapters. */
 
 import { inject, injectable } from 'tsyringe';
+import { Breath } from '../base/breath.js';
 import { EvolveError } from '../base/errors.js';
 import { ASSEMBLY_CONFIG, HOOKS, RANDOM, SIGNAL } from '../base/injection-keys.js';
 import { displayPath } from '../base/paths.js';
@@ -38,7 +39,7 @@ export class ModelAssembler {
     @inject(ASSEMBLY_CONFIG) private readonly config: AssemblyConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
     @inject(RANDOM) private readonly random: RandomStreams,
-    @inject(SIGNAL) signal: AbortSignal,
+    @inject(SIGNAL) private readonly signal: AbortSignal,
   ) {
     this.#locator = new ModelLocator(hooks, signal);
   }
@@ -136,7 +137,8 @@ export class ModelAssembler {
     const takes = (modelTypes: readonly string[]) => {
       for (const modelType of modelTypes) known.add(modelType);
     };
-    const answer = await ask({ path, readFile, readJson, backbone, takes });
+    const { signal } = this;
+    const answer = await ask({ path, readFile, readJson, backbone, takes, signal });
     if (answer) return answer;
     const type = (await readJson('config.json'))?.model_type;
     const backbones = this.hooks.loadModel.taps.map((tap) => tap.name).join(', ');
@@ -154,17 +156,22 @@ export class ModelAssembler {
 
   /** The model as a run needs it: quantized, with adapters, on the device. If that fails, it is freed. */
   async #prepared(loaded: LanguageModel): Promise<Omit<AssembledModel, 'encoder'>> {
+    const breath = new Breath(this.signal);
     try {
+      await breath.take();
       const quantized = await this.hooks.quantize.promise(loaded);
       // Weights that no quantizer took are decoded now, so that their faults do not show in the middle of a run.
-      for (const { weight } of [...quantized.embeddings, ...quantized.linears])
+      for (const { weight } of [...quantized.embeddings, ...quantized.linears]) {
         if (weight instanceof DenseWeight) void weight.bytes;
+        if (breath.isDue) await breath.take();
+      }
       const files: CheckpointFiles = {
         open: (location) => openCheckpoint(this.hooks, location),
         readModelFile: this.#readModelFile,
         locate: async (name) => (await this.#locateAdapter(name)).path,
       };
       const model = await this.hooks.injectAdapters.promise(quantized, files);
+      await breath.take();
       const release = this.#device?.placeWeights?.(model);
       return {
         model,

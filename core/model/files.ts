@@ -1,6 +1,6 @@
 /** The files of a model that is on this machine: a folder, or one file that holds them all. */
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
@@ -38,6 +38,7 @@ export function openModel(hooks: Hooks, location: string): OpenModel {
   const openCheckpoint = async () => (await openIfKnown()) ?? refuse(hooks, location);
   // A folder with a config.json has all that a model needs. Otherwise the checkpoint may have it.
   const isWhole = isFolder && existsSync(path.join(folder, 'config.json'));
+  if (isFolder && !isWhole && existsSync(path.join(folder, ADAPTER_CONFIG))) refuseAdapter(folder);
   const readModelFile = async (name: string) => {
     const checkpoint = isWhole ? undefined : await (isFolder ? openIfKnown() : openCheckpoint());
     // A checkpoint that holds such files holds all of them: files beside it may be of another model.
@@ -59,6 +60,26 @@ export function openModel(hooks: Hooks, location: string): OpenModel {
 /** The tensors at `location`, in whatever format a plugin knows. @throws EvolveError if no plugin does */
 export async function openCheckpoint(hooks: Hooks, location: string): Promise<Checkpoint> {
   return (await hooks.openCheckpoint.promise(location)) ?? refuse(hooks, location);
+}
+
+const ADAPTER_CONFIG = 'adapter_config.json';
+
+/** @throws EvolveError that tells the base model where the adapter names it */
+function refuseAdapter(folder: string): never {
+  const message = `${displayPath(folder)} holds an adapter (${ADAPTER_CONFIG}), no model`;
+  const base = baseOf(path.join(folder, ADAPTER_CONFIG));
+  const model = base === undefined ? 'its base model' : `its base model, ${base},`;
+  const advice = `Give ${model} as model.path, and this folder as adapter.init (on the command line --model and --adapter).`;
+  throw new EvolveError('MODEL_INVALID', message, advice, { at: ['model', 'path'] });
+}
+
+function baseOf(file: string): string | undefined {
+  try {
+    const { base_model_name_or_path: base } = JSON.parse(readFileSync(file, 'utf8'));
+    return typeof base === 'string' && base !== '' ? base : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function refuse(hooks: Hooks, location: string): never {

@@ -37,6 +37,9 @@ export class ModelLocator {
   async #askHubs(sought: Sought): Promise<Located> {
     let last: DownloadState | undefined;
     let status: 'completed' | 'failed' = 'failed';
+    const message = `there is no folder ${sought.name} here; it is taken as the name of a ${sought.kind} on a hub`;
+    // A path has no revision.
+    if (!sought.name.includes('@')) this.hooks.log.call({ type: 'notice', message });
     try {
       const located = await this.hooks.locateModel.promise({
         ...sought,
@@ -51,7 +54,7 @@ export class ModelLocator {
     } finally {
       if (last) this.hooks.log.call({ type: 'download', status, ...last });
     }
-    const message = `there is no file or folder ${sought.name}, and no plugin knows a hub that has it`;
-    throw new EvolveError('MODEL_UNKNOWN', message, 'Check the spelling.', { at: sought.at });
+    const unknown = `there is no file or folder ${sought.name}, and no plugin knows a hub that has it`;
+    throw new EvolveError('MODEL_UNKNOWN', unknown, 'Check the spelling.', { at: sought.at });
   }
 }

@@ -52,7 +52,8 @@ export function viewFor(
         throw new EvolveError('PLUGIN_INVALID', message, 'Tap hooks only within apply().');
       }
       checkTap(`plugin "${plugin}" taps the hook "${name}"`, fn, options);
-      tapNamed(hook as AnyHook, { plugin, hook: name }, completed(name as HookName, fn, context), options);
+      const whole = name === 'log' ? forgiving(plugin, fn, hooks) : fn;
+      tapNamed(hook as AnyHook, { plugin, hook: name }, completed(name as HookName, whole, context), options);
     };
     return [name, Object.freeze({ tap })];
   });
@@ -102,6 +103,26 @@ function completed(hook: HookName, fn: AnyFunction, context: HookContext): AnyFu
   return async (given) => {
     const returned = await fn(given, context);
     return returned === undefined ? undefined : checkGradients(given as Gradients, returned);
+  };
+}
+
+/**
+ * The tap of a tracker. What the system refuses it, such as room on the disk, ends no training: it is told once. A tap of
+ * `log` may be called again within itself.
+ */
+function forgiving(plugin: string, fn: AnyFunction, hooks: Pick<Hooks, 'log'>): AnyFunction {
+  let isTold = false;
+  return (...args) => {
+    try {
+      return fn(...args);
+    } catch (error) {
+      if (!(error instanceof Error && 'errno' in error)) throw error;
+      if (isTold) return undefined;
+      isTold = true;
+      const message = `the plugin "${plugin}" cannot write, and the run goes on without: ${error.message}`;
+      hooks.log.call({ type: 'notice', message });
+      return undefined;
+    }
   };
 }
 

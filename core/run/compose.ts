@@ -67,15 +67,22 @@ function composeParts(
   const random = new RandomStreams(config.train.seed);
   const context = new RunContext(signal);
   const requests = new RunRequests();
+  // What plugins say in apply() waits until those that tell people have tapped.
+  const early: string[] = [];
+  let notice = (message: string): void => {
+    early.push(message);
+  };
   applyPlugins(plugins, hooks, context, {
     config,
     run,
     random,
-    notice: (message) => hooks.log.call({ type: 'notice', message }),
+    notice: (message) => notice(message),
     stop: (reason) => requests.stop(reason),
     requestSave: () => requests.requestSave(),
     requestEvaluate: () => requests.requestEvaluate(),
   });
+  notice = (message) => hooks.log.call({ type: 'notice', message });
+  for (const message of early) notice(message);
   const parts = container.createChildContainer();
   parts.register(keys.ASSEMBLY_CONFIG, { useValue: config });
   parts.register(keys.HOOKS, { useValue: hooks });

@@ -3,18 +3,20 @@
  * half-written, and an earlier run's folder is moved aside, not overwritten.
  */
 
-import { access, constants, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { inject, injectable } from 'tsyringe';
 import { stringify } from 'yaml';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { HOOKS, RESOLVED_CONFIG, RUN_CONFIG } from '../base/injection-keys.js';
 import { displayPath } from '../base/paths.js';
+import { checkWritable } from '../base/writable.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { RunResult } from '../contracts/tracker.js';
 import type { ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
+import { LOCK, lock, refuseIfLocked, unlock } from './lock.js';
 
 /** What marks a folder as a run's. */
 const MARK = 'config.yaml';
@@ -22,6 +24,7 @@ const MARK = 'config.yaml';
 @injectable()
 export class RunFolder {
   readonly path: string;
+  #isLocked = false;
 
   constructor(
     @inject(RUN_CONFIG) config: RunConfig,
@@ -38,43 +41,68 @@ export class RunFolder {
       if (error.code === 'ENOENT') return undefined;
       throw new EvolveError('OUTPUT_FOLDER', `output: ${displayPath(this.path)}: ${error.message}`, advice);
     });
-    if (entries && entries.length > 0 && !entries.includes(MARK)) {
+    refuseIfLocked(this.path);
+    const others = entries?.filter((name) => !name.startsWith(LOCK)) ?? [];
+    if (others.length > 0 && !others.includes(MARK)) {
       throw new EvolveError(
         'OUTPUT_FOLDER',
         `output: ${displayPath(this.path)} holds files that are not a run's`,
         advice,
       );
     }
-    let parent = this.path;
-    while (!(await stat(parent).catch(() => undefined))) parent = path.dirname(parent);
-    await access(parent, constants.W_OK).catch(() => {
-      throw new EvolveError('OUTPUT_FOLDER', `output: ${displayPath(parent)} cannot be written`, advice);
-    });
+    await checkWritable(this.path, 'output');
   }
 
   /**
-   * Makes the folder this run's. That of an earlier run is renamed to NAME.1, NAME.2, …. config.yaml names a hub's models by
-   * their commit, as `pinned` says: the run can be repeated whatever becomes of the branch.
+   * Makes the folder this run's, and locks it until `release`. That of an earlier run is renamed to NAME.1, NAME.2, ….
+   * config.yaml names a hub's models by their commit, as `pinned` says: the run can be repeated whatever becomes of the branch.
+   *
+   * @throws EvolveError OUTPUT_FOLDER if another run writes there
    */
   async claim(pinned: ModelAssembler['pinned']): Promise<void> {
-    if ((await readdir(this.path).catch(() => [])).length > 0) {
-      let number = 1;
-      while (await stat(`${this.path}.${number}`).catch(() => undefined)) number++;
-      await rename(this.path, `${this.path}.${number}`);
-      const message = `${displayPath(this.path)} held an earlier run, which is now ${displayPath(`${this.path}.${number}`)}`;
-      this.hooks.log.call({ type: 'notice', message });
-    }
-    await mkdir(this.path, { recursive: true });
-    const header = '# This run, as resolved. `evolve run` on this file does it again.\n';
+    await this.#lock();
+    const held = (await readdir(this.path)).filter((name) => !name.startsWith(LOCK));
+    const earlier = held.length > 0 ? await this.#moveEarlierRun(held) : undefined;
+    const header = '# This run, as resolved. `evolve run` on this file does it again, in this folder.\n';
     const { model, adapter } = this.resolved;
     const config = {
       ...this.resolved,
       model: { ...model, path: pinned(model.path, 'model') },
       adapter:
         typeof adapter.init === 'string' ? { ...adapter, init: pinned(adapter.init, 'adapter') } : adapter,
-      output: undefined,
     };
-    await this.#write(MARK, header + stringify(config));
+    const found = earlier === undefined ? config : withMoved(config, this.path, earlier);
+    await this.#write(MARK, header + stringify({ ...found, output: this.path }));
+  }
+
+  /** Lets other runs have the folder. Call it when nothing is written any more. */
+  async release(): Promise<void> {
+    if (this.#isLocked) await unlock(this.path);
+    this.#isLocked = false;
+  }
+
+  async #lock(): Promise<void> {
+    await lock(this.path);
+    this.#isLocked = true;
+  }
+
+  /** Renames the folder, which this run has locked. Returns the new name. */
+  async #moveEarlierRun(entries: readonly string[]): Promise<string> {
+    const tell = (message: string) => this.hooks.log.call({ type: 'notice', message });
+    let number = 1;
+    while (await stat(`${this.path}.${number}`).catch(() => undefined)) number++;
+    const earlier = `${this.path}.${number}`;
+    await rename(this.path, earlier);
+    this.#isLocked = false;
+    await unlock(earlier);
+    tell(`${displayPath(this.path)} held an earlier run, which is now ${displayPath(earlier)}`);
+    for (const name of ['adapter', 'model']) {
+      if (!entries.includes(`${name}.previous`) || entries.includes(name)) continue;
+      await rename(path.join(earlier, `${name}.previous`), path.join(earlier, name));
+      tell(`that run ended in the middle of a save: its ${name} is that of the save before`);
+    }
+    await this.#lock();
+    return earlier;
   }
 
   /** Has the `save` hook fill adapter/ or model/. The folder gets this name when it is whole. */
@@ -111,9 +139,27 @@ export class RunFolder {
 
   async #write(name: string, text: string): Promise<void> {
     const file = path.join(this.path, name);
-    await writeFile(`${file}.partial`, text);
-    await rename(`${file}.partial`, file);
+    try {
+      await writeFile(`${file}.partial`, text);
+      await rename(`${file}.partial`, file);
+    } catch (cause) {
+      const message = `${displayPath(file)} cannot be written: ${messageOf(cause)}`;
+      throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
+    }
   }
+}
+
+/** The same, with every path below `from` below `to`: a run may start from what an earlier one left in its own folder. */
+function withMoved<T>(value: T, from: string, to: string): T {
+  if (typeof value === 'string') {
+    const isMoved = value === from || value.startsWith(from + path.sep);
+    return (isMoved ? to + value.slice(from.length) : value) as T;
+  }
+  if (Array.isArray(value)) return value.map((item) => withMoved(item, from, to)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, withMoved(item, from, to)]),
+  ) as T;
 }
 
 /** Gives `whole` the name `folder`. The earlier folder of this name is removed after that, or kept if it fails. */

@@ -6,6 +6,7 @@ import { packageVersion } from '../base/version.js';
 import type { Device } from '../contracts/device.js';
 import type { RunProgress } from '../contracts/state.js';
 import type { RunResult } from '../contracts/tracker.js';
+import type { Hooks } from '../plugins/hooks.js';
 
 /** What a run knows about itself. */
 export interface RunFacts {
@@ -47,4 +48,17 @@ export function resultOf(
     ...(failure === undefined && stopReason !== undefined && { stopReason }),
     ...(failure !== undefined && { error: { code, message: messageOf(failure) } }),
   };
+}
+
+/** Calls every tap of `done`, whatever one of them throws. @throws the first error, when all were called */
+export async function tellEnd(hooks: Pick<Hooks, 'done'>, result: RunResult): Promise<void> {
+  const errors: unknown[] = [];
+  for (const { fn } of hooks.done.taps) {
+    try {
+      await fn(result);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }

@@ -5,6 +5,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { inject, injectable } from 'tsyringe';
+import { interruptionOf } from '../base/breath.js';
 import { EvolveError, messageOf } from '../base/errors.js';
 import {
   CONTEXT,
@@ -33,7 +34,7 @@ import { trainingLoop } from './loop.js';
 import { openWorld } from './plugin-parts.js';
 import { newProgress } from './progress.js';
 import type { RunRequests } from './requests.js';
-import { resultOf } from './result.js';
+import { resultOf, tellEnd } from './result.js';
 import { countParameters, countRows, warmupNotice } from './start-event.js';
 import { restoreState, saveState } from './state.js';
 import { countSteps, makeTraining, type Training, type TrainingBasis } from './training.js';
@@ -76,6 +77,7 @@ export class Trainer {
       if (this.#writes) await this.folder.check();
       // The data comes before the model: its faults are then found in seconds, whatever the model's size.
       const examples = await this.reader.read();
+      await this.#breathe();
       this.#device = await this.assembler.openDevice();
       assembled = await this.assembler.assemble();
       this.context.model = assembled.model;
@@ -86,15 +88,14 @@ export class Trainer {
       failure = error;
     }
     const result = this.#result(failure, (performance.now() - startedAt) / 1000);
-    try {
-      if (this.#claimed) await this.folder.writeResult(result);
-      await this.hooks.done.promise(result);
-    } catch (error) {
-      // The person must hear what failed first.
+    // The person must hear what failed first.
+    const note = (error: unknown) => {
       failure ??= error;
-    } finally {
-      assembled?.dispose();
-    }
+    };
+    if (this.#claimed) await this.folder.writeResult(result).catch(note);
+    await tellEnd(this.hooks, result).catch(note);
+    await this.folder.release().catch(note);
+    assembled?.dispose();
     if (failure !== undefined) throw failure;
     return result;
   }
@@ -124,11 +125,11 @@ export class Trainer {
       context: this.context,
       breathe: () => this.#breathe(),
     };
-    this.#announce(assembled.model, rows, countSteps(basis).totalSteps);
     if (this.#writes) {
       await this.folder.claim((name, kind) => this.assembler.pinned(name, kind));
       this.#claimed = true;
     }
+    this.#announce(assembled.model, rows, countSteps(basis).totalSteps);
     const training = await makeTraining(assembled, basis);
     this.#training = training;
     try {
@@ -183,9 +184,13 @@ export class Trainer {
   /** Lets signals and timers through. Ends the run if the person interrupted it. */
   async #breathe(): Promise<void> {
     await setImmediate();
-    if (!this.context.signal.aborted) return;
-    const message = `interrupted after ${this.#progress.step} steps`;
-    throw new EvolveError('INTERRUPTED', message, this.#kept('is').trimEnd());
+    const { signal } = this.context;
+    if (!signal.aborted) return;
+    const reason = interruptionOf(signal);
+    if (!(reason instanceof EvolveError)) throw reason;
+    const { code, message } = reason;
+    const how = code === 'INTERRUPTED' ? `${message} after ${this.#progress.step} steps` : message;
+    throw new EvolveError(code, how, `${this.#kept('is')}${reason.advice}`.trimEnd(), { cause: reason });
   }
 
   /** Says where the result so far will be. */

@@ -14,6 +14,7 @@ describe('the public face', () => {
           'API_VERSION',
           'BLOCK_TOKENS',
           'BeamSearch',
+          'Breath',
           'DENSE_TYPES',
           'Decoder',
           'DenseWeight',

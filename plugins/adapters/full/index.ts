@@ -1,6 +1,7 @@
 /** Full-parameter training: every parameter of the model is trained, in fp32, and the whole model is saved. */
 
 import {
+  Breath,
   DENSE_TYPES,
   type DenseType,
   DenseWeight,
@@ -36,7 +37,8 @@ export default definePlugin({
     }
 
     let folder: ModelFolder;
-    trainer.hooks.injectAdapters.tap(async (model, files) => {
+    trainer.hooks.injectAdapters.tap(async (model, files, { signal }) => {
+      const breath = new Breath(signal);
       const { storage } = model.linears[0].weight;
       folder = await ModelFolder.like(model, files, options.dtype ?? (storage as DenseType));
       model.saves = 'model';
@@ -53,6 +55,7 @@ export default definePlugin({
       };
       for (const site of model.embeddings) site.adapter = new TrainableEmbedding(variableFor(site));
       for (const site of model.linears) {
+        if (breath.isDue) await breath.take();
         site.adapter = new TrainableLinear(variableFor(site));
         // Attention is computed in the arithmetic of its layers.
         if (!site.isOutput) site.weight = inFp32(site.weight);

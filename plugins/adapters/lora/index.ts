@@ -1,6 +1,6 @@
 /** LoRA (arXiv 2106.09685) on the linear layers that `targetModules` names, kept as PEFT keeps it. */
 
-import { definePlugin } from '../../../core/index.js';
+import { Breath, definePlugin } from '../../../core/index.js';
 import { LoraLayer } from './layer.js';
 import type { LoraOptions } from './options.js';
 import { peftNames, readAdapter, writeAdapter } from './peft.js';
@@ -15,13 +15,15 @@ export default definePlugin({
   apply(trainer, given) {
     let options: LoraOptions;
     let layers: Map<string, LoraLayer>;
-    trainer.hooks.injectAdapters.tap(async (model, files) => {
+    trainer.hooks.injectAdapters.tap(async (model, files, { signal }) => {
+      const breath = new Breath(signal);
       const folder = given.init === undefined ? undefined : await files.locate(given.init);
       options = completeOptions(given, folder);
       const { selection, r, alpha } = options;
       options = { ...options, targetModules: targetsFor(model, options.targetModules) };
       layers = new Map();
       for (const site of findTargets(model, options)) {
+        if (breath.isDue) await breath.take();
         const own = {
           ...options,
           r: selection?.rankOf(site.name) ?? r,

@@ -29,7 +29,7 @@ export async function readBloomWeights(request: ModelRequest, config: BloomConfi
 
   const table = 'transformer.word_embeddings';
   const embeddingShape = [vocabularySize, hiddenSize] as const;
-  const embedding = await reader.embedding(table, embeddingShape);
+  const embedding = await reader.embedding(table, embeddingShape, config.tiedOutput ? 'lm_head' : undefined);
   const embeddingNorm = await reader.layerNorm(`${table}_layernorm`, hiddenSize);
   const layers: BloomLayer[] = [];
   for (let i = 0; i < config.layers; i++) {

@@ -4,13 +4,14 @@
  */
 
 import { type ConfiguredModel, defineBackbone } from '../kit/define-backbone.js';
+import { CausalEncoder } from '../kit/encoder.js';
 import { isChatGlm2, parseChatGlm2Config } from './chatglm2/config.js';
-import { chatGlm2Encoder } from './chatglm2/encoder.js';
 import { ChatGlm2Model } from './chatglm2/model.js';
 import { readChatGlm2Weights } from './chatglm2/weights.js';
 import { parseChatGlmConfig } from './config.js';
 import { ChatGlmEncoder } from './encoder.js';
 import { ChatGlmModel } from './model.js';
+import { withoutLastSpace } from './template.js';
 import { loadChatGlm2Tokenizer, loadChatGlmTokenizer } from './tokenizer.js';
 import { readChatGlmWeights } from './weights.js';
 
@@ -38,7 +39,7 @@ function chatGlm2(json: Record<string, unknown>, path: string): ConfiguredModel 
   return {
     vocabularySize: config.vocabularySize,
     loadTokenizer: loadChatGlm2Tokenizer,
-    makeEncoder: (tokenizer, { template }) => chatGlm2Encoder(tokenizer, template, path),
+    makeEncoder: (tokenizer, { template }) => new CausalEncoder(tokenizer, withoutLastSpace(template)),
     loadModel: async (request) =>
       new ChatGlm2Model(request.path, config, await readChatGlm2Weights(request, config)),
   };

@@ -3,7 +3,8 @@
 import { EvolveError } from '../../../core/index.js';
 import type { SentencePieceOptions } from '../kit/tokenizer.js';
 import { tokenOfByte } from '../kit/tokenizers/byte-alphabet.js';
-import { type Piece, type PieceType, withControls } from '../kit/tokenizers/sentencepiece/model-file.js';
+import { withControls } from '../kit/tokenizers/sentencepiece/added-pieces.js';
+import type { Piece, PieceType } from '../kit/tokenizers/sentencepiece/model-file.js';
 
 const MOST_BLANKS = 80;
 const MARKERS = ['[MASK]', '[gMASK]', '[sMASK]', '<unused_0>', '<sop>', '<eop>', '<ENC>', '<dBLOCK>'];

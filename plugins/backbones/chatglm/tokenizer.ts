@@ -18,22 +18,17 @@ export async function loadChatGlmTokenizer(
     throw new EvolveError('MODEL_INVALID', message, 'Both files must be of one model.');
   }
   const stopIds = [...new Set([config.endId, ...tokenizer.stopIds])];
-  return { ...tokenizer, bosId: null, eosId: config.endId, stopIds };
+  return { ...tokenizer, bosId: null, startIds: [], eosId: config.endId, stopIds };
 }
 
 /** The tokenizer of a ChatGLM2 or ChatGLM3. Its texts begin with two tokens that are no one beginning-of-text token. */
 export async function loadChatGlm2Tokenizer(files: ModelFiles): Promise<LoadedTokenizer> {
   const tokenizer = await loadTokenizer(files, CHATGLM2_PIECES);
-  startOf(tokenizer, files.path);
-  return { ...tokenizer, bosId: null };
+  return { ...tokenizer, bosId: null, startIds: startOf(tokenizer, files.path) };
 }
 
-/**
- * The tokens with which every text of a ChatGLM2 or ChatGLM3 begins: `[gMASK]` and `sop`.
- *
- * @throws EvolveError MODEL_INVALID if the tokenizer of the model at `path` lacks one
- */
-export function startOf(tokenizer: LoadedTokenizer, path: string): number[] {
+/** `[gMASK]` and `sop`. @throws EvolveError MODEL_INVALID if the tokenizer of the model at `path` lacks one */
+function startOf(tokenizer: LoadedTokenizer, path: string): number[] {
   const gmask = tokenizer.idOf('[gMASK]');
   const start = tokenizer.idOf('sop') ?? tokenizer.idOf('<sop>');
   if (gmask === undefined || start === undefined) {

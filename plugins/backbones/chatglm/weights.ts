@@ -29,7 +29,11 @@ export async function readChatGlmWeights(
   const { hiddenSize, innerSize, vocabularySize } = config;
 
   const embeddingShape = [vocabularySize, hiddenSize] as const;
-  const embedding = await reader.embedding('transformer.word_embeddings', embeddingShape);
+  const embedding = await reader.embedding(
+    'transformer.word_embeddings',
+    embeddingShape,
+    config.tiedOutput ? 'lm_head' : undefined,
+  );
   const layers: ChatGlmLayer[] = [];
   for (let i = 0; i < config.layers; i++) {
     const at = `transformer.layers.${i}`;

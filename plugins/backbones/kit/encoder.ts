@@ -11,21 +11,24 @@ import {
 import { exchangesOfPrompt, joinPieces, piecesOf } from './label-mask.js';
 
 /**
- * The encoder of a model that reads from left to right. A row begins with the tokens of `start`. Each exchange of the
- * template follows: its prompt, then its answer and the end token, which have labels where it is trained on. A text for
+ * The encoder of a model that reads from left to right. A row begins with the tokenizer's start tokens. Each exchange of
+ * the template follows: its prompt, then its answer and the end token, which have labels where it is trained on. A text for
  * pretraining has labels from end to end, the end token included.
  */
 export class CausalEncoder implements Encoder {
-  /** @param start with what every row begins: the beginning-of-text token where the tokenizer has one */
   constructor(
     readonly tokenizer: Tokenizer,
     private readonly template: Template,
-    private readonly start: readonly number[] = tokenizer.bosId === null ? [] : [tokenizer.bosId],
   ) {}
+
+  get #start(): readonly number[] {
+    const { startIds, bosId } = this.tokenizer;
+    return startIds ?? (bosId === null ? [] : [bosId]);
+  }
 
   encode(example: Example, cutoffLength: number): EncodedExample {
     const { tokenizer } = this;
-    const start = { ids: this.start, trained: false };
+    const start = { ids: this.#start, trained: false };
     switch (example.kind) {
       case 'instruction':
       case 'turns': {
@@ -49,7 +52,7 @@ export class CausalEncoder implements Encoder {
   encodePrompt(prompt: Prompt): number[] {
     const { before, last } = exchangesOfPrompt(this.template, prompt);
     const pieces = before.flatMap((exchange) => piecesOf(this.tokenizer, exchange));
-    return [...this.start, ...pieces.flatMap(({ ids }) => ids), ...this.tokenizer.encode(last)];
+    return [...this.#start, ...pieces.flatMap(({ ids }) => ids), ...this.tokenizer.encode(last)];
   }
 }
 

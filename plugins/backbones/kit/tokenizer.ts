@@ -1,12 +1,10 @@
 import { EvolveError, type ModelFiles, type Tokenizer } from '../../../core/index.js';
-import { byteOfToken } from './tokenizers/byte-alphabet.js';
+import { contentOf, markOf, readTokenizerSettings, type TokenizerSettings } from './tokenizer-settings.js';
+import { readAddedTokens } from './tokenizers/added-tokens.js';
+import { withAdded, withControls } from './tokenizers/sentencepiece/added-pieces.js';
 import { sentencePieceTokenizer } from './tokenizers/sentencepiece/index.js';
-import {
-  readModelFile,
-  type SentencePieceModel,
-  withControls,
-} from './tokenizers/sentencepiece/model-file.js';
-import type { IsSpecial, TextTokenizer } from './tokenizers/text-tokenizer.js';
+import { readModelFile, type SentencePieceModel } from './tokenizers/sentencepiece/model-file.js';
+import type { TextTokenizer } from './tokenizers/text-tokenizer.js';
 import { readTokenizerJson } from './tokenizers/tokenizer-json.js';
 
 /** What a backbone does with a SentencePiece model in a way of its own. */
@@ -34,17 +32,22 @@ export interface ConfiguredId {
 export interface LoadedTokenizer extends Tokenizer {
   /** At which answers end. */
   readonly stopIds: readonly number[];
+  /** With which every text begins. */
+  readonly startIds: readonly number[];
   /** The id of a token by its content, special ones included. */
   idOf(content: string): number | undefined;
+  /** The content of a token that text may yield; undefined of a special one, and where there is none of this id. */
+  textTokenOf(id: number): string | undefined;
   /** The ids that config.json and generation_config.json give special tokens. */
   readonly configuredIds: readonly ConfiguredId[];
 }
 
 /**
- * The tokenizer of a model: its tokenizer.json, or else its SentencePiece model (tokenizer.model); the special tokens from
- * tokenizer_config.json, config.json and generation_config.json. Text never yields a special token, nor one at which
- * answers end: `</s>` in an instruction is data. Half of a character (a lone surrogate) is encoded as U+FFFD, which is
- * what UTF-8 has for it.
+ * The tokenizer of a model: its tokenizer.json, or else its SentencePiece model (tokenizer.model); further tokens from
+ * added_tokens.json and tokenizer_config.json; the special tokens that the latter and special_tokens_map.json name. Text
+ * never yields a special token: `</s>` in an instruction is data. The end ids of config.json and generation_config.json
+ * end answers, and make no token special. Half of a character (a lone surrogate) is encoded as U+FFFD, which is what
+ * UTF-8 has for it.
  *
  * @throws EvolveError if there is neither file, one cannot be read, or no end token is named, or one that it lacks
  */
@@ -52,21 +55,20 @@ export async function loadTokenizer(
   files: ModelFiles,
   options: SentencePieceOptions = {},
 ): Promise<LoadedTokenizer> {
-  const settings = (await files.readJson('tokenizer_config.json')) ?? {};
+  const settings = await readTokenizerSettings(files);
   const config = (await files.readJson('config.json')) ?? {};
   const generation = (await files.readJson('generation_config.json')) ?? {};
   const begins = idsIn('config.json', config, 'bos_token_id');
   const configuredEnds = idsIn('config.json', config, 'eos_token_id');
   const ends = [...configuredEnds, ...idsIn('generation_config.json', generation, 'eos_token_id')];
-  const endIds = ends.map(({ id }) => id);
-  const isSpecial = specialTokens(settings, endIds);
-  const { text, isSentencePiece } = await readFiles(files, options, settings, isSpecial);
+  const { text, isSentencePiece } = await readFiles(files, options, settings);
 
+  const { values } = settings;
   const idOf = (name: 'bos' | 'eos', [first]: readonly ConfiguredId[]) => {
-    const content = markOf(name, settings, isSentencePiece);
+    const content = markOf(name, values, isSentencePiece);
     const id = content === undefined ? undefined : text.idOf(content);
     if (id !== undefined) return id;
-    if (!contentOf(settings[`${name}_token`])) return first?.id;
+    if (!contentOf(values[`${name}_token`])) return first?.id;
     const message = `${files.path}/tokenizer_config.json: ${name}_token is ${JSON.stringify(content)}, which the tokenizer does not have`;
     throw new EvolveError('MODEL_INVALID', message, `Set ${name}_token to a token of the tokenizer.`);
   };
@@ -75,17 +77,20 @@ export async function loadTokenizer(
     const message = `${files.path}: neither tokenizer_config.json nor config.json names an end token`;
     throw new EvolveError('MODEL_INVALID', message, 'Set eos_token in tokenizer_config.json.');
   }
-  // Whether texts begin with the beginning-of-text token is for the tokenizer to say, not for its mere existence. In
-  // tokenizer.json the post-processor says it; with a SentencePiece model they do unless the settings say otherwise.
-  const mayBegin = isSentencePiece ? settings.add_bos_token !== false : text.start.length > 0;
+  // With what texts begin is for the tokenizer to say. In tokenizer.json the post-processor says it, whatever the tokens
+  // are called; with a SentencePiece model it is the beginning-of-text token unless the settings say otherwise.
+  const mayBegin = isSentencePiece && values.add_bos_token !== false;
   const bosId = mayBegin ? idOf('bos', begins) : undefined;
+  const startIds = bosId === undefined ? text.start : [bosId];
   return {
     vocabularySize: text.vocabularySize,
-    bosId: bosId !== undefined && (isSentencePiece || text.start[0] === bosId) ? bosId : null,
+    bosId: startIds[0] ?? null,
+    startIds,
     eosId,
-    stopIds: [...new Set([eosId, ...endIds])],
+    stopIds: [...new Set([eosId, ...ends.map(({ id }) => id)])],
     configuredIds: [...begins, ...ends],
     idOf: (content) => text.idOf(content),
+    textTokenOf: (id) => text.textTokenOf(id),
     encode: (plain) => text.encode(wellFormed(plain)),
     decode: (ids) => text.decode(ids),
   };
@@ -94,12 +99,11 @@ export async function loadTokenizer(
 async function readFiles(
   files: ModelFiles,
   options: SentencePieceOptions,
-  settings: Readonly<Record<string, unknown>>,
-  isSpecial: IsSpecial,
+  settings: TokenizerSettings,
 ): Promise<{ text: TextTokenizer; isSentencePiece: boolean }> {
   const json = await files.readJson('tokenizer.json');
   if (json) {
-    const text = readTokenizerJson(json, `${files.path}/tokenizer.json`, isSpecial);
+    const text = readTokenizerJson(json, `${files.path}/tokenizer.json`, settings);
     return { text, isSentencePiece: false };
   }
   const { file = 'tokenizer.model', amend, write, read, firstId } = options;
@@ -111,9 +115,15 @@ async function readFiles(
   }
   const path = `${files.path}/${file}`;
   const model = readModelFile(bytes, path);
-  const first = firstId?.(settings) ?? 0;
-  const controlled = withControls(amend?.(model) ?? model, (piece, id) => isSpecial(piece, id + first));
-  const pieces = sentencePieceTokenizer(controlled, path);
+  const first = firstId?.(settings.values) ?? 0;
+  const { addDummyPrefix } = model.normalizer;
+  const { spaceBefore = addDummyPrefix, spaceBeforeParts } = settings;
+  const amended = withControls(amend?.(model) ?? model, settings.isSpecial);
+  const added = settings.added.map((token) => ({ ...token, id: token.id - first }));
+  const { model: whole, plain: found } = withAdded(amended, added);
+  const normalizer = { ...whole.normalizer, addDummyPrefix: spaceBefore };
+  const pieces = sentencePieceTokenizer({ ...whole, normalizer }, path);
+  const split = readAddedTokens(found, (part) => part);
   const text: TextTokenizer = {
     vocabularySize: pieces.vocabularySize + first,
     start: [],
@@ -121,47 +131,24 @@ async function readFiles(
       const id = pieces.idOf(content);
       return id === undefined ? undefined : id + first;
     },
-    encode: (plain) => pieces.encode(write?.(plain) ?? plain).map((id) => id + first),
+    textTokenOf: (id) => pieces.textTokenOf(id - first),
+    encode: (plain) => {
+      const ids: number[] = [];
+      split(plain, (part, isFirst) => {
+        if (typeof part === 'number') ids.push(part + first);
+        else {
+          const begins = isFirst || (spaceBeforeParts && !part.startsWith(' '));
+          for (const id of pieces.encode(write?.(part) ?? part, spaceBefore && begins)) ids.push(id + first);
+        }
+      });
+      return ids;
+    },
     decode: (ids) => {
       const plain = pieces.decode(ids.map((id) => id - first));
       return read?.(plain) ?? plain;
     },
   };
   return { text, isSentencePiece: true };
-}
-
-/**
- * The special tokens that tokenizer_config.json names (`eos_token` and the like, `additional_special_tokens`), and those of
- * these ids. A single character or byte is none: texts could not be written without it.
- */
-function specialTokens(settings: Readonly<Record<string, unknown>>, ids: readonly number[]): IsSpecial {
-  const named = Object.entries(settings).flatMap(([key, value]) => (key.endsWith('_token') ? [value] : []));
-  const listed = [settings.additional_special_tokens, settings.extra_special_tokens];
-  const further = listed.flatMap((list) => Object.values(list ?? {}));
-  const contents = new Set([...named, ...further].map(contentOf));
-  return (content, id) =>
-    (contents.has(content) || ids.includes(id)) &&
-    Array.from(content).length > 1 &&
-    byteOfToken(content) === undefined;
-}
-
-/**
- * The token that begins (`bos`) or ends (`eos`) a text, or has another name: the one that tokenizer_config.json gives
- * that name. A SentencePiece model has `<s>` and `</s>` where the file gives none.
- */
-export function markOf(
-  name: string,
-  settings: Readonly<Record<string, unknown>>,
-  isSentencePiece: boolean,
-): string | undefined {
-  const standard: Readonly<Record<string, string>> = isSentencePiece ? { bos: '<s>', eos: '</s>' } : {};
-  return contentOf(settings[`${name}_token`]) || standard[name];
-}
-
-/** A token in tokenizer_config.json: its content, or an object that has it. */
-function contentOf(token: unknown): string | undefined {
-  const content = typeof token === 'string' ? token : (token as { content?: unknown } | null)?.content;
-  return typeof content === 'string' ? content : undefined;
 }
 
 /** What a file gives under a key: one id, a list of them, or nothing. */

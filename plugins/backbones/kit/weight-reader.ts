@@ -1,4 +1,5 @@
 import {
+  Breath,
   type Checkpoint,
   DENSE_TYPES,
   DenseWeight,
@@ -21,6 +22,9 @@ export interface LayerNormWeights {
   readonly bias: tf.Tensor1D;
 }
 
+/** An even number: the event loop may turn after so many. */
+const DRAWN_AT_ONCE = 2 ** 18;
+
 /** Ends of names of tensors that models compute by themselves, and older checkpoints hold all the same. */
 const COMPUTED = /(^|\.)(inv_freq|masked_bias|position_ids)$/;
 
@@ -35,6 +39,7 @@ const COMPUTED = /(^|\.)(inv_freq|masked_bias|position_ids)$/;
  * deviation is `initializer_range` of config.json, else 0.02), scales are one and biases zero, as transformers has it.
  */
 export class WeightReader {
+  readonly #breath: Breath;
   /** What names begin with that the checkpoint has without it. */
   #leftOut = '';
   /** What `vector` has read, by name. */
@@ -48,7 +53,9 @@ export class WeightReader {
     /** undefined: numbers are drawn. */
     private readonly checkpoint: Checkpoint | undefined,
     private readonly deviation: number,
-  ) {}
+  ) {
+    this.#breath = new Breath(request.signal);
+  }
 
   /**
    * @param prefix of the base model, as `transformer.`: a checkpoint may be of the base model alone and leave it out.
@@ -73,9 +80,15 @@ export class WeightReader {
     return this.checkpoint?.tensors.has(this.#stored(name)) ?? false;
   }
 
-  /** An embedding `[vocabulary, hidden]`: `NAME.weight`. */
-  async embedding(name: string, shape: Shape): Promise<EmbeddingSite> {
-    return new EmbeddingSite(name, await this.matrix(`${name}.weight`, shape));
+  /**
+   * An embedding `[vocabulary, hidden]`: `NAME.weight`. Of two tied layers a checkpoint may hold either alone.
+   *
+   * @param tiedTo the output layer that it is tied to
+   */
+  async embedding(name: string, shape: Shape, tiedTo?: string): Promise<EmbeddingSite> {
+    const [own, other] = [`${name}.weight`, `${tiedTo}.weight`];
+    const isElsewhere = tiedTo !== undefined && !this.has(own) && this.has(other);
+    return new EmbeddingSite(name, await this.matrix(isElsewhere ? other : own, shape));
   }
 
   /**
@@ -111,7 +124,8 @@ export class WeightReader {
   async output(name: string, shape: Shape, tiedTo?: EmbeddingSite): Promise<LinearSite> {
     const tensor = `${name}.weight`;
     if (!tiedTo) return new LinearSite(name, await this.matrix(tensor, shape), null, true);
-    if (this.has(tensor)) this.#expectSame(await this.matrix(tensor, shape), tensor, tiedTo);
+    if (this.has(tensor) && this.has(`${tiedTo.name}.weight`))
+      this.#expectSame(await this.matrix(tensor, shape), tensor, tiedTo);
     return new LinearSite(name, tiedTo.weight, null, true);
   }
 
@@ -126,9 +140,14 @@ export class WeightReader {
    * until `finish` tells: look at no weight before.
    */
   async matrix(name: string, shape: Shape): Promise<DenseWeight> {
+    if (this.#breath.isDue) await this.#breath.take();
     if (!this.checkpoint) {
-      const { random } = this.request;
-      const values = random.stream(`init ${name}`).normal(shape[0] * shape[1], this.deviation);
+      const values = new Float32Array(shape[0] * shape[1]);
+      const stream = this.request.random.stream(`init ${name}`);
+      for (let at = 0; at < values.length; at += DRAWN_AT_ONCE) {
+        stream.fillNormal(values.subarray(at, at + DRAWN_AT_ONCE), this.deviation);
+        if (this.#breath.isDue) await this.#breath.take();
+      }
       return new DenseWeight(shape, 'f32', new Uint8Array(values.buffer));
     }
     const info = this.#expect(this.checkpoint, name, shape);

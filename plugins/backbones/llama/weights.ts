@@ -29,7 +29,11 @@ export async function readLlamaWeights(request: ModelRequest, config: LlamaConfi
   const reader = await WeightReader.open(request, 'model.');
   const { hiddenSize, intermediateSize, headDim, biases } = config;
   const embeddingShape = [config.vocabularySize, hiddenSize] as const;
-  const embedding = await reader.embedding('model.embed_tokens', embeddingShape);
+  const embedding = await reader.embedding(
+    'model.embed_tokens',
+    embeddingShape,
+    config.tiedOutput ? 'lm_head' : undefined,
+  );
   const [queries, keys] = [config.heads * headDim, config.kvHeads * headDim];
   const layers: LlamaLayer[] = [];
   for (let i = 0; i < config.layers; i++) {

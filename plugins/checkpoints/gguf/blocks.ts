@@ -3,7 +3,8 @@
  * layouts: ggml, ggml-common.h; held to the Python package gguf bit by bit.
  */
 
-import { DENSE_TYPES, type DenseType, decodeFloats } from '../../../core/index.js';
+import { type DenseType, decodeFloats } from '../../../core/index.js';
+import { PLAIN_TYPES, type PlainType } from '../kit/plain-type.js';
 
 export interface StoredType {
   /** ggml's. */
@@ -14,6 +15,7 @@ export interface StoredType {
   /** Numbers in a block, and its bytes; of a plain type a block is one number. */
   readonly length: number;
   readonly bytes: number;
+  readonly plain?: PlainType;
   /** Writes the numbers of the block that begins at `bytes[at]` to `target[to]` and on. Plain types have none. */
   readonly decode?: (bytes: Uint8Array, at: number, target: Float32Array, to: number) => void;
 }
@@ -22,6 +24,7 @@ const TYPES: readonly StoredType[] = [
   plain(0, 'F32', 'f32'),
   plain(1, 'F16', 'f16'),
   plain(30, 'BF16', 'bf16'),
+  plain(28, 'F64', 'f64'),
   blocks(2, 'Q4_0', 32, 18, decodeQ4),
   blocks(3, 'Q4_1', 32, 20, decodeQ4WithMinimum),
   blocks(6, 'Q5_0', 32, 22, decodeQ5),
@@ -53,7 +56,6 @@ const OTHER_TYPES: Readonly<Record<number, string>> = {
   25: 'I16',
   26: 'I32',
   27: 'I64',
-  28: 'F64',
   29: 'IQ1_M',
   34: 'TQ1_0',
   35: 'TQ2_0',
@@ -65,8 +67,8 @@ export function typeName(number: number): string {
   return STORED_TYPES.get(number)?.name ?? OTHER_TYPES[number] ?? `number ${number}`;
 }
 
-function plain(number: number, name: string, type: DenseType): StoredType {
-  return { number, name, type, length: 1, bytes: DENSE_TYPES[type] };
+function plain(number: number, name: string, type: keyof typeof PLAIN_TYPES): StoredType {
+  return { number, name, plain: PLAIN_TYPES[type], ...PLAIN_TYPES[type], length: 1 };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { DENSE_TYPES, encodeFloats, perform, releasePages } from '../../../core/index.js';
+import { asRead } from '../kit/plain-type.js';
 import { sizeOf } from '../kit/shape.js';
 import { allocateRead, invalid } from '../kit/tensor-file.js';
 import type { StoredType } from './blocks.js';
@@ -20,9 +21,10 @@ export async function openTensor({ stored, rowAt }: ModelTensor): Promise<() => 
 function decodeTensor(
   { name, file, type, shape }: ModelTensor['stored'],
   rowAt: ModelTensor['rowAt'],
-  source: Uint8Array,
+  stored: Uint8Array,
 ): Uint8Array {
-  const { decode } = type;
+  const { decode, plain } = type;
+  const source = plain ? asRead(file.path, name, plain, stored) : stored;
   if (!decode && !rowAt) return source;
   const count = sizeOf(shape);
   const rows = rowAt || shape.length > 1 ? shape[0] : 1;
@@ -33,7 +35,7 @@ function decodeTensor(
     const what = `the tensor "${name}" (${type.name}) holds a number beyond 65504, or none at all`;
     throw invalid(file.path, what);
   }
-  releasePages(source);
+  releasePages(stored);
   return target;
 }
 

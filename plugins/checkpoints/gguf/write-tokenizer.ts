@@ -4,13 +4,22 @@
  * way in which it splits text beforehand.
  */
 
-import { z } from '../../../core/index.js';
-import { markOf } from '../../backbones/kit/tokenizer.js';
+import { type ModelFiles, z } from '../../../core/index.js';
+import { loadTokenizer } from '../../backbones/kit/tokenizer.js';
+import {
+  markOf,
+  readTokenizerSettings,
+  type TokenizerSettings,
+} from '../../backbones/kit/tokenizer-settings.js';
+import { allAdded } from '../../backbones/kit/tokenizers/added-tokens.js';
+import { withAdded, withControls } from '../../backbones/kit/tokenizers/sentencepiece/added-pieces.js';
+
 import {
   PIECE_TYPES,
   readModelFile,
   type SentencePieceModel,
 } from '../../backbones/kit/tokenizers/sentencepiece/model-file.js';
+import { withoutSpaceBefore } from '../../backbones/kit/tokenizers/space-before.js';
 import { type Part, partsOf } from '../../backbones/kit/tokenizers/text-steps.js';
 import { type MetadataValue, unwritable } from '../kit/gguf/index.js';
 import { preTokenizerName } from './pre-tokenizers.js';
@@ -19,7 +28,6 @@ interface TokenizerJson {
   readonly added_tokens?: readonly { id: number; content: string; special: boolean }[];
   readonly normalizer?: Part | null;
   readonly pre_tokenizer?: Part | null;
-  readonly post_processor?: object | null;
   readonly model: {
     readonly type: string;
     readonly vocab: Readonly<Record<string, number>>;
@@ -34,7 +42,7 @@ interface TokenizerJson {
 const TOKEN = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
 /** What tokenizer.json is written with where it stands for SentencePiece's BPE. */
-const SENTENCE_PIECE_PARTS = ['Prepend', 'Replace', 'Metaspace', 'Split'];
+const SENTENCE_PIECE_PARTS = ['Prepend', 'Replace', 'Metaspace'];
 
 type Files = ReadonlyMap<string, Uint8Array>;
 
@@ -45,8 +53,6 @@ interface Vocabulary {
   /** What only this kind of tokenizer has. */
   readonly metadata: readonly [string, MetadataValue][];
   readonly unknownId?: number;
-  /** Whether texts begin with the beginning-of-text token where tokenizer_config.json does not say. */
-  readonly begins: (bos: string | undefined) => boolean;
 }
 
 /** A JSON file of the model; undefined if there is none. */
@@ -56,36 +62,41 @@ export function parsed(files: Files, name: string): Record<string, unknown> | un
 }
 
 /**
+ * How texts begin and where answers end is what `loadTokenizer` makes of the files, as in training.
+ *
  * @param files of the model, by name
  * @param config config.json
  * @throws EvolveError if there is no tokenizer, or none that GGUF has a name for here
  */
-export function tokenizerMetadata(
+export async function tokenizerMetadata(
   files: Files,
   config: Readonly<Record<string, unknown>>,
-): [string, MetadataValue][] {
-  const rows = Number(config.vocab_size);
-  const { tokens, types, metadata, unknownId, begins } = vocabularyOf(files, rows);
-  const settings = parsed(files, 'tokenizer_config.json') ?? {};
-  const isSentencePiece = !files.has('tokenizer.json');
-  const idOf = (name: string): number | undefined => {
-    const content = markOf(name, settings, isSentencePiece);
-    const id = content === undefined ? -1 : tokens.indexOf(content);
+): Promise<[string, MetadataValue][]> {
+  const asked = modelFilesOf(files, config);
+  const settings = await readTokenizerSettings(asked);
+  const { values } = settings;
+  const { tokens, types, metadata, unknownId } = vocabularyOf(files, Number(config.vocab_size), settings);
+  const { startIds, eosId, stopIds, idOf } = await loadTokenizer(asked);
+  if (startIds.length > 1) {
+    const begin = startIds.map((id) => JSON.stringify(tokens[id])).join(', ');
+    throw unwritable(`GGUF has room for one token with which texts begin, but here ${begin} come first`);
+  }
+  const named = (name: string): number | undefined => {
+    const content = markOf(name, values, !files.has('tokenizer.json'));
     const [configured] = [config[`${name}_token_id`]].flat();
-    if (id >= 0) return id;
+    const id = content === undefined ? undefined : idOf(content);
+    if (id !== undefined) return id < tokens.length ? id : undefined;
     return typeof configured === 'number' && configured >= 0 ? configured : undefined;
   };
-  const eos = idOf('eos');
   const ids = {
-    bos: idOf('bos'),
-    eos,
-    ...furtherEnds(eos, config, parsed(files, 'generation_config.json') ?? {}),
-    unknown: unknownId ?? idOf('unk'),
-    padding: idOf('pad'),
+    bos: startIds[0] ?? named('bos'),
+    eos: eosId,
+    ...furtherEnds(stopIds.filter((id) => id !== eosId)),
+    unknown: unknownId ?? named('unk'),
+    padding: named('pad'),
   };
-  const bos = ids.bos === undefined ? undefined : tokens[ids.bos];
   const jinja = files.get('chat_template.jinja');
-  const template = jinja ? new TextDecoder().decode(jinja) : settings.chat_template;
+  const template = jinja ? new TextDecoder().decode(jinja) : values.chat_template;
   return [
     ...metadata,
     ['tokenizer.ggml.tokens', { strings: tokens }],
@@ -93,20 +104,23 @@ export function tokenizerMetadata(
     ...Object.entries(ids).flatMap(([name, id]): [string, MetadataValue][] =>
       id === undefined ? [] : [[`tokenizer.ggml.${name}_token_id`, { u32: id }]],
     ),
-    ['tokenizer.ggml.add_bos_token', { bool: Boolean(settings.add_bos_token ?? begins(bos)) }],
-    ['tokenizer.ggml.add_eos_token', { bool: settings.add_eos_token === true }],
+    ['tokenizer.ggml.add_bos_token', { bool: startIds.length > 0 }],
+    // A prompt never ends with the end token: it follows answers.
+    ['tokenizer.ggml.add_eos_token', { bool: false }],
     ...chatTemplates(template),
   ];
 }
 
+function modelFilesOf(files: Files, config: Readonly<Record<string, unknown>>): ModelFiles {
+  return {
+    path: 'the model',
+    readFile: async (name) => files.get(name),
+    readJson: async (name) => (name === 'config.json' ? config : parsed(files, name)),
+  };
+}
+
 /** Ends of an answer other than the end token, under the names that GGUF has for two. */
-function furtherEnds(
-  eos: number | undefined,
-  config: Readonly<Record<string, unknown>>,
-  generation: Readonly<Record<string, unknown>>,
-): Record<string, number | undefined> {
-  const ends = [config.eos_token_id, generation.eos_token_id].flat().filter((id) => typeof id === 'number');
-  const [eot, eom, ...others] = new Set(ends.filter((id) => id !== eos));
+function furtherEnds([eot, eom, ...others]: readonly number[]): Record<string, number | undefined> {
   if (others.length === 0) return { eot, eom };
   throw unwritable(`GGUF has room for three end tokens, but the model's files name ${others.length + 3}`);
 }
@@ -128,39 +142,49 @@ function chatTemplates(template: unknown): [string, MetadataValue][] {
   ];
 }
 
-function vocabularyOf(files: Files, rows: number): Vocabulary {
+function vocabularyOf(files: Files, rows: number, settings: TokenizerSettings): Vocabulary {
   const tokenizer = parsed(files, 'tokenizer.json') as TokenizerJson | undefined;
-  if (tokenizer) return ofTokenizerJson(tokenizer, rows);
+  if (tokenizer) return ofTokenizerJson(tokenizer, rows, settings);
   const pieces = files.get('tokenizer.model');
-  if (pieces) return ofSentencePiece(readModelFile(pieces, 'tokenizer.model'), rows);
+  if (pieces) return ofSentencePiece(readModelFile(pieces, 'tokenizer.model'), rows, settings);
   throw unwritable("GGUF needs the model's tokenizer.json or tokenizer.model, and neither is there");
 }
 
-function ofTokenizerJson(tokenizer: TokenizerJson, rows: number): Vocabulary {
-  const { model, added_tokens: added = [], pre_tokenizer, post_processor } = tokenizer;
+function ofTokenizerJson(own: TokenizerJson, rows: number, settings: TokenizerSettings): Vocabulary {
+  const tokenizer = settings.spaceBefore === false ? withoutSpaceBefore(own) : own;
+  const { model, pre_tokenizer } = tokenizer;
   if (model.type !== 'BPE')
     throw unwritable(`GGUF is written with a tokenizer of type BPE, not ${model.type}`);
+  const added = allAdded(tokenizer.added_tokens ?? [], settings.added, model.vocab);
   const vocabulary = new Map(Object.entries(model.vocab));
   for (const { content, id } of added) vocabulary.set(content, id);
+  // Tokens that no text yields may be without a row: they are left out.
+  for (const [content, id] of vocabulary) if (id >= rows) vocabulary.delete(content);
   const { tokens, types } = padded(rows);
   for (const [token, id] of vocabulary) {
     tokens[id] = token;
-    types[id] = TOKEN.normal;
+    types[id] = settings.isSpecial(token) ? TOKEN.control : TOKEN.normal;
   }
-  for (const { id, special } of added) types[id] = special ? TOKEN.control : TOKEN.userDefined;
+  for (const { id, special, content } of added) {
+    if (id < rows) types[id] = special || settings.isSpecial(content) ? TOKEN.control : TOKEN.userDefined;
+  }
   const unknownId = vocabulary.get(model.unk_token ?? '');
   if (unknownId !== undefined) types[unknownId] = TOKEN.unknown;
   const isByteLevel = partsOf(pre_tokenizer, 'pretokenizers').some(({ type }) => type === 'ByteLevel');
   const metadata = isByteLevel ? byteLevel(tokenizer) : scored(tokenizer, vocabulary, tokens, types);
-  const begins = (bos: string | undefined) => JSON.stringify(post_processor ?? {}).includes(`"${bos}"`);
-  return { tokens, types, metadata, unknownId, begins };
+  return { tokens, types, metadata, unknownId };
 }
 
-function ofSentencePiece({ pieces, algorithm, normalizer }: SentencePieceModel, rows: number): Vocabulary {
+function ofSentencePiece(own: SentencePieceModel, rows: number, settings: TokenizerSettings): Vocabulary {
+  const { pieces, algorithm, normalizer } = withAdded(
+    withControls(own, settings.isSpecial),
+    settings.added,
+  ).model;
   if (algorithm !== 'bpe') throw unwritable(`GGUF is written with a tokenizer of type BPE, not ${algorithm}`);
   const { tokens, types } = padded(rows);
   const scores = new Array<number>(rows).fill(0);
-  for (const [id, { piece, score, type }] of pieces.entries()) {
+  for (const [id, { piece, score, type }] of pieces.slice(0, rows).entries()) {
+    if (piece === '') continue;
     tokens[id] = piece;
     types[id] = PIECE_TYPES.indexOf(type) + 1;
     scores[id] = score;
@@ -169,9 +193,8 @@ function ofSentencePiece({ pieces, algorithm, normalizer }: SentencePieceModel, 
   return {
     tokens,
     types,
-    metadata: sentencePiece(scores, normalizer.addDummyPrefix),
+    metadata: sentencePiece(scores, settings.spaceBefore ?? normalizer.addDummyPrefix),
     unknownId: unknown < 0 ? undefined : unknown,
-    begins: () => true,
   };
 }
 

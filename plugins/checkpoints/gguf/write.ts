@@ -47,7 +47,7 @@ export async function writeGguf(
     ['general.file_type', { u32: TYPES[type].file }],
     ['general.quantization_version', { u32: 2 }],
     ['general.alignment', { u32: ALIGNMENT }],
-    ...(request.adapter ? [] : tokenizerMetadata(files, config)),
+    ...(request.adapter ? [] : await tokenizerMetadata(files, config)),
   ]);
   const infos = model.tensors.map(({ name, tensor }): TensorInfo => {
     const stored = typeFor(tensor, type);

@@ -1,5 +1,11 @@
-import type { DenseType, TensorInfo } from '../../../core/index.js';
+import type { TensorInfo } from '../../../core/index.js';
+import type { PlainType } from './plain-type.js';
 import { invalid } from './tensor-file.js';
+
+/** As any, with the type that its file holds it in. */
+export interface StoredInfo extends TensorInfo {
+  readonly stored: PlainType;
+}
 
 /**
  * A tensor by what its format calls its type. A file may hold some that are of no type that weights may have, such as
@@ -12,11 +18,14 @@ export function tensorInfo(
   name: string,
   typeName: string,
   shape: readonly number[],
-  types: ReadonlyMap<string, DenseType>,
-): TensorInfo {
+  types: ReadonlyMap<string, PlainType>,
+): StoredInfo {
   return {
     shape,
     get type() {
+      return this.stored.type;
+    },
+    get stored() {
       const known = types.get(typeName);
       if (known) return known;
       const message = `the tensor "${name}" is of type ${typeName}; known are ${[...types.keys()].join(', ')}`;

@@ -3,23 +3,25 @@
  * place. Nothing in it is believed before it is checked. Format: huggingface/safetensors, README.
  */
 
-import { DENSE_TYPES, type DenseType, type TensorInfo, z } from '../../../core/index.js';
+import { z } from '../../../core/index.js';
+import { PLAIN_TYPES, type PlainType } from '../kit/plain-type.js';
 import { sizeOf } from '../kit/shape.js';
 import { invalid, type TensorFile } from '../kit/tensor-file.js';
-import { tensorInfo } from '../kit/tensor-info.js';
+import { type StoredInfo, tensorInfo } from '../kit/tensor-info.js';
 
 /** A tensor and its bytes' place in the file. */
 export interface StoredTensor {
-  readonly info: TensorInfo;
+  readonly info: StoredInfo;
   readonly start: number;
   readonly end: number;
 }
 
 /** The names of the types that weights may have. */
-export const TYPES: ReadonlyMap<string, DenseType> = new Map([
-  ['F32', 'f32'],
-  ['F16', 'f16'],
-  ['BF16', 'bf16'],
+export const TYPES: ReadonlyMap<string, PlainType> = new Map([
+  ['F32', PLAIN_TYPES.f32],
+  ['F16', PLAIN_TYPES.f16],
+  ['BF16', PLAIN_TYPES.bf16],
+  ['F64', PLAIN_TYPES.f64],
 ]);
 
 /** As in the reference implementation: more cannot be meant. */
@@ -68,7 +70,7 @@ export async function readHeader(file: TensorFile): Promise<Map<string, StoredTe
     const [start, end] = offsets;
     // Of other types, what is in them does not matter.
     const type = TYPES.get(dtype);
-    const bytes = type ? sizeOf(shape) * DENSE_TYPES[type] : end - start;
+    const bytes = type ? sizeOf(shape) * type.bytes : end - start;
     if (end - start !== bytes || end < start) {
       fail(
         `the tensor "${name}" of shape [${shape}] in ${dtype} has ${bytes} bytes, but its offsets [${offsets}] say ${end - start}`,

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../../../core/index.js';
 import { openLayout } from '../kit/layout.js';
+import { asRead } from '../kit/plain-type.js';
 import { invalid, TensorFile } from '../kit/tensor-file.js';
 import { readHeader } from './header.js';
 
@@ -24,7 +25,8 @@ async function openFile(path: string): Promise<Checkpoint> {
       read: async (name) => {
         const tensor = tensors.get(name);
         if (!tensor) throw invalid(path, `there is no tensor "${name}"`, '');
-        return file.map(tensor.start, tensor.end - tensor.start);
+        const { info, start, end } = tensor;
+        return asRead(path, name, info.stored, await file.map(start, end - start));
       },
       close: () => file.close(),
     };

@@ -7,11 +7,12 @@ import {
   type TensorToWrite,
 } from '../../../core/index.js';
 import { encodeTensor } from '../kit/encode.js';
+import { PLAIN_TYPES } from '../kit/plain-type.js';
 import { sizeOf } from '../kit/shape.js';
 import { writeWhole } from '../kit/whole-file.js';
 import { TYPES } from './header.js';
 
-const nameOf = new Map(Array.from(TYPES, ([name, type]) => [type, name]));
+const nameOf = (type: DenseType) => [...TYPES].find(([, known]) => known === PLAIN_TYPES[type])?.[0];
 
 type NamedTensor = readonly [name: string, tensor: TensorToWrite & { readonly type: DenseType }];
 
@@ -73,7 +74,7 @@ async function writeFileOf(
   for (const entry of tensors) {
     const [name, { shape, type }] = entry;
     const end = offset + bytesOf(entry);
-    header[name] = { dtype: nameOf.get(type), shape, data_offsets: [offset, end] };
+    header[name] = { dtype: nameOf(type), shape, data_offsets: [offset, end] };
     offset = end;
   }
   // Spaces at the end let the data begin at a multiple of eight.

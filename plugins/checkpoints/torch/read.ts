@@ -1,5 +1,6 @@
-import { type Checkpoint, DENSE_TYPES, type DenseType } from '../../../core/index.js';
+import type { Checkpoint } from '../../../core/index.js';
 import { openLayout } from '../kit/layout.js';
+import { asRead, PLAIN_TYPES } from '../kit/plain-type.js';
 import { invalid, TensorFile } from '../kit/tensor-file.js';
 import { tensorInfo } from '../kit/tensor-info.js';
 import { inOrder } from './strides.js';
@@ -13,10 +14,11 @@ const LAYOUT = {
 };
 
 /** PyTorch's names of the types that weights may have. */
-const TYPES = new Map<string, DenseType>([
-  ['float32', 'f32'],
-  ['float16', 'f16'],
-  ['bfloat16', 'bf16'],
+const TYPES = new Map([
+  ['float32', PLAIN_TYPES.f32],
+  ['float16', PLAIN_TYPES.f16],
+  ['bfloat16', PLAIN_TYPES.bf16],
+  ['float64', PLAIN_TYPES.f64],
 ]);
 
 /** A pickle names tensors and where they lie, a few hundred bytes each. */
@@ -45,7 +47,8 @@ async function openFile(path: string): Promise<Checkpoint> {
       read: async (name) => {
         const tensor = tensors.get(name);
         if (!tensor) throw invalid(path, `there is no tensor "${name}"`, '');
-        return archive.bytesOf(tensor, DENSE_TYPES[infoOf(name, tensor).type]);
+        const { stored } = infoOf(name, tensor);
+        return asRead(path, name, stored, await archive.bytesOf(tensor));
       },
       close: () => file.close(),
     };
@@ -80,7 +83,7 @@ class Archive {
       );
     const root = pickles[0].slice(0, -'/data.pkl'.length);
     const read = async (name: string) => {
-      const entry = stored(file, entries, name);
+      const entry = storedEntry(file, entries, name);
       if (entry.size > MAX_PICKLE_BYTES)
         throw invalid(file.path, `its entry "${name}" has ${entry.size} bytes, more than can be meant`);
       return file.read(entry.start, entry.size);
@@ -101,14 +104,15 @@ class Archive {
   }
 
   /** The numbers in order; those of a view that has another order are copied. */
-  async bytesOf(tensor: TorchTensor, size: number): Promise<Uint8Array> {
+  async bytesOf(tensor: TorchTensor): Promise<Uint8Array> {
+    const size = tensor.type.bytes;
     const entry = this.#storage(tensor);
     const bytes = await this.file.map(entry.start + tensor.offset * size, tensor.span * size);
     return tensor.isContiguous ? bytes : inOrder(bytes, size, tensor.shape, tensor.strides);
   }
 
   #storage(tensor: TorchTensor): ZipEntry {
-    return stored(this.file, this.entries, `${this.root}/data/${tensor.storage.key}`);
+    return storedEntry(this.file, this.entries, `${this.root}/data/${tensor.storage.key}`);
   }
 
   #check(name: string, tensor: TorchTensor): void {
@@ -126,7 +130,7 @@ class Archive {
 }
 
 /** An entry whose bytes stand in the file as they are. */
-function stored(file: TensorFile, entries: ReadonlyMap<string, ZipEntry>, name: string): ZipEntry {
+function storedEntry(file: TensorFile, entries: ReadonlyMap<string, ZipEntry>, name: string): ZipEntry {
   const entry = entries.get(name);
   if (!entry) throw invalid(file.path, `the archive has no entry "${name}"`);
   if (entry.method !== 0) {

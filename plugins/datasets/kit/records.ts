@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { EvolveError } from '../../../core/index.js';
 
@@ -51,6 +51,7 @@ async function* readJsonLines(file: string): AsyncGenerator<RawRecord> {
 
 /** The lines of a UTF-8 file that are not empty. */
 export async function* readLines(file: string): AsyncGenerator<{ text: string; where: string }> {
+  await refusePipe(file);
   let number = 0;
   for await (const line of createInterface({ input: createReadStream(file, 'utf8'), crlfDelay: Infinity })) {
     number++;
@@ -60,6 +61,7 @@ export async function* readLines(file: string): AsyncGenerator<{ text: string; w
 }
 
 async function startsWithBracket(file: string): Promise<boolean> {
+  await refusePipe(file);
   const handle = await open(file);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(1024), 0, 1024, 0);
@@ -71,4 +73,14 @@ async function startsWithBracket(file: string): Promise<boolean> {
   } finally {
     await handle.close();
   }
+}
+
+/** Opening a pipe would wait for a writer, and nothing could end that. A pipe cannot be read twice either. */
+async function refusePipe(file: string): Promise<void> {
+  if (!(await stat(file)).isFIFO()) return;
+  throw new EvolveError(
+    'DATA_UNKNOWN',
+    `${file}: is a pipe`,
+    'Write what it gives to a file, and name that.',
+  );
 }

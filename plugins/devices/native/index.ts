@@ -3,11 +3,11 @@
  * built when the project is installed (build.ts); src/kernels.hpp says what it offers.
  */
 
-import os from 'node:os';
 import { definePlugin, EvolveError, tf, z } from '../../../core/index.js';
 import { DEVICE_STAGES } from '../kit/auto-order.js';
 import { type Addon, loadAddon } from './addon.js';
 import { NativeBackend } from './backend.js';
+import { usableCores } from './cores.js';
 import { registerAttention } from './kernels/attention.js';
 import { registerColumns } from './kernels/columns.js';
 import { registerElements } from './kernels/elements.js';
@@ -34,7 +34,7 @@ export default definePlugin({
   apiVersion: 2,
   family: 'devices',
   schema: z.strictObject({
-    /** How many threads compute; all cores where it is not said. */
+    /** How many threads compute; as many as the process may use cores where it is not said. */
     threads: z.number().int().min(1).max(1024).optional(),
   }),
   apply(trainer, options) {
@@ -46,7 +46,13 @@ export default definePlugin({
           request.decline('native', addon.reason);
           return undefined;
         }
-        const threads = options.threads ?? os.availableParallelism();
+        const cores = usableCores();
+        const threads = options.threads ?? cores;
+        if (threads > cores) {
+          trainer.notice(
+            `device native: ${threads} threads are more than the ${cores === 1 ? 'one core' : `${cores} cores`} that they may use, which is slower; leave device.threads out, or set it to ${cores} or less`,
+          );
+        }
         const isa = openAddon(addon, threads);
         const { weights } = await openBackend(addon);
         const each = threads === 1 ? 'one thread' : `${threads} threads`;

@@ -1,5 +1,5 @@
 import { type ComputeType, type FrozenWeight, perform } from '../../../core/index.js';
-import { allocateStored } from '../kit/linear-weights.js';
+import { allocateStored, atOnce, type InPieces } from '../kit/linear-weights.js';
 import { NotFiniteError } from '../kit/not-finite.js';
 
 /**
@@ -38,6 +38,11 @@ export class Int8Weight implements FrozenWeight {
  * @throws NotFiniteError; EvolveError OUT_OF_MEMORY
  */
 export function quantizeInt8(weight: FrozenWeight, compute?: ComputeType): Int8Weight {
+  return atOnce(int8InPieces(weight, compute));
+}
+
+/** The same, a row at a time where no kernel does it. */
+export function* int8InPieces(weight: FrozenWeight, compute?: ComputeType): InPieces<Int8Weight> {
   const [rows, columns] = weight.shape;
   const values = new Int8Array(allocateStored(rows * columns));
   const scales = new Float32Array(rows);
@@ -54,6 +59,7 @@ export function quantizeInt8(weight: FrozenWeight, compute?: ComputeType): Int8W
     scales[row] = largest / 127;
     const inverse = largest === 0 ? 0 : 127 / largest;
     for (let i = 0; i < columns; i++) values[row * columns + i] = Math.round(numbers[i] * inverse);
+    yield;
   }
   return new Int8Weight(weight.shape, values, scales, compute);
 }

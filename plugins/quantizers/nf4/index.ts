@@ -5,7 +5,7 @@
 
 import { definePlugin, z } from '../../../core/index.js';
 import { quantizeLinears } from '../kit/linear-weights.js';
-import { quantizeNf4 } from './quantize.js';
+import { nf4InPieces } from './quantize.js';
 
 export default definePlugin({
   name: 'nf4',
@@ -17,6 +17,8 @@ export default definePlugin({
     compute: z.enum(['bf16', 'fp32']).optional(),
   }),
   apply(trainer, options) {
-    trainer.hooks.quantize.tap((model) => quantizeLinears(model, (weight) => quantizeNf4(weight, options)));
+    trainer.hooks.quantize.tap((model, { signal }) =>
+      quantizeLinears(model, (weight) => nf4InPieces(weight, options), signal),
+    );
   },
 });

@@ -4,7 +4,7 @@
  */
 
 import { type ComputeType, type FrozenWeight, perform } from '../../../core/index.js';
-import { allocateStored } from '../kit/linear-weights.js';
+import { allocateStored, atOnce, type InPieces } from '../kit/linear-weights.js';
 import { NotFiniteError } from '../kit/not-finite.js';
 import { BLOCK, NESTED_BLOCK, Nf4Weight, type QuantizedAbsmax } from './nf4-weight.js';
 import { DYNAMIC_MAP, middlesOf, NF4_VALUES } from './tables.js';
@@ -25,16 +25,21 @@ const CHUNK = 65536;
  * @throws NotFiniteError; EvolveError OUT_OF_MEMORY
  */
 export function quantizeNf4(weight: FrozenWeight, options: Nf4Options): Nf4Weight {
+  return atOnce(nf4InPieces(weight, options));
+}
+
+/** The same, a few rows at a time where no kernel does it. */
+export function* nf4InPieces(weight: FrozenWeight, options: Nf4Options): InPieces<Nf4Weight> {
   const [rows, columns] = weight.shape;
   const codes = new Uint8Array(allocateStored(Math.ceil((rows * columns) / 2)));
   const absmax = new Float32Array(Math.ceil((rows * columns) / BLOCK));
   if (!perform('QuantizeNf4', { weight, middles: MIDDLES, codes, absmax }))
-    quantizeRows(weight, codes, absmax);
+    yield* quantizeRows(weight, codes, absmax);
   const scales = options.doubleQuantization ? quantizeAbsmax(absmax) : { absmax };
   return new Nf4Weight(weight.shape, codes, scales, options.compute);
 }
 
-function quantizeRows(weight: FrozenWeight, codes: Uint8Array, absmax: Float32Array): void {
+function* quantizeRows(weight: FrozenWeight, codes: Uint8Array, absmax: Float32Array): InPieces<void> {
   const [rows, columns] = weight.shape;
   const rowsAtOnce = Math.min(rows, Math.max(1, Math.floor(CHUNK / columns)));
   const numbers = new Float32Array(BLOCK + rowsAtOnce * columns);
@@ -55,6 +60,7 @@ function quantizeRows(weight: FrozenWeight, codes: Uint8Array, absmax: Float32Ar
     }
     numbers.copyWithin(0, start, held);
     held -= start;
+    yield;
   }
 }
 

@@ -1,7 +1,6 @@
 /** Leaves the frozen weights in the checkpoint's own type. */
 
 import { DenseWeight, definePlugin, type FrozenWeight, z } from '../../../core/index.js';
-import { quantizeLinears } from '../kit/linear-weights.js';
 
 export default definePlugin({
   name: 'none',
@@ -16,6 +15,9 @@ export default definePlugin({
       }
       throw new TypeError(`compute is for weights in f32, f16 or bf16, but got one in ${weight.storage}`);
     };
-    trainer.hooks.quantize.tap((model) => quantizeLinears(model, withCompute));
+    trainer.hooks.quantize.tap((model) => {
+      for (const site of model.linears) if (!site.isOutput) site.weight = withCompute(site.weight);
+      return model;
+    });
   },
 });

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { type ConfigOverrides, loadConfig, makeConfig, type RunConfig } from '../../../core/config/load.js';
@@ -155,7 +156,7 @@ describe('loadConfig', () => {
       ];
       const config = await load(`${MINIMAL}train:\n  learningRate: 5\n  epochs: 2\n`, { set });
       expect(config.train).to.include({ learningRate: 1e-4, maxSteps: 7, epochs: 2 });
-      expect(config.data.sources).to.deep.equal(['belle', { path: folder.join('x.json'), format: 'cot' }]);
+      expect(config.data.sources).to.deep.equal(['belle', { path: path.resolve('x.json'), format: 'cot' }]);
       expect(config.data.shuffle).to.equal(false);
       expect(config.adapter).to.deep.equal({ method: 'other', layers: { first: 3 } });
     });
@@ -241,6 +242,45 @@ output: ../out
         ['@scope/name'],
       ]);
       expect(config.output).to.equal(folder.join('out'));
+    });
+
+    it('of --set count from the working folder, as at the terminal', async () => {
+      const set = [
+        'model.path=./m',
+        'adapter.init=./a',
+        'data.sources=[{ path: x.json, format: alpaca }]',
+        'plugins=[./p.ts]',
+        'output=out',
+      ];
+      const { model, adapter, data, plugins, output } = await load(MINIMAL, { set }, 'configs/run.yaml');
+      expect(model.path).to.equal(path.resolve('m'));
+      expect(adapter.init).to.equal(path.resolve('a'));
+      expect(data.sources[0]).to.include({ path: path.resolve('x.json') });
+      expect(plugins).to.deep.equal([[path.resolve('p.ts')]]);
+      expect(output).to.equal(path.resolve('out'));
+      const text = MINIMAL.replace('alpaca', '{ path: x.json, format: alpaca }');
+      const other = await load(
+        text,
+        { set: ['data.sources.0.format=belle', 'model.init=random'] },
+        'c/run.yaml',
+      );
+      expect(other.data.sources[0]).to.include({ path: folder.join('c', 'x.json'), format: 'belle' });
+      expect(other.model.path).to.equal(folder.join('c', 'model'));
+    });
+
+    it('may begin with the home folder, written in any way', async () => {
+      const home = (...names: string[]) => path.join(homedir(), ...names);
+      const text = `model: { path: ~/m }
+data: { sources: [{ path: $HOME/x.json, format: alpaca }] }
+adapter: { init: "\${HOME}/a" }
+plugins: [~/p.ts]
+output: $HOME/out
+`;
+      const { model, adapter, data, plugins, output } = await load(text);
+      expect([model.path, adapter.init, output]).to.deep.equal([home('m'), home('a'), home('out')]);
+      expect(data.sources[0]).to.include({ path: home('x.json') });
+      expect(plugins).to.deep.equal([[home('p.ts')]]);
+      expect((await load(MINIMAL, { output: '~/mine' })).output).to.equal(home('mine'));
     });
 
     it('the default output and that of the command line count from the working folder', async () => {

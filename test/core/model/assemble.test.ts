@@ -37,6 +37,22 @@ describe('ModelAssembler.loadEncoder', () => {
     expect(inFile.encodePrompt(PROMPT)).to.deep.equal(inFolder.encodePrompt(PROMPT));
   });
 
+  it('knows an adapter that is given as the model, and says what to do', async () => {
+    const path = fixture('peft-adapter');
+    await expectError(
+      () => encoderOf({ model: { path } }),
+      'MODEL_INVALID',
+      'peft-adapter holds an adapter (adapter_config.json), no model',
+      'its base model, test/fixtures/llama, as model.path, and this folder as adapter.init',
+    );
+    folder.write('adapter_config.json', '{');
+    await expectError(
+      () => encoderOf({ model: { path: folder.path } }),
+      'MODEL_INVALID',
+      'Give its base model as model.path',
+    );
+  });
+
   it('takes the template that the configuration names', async () => {
     const promptOf = async (template: string) => {
       const values = { model: { path: fixture('llama') }, data: { sources: ['none'], template } };

@@ -104,6 +104,41 @@ describe('Trainer', () => {
     expect(events.map((event) => event.epoch).at(-1)).to.equal(2);
   });
 
+  it('reads nothing back synchronously while it trains, and the losses of a step at once', async () => {
+    const reads = { sync: 0, async: 0 };
+    const watching = definePlugin({
+      name: 'watching',
+      apiVersion: 2,
+      apply({ hooks }) {
+        let restore = () => {};
+        hooks.done.tap(() => restore());
+        // Once the model is there: loading may read.
+        hooks.makeSchedule.tap(
+          () => {
+            const { data, dataSync } = tf.Tensor.prototype;
+            tf.Tensor.prototype.dataSync = function () {
+              reads.sync++;
+              return dataSync.call(this) as never;
+            };
+            tf.Tensor.prototype.data = function () {
+              reads.async++;
+              return data.call(this) as never;
+            };
+            restore = () => void Object.assign(tf.Tensor.prototype, { data, dataSync });
+            return undefined;
+          },
+          { stage: -1 },
+        );
+      },
+    });
+    const train = { maxSteps: 1, perDeviceBatchSize: 2, gradientAccumulationSteps: 4 };
+    const run = await composeTestRun({ output, data, train }, [watching]);
+    await run.trainer.run();
+    expect(reads.sync).to.equal(0);
+    // The losses of the four micro-batches, and the norm; the adapter's two matrices of each of four layers are saved.
+    expect(reads.async).to.equal(2 + 8);
+  });
+
   it('computes the same with gradient checkpointing', async () => {
     await (await composeTestRun({ output, data, train: { maxSteps: 3 } })).trainer.run();
     const other = folder.join('checkpointed');

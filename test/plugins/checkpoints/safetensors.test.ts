@@ -57,6 +57,18 @@ describe('the checkpoint format safetensors', () => {
       });
     });
 
+    it('fp64 as fp32, each number rounded to the nearest, from any place of the file', async () => {
+      const data = Buffer.alloc(25);
+      for (const [i, number] of [1.5, 0.1, -1e-50].entries()) data.writeDoubleLE(number, 1 + 8 * i);
+      const tensors = { odd: entry('U8', [1], 0, 1), wide: entry('F64', [3], 1, 25) };
+      const file = folder.write('x.safetensors', fileOf(tensors, data));
+      const values = [1.5, Math.fround(0.1), -0];
+      expect(await readAll(file, ['wide'])).to.deep.equal({ wide: { type: 'f32', shape: [3], values } });
+      data.writeDoubleLE(1e39, 9);
+      const large = folder.write('y.safetensors', fileOf(tensors, data));
+      await expectError(() => readAll(large, ['wide']), 'CHECKPOINT_INVALID', '"wide" holds 1e+39', 'fp32');
+    });
+
     it('tensors of types that weights have not: only asking for one is an error, which names both', async () => {
       const header = { ids: entry('I64', [1, 2], 0, 16), weight: entry('F32', [1], 16, 20) };
       const file = folder.write('x.safetensors', fileOf(header, new Uint8Array(20)));

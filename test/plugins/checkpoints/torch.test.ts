@@ -10,7 +10,7 @@ import { describeNative } from '../../support/native.js';
 
 const torch = (...names: string[]) => fixture('torch', ...names);
 /** Of views.pt, what no weight can be. */
-const OTHERS = { position_ids: 'int64', mask: 'bool', double: 'float64', eight: 'float8_e4m3fn' };
+const OTHERS = { position_ids: 'int64', mask: 'bool', eight: 'float8_e4m3fn' };
 
 /** A zip archive of stored entries. */
 function zipOf(entries: Readonly<Record<string, string | Buffer>>): Buffer {
@@ -88,13 +88,17 @@ describe('the checkpoint format torch', () => {
       try {
         const expected = Object.keys(await readTensors(torch('expected.safetensors')));
         const names = [...checkpoint.tensors.keys()];
-        expect(names).to.have.members([...expected, ...Object.keys(OTHERS)]);
+        expect(names).to.have.members([...expected, 'double', ...Object.keys(OTHERS)]);
         for (const [name, type] of Object.entries(OTHERS)) {
           const info = checkpoint.tensors.get(name)!;
           await expectError(() => checkpoint.read(name), 'CHECKPOINT_INVALID', `"${name}"`, type);
           await expectError(() => info.type, 'CHECKPOINT_INVALID', `"${name}"`, type);
         }
         expect(checkpoint.tensors.get('position_ids')?.shape).to.deep.equal([5]);
+        // As `double.float()` in PyTorch.
+        const bytes = await checkpoint.read('double');
+        expect([...new Float32Array(bytes.buffer)]).to.deep.equal([-1.1058018207550049, -1.4746148586273193]);
+        expect(checkpoint.tensors.get('double')?.type).to.equal('f32');
       } finally {
         await checkpoint.close();
       }

@@ -1,7 +1,23 @@
-/** The added tokens of a tokenizer.json. They are found in a text before its model sees it. */
+/** The added tokens of a tokenizer. They are found in a text before its model sees it. */
 
 import { escapeRegExp } from './text-steps.js';
 import type { AddedToken } from './tokenizer-json-schema.js';
+
+/**
+ * The added tokens of a tokenizer.json and those of other files. Where its model has the content of one of the latter,
+ * that is the token.
+ */
+export function allAdded(
+  own: readonly AddedToken[],
+  further: readonly AddedToken[],
+  vocabulary: Readonly<Record<string, number>>,
+): AddedToken[] {
+  const known = new Set(own.map(({ content }) => content));
+  const others = further.filter(({ content }) => !known.has(content));
+  const idOf = ({ content, id }: AddedToken) =>
+    Object.hasOwn(vocabulary, content) ? vocabulary[content] : id;
+  return [...own, ...others.map((token) => ({ ...token, id: idOf(token) }))];
+}
 
 /**
  * Reads the added tokens that are not special. They are found in a text before anything else: the leftmost first, and

@@ -1,9 +1,13 @@
+import type { AddedToken } from './tokenizer-json-schema.js';
+
 /** What a tokenizer's file gives: text <-> ids, and its special tokens, which text never yields. */
 export interface TextTokenizer {
   /** One more than the highest id. */
   readonly vocabularySize: number;
   /** The id of a token by its content, special ones included. */
   idOf(content: string): number | undefined;
+  /** The content of a token that text may yield; undefined of a special one, and where there is none of this id. */
+  textTokenOf(id: number): string | undefined;
   /** The ids with which the file itself says that every text begins. */
   readonly start: readonly number[];
   /** `text` is well-formed: without halves of characters. */
@@ -11,8 +15,17 @@ export interface TextTokenizer {
   decode(ids: readonly number[]): string;
 }
 
-/** Whether a token is special for the model, whatever the tokenizer's own file says of it. */
-export type IsSpecial = (content: string, id: number) => boolean;
+/** What other files of a model say of its tokenizer. */
+export interface Additions {
+  /** Tokens that may stand nowhere else. */
+  readonly added: readonly AddedToken[];
+  /** Whether a token is special for the model, whatever the tokenizer's own file says of it. */
+  isSpecial(content: string): boolean;
+  /** Whether SentencePiece's space comes before a text; undefined: as the tokenizer's own file says. */
+  readonly spaceBefore?: boolean;
+  /** Whether that space comes before what follows an added token too. */
+  readonly spaceBeforeParts: boolean;
+}
 
 /** From `start` on, makes each run of `id` one. */
 export function fuseRuns(id: number, ids: number[], start: number): void {

@@ -17,6 +17,12 @@ const addedTokenSchema = z.looseObject({
   single_word: flag,
 });
 
+/** `added_tokens_decoder` of tokenizer_config.json: by ids. */
+export const addedTokensSchema = z.record(z.string(), addedTokenSchema.omit({ id: true }));
+
+/** added_tokens.json: content -> id. */
+export const addedTokenTable = z.record(z.string(), id);
+
 /** A part, or a sequence that holds its parts under this key. */
 function partSchema(key: string): z.ZodType<Part> {
   const part: z.ZodType<Part> = z.lazy(() =>

@@ -1,40 +1,47 @@
-import { readAddedTokens } from './added-tokens.js';
+import { allAdded, readAddedTokens } from './added-tokens.js';
 import { checkModel, readModel } from './bpe-model.js';
 import { byteOfToken, bytesOfCharacters } from './byte-alphabet.js';
 import { decodeBytes } from './decode.js';
 import { tokenizerError } from './malformed.js';
+import { withoutSpaceBefore } from './space-before.js';
 import { type Part, partsOf, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
-import type { IsSpecial, TextTokenizer } from './text-tokenizer.js';
+import type { Additions, TextTokenizer } from './text-tokenizer.js';
 import { bpeSchema, parse, schema, templateSchema } from './tokenizer-json-schema.js';
 
 /**
  * The tokenizer of a tokenizer.json, as Hugging Face's tokenizers saves it: byte-pair encoding, byte-level or
  * after SentencePiece. Ids are those of tokenizers with `encode_special_tokens`:
- * special tokens that stand in a text are characters like any, and `isSpecial` says which are so beside those of the file.
+ * special tokens that stand in a text are characters like any.
+ *
+ * @param additions further tokens, and which are special beside those that the file says are
  *
  * @throws EvolveError if the file is malformed, or a part of a type that is not known
  */
 export function readTokenizerJson(
   value: Record<string, unknown>,
   file: string,
-  isSpecial: IsSpecial,
+  additions: Additions,
 ): TextTokenizer {
-  const json = parse(schema, value, file);
+  const own = parse(schema, value, file);
+  const json = additions.spaceBefore === false ? withoutSpaceBefore(own) : own;
   checkModel(json.model, file);
   const bpe = parse(bpeSchema, json.model, file, 'model.');
-  const added = json.added_tokens;
+  const added = allAdded(json.added_tokens, additions.added, bpe.vocab);
   const contents = new Map(Object.entries(bpe.vocab));
   for (const { content, id } of added) contents.set(content, id);
   const special = new Set(added.filter((token) => token.special).map((token) => token.id));
-  for (const [content, id] of contents) if (isSpecial(content, id)) special.add(id);
+  for (const [content, id] of contents) if (additions.isSpecial(content)) special.add(id);
 
   const model = readModel(bpe, partsOf(json.pre_tokenizer, 'pretokenizers'), special, file);
   const preTokenize = readPreTokenizer(json.pre_tokenizer, file);
   const plain = added.filter(({ id }) => !special.has(id));
   const split = readAddedTokens(plain, readNormalizer(json.normalizer, file));
+  const tokens = new Map(Array.from(contents, ([content, id]) => [id, content]));
+  const textTokenOf = (id: number) => (special.has(id) ? undefined : tokens.get(id));
   return {
     vocabularySize: [...contents.values()].reduce((highest, id) => Math.max(highest, id), -1) + 1,
     idOf: (content) => contents.get(content),
+    textTokenOf,
     start: startOf(json.post_processor, file),
     encode: (text) => {
       const ids: number[] = [];
@@ -44,7 +51,7 @@ export function readTokenizerJson(
       });
       return ids;
     },
-    decode: readDecoder(json.decoder, contents, special, file),
+    decode: readDecoder(json.decoder, textTokenOf, file),
   };
 }
 
@@ -56,8 +63,12 @@ function startOf(part: Part | null | undefined, file: string): number[] {
   const parts = partsOf(part, 'processors');
   const foreign = parts.find(({ type }) => !POST_PROCESSORS.includes(type));
   if (foreign) throw unknown('post_processor', foreign, POST_PROCESSORS, file);
-  const template = parts.find(({ type }) => type === 'TemplateProcessing');
-  if (!template) return [];
+  // Of several each stands around what the one before it made.
+  const templates = parts.filter(({ type }) => type === 'TemplateProcessing').reverse();
+  return templates.flatMap((template) => startOfTemplate(template, file));
+}
+
+function startOfTemplate(template: Part, file: string): number[] {
   const { single, special_tokens: specials } = parse(templateSchema, template, file, 'post_processor.');
   const end = single.findIndex((piece) => !piece.SpecialToken);
   return single.slice(0, end).flatMap(({ SpecialToken }) => {
@@ -69,8 +80,7 @@ function startOf(part: Part | null | undefined, file: string): number[] {
 
 function readDecoder(
   decoder: Part | null | undefined,
-  contents: ReadonlyMap<string, number>,
-  special: ReadonlySet<number>,
+  textTokenOf: TextTokenizer['textTokenOf'],
   file: string,
 ): (ids: readonly number[]) => string {
   if (!decoder) throw tokenizerError(file, 'it has no decoder');
@@ -97,9 +107,8 @@ function readDecoder(
   const textOf = (token: string) =>
     replacements.reduce((text, { from, to }) => text.replaceAll(from, to), token);
 
-  const tokens = new Map(Array.from(contents, ([content, id]) => [id, content]));
   const bytesOf = (id: number): Uint8Array | undefined => {
-    const token = special.has(id) ? undefined : tokens.get(id);
+    const token = textTokenOf(id);
     if (token === undefined) return undefined;
     if (has('ByteLevel')) return bytesOfCharacters(token);
     const byte = has('ByteFallback') ? byteOfToken(token) : undefined;

@@ -13,28 +13,28 @@ namespace evolve {
 void setThreads(int count);
 int threadCount();
 
-/**
- * Calls body(context, index, thread) for every index below `count`, each once, on all threads; returns when all are
- * done. Which thread takes which index depends on timing: results must not. Not to be called from within a body.
- */
-void parallelFor(int64_t count, void (*body)(void* context, int64_t index, int thread), void* context);
-
-/** The same for a lambda `void(int64_t index, int thread)`. */
-template <class Body>
-void parallelFor(int64_t count, Body&& body) {
-  parallelFor(
-      count, [](void* context, int64_t index, int thread) { (*static_cast<Body*>(context))(index, thread); },
-      const_cast<void*>(static_cast<const void*>(&body)));
-}
-
 /** Multiplications that are done, about, before another thread has begun. */
 constexpr int64_t kAlone = 65536;
 
-/** The same, but where all the `work`, in multiplications or what takes as long, is little, on the caller's thread alone. */
+/** How many multiplications take as long as reading a number, doing little to it and writing it, about. */
+constexpr int64_t kTouch = 4;
+
+/**
+ * Calls body(context, index, thread) for every index below `count`, each once; returns when all are done. Where all the
+ * `work`, in multiplications or what takes as long, is little, the caller's thread does it alone, else all threads.
+ * Which thread takes which index depends on timing: results must not.
+ *
+ * @throws std::logic_error where it is called from within a body
+ */
+void parallelFor(int64_t count, int64_t work, void (*body)(void* context, int64_t index, int thread), void* context);
+
+/** The same for a lambda `void(int64_t index, int thread)`. */
 template <class Body>
-void parallelFor(int64_t count, int64_t work, Body&& body) {
-  if (work > kAlone) return parallelFor(count, [&](int64_t index, int thread) { body(index, thread); });
-  for (int64_t i = 0; i < count; i++) body(i, 0);
+void parallelFor(int64_t count, int64_t work, const Body& body) {
+  const auto call = [](void* context, int64_t index, int thread) {
+    (*static_cast<const Body*>(context))(index, thread);
+  };
+  parallelFor(count, work, call, const_cast<void*>(static_cast<const void*>(&body)));
 }
 
 /** So many bytes could not be had. */

@@ -10,14 +10,17 @@ const ROWS = 1100;
 type Files = Readonly<Record<string, Uint8Array>>;
 
 /** What these files become in GGUF. */
-function metadataOf(files: Files, config: object = { vocab_size: ROWS }): Record<string, unknown> {
-  const metadata = tokenizerMetadata(new Map(Object.entries(files)), config as Record<string, unknown>);
+async function metadataOf(
+  files: Files,
+  config: object = { vocab_size: ROWS, eos_token_id: 2 },
+): Promise<Record<string, unknown>> {
+  const metadata = await tokenizerMetadata(new Map(Object.entries(files)), config as Record<string, unknown>);
   return Object.fromEntries(metadata.map(([key, value]) => [key, Object.values(value)[0]]));
 }
 
 /** The tokenizer that these files become in GGUF, as it is read from there. */
-function rewritten(files: Files, config?: object) {
-  return tokenizerOf(Object.fromEntries(tokenizerFilesOf(metadataOf(files, config))));
+async function rewritten(files: Files, config?: object) {
+  return tokenizerOf(Object.fromEntries(tokenizerFilesOf(await metadataOf(files, config))));
 }
 
 /** One of the fixtures' tokenizer.json with other values. */
@@ -37,16 +40,17 @@ describe('a tokenizer written to GGUF', () => {
     });
   }
 
-  it('puts a space before texts where Metaspace says so, as newer and older files say it', () => {
-    const spaceOf = (metaspace: object) => {
+  it('puts a space before texts where Metaspace says so, as newer and older files say it', async () => {
+    const spaceOf = async (metaspace: object) => {
       const pre_tokenizer = { type: 'Metaspace', replacement: '▁', ...metaspace };
-      const written = metadataOf({ 'tokenizer.json': changed('llama-metaspace', { pre_tokenizer }) });
+      const written = await metadataOf({ 'tokenizer.json': changed('llama-metaspace', { pre_tokenizer }) });
       return written['tokenizer.ggml.add_space_prefix'];
     };
-    for (const prepend_scheme of ['first', 'always']) expect(spaceOf({ prepend_scheme })).to.equal(true);
-    expect(spaceOf({ prepend_scheme: 'never' })).to.equal(false);
-    expect(spaceOf({ add_prefix_space: true })).to.equal(true);
-    expect(spaceOf({ add_prefix_space: false })).to.equal(false);
+    for (const prepend_scheme of ['first', 'always'])
+      expect(await spaceOf({ prepend_scheme })).to.equal(true);
+    expect(await spaceOf({ prepend_scheme: 'never' })).to.equal(false);
+    expect(await spaceOf({ add_prefix_space: true })).to.equal(true);
+    expect(await spaceOf({ add_prefix_space: false })).to.equal(false);
   });
 
   it("yields sentencepiece's ids where the model has a tokenizer.model alone", async () => {
@@ -58,20 +62,22 @@ describe('a tokenizer written to GGUF', () => {
 
   it('hands chat templates on, one or several', async () => {
     const several = ['default', 'tool_use'].map((name) => ({ name, template: `{# ${name} #}` }));
-    const templateFrom = (settings: object, more: Files = {}) => {
+    const templateFrom = async (settings: object, more: Files = {}) => {
       const model = { 'tokenizer.model': tokenizerFile('llama.model'), ...more };
-      const metadata = metadataOf({
+      const metadata = await metadataOf({
         ...model,
         'tokenizer_config.json': Buffer.from(JSON.stringify(settings)),
       });
       const config = tokenizerFilesOf(metadata).get('tokenizer_config.json');
       return JSON.parse(Buffer.from(config!).toString()).chat_template;
     };
-    expect(templateFrom({ chat_template: '{# one #}' })).to.equal('{# one #}');
-    expect(templateFrom({ chat_template: several })).to.deep.equal(several);
-    expect(templateFrom({ chat_template: several.slice(1) })).to.deep.equal(several.slice(1));
-    expect(templateFrom({}, { 'chat_template.jinja': Buffer.from('{# file #}') })).to.equal('{# file #}');
-    expect(templateFrom({ chat_template: null })).to.equal(undefined);
+    expect(await templateFrom({ chat_template: '{# one #}' })).to.equal('{# one #}');
+    expect(await templateFrom({ chat_template: several })).to.deep.equal(several);
+    expect(await templateFrom({ chat_template: several.slice(1) })).to.deep.equal(several.slice(1));
+    expect(await templateFrom({}, { 'chat_template.jinja': Buffer.from('{# file #}') })).to.equal(
+      '{# file #}',
+    );
+    expect(await templateFrom({ chat_template: null })).to.equal(undefined);
     const wrong = { chat_template: { default: '{# one #}' } };
     await expectError(() => templateFrom(wrong), 'MODEL_INVALID', 'chat_template');
   });
@@ -89,6 +95,92 @@ describe('a tokenizer written to GGUF', () => {
     expect(await stopsOf([7, 2])).to.deep.equal([2, 7]);
     expect(await stopsOf([2, 7, 9])).to.deep.equal([2, 7, 9]);
     await expectError(() => stopsOf([2, 7, 9, 11]), 'MODEL_INVALID', '4', '--format safetensors');
+  });
+
+  it('begins texts as training does, whatever tokenizer_config.json calls it', async () => {
+    const begins = async (files: Files) => {
+      const written = await metadataOf({ 'tokenizer_config.json': SETTINGS, ...files });
+      return [written['tokenizer.ggml.add_bos_token'], written['tokenizer.ggml.bos_token_id']];
+    };
+    const json = { 'tokenizer.json': tokenizerFile('llama-metaspace.json') };
+    const settings = (values: object) => ({
+      'tokenizer_config.json': Buffer.from(JSON.stringify({ eos_token: '</s>', ...values })),
+    });
+    expect(await begins(json)).to.deep.equal([true, 1]);
+    expect(await begins({ ...json, ...settings({ add_bos_token: false }) })).to.deep.equal([true, 1]);
+    expect(await begins({ ...json, ...settings({ bos_token: null }) })).to.deep.equal([true, 1]);
+    const none = { 'tokenizer.json': changed('llama-metaspace', { post_processor: null }) };
+    const asked = settings({ bos_token: '<s>', add_bos_token: true, add_eos_token: true });
+    expect(await begins({ ...none, ...asked })).to.deep.equal([false, 1]);
+    const model = { 'tokenizer.model': tokenizerFile('llama.model') };
+    expect(await begins(model)).to.deep.equal([true, 1]);
+    expect(await begins({ ...model, ...settings({ add_bos_token: false }) })).to.deep.equal([false, 1]);
+    const written = await metadataOf({ ...model, ...asked });
+    expect(written['tokenizer.ggml.add_eos_token']).to.equal(false);
+  });
+
+  it('is refused where texts begin with two tokens', async () => {
+    const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
+    const post_processor = {
+      type: 'TemplateProcessing',
+      single: [special('<unk>'), special('<s>'), { Sequence: { id: 'A', type_id: 0 } }],
+      special_tokens: { '<unk>': { id: '<unk>', ids: [0] }, '<s>': { id: '<s>', ids: [1] } },
+    };
+    await expectError(
+      () => metadataOf({ 'tokenizer.json': changed('llama-metaspace', { post_processor }) }),
+      'MODEL_INVALID',
+      '"<unk>", "<s>" come first',
+    );
+  });
+
+  it('has the tokens that stand beside the tokenizer, and none without a row', async () => {
+    const added = { '<|end|>': 1000, '<|call|>': 1001, '<pad>': ROWS };
+    const files = {
+      'added_tokens.json': Buffer.from(JSON.stringify(added)),
+      'tokenizer_config.json': Buffer.from(JSON.stringify({ eos_token: '<|end|>', pad_token: '<pad>' })),
+    };
+    const tokenizers: Files[] = [
+      { 'tokenizer.model': tokenizerFile('llama.model') },
+      { 'tokenizer.json': tokenizerFile('llama-metaspace.json') },
+    ];
+    for (const tokenizer of tokenizers) {
+      const written = await metadataOf({ ...files, ...tokenizer });
+      const tokens = written['tokenizer.ggml.tokens'] as string[];
+      const types = written['tokenizer.ggml.token_type'] as number[];
+      expect(tokens.slice(1000, 1003)).to.deep.equal(['<|end|>', '<|call|>', '[PAD1002]']);
+      expect(types.slice(1000, 1003)).to.deep.equal([3, 4, 5]);
+      expect([tokens.length, types.length]).to.deep.equal([ROWS, ROWS]);
+      expect(written['tokenizer.ggml.eos_token_id']).to.equal(1000);
+      expect(written).to.not.have.property('tokenizer.ggml.padding_token_id');
+      const again = await rewritten({ ...files, ...tokenizer });
+      expect(again.encode('to <|call|>').at(-1)).to.equal(1001);
+    }
+  });
+
+  it('puts no space before texts where the settings of a LLaMA say so', async () => {
+    const asked = {
+      ...JSON.parse(SETTINGS.toString()),
+      tokenizer_class: 'LlamaTokenizer',
+      add_prefix_space: false,
+    };
+    const files = { 'tokenizer_config.json': Buffer.from(JSON.stringify(asked)) };
+    const tokenizers: Files[] = [
+      { 'tokenizer.model': tokenizerFile('llama.model') },
+      { 'tokenizer.json': tokenizerFile('llama-metaspace.json') },
+      { 'tokenizer.json': tokenizerFile('llama-prepend.json') },
+    ];
+    for (const tokenizer of tokenizers) {
+      const written = await metadataOf({ ...files, ...tokenizer });
+      expect(written['tokenizer.ggml.add_space_prefix']).to.equal(false);
+    }
+  });
+
+  it('is refused where text is cut before it is merged', async () => {
+    const split = { type: 'Split', pattern: { Regex: '\\d' }, behavior: 'Isolated', invert: false };
+    for (const name of ['llama-prepend', 'llama-metaspace']) {
+      const load = () => rewritten({ 'tokenizer.json': changed(name, { pre_tokenizer: split }) });
+      await expectError(load, 'MODEL_INVALID', 'Split', '--format safetensors');
+    }
   });
 
   it('is refused where GGUF has no name for it', async () => {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import os from 'node:os';
 import { Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { usableCores } from '../../../../plugins/devices/native/cores.js';
 import native from '../../../../plugins/devices/native/index.js';
 import { compose } from '../../../support/compose.js';
 import { askDevice } from '../../../support/devices.js';
@@ -17,8 +17,8 @@ describeNative('the device native', () => {
     else process.env.EVOLVE_ISA = EVOLVE_ISA;
   });
 
-  it('opens with as many threads as there are cores, or as it is told', async () => {
-    const cores = os.availableParallelism();
+  it('opens with as many threads as it may use cores, or as it is told', async () => {
+    const cores = usableCores();
     const each = cores === 1 ? 'one thread' : `${cores} threads`;
     for (const [options, threads] of [
       [{}, each],
@@ -29,6 +29,22 @@ describeNative('the device native', () => {
       expect(device).to.include({ name: 'native', backend: 'native' });
       expect(device?.description).to.match(new RegExp(`^C\\+\\+ kernels for [\\w-]+, ${threads}$`));
       expect(tf.getBackend()).to.equal('native');
+    }
+  });
+
+  it('says so where it is told to take more threads than cores', async () => {
+    const cores = usableCores();
+    for (const [threads, told] of [
+      [cores, 0],
+      [cores + 1, 1],
+    ] as const) {
+      const { assembler, events } = await compose({ device: { name: 'native', threads } });
+      await assembler.openDevice();
+      const lines = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+      const found = lines.filter((line) =>
+        line.startsWith(`device native: ${threads} threads are more than`),
+      );
+      expect(found).to.have.length(told);
     }
   });
 

@@ -13,13 +13,19 @@ import { UnigramEncoder } from './unigram.js';
 /** Cuts a normalized text: calls `use` with each piece and the text that it stands for; -1 is an unknown character. */
 type PieceEncoder = (text: string, use: (id: number, surface: string) => void) => void;
 
+/** As any, but it encodes parts of a text too. */
+export interface SentencePieceTokenizer extends TextTokenizer {
+  /** @param spaceBefore whether the space comes before it; the default is what the model says */
+  encode(text: string, spaceBefore?: boolean): number[];
+}
+
 /**
  * A tokenizer whose ids are those of SentencePiece's own `EncodeAsIds`: control pieces are never made from text, pieces
  * that are "user defined" always.
  *
  * @throws EvolveError if the model contradicts itself
  */
-export function sentencePieceTokenizer(model: SentencePieceModel, file: string): TextTokenizer {
+export function sentencePieceTokenizer(model: SentencePieceModel, file: string): SentencePieceTokenizer {
   const { pieces, byteFallback } = model;
   const unknownId = pieces.findIndex(({ type }) => type === 'unknown');
   if (unknownId < 0) throw tokenizerError(file, 'it has no piece of the type "unknown"');
@@ -51,10 +57,11 @@ export function sentencePieceTokenizer(model: SentencePieceModel, file: string):
   return {
     vocabularySize: pieces.length,
     idOf: (content) => contents.get(content),
+    textTokenOf: (id) => (isTextPiece(pieces[id]) ? pieces[id].piece : undefined),
     start: [],
-    encode: (text) => {
+    encode: (text, spaceBefore) => {
       const ids: number[] = [];
-      encode(normalize(text), (id, surface) => {
+      encode(normalize(text, spaceBefore), (id, surface) => {
         if (id >= 0) ids.push(id);
         else if (byteFallback) for (const byte of Buffer.from(surface)) ids.push(byteIds[byte]!);
         else ids.push(unknownId);
@@ -76,6 +83,10 @@ export function sentencePieceTokenizer(model: SentencePieceModel, file: string):
       return decodeBytes(tokens);
     },
   };
+}
+
+function isTextPiece(piece: Piece | undefined): boolean {
+  return piece !== undefined && piece.type !== 'control' && piece.type !== 'unused';
 }
 
 /** A pattern that finds the longest of these. */

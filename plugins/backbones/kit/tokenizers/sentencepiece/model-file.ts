@@ -30,18 +30,6 @@ export interface SentencePieceModel {
   };
 }
 
-/** The model with some of its pieces as control pieces, which text never yields; unknown and byte pieces stay. */
-export function withControls(
-  model: SentencePieceModel,
-  isControl: (piece: string, id: number) => boolean,
-): SentencePieceModel {
-  const isText = ({ type }: Piece) => type === 'normal' || type === 'user-defined';
-  const pieces = model.pieces.map((piece, id) =>
-    isText(piece) && isControl(piece.piece, id) ? { ...piece, type: 'control' as const } : piece,
-  );
-  return { ...model, pieces };
-}
-
 type Field = number | Uint8Array;
 
 /** @throws EvolveError if the bytes are no such message, or the algorithm is not known */

@@ -6,12 +6,13 @@ import type { SentencePieceModel } from './model-file.js';
  *
  * @param userDefined sticky: the longest piece at a place of the text that is kept as it is
  * @param firsts the UTF-16 units with which such pieces begin
+ * @returns a function of a text, and of whether the space comes before it where that is not as the model says
  */
 export function sentencePieceNormalizer(
   { normalizer, whitespaceAsSuffix }: SentencePieceModel,
   userDefined: RegExp | undefined,
   firsts: ReadonlySet<number>,
-): (text: string) => string {
+): (text: string, spaceBefore?: boolean) => string {
   const { charsMap, addDummyPrefix, removeExtraWhitespaces, escapeWhitespaces } = normalizer;
   const rules = charsMap.length > 0 ? new CharsMap(charsMap) : undefined;
   const space = escapeWhitespaces ? '▁' : ' ';
@@ -43,7 +44,7 @@ export function sentencePieceNormalizer(
     }
   }
 
-  return (text) => {
+  return (text, spaceBefore = addDummyPrefix) => {
     if (text === '') return '';
     const plain = !rules && !removeExtraWhitespaces;
     let result = plain ? text : '';
@@ -55,14 +56,14 @@ export function sentencePieceNormalizer(
       if (kept !== '') afterSpace = kept.endsWith(' ');
     }
     if (removeExtraWhitespaces && result === '') return '';
-    const before = addDummyPrefix && !whitespaceAsSuffix ? space : '';
+    const before = spaceBefore && !whitespaceAsSuffix ? space : '';
     result = before + (escapeWhitespaces ? result.replaceAll(' ', space) : result);
     if (removeExtraWhitespaces) {
       let end = result.length;
       while (result.endsWith(space, end) && end > 0) end--;
       result = result.slice(0, end);
     }
-    return addDummyPrefix && whitespaceAsSuffix ? result + space : result;
+    return spaceBefore && whitespaceAsSuffix ? result + space : result;
   };
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -24,6 +25,31 @@ struct Mapping {
 
 /** All that mapFile gave out and nobody has freed. */
 inline std::vector<Mapping*> mappings;
+
+/** What the system does when a mapped file was cut short and its bytes are read: there is no way on, but a reason. */
+inline void endForLostBytes(int, siginfo_t* info, void*) {
+  const auto* at = static_cast<char*>(info->si_addr);
+  bool isMapped = false;
+  for (const Mapping* mapping : mappings)
+    isMapped = isMapped || (at >= mapping->memory && at < mapping->memory + mapping->size);
+  if (!isMapped) {
+    signal(SIGBUS, SIG_DFL);
+    return;
+  }
+  const char text[] =
+      "evolve: a weights file was cut short, or can no longer be read, while it was in use\n"
+      "Write or copy weights under another name, and rename them when they are whole.\n";
+  // Whether it arrives makes no difference.
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, text, sizeof text - 1);
+  _exit(1);
+}
+
+inline void catchLostBytes() {
+  struct sigaction action {};
+  action.sa_sigaction = endForLostBytes;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGBUS, &action, nullptr);
+}
 
 /** (path, start, length) -> an ArrayBuffer over that part of the file; what is written to it stays in memory. */
 inline napi_value mapFile(const Args& args) {
@@ -46,6 +72,7 @@ inline napi_value mapFile(const Args& args) {
   if (memory == MAP_FAILED) fail();
 
   auto* mapping = new Mapping{static_cast<char*>(memory), size};
+  if (mappings.empty()) catchLostBytes();
   mappings.push_back(mapping);
   const auto release = [](napi_env, void*, void* hint) {
     auto* mapping = static_cast<Mapping*>(hint);

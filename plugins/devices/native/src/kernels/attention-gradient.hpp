@@ -32,7 +32,7 @@ void attentionBackward(const float* q, const float* k, const float* v, const flo
   std::memset(dv, 0, static_cast<size_t>(shape.tokens * kvStride) * 4);
 
   // The heads of a group add to the same key and value gradients, so one task takes them one after another.
-  parallelFor(shape.sequences * shape.kvHeads, [&](int64_t task, int thread) {
+  parallelFor(shape.sequences * shape.kvHeads, 5 * pairsOf(shape) * shape.heads * depth, [&](int64_t task, int thread) {
     const int64_t sequence = task / shape.kvHeads;
     const int64_t kvHead = task % shape.kvHeads;
     const int64_t start = shape.offsets[sequence];

@@ -27,6 +27,16 @@ struct HeadView {
   int64_t visible(int64_t query) const { return std::max(query + 1, prefix); }
 };
 
+/** Of a query and a key of its sequence, at most. */
+inline int64_t pairsOf(const AttentionShape& shape) {
+  int64_t pairs = 0;
+  for (int64_t sequence = 0; sequence < shape.sequences; sequence++) {
+    const int64_t length = shape.offsets[sequence + 1] - shape.offsets[sequence];
+    pairs += length * length;
+  }
+  return pairs;
+}
+
 /** 0, 1, … W − 1. */
 inline vf columnIndex() {
   vf index;

@@ -24,7 +24,7 @@ void attentionForward(const float* q, const float* k, const float* v, const Atte
   const int64_t qStride = shape.heads * depth;
   const int64_t kvStride = shape.kvHeads * depth;
 
-  parallelFor(shape.sequences * shape.heads, [&](int64_t task, int thread) {
+  parallelFor(shape.sequences * shape.heads, 2 * pairsOf(shape) * shape.heads * depth, [&](int64_t task, int thread) {
     const int64_t h = task % shape.heads;
     const HeadView head(shape, task / shape.heads, h);
     const int64_t kvHead = h / (shape.heads / shape.kvHeads);

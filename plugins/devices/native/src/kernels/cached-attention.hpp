@@ -40,8 +40,7 @@ inline void writeToCache(const float* k, const float* v, const AttentionShape& s
     }
   };
   const int64_t tasks = shape.sequences * shape.kvHeads;
-  // Keys are written one here and one there, which takes several times as long as a multiplication.
-  parallelFor(tasks, 4 * shape.tokens * shape.kvHeads * dim, write);
+  parallelFor(tasks, kTouch * shape.tokens * shape.kvHeads * dim, write);
 }
 
 /** scores[0 … kBlockTokens − 1] = q · each key of the block. */

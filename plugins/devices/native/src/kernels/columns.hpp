@@ -9,7 +9,7 @@ namespace {
 template <class Body>
 void inRows(int64_t rows, int64_t columns, Body&& body) {
   const int64_t piece = std::max<int64_t>(1, kPiece / std::max<int64_t>(1, columns));
-  parallelFor((rows + piece - 1) / piece,
+  parallelFor((rows + piece - 1) / piece, kTouch * rows * columns,
               [&](int64_t task, int) { body(task * piece, std::min(rows, (task + 1) * piece)); });
 }
 
@@ -30,7 +30,7 @@ inline void addRow(const float* x, const float* row, int64_t rows, int64_t colum
 /** Each task takes whole columns, so that sums do not depend on the number of threads. */
 inline void columnSums(const float* x, int64_t rows, int64_t columns, float* y) {
   constexpr int64_t kColumnsOfTask = 64;
-  parallelFor((columns + kColumnsOfTask - 1) / kColumnsOfTask, [&](int64_t task, int) {
+  parallelFor((columns + kColumnsOfTask - 1) / kColumnsOfTask, kTouch * rows * columns, [&](int64_t task, int) {
     const int64_t start = task * kColumnsOfTask, count = std::min(columns - start, kColumnsOfTask);
     float sums[kColumnsOfTask] = {};
     for (int64_t row = 0; row < rows; row++)

@@ -16,7 +16,7 @@ constexpr int64_t kPiece = 16384;
 /** Calls body(start, end) for each piece of 0 … size − 1, on all threads. */
 template <class Body>
 void inPieces(int64_t size, Body&& body) {
-  parallelFor((size + kPiece - 1) / kPiece,
+  parallelFor((size + kPiece - 1) / kPiece, kTouch * size,
               [&](int64_t task, int) { body(task * kPiece, std::min(size, (task + 1) * kPiece)); });
 }
 

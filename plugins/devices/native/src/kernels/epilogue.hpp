@@ -86,7 +86,7 @@ inline const uint32_t* packRankLeft(const float* branch, int64_t branchRank, con
   const int64_t stride = leftStride(rank);
   const int64_t panels = ceilDiv(rows, kRows);
   auto* packed = static_cast<float*>(scratch(0, slot::branch, panels * stride * 4));
-  parallelFor(panels, [&](int64_t panel, int) {
+  parallelFor(panels, kTouch * rows * rank, [&](int64_t panel, int) {
     float* to = packed + panel * stride;
     for (int64_t k = 0; k < rank; k++)
       for (int64_t i = 0; i < kRows; i++) {

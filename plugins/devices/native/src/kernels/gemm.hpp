@@ -28,7 +28,7 @@ struct Left {
 /** Packs a left operand whose reduction runs along the rows of `source`. */
 template <class Lane, class Source>
 void packLeft(const Left<Lane>& left, const Source& source) {
-  parallelFor(ceilDiv(left.rows, kRows), [&](int64_t panel, int) {
+  parallelFor(ceilDiv(left.rows, kRows), kTouch * left.rows * left.depth, [&](int64_t panel, int) {
     packRows<Lane, kRows>(source, panel * kRows, std::min<int64_t>(kRows, left.rows - panel * kRows), 0, left.depth,
                           left.lanes + panel * left.stride);
   });
@@ -37,7 +37,7 @@ void packLeft(const Left<Lane>& left, const Source& source) {
 /** Packs a left operand whose reduction runs along the columns of `source`: row i of it is column i. */
 template <class Lane, class Source>
 void packLeftTransposed(const Left<Lane>& left, const Source& source) {
-  parallelFor(ceilDiv(left.rows, kRows), [&](int64_t panel, int) {
+  parallelFor(ceilDiv(left.rows, kRows), kTouch * left.rows * left.depth, [&](int64_t panel, int) {
     packColumns<Lane, kRows>(source, 0, left.depth, panel * kRows,
                              std::min<int64_t>(kRows, left.rows - panel * kRows), left.lanes + panel * left.stride, 0);
   });
@@ -77,7 +77,7 @@ void multiply(const Left<Lane>& left, int64_t columns, const Pack& pack, const P
   const int64_t width = panels * kColumns;
   const int64_t chunks = ceilDiv(columns, width);
   const int64_t blockPanels = ceilDiv(leftPanels, rowBlocks);
-  parallelFor(chunks * rowBlocks, [&, panels = panels](int64_t task, int thread) {
+  parallelFor(chunks * rowBlocks, left.rows * columns * left.depth, [&, panels = panels](int64_t task, int thread) {
     const int64_t column = task % chunks * width;
     const int64_t count = std::min(width, columns - column);
     const int64_t firstPanel = task / chunks * blockPanels;

@@ -135,7 +135,7 @@ inline bool decodeBlocks(BlockType type, const uint8_t* source, const int32_t* o
   const int64_t rowBytes = columns / size.numbers * size.bytes;
   const int64_t rowsATask = std::max<int64_t>(1, 65536 / columns);
   std::atomic<bool> fits{true};
-  parallelFor((rows + rowsATask - 1) / rowsATask, [&](int64_t task, int) {
+  parallelFor((rows + rowsATask - 1) / rowsATask, kTouch * rows * columns, [&](int64_t task, int) {
     alignas(64) float numbers[256];
     for (int64_t row = task * rowsATask; row < std::min(rows, (task + 1) * rowsATask); row++) {
       const uint8_t* from = source + (order ? order[row] : row) * rowBytes;

@@ -72,7 +72,7 @@ inline double linearCrossEntropy(const float* x, int64_t tokens, const Weight& w
   for (int64_t first = 0; first < tokens; first += piece) {
     const int64_t count = std::min(piece, tokens - first);
     linear(x + first * hidden, 0, count, w, products, 0, bias, nullptr, logits);
-    parallelFor(count, [&](int64_t row, int) {
+    parallelFor(count, count * vocabulary * kExponential, [&](int64_t row, int) {
       losses[first + row] = softmaxLoss(logits + row * vocabulary, vocabulary, labels[first + row], dx || dw);
     });
     if (dx) linearInputGradient(logits, count, w, products, 0, nullptr, dx + first * hidden);

@@ -53,7 +53,7 @@ inline float squaresOf(const float* x, float shift, int64_t count) {
 template <bool rms>
 void norm(const float* x, const float* weight, const float* bias, int64_t rows, int64_t columns, float epsilon,
           float* y) {
-  parallelFor((rows + kNormRows - 1) / kNormRows, [&](int64_t task, int) {
+  parallelFor((rows + kNormRows - 1) / kNormRows, kTouch * rows * columns, [&](int64_t task, int) {
     for (int64_t row = task * kNormRows; row < std::min(rows, (task + 1) * kNormRows); row++) {
       const float* from = x + row * columns;
       const float mean = rms ? 0.0f : meanOf(from, columns);
@@ -75,7 +75,7 @@ void normGradient(const float* x, const float* weight, const float* dy, int64_t 
     std::fill(partial, partial + tasks * 2 * columns, 0.0f);
   }
   const auto size = static_cast<float>(columns);
-  parallelFor(tasks, [&](int64_t task, int) {
+  parallelFor(tasks, 2 * kTouch * rows * columns, [&](int64_t task, int) {
     for (int64_t row = task * kNormRows; row < std::min(rows, (task + 1) * kNormRows); row++) {
       const float* from = x + row * columns;
       const float* gradient = dy + row * columns;

@@ -9,6 +9,9 @@
 namespace evolve {
 namespace {
 
+/** Of 16 codes. */
+constexpr int64_t kMiddles = 15;
+
 /** By less than this nothing is divided, so that a block of zeros stays one. */
 constexpr float kSmallestDivisor = 1e-38f;
 
@@ -41,13 +44,13 @@ inline float normalizeBlock(float* values, int64_t count, int64_t whole) {
   return largest;
 }
 
-/** Codes of 4 bits, two a byte: how many of the 15 middles lie below each of the block's numbers. */
+/** Codes of 4 bits, two a byte: how many of the middles lie below each of the block's numbers. */
 inline void encodeNf4(const float* values, int64_t count, const float* middles, uint8_t* codes) {
   alignas(64) int32_t below[kNormalFloatBlock];
   for (int64_t i = 0; i < kNormalFloatBlock; i += W) {
     const vf value = load(values + i);
     vi sum{};
-    for (int m = 0; m < 15; m++) sum -= value > set(middles[m]);
+    for (int m = 0; m < kMiddles; m++) sum -= value > set(middles[m]);
     std::memcpy(below + i, &sum, sizeof sum);
   }
   for (int64_t i = 0; i < count; i += 2) codes[i / 2] = static_cast<uint8_t>(below[i] << 4 | below[i + 1]);
@@ -58,7 +61,7 @@ inline bool quantizeNf4(const Weight& w, const float* middles, uint8_t* codes, f
   constexpr int64_t kTask = 256 * kNormalFloatBlock;
   const int64_t size = w.rows * w.columns;
   std::atomic<bool> finite{true};
-  parallelFor((size + kTask - 1) / kTask, [&](int64_t task, int) {
+  parallelFor((size + kTask - 1) / kTask, size * kMiddles, [&](int64_t task, int) {
     for (int64_t at = task * kTask; at < std::min(size, (task + 1) * kTask); at += kNormalFloatBlock) {
       // An odd last number is followed by the code of 0.
       alignas(64) float values[kNormalFloatBlock] = {};
@@ -76,7 +79,7 @@ inline bool quantizeNf4(const Weight& w, const float* middles, uint8_t* codes, f
 /** As kernels.hpp says. */
 inline void quantizeDynamic(float* values, int64_t count, const float* middles, uint8_t* codes, float* absmax) {
   const int64_t blocks = (count + kNestedBlock - 1) / kNestedBlock;
-  parallelFor(blocks, [&](int64_t block, int) {
+  parallelFor(blocks, kTouch * count, [&](int64_t block, int) {
     const int64_t start = block * kNestedBlock;
     const int64_t stop = std::min(count, start + kNestedBlock);
     absmax[block] = normalizeBlock(values + start, stop - start, kNestedBlock);

@@ -112,7 +112,7 @@ inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns,
   result.outliers = outliers;
 
   std::fill(excess, excess + threadCount() * columns, 0.0f);
-  parallelFor(ceilDiv(rows, kRowsATask), [&](int64_t task, int thread) {
+  parallelFor(ceilDiv(rows, kRowsATask), kTouch * rows * columns, [&](int64_t task, int thread) {
     float* columnExcess = excess + thread * columns;
     for (int64_t row = task * kRowsATask; row < std::min(rows, (task + 1) * kRowsATask); row++) {
       const float* values = x + row * columns;
@@ -139,7 +139,7 @@ inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns,
     for (int64_t i = 0; i < result.outlierCount; i++) masked[outliers[i]] = 0;
     kept = masked;
   }
-  parallelFor(ceilDiv(rows, kRowsATask), [&](int64_t task, int) {
+  parallelFor(ceilDiv(rows, kRowsATask), kTouch * rows * columns, [&](int64_t task, int) {
     for (int64_t row = task * kRowsATask; row < std::min(rows, (task + 1) * kRowsATask); row++) {
       const float* values = x + row * columns;
       float& scale = result.scales[row];
@@ -168,7 +168,7 @@ inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns,
 /** As kernels.hpp says; the same numbers as plugins/quantizers/int8. */
 inline int64_t quantizeWeight(const Weight& w, int8_t* values, float* scales) {
   std::atomic<int64_t> faulty{w.rows};
-  parallelFor(ceilDiv(w.rows, kRowsATask), [&](int64_t task, int thread) {
+  parallelFor(ceilDiv(w.rows, kRowsATask), kTouch * w.rows * w.columns, [&](int64_t task, int thread) {
     auto* row = static_cast<float*>(scratch(thread, slot::rows, w.columns * 4));
     for (int64_t i = task * kRowsATask; i < std::min(w.rows, (task + 1) * kRowsATask); i++) {
       WeightSource{w}.read(i, 0, w.columns, row);

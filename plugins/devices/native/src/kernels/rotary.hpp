@@ -12,7 +12,7 @@ inline void rotary(const float* x, const float* cos, const float* sin, int64_t t
                    int64_t parts, float sign, float* y) {
   const int64_t half = headDim / parts / 2;
   constexpr int64_t kTokens = 16;
-  parallelFor((tokens + kTokens - 1) / kTokens, [&](int64_t task, int) {
+  parallelFor((tokens + kTokens - 1) / kTokens, kTouch * tokens * heads * headDim, [&](int64_t task, int) {
     for (int64_t token = task * kTokens; token < std::min(tokens, (task + 1) * kTokens); token++) {
       const float* c = cos + token * headDim / 2;
       const float* s = sin + token * headDim / 2;

@@ -15,14 +15,16 @@ inline void decodeRow(const Weight& w, int64_t row, float* to) {
 
 inline void embedding(const int32_t* ids, int64_t count, const Weight& w, float* y) {
   constexpr int64_t kTokens = 16;
-  parallelFor((count + kTokens - 1) / kTokens, [&](int64_t task, int) {
+  parallelFor((count + kTokens - 1) / kTokens, kTouch * count * w.columns, [&](int64_t task, int) {
     for (int64_t i = task * kTokens; i < std::min(count, (task + 1) * kTokens); i++)
       decodeRow(w, ids[i], y + i * w.columns);
   });
 }
 
 inline void decode(const Weight& w, int64_t start, int64_t end, float* target) {
-  parallelFor(end - start, [&](int64_t i, int) { decodeRow(w, start + i, target + i * w.columns); });
+  const int64_t rows = end - start;
+  parallelFor(rows, kTouch * rows * w.columns,
+              [&](int64_t i, int) { decodeRow(w, start + i, target + i * w.columns); });
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ inline void skinnyDots(const float* x, int64_t rows, int64_t columns, const Mask
                        float factor, float* out) {
   constexpr int64_t kRowsATask = 32;
   constexpr int kGroup = 8;
-  parallelFor((rows + kRowsATask - 1) / kRowsATask, [&](int64_t task, int) {
+  parallelFor((rows + kRowsATask - 1) / kRowsATask, rows * columns * r, [&](int64_t task, int) {
     const int64_t end = std::min(rows, (task + 1) * kRowsATask);
     for (int64_t row = task * kRowsATask; row < end; row++) {
       for (int64_t first = 0; first < r; first += kGroup) {
@@ -52,7 +52,7 @@ inline void skinnyDots(const float* x, int64_t rows, int64_t columns, const Mask
 inline void skinnyOuter(const float* v, const float* x, int64_t rows, int64_t columns, const Mask& mask, int64_t r,
                         float* out) {
   constexpr int kGroup = 8;
-  parallelFor((columns + W - 1) / W, [&](int64_t task, int) {
+  parallelFor((columns + W - 1) / W, rows * columns * r, [&](int64_t task, int) {
     const int64_t column = task * W;
     const int64_t valid = std::min<int64_t>(W, columns - column);
     for (int64_t first = 0; first < r; first += kGroup) {

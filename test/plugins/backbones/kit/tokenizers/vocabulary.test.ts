@@ -2,8 +2,16 @@ import type { LoadedTokenizer } from '../../../../../plugins/backbones/kit/token
 import { checkVocabulary } from '../../../../../plugins/backbones/kit/tokenizers/vocabulary.js';
 import { expectError } from '../../../../support/errors.js';
 
-const check = (vocabularySize: number, rows: number) => {
-  const tokenizer: Partial<LoadedTokenizer> = { vocabularySize, stopIds: [], configuredIds: [] };
+const check = (vocabularySize: number, rows: number, further: Partial<LoadedTokenizer> = {}) => {
+  const tokenizer: Partial<LoadedTokenizer> = {
+    vocabularySize,
+    startIds: [],
+    eosId: 0,
+    stopIds: [],
+    configuredIds: [],
+    textTokenOf: (id) => `t${id}`,
+    ...further,
+  };
   checkVocabulary(tokenizer as LoadedTokenizer, rows, 'models/mine');
 };
 
@@ -30,7 +38,21 @@ describe('tokenizer and embedding', () => {
       'models/mine',
       '32001 tokens',
       'only 32000 rows',
+      'the token 32000 ("t32000") has none',
+      'resize_token_embeddings',
     ));
+
+  it('fit where a token without a row is one that nothing makes, such as a padding token', async () => {
+    const textTokenOf = (id: number) => (id < 32_000 ? 't' : undefined);
+    check(32_001, 32_000, { textTokenOf });
+    for (const used of [{ eosId: 32_000 }, { startIds: [1, 32_000] }, { stopIds: [32_000] }]) {
+      await expectError(
+        () => check(32_001, 32_000, { textTokenOf, ...used }),
+        'MODEL_INVALID',
+        'the token 32000 (that rows begin or end with) has none',
+      );
+    }
+  });
 
   it("do not where many rows have no token: LLaMA's tokenizer with Chinese-LLaMA's or Llama 3's weights", async () => {
     await expectError(() => check(32_000, 49_953), 'MODEL_INVALID', 'only 32000 tokens', '49953 rows');

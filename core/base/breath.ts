@@ -1,0 +1,37 @@
+import { setImmediate } from 'node:timers/promises';
+import { EvolveError } from './errors.js';
+
+/** The event loop turns once so long has gone by. */
+const MOST_BUSY_MS = 50;
+
+/**
+ * Lets signals and timers through in work that takes long.
+ *
+ *     const breath = new Breath(signal);
+ *     for (const piece of work) {
+ *       compute(piece);
+ *       if (breath.isDue) await breath.take();
+ *     }
+ */
+export class Breath {
+  #last = performance.now();
+
+  constructor(private readonly signal?: AbortSignal) {}
+
+  get isDue(): boolean {
+    return performance.now() - this.#last > MOST_BUSY_MS;
+  }
+
+  /** Lets the event loop turn. @throws why the work should end, if the signal was aborted */
+  async take(): Promise<void> {
+    await setImmediate();
+    this.#last = performance.now();
+    if (this.signal?.aborted) throw interruptionOf(this.signal);
+  }
+}
+
+/** The error with which aborted work ends: the signal's reason, if that says more than that it was aborted. */
+export function interruptionOf({ reason }: AbortSignal): unknown {
+  if (reason instanceof Error && reason.name !== 'AbortError') return reason;
+  return new EvolveError('INTERRUPTED', 'interrupted', '', { cause: reason });
+}

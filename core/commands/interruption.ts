@@ -1,0 +1,58 @@
+/** What ends a command early: Ctrl-C, a closed terminal, a reader of standard output that went away. */
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { EvolveError, messageOf } from '../base/errors.js';
+
+/**
+ * A signal that aborts when the command should end. Its reason is the error to end with. A second Ctrl-C ends the process at
+ * once.
+ */
+export function catchInterruption(): AbortController {
+  const interruption = new AbortController();
+  const interrupt = (why = '') => interruption.abort(new EvolveError('INTERRUPTED', 'interrupted', why));
+  process.once('SIGINT', () => interrupt());
+  process.once('SIGTERM', () => interrupt());
+  // A closed terminal sends it more than once: the shell does, and the system.
+  process.on('SIGHUP', () => {
+    if (!isUnderNohup()) interrupt('The terminal was closed.');
+  });
+  process.stdout.on('error', (error) => {
+    // Under nohup, and only there, the run outlives its terminal.
+    if (!isUnderNohup()) interrupt(`Standard output cannot be written: ${error.message}.`);
+  });
+  // What cannot be said there is not said.
+  process.stderr.on('error', () => {});
+  return interruption;
+}
+
+/**
+ * Node.js forgets that SIGHUP was to be ignored. nohup leaves two other traces: its name as the command that the shell
+ * started, and a standard input that can only be written.
+ */
+function isUnderNohup(): boolean {
+  if (path.basename(process.env._ ?? '') === 'nohup') return true;
+  try {
+    const [, flags] = readFileSync('/proc/self/fdinfo/0', 'utf8').match(/^flags:\s*(\d+)$/m) ?? [];
+    const accessMode = Number.parseInt(flags, 8) & 3;
+    return accessMode === 1;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Has errors that nobody caught end the run as any failure does, with everything saved. They may come from what a plugin
+ * began and did not wait for.
+ */
+export function catchStrayErrors(interruption: AbortController, hasPlugins: boolean): void {
+  const end = (cause: unknown) => {
+    const message = `an error outside of all hooks: ${messageOf(cause)}`;
+    const advice =
+      'A plugin began something and did not wait for it. Run again with EVOLVE_DEBUG=1 for the stack trace.';
+    interruption.abort(hasPlugins ? new EvolveError('PLUGIN_FAILED', message, advice, { cause }) : cause);
+  };
+  // A listener would not do: TensorFlow.js' WebAssembly has one that throws the error again.
+  process.setUncaughtExceptionCaptureCallback(end);
+  process.on('unhandledRejection', end);
+}

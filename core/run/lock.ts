@@ -1,0 +1,115 @@
+/**
+ * One run at a time writes into an output folder. A run keeps the file run.lock there, which names its process. The lock of a
+ * process that is no more is taken over.
+ */
+
+import { readFileSync } from 'node:fs';
+import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { EvolveError } from '../base/errors.js';
+import { displayPath } from '../base/paths.js';
+
+export const LOCK = 'run.lock';
+
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  /** When the process began, as the system counts: a later process may have the same number. */
+  readonly began?: string;
+}
+
+/** @throws EvolveError OUTPUT_FOLDER if a process that lives holds the lock of `folder` */
+export function refuseIfLocked(folder: string): void {
+  const holder = holderOf(path.join(folder, LOCK));
+  if (holder && isAlive(holder)) throw locked(folder, holder);
+}
+
+/** Makes `folder` if need be, and locks it. @throws EvolveError OUTPUT_FOLDER if another process holds the lock */
+export async function lock(folder: string): Promise<void> {
+  const file = path.join(folder, LOCK);
+  await mkdir(folder, { recursive: true });
+  // The file appears with all that is in it: nobody reads half of it.
+  const mine = `${file}.${process.pid}`;
+  await writeFile(mine, JSON.stringify(self()));
+  try {
+    while (!(await linked(mine, file))) {
+      const holder = holderOf(file);
+      if (holder && isAlive(holder)) throw locked(folder, holder);
+      await putAside(file);
+    }
+  } finally {
+    await rm(mine, { force: true });
+  }
+}
+
+export async function unlock(folder: string): Promise<void> {
+  await rm(path.join(folder, LOCK), { force: true });
+}
+
+/** False if `to` exists. */
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Removes a lock that was left behind, unless another process has replaced it in the meantime. */
+async function putAside(file: string): Promise<void> {
+  const aside = `${file}.${process.pid}.old`;
+  const isThere = await rename(file, aside).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return;
+  const holder = holderOf(aside);
+  if (holder && isAlive(holder)) await linked(aside, file);
+  await rm(aside, { force: true });
+}
+
+function self(): Holder {
+  const began = beginOf(process.pid);
+  return { pid: process.pid, host: hostname(), ...(began !== undefined && { began }) };
+}
+
+function holderOf(file: string): Holder | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Holder;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A process of another machine counts as alive: nothing here can tell. */
+function isAlive({ pid, host, began }: Holder): boolean {
+  if (host !== hostname()) return true;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it lives, and is another person's.
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+  }
+  const now = beginOf(pid);
+  return began === undefined || now === undefined || began === now;
+}
+
+/** Field 22 of Linux's /proc/PID/stat; undefined elsewhere. The name before it may hold anything but is in parentheses. */
+function beginOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function locked(folder: string, { pid, host }: Holder): EvolveError {
+  const isHere = host === hostname();
+  const message = `output: ${displayPath(folder)}: another run writes there (process ${pid}${isHere ? '' : ` on ${host}`})`;
+  const remove = isHere ? '' : ` If that run is no more, remove ${displayPath(path.join(folder, LOCK))}.`;
+  return new EvolveError('OUTPUT_FOLDER', message, `Wait for its end, or name another --output.${remove}`);
+}

@@ -1,0 +1,145 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { fixture, TemporaryFolder } from '../../support/files.js';
+import { begin } from '../../support/processes.js';
+import { EIGHT_ROWS, readJson, readSteps } from '../../support/runs.js';
+
+const TRAIN = 'warmupSteps: 0, perDeviceBatchSize: 1, gradientAccumulationSteps: 1';
+
+/** What ends a command before its time. Everything is done to processes of their own. */
+describe('interruption', () => {
+  let folder: TemporaryFolder;
+  let output: string;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+    folder.write('rows.json', EIGHT_ROWS);
+    output = folder.join('runs', 'my');
+  });
+  afterEach(() => folder.remove());
+
+  const configure = (steps: number, more = '', model = fixture('llama')) =>
+    folder.write(
+      'my.yaml',
+      `model: { path: ${model} }
+data: { sources: [{ path: rows.json, format: alpaca }], cutoffLength: 256, validationSize: 2 }
+train: { maxSteps: ${steps}, ${TRAIN} }
+device: portable
+${more}`,
+    );
+
+  function expectKept(status: string): void {
+    const steps = readSteps(output).length;
+    expect(steps).to.be.above(0);
+    expect(readJson(output, 'run.json')).to.include({ status, steps });
+    expect(readdirSync(path.join(output, 'adapter')).sort()).to.deep.equal([
+      'adapter_config.json',
+      'adapter_model.safetensors',
+    ]);
+    expect(existsSync(path.join(output, 'run.lock')), 'the lock').to.equal(false);
+  }
+
+  it('a reader of standard output that goes away ends a run as Ctrl-C does', async () => {
+    configure(5000);
+    const run = begin(['run', 'my.yaml', '--json'], { cwd: folder.path });
+    await run.until('"step":3');
+    run.child.stdout.destroy();
+    const { status, stderr } = await run.end();
+    expect(stderr).to.match(/^evolve: interrupted after \d+ steps\n/);
+    expect(stderr).to.include('Standard output cannot be written: write EPIPE.');
+    expect(stderr).to.not.match(/^ +at /m);
+    expect(status).to.equal(130);
+    expectKept('interrupted');
+  });
+
+  it('a reader that goes away ends a list of plugins without a word', async () => {
+    const list = begin(['plugins', '--json']);
+    list.child.stdout.destroy();
+    expect(await list.end()).to.include({ status: 0, stderr: '' });
+  });
+
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+    it(`${signal} ends a run as Ctrl-C does, also where it comes twice`, async () => {
+      configure(5000);
+      const run = begin(['run', 'my.yaml'], { cwd: folder.path, env: { _: 'node' } });
+      await run.until('step    2/5000');
+      run.child.kill(signal);
+      if (signal === 'SIGHUP') run.child.kill(signal);
+      expect((await run.end()).status).to.equal(130);
+      expectKept('interrupted');
+    });
+  }
+
+  for (const [trace, env, through] of [
+    ['as the command that the shell started', { _: '/usr/bin/nohup' }, []],
+    ['by standard input', {}, ['sh', '-c', 'exec "$0" "$@" 0>/dev/null']],
+  ] as const) {
+    it(`SIGHUP does nothing under nohup, known ${trace}`, async () => {
+      configure(20);
+      const run = begin(['run', 'my.yaml'], { cwd: folder.path, env, through });
+      await run.until('step  2/20');
+      run.child.kill('SIGHUP');
+      expect((await run.end()).status).to.equal(0);
+      expectKept('completed');
+    });
+  }
+
+  /** A model that takes long to draw and to quantize. */
+  function largeModel(): string {
+    const config = { ...readJson(fixture('llama'), 'config.json'), intermediate_size: 400_000 };
+    folder.write('model/config.json', JSON.stringify(config));
+    for (const name of ['tokenizer.json', 'tokenizer_config.json'])
+      folder.write(`model/${name}`, readFileSync(fixture('llama', name)));
+    return './model';
+  }
+
+  for (const [what, wait] of [
+    ['weights are drawn', 400],
+    ['they are quantized', 4000],
+  ] as const) {
+    it(`Ctrl-C ends a run while ${what}`, async () => {
+      const model = `${largeModel()}, init: random`;
+      configure(3, 'quantizer: nf4', model);
+      const run = begin(['run', 'my.yaml'], { cwd: folder.path });
+      await run.until('device portable');
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      const at = performance.now();
+      run.child.kill('SIGINT');
+      const { status, stderr } = await run.end();
+      expect(performance.now() - at).to.be.below(1500);
+      expect(stderr).to.include('evolve: interrupted');
+      expect(status).to.equal(130);
+    });
+  }
+
+  it('Ctrl-C ends the making of an answer', async () => {
+    const questions = folder.write('many.txt', 'Name a fruit.\n'.repeat(2000));
+    const args = ['--input-file', questions, '--max-new-tokens', '20', '--temperature', '1'];
+    const answers = begin(['generate', '--model', fixture('llama'), '--device', 'portable', ...args]);
+    await answers.until('\n');
+    answers.child.kill('SIGINT');
+    const { status, stderr } = await answers.end();
+    expect(stderr).to.include('evolve: interrupted before the answer was finished');
+    expect(status).to.equal(130);
+  });
+
+  for (const [what, stray] of [
+    ['a rejection that nobody awaited', 'void Promise.reject(new Error("stray"))'],
+    ['an error thrown in a timer', 'setTimeout(() => { throw new Error("stray"); })'],
+  ]) {
+    it(`${what} ends a run with everything saved`, async () => {
+      folder.write(
+        'stray.mjs',
+        `export default { name: 'stray', apiVersion: 2, apply({ hooks }) {
+          hooks.step.tap(({ step }) => { if (step === 3) ${stray}; });
+        } };`,
+      );
+      configure(5000, 'plugins: [./stray.mjs]');
+      const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
+      expect(stderr).to.match(/^evolve: an error outside of all hooks: stray\n/);
+      expect(stderr).to.include('of step 3 is in runs/my/adapter. A plugin began something');
+      expect(status).to.equal(1);
+      expectKept('failed');
+    });
+  }
+});

@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+import { EvolveError } from '../../../core/base/errors.js';
+import { definePlugin, type Plugin, type TrainerView } from '../../../core/plugins/plugin.js';
+import { expectError } from '../../support/errors.js';
+import { TemporaryFolder } from '../../support/files.js';
+import { composeTestRun, EIGHT_ROWS, readJson } from '../../support/runs.js';
+
+const plugin = (name: string, apply: (trainer: TrainerView) => void): Plugin =>
+  definePlugin({ name, apiVersion: 2, apply }) as Plugin;
+
+/** An error as the system makes it. */
+const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device'), { errno: -28 });
+
+describe('what plugins do to the end of a run', () => {
+  let folder: TemporaryFolder;
+  let output: string;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+    output = folder.join('run');
+  });
+  afterEach(() => folder.remove());
+
+  const compose = (...plugins: Plugin[]) => {
+    const data = folder.write('rows.json', EIGHT_ROWS);
+    return composeTestRun({ output, data, train: { maxSteps: 3 } }, plugins);
+  };
+
+  it('all are told of it, whatever one of them throws', async () => {
+    const told: string[] = [];
+    const run = await compose(
+      plugin('first', ({ hooks }) => {
+        hooks.done.tap(() => {
+          told.push('first');
+          throw new Error('no network');
+        });
+      }),
+      plugin('second', ({ hooks }) => {
+        hooks.done.tap(({ status }) => {
+          told.push(`second ${status}`);
+        });
+      }),
+    );
+    await expectError(() => run.trainer.run(), 'PLUGIN_FAILED', 'no network', '"first"');
+    expect(told).to.deep.equal(['first', 'second completed']);
+  });
+
+  it('a tracker whose disk is full ends no training; it is told once', async () => {
+    let calls = 0;
+    const full = plugin('full', ({ hooks }) => {
+      hooks.log.tap(({ type }) => {
+        if (type !== 'step') return;
+        calls++;
+        throw noSpace();
+      });
+    });
+    const run = await compose(full);
+    expect(await run.trainer.run()).to.include({ status: 'completed', steps: 3 });
+    expect(calls).to.equal(3);
+    const notices = run.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+    expect(notices.filter((message) => message.includes('plugin'))).to.deep.equal([
+      'the plugin "full" cannot write, and the run goes on without: ENOSPC: no space left on device',
+    ]);
+  });
+
+  it('a tracker with a fault of its own ends it', async () => {
+    const faulty = plugin('faulty', ({ hooks }) => {
+      hooks.log.tap(() => {
+        throw new TypeError('x is no function');
+      });
+    });
+    await expectError(async () => (await compose(faulty)).trainer.run(), 'PLUGIN_FAILED', 'x is no function');
+  });
+
+  it('an error with a code of their own is a failure', async () => {
+    const own = plugin('own', ({ hooks }) => {
+      hooks.step.tap(() => {
+        throw new EvolveError('MY_CODE' as never, 'mine');
+      });
+    });
+    const run = await compose(own);
+    const error = await run.trainer.run().catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(EvolveError).with.property('exitStatus', 1);
+    expect(readJson(output, 'run.json').error).to.deep.equal({ code: 'MY_CODE', message: 'mine' });
+  });
+
+  it('what they say in apply is told, also to those that come later', async () => {
+    const told: string[] = [];
+    await compose(
+      plugin('early', (trainer) => trainer.notice('hello')),
+      plugin('listener', ({ hooks }) => {
+        hooks.log.tap((event) => {
+          if (event.type === 'notice') told.push(event.message);
+        });
+      }),
+    );
+    expect(told).to.deep.equal(['hello']);
+  });
+});
