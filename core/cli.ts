@@ -6,6 +6,7 @@ import { EvolveError, messageOf } from './base/errors.js';
 import { packageVersion } from './base/version.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
+const KEEP_TEMPLATE = "the base model's chat template, not that of the run's data.template";
 
 // A command's module, with all of TensorFlow.js behind it, is loaded when the command is given.
 const program = new Command('evolve')
@@ -74,6 +75,7 @@ program
   .option('--model <path>', 'a base model')
   .option('--adapter <dir>', 'an adapter for --model')
   .requiredOption('--output <dir>', 'the folder to write; it must be new or empty')
+  .option('--keep-chat-template', KEEP_TEMPLATE)
   .option('--device <name>', 'what computes')
   .action(async (options) => (await import('./commands/export.js')).mergeCommand(options));
 
@@ -89,7 +91,8 @@ program
       .makeOptionMandatory(),
   )
   .addOption(new Option('--type <name>', "of the numbers (default: the base model's)").choices(TYPES))
-  .requiredOption('--output <dir>', 'the folder to write; it must be new or empty')
+  .requiredOption('--output <path>', 'the folder to write, new or empty; or a new file with the ending .gguf')
+  .option('--keep-chat-template', KEEP_TEMPLATE)
   .option('--device <name>', 'what computes')
   .action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 

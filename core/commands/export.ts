@@ -4,14 +4,17 @@ import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { displayPath, resolvePath } from '../base/paths.js';
 import { checkWritable } from '../base/writable.js';
+import type { AssemblyConfig } from '../config/load.js';
 import { parseModelName } from '../config/model-name.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointWrite, TensorToWrite } from '../contracts/checkpoint.js';
+import { chatTemplateOf } from '../export/chat-template.js';
 import { ggufAdapter } from '../export/gguf-adapter.js';
 import { mergedTensors } from '../export/merged-tensors.js';
 import { writeMlxAdapter } from '../export/mlx-adapter.js';
 import { ModelFolder } from '../export/model-folder.js';
-import type { ModelAssembler } from '../model/assemble.js';
+import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
+import type { Hooks } from '../plugins/hooks.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
 import { catchInterruption } from './interruption.js';
@@ -19,6 +22,7 @@ import { configOf, type ModelChoice } from './model-choice.js';
 
 interface MergeOptions extends ModelChoice {
   readonly output: string;
+  readonly keepChatTemplate?: true;
 }
 
 interface ExportOptions extends MergeOptions {
@@ -65,7 +69,8 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     try {
       const whole = path.join(place, path.basename(output));
       if (!isFile(options)) await mkdir(whole);
-      await writeModel(model, assembler, whole, options, async (request) => {
+      const chat = await trainedTemplate(hooks, config, assembled, options);
+      await writeModel(model, assembler, whole, { ...options, chat }, async (request) => {
         const tensors = interruptible(request.tensors, signal);
         if (await hooks.writeCheckpoint.promise({ ...request, tensors })) return;
         throw new EvolveError('COMMAND_LINE', `no plugin writes ${path.basename(request.path)}`);
@@ -92,7 +97,7 @@ async function writeModel(
   model: LanguageModel,
   files: Pick<ModelAssembler, 'readModelFile'>,
   place: string,
-  { format, type }: ExportOptions,
+  { format, type, chat }: ExportOptions & { readonly chat: string | undefined },
   writeTensors: (request: CheckpointWrite) => Promise<void>,
 ): Promise<void> {
   const name = nameOf(model);
@@ -108,7 +113,7 @@ async function writeModel(
   const base = merged.get(`${model.linears[0].name}.weight`)?.type ?? 'f32';
   const wanted = type ?? base;
   const tensors = type === undefined ? merged : untyped(merged);
-  const layout = await ModelFolder.like(model, files, wanted === 'q8_0' ? base : wanted);
+  const layout = await ModelFolder.like(model, files, wanted === 'q8_0' ? base : wanted, chat);
   if (format === 'gguf') {
     const turned = model.linears.find((site) => site.layout === 'in-out');
     if (turned) {
@@ -122,6 +127,26 @@ async function writeModel(
     folder: place,
     writeTensors: (request) => writeTensors({ ...request, type: wanted }),
   });
+}
+
+/** The chat template of a run, which the person is told of. */
+async function trainedTemplate(
+  hooks: Hooks,
+  { data }: AssemblyConfig,
+  { encoder }: AssembledModel,
+  { run, format, keepChatTemplate }: ExportOptions,
+): Promise<string | undefined> {
+  if (run === undefined || keepChatTemplate || format === 'mlx' || format === 'gguf-adapter')
+    return undefined;
+  const { name } = data.template;
+  const template = await hooks.makeTemplate.promise({ name });
+  const chat = template && chatTemplateOf(template, encoder);
+  const told =
+    chat === undefined
+      ? `the base model's is kept, for the template "${name}" cannot be told as one`
+      : `that of the template "${name}", with which the run trained (--keep-chat-template keeps the base model's)`;
+  process.stderr.write(`chat template: ${told}\n`);
+  return chat;
 }
 
 /** What is meant to be a file by its ending is one; otherwise the file lies in a folder. */

@@ -170,7 +170,7 @@ export const ANSWERS: Readonly<Record<string, Check>> = {
     makeCache: optional(method),
   }),
   locateModel: object('a place', { path: name, name }),
-  makeTemplate: object('a template', { name: text, exchanges: method }),
+  makeTemplate: object('a template', { name: text, exchanges: method, chatTemplate: optional(text) }),
   loadEncoder: object('an encoder', {
     tokenizer: object('a tokenizer', {
       vocabularySize: positive,
