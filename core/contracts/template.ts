@@ -21,7 +21,7 @@ export interface Template {
    * The same words of a conversation as a chat template of transformers (Jinja), which exported models carry: of `messages`,
    * without the begin token, and with `eos_token` behind each answer.
    */
-  readonly chatTemplate?: string;
+  readonly chatTemplate?: string | undefined;
 }
 
 /** A prompt and its answer. The prompt is not trained on. The end token ends the answer. */

@@ -72,8 +72,8 @@ const PROBED: readonly string[] = ['then', 'toJSON'];
 type AnyFunction = (...args: unknown[]) => unknown;
 
 interface TapOptions {
-  readonly stage?: number;
-  readonly before?: string;
+  readonly stage?: number | undefined;
+  readonly before?: string | undefined;
 }
 
 /** What was passed to `tap`. Types hold for TypeScript alone. */

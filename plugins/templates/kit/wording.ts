@@ -9,7 +9,7 @@ export interface Wording {
   following(instruction: string): string;
   answer(output: string): string;
   /** The same as a chat template, where there is one. */
-  readonly chatTemplate?: string;
+  readonly chatTemplate?: string | undefined;
 }
 
 /** The template of these words. It takes one instruction, or turns of user and assistant. */
