@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
 
+/** The codes of errors that say that nobody reads any more: a pipe without a reader, a terminal that was closed. */
+const GONE: ReadonlySet<string | undefined> = new Set(['EPIPE', 'EIO']);
+
 /**
  * A signal that aborts when the command should end. Its reason is the error to end with. A second Ctrl-C ends the process at
  * once.
@@ -17,9 +20,13 @@ export function catchInterruption(): AbortController {
   process.on('SIGHUP', () => {
     if (!isUnderNohup()) interrupt('The terminal was closed.');
   });
-  process.stdout.on('error', (error) => {
-    // Under nohup, and only there, the run outlives its terminal.
-    if (!isUnderNohup()) interrupt(`Standard output cannot be written: ${error.message}.`);
+  let isTold = false;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    const said = `Standard output cannot be written: ${error.message}.`;
+    // A full disk ends nothing, and under nohup a run outlives its terminal.
+    if (GONE.has(error.code) && !isUnderNohup()) return interrupt(said);
+    if (!isTold) process.stderr.write(`evolve: ${said}\n`);
+    isTold = true;
   });
   // What cannot be said there is not said.
   process.stderr.on('error', () => {});
@@ -44,8 +51,10 @@ function isUnderNohup(): boolean {
 /**
  * Has errors that nobody caught end the run as any failure does, with everything saved. They may come from what a plugin
  * began and did not wait for.
+ *
+ * @returns a function that ends this, and throws the error that came when nothing was left to be interrupted
  */
-export function catchStrayErrors(interruption: AbortController, hasPlugins: boolean): void {
+export function catchStrayErrors(interruption: AbortController, hasPlugins: boolean): () => void {
   const end = (cause: unknown) => {
     const message = `an error outside of all hooks: ${messageOf(cause)}`;
     const advice =
@@ -55,4 +64,10 @@ export function catchStrayErrors(interruption: AbortController, hasPlugins: bool
   // A listener would not do: TensorFlow.js' WebAssembly has one that throws the error again.
   process.setUncaughtExceptionCaptureCallback(end);
   process.on('unhandledRejection', end);
+  return () => {
+    process.setUncaughtExceptionCaptureCallback(null);
+    process.off('unhandledRejection', end);
+    const { aborted, reason } = interruption.signal;
+    if (aborted && !(reason instanceof EvolveError && reason.code === 'INTERRUPTED')) throw reason;
+  };
 }

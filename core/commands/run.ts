@@ -17,12 +17,13 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
   const trackers = ['metrics', options.json ? 'json' : 'progress'];
   const plugins = await loadPlugins(config, locate, { trackers, folder });
   const interruption = catchInterruption();
-  catchStrayErrors(
+  const release = catchStrayErrors(
     interruption,
     plugins.some(({ builtIn }) => !builtIn),
   );
   try {
     await composeRun(config, plugins, interruption.signal).trainer.run();
+    release();
   } catch (error) {
     throw error instanceof EvolveError ? error.locatedBy(locate) : error;
   }

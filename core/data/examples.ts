@@ -1,8 +1,9 @@
 /** From sources to examples. They are read before the model, so that a fault in the data costs seconds. */
 
 import { inject, injectable } from 'tsyringe';
+import { Breath } from '../base/breath.js';
 import { EvolveError } from '../base/errors.js';
-import { HOOKS, RUN_CONFIG } from '../base/injection-keys.js';
+import { HOOKS, RUN_CONFIG, SIGNAL } from '../base/injection-keys.js';
 import { suggest } from '../base/suggest.js';
 import type { RunConfig } from '../config/load.js';
 import type { DataSource, Example } from '../contracts/dataset.js';
@@ -15,15 +16,20 @@ export class ExampleReader {
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
+    @inject(SIGNAL) private readonly signal: AbortSignal,
   ) {}
 
   /** The examples of every source, in the order of the configuration. One error reports the faults of all sources. */
   async read(): Promise<Example[]> {
     const examples: Example[] = [];
+    const breath = new Breath(this.signal);
     const errors: EvolveError[] = [];
     for (const source of resolveSources(this.config.data)) {
       try {
-        for await (const example of this.#examplesOf(source)) examples.push(example);
+        for await (const example of this.#examplesOf(source)) {
+          examples.push(example);
+          if (breath.isDue) await breath.take();
+        }
       } catch (error) {
         if (!(error instanceof EvolveError) || !error.code.startsWith('DATA_')) throw error;
         errors.push(error);

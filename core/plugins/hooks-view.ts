@@ -4,6 +4,7 @@
  */
 
 import { type Hook, SyncHook, SyncWaterfallHook } from 'tapable';
+import { interruptionOf } from '../base/breath.js';
 import { EvolveError } from '../base/errors.js';
 import { suggest } from '../base/suggest.js';
 import type { HookContext } from '../contracts/context.js';
@@ -53,7 +54,8 @@ export function viewFor(
       }
       checkTap(`plugin "${plugin}" taps the hook "${name}"`, fn, options);
       const whole = name === 'log' ? forgiving(plugin, fn, hooks) : fn;
-      tapNamed(hook as AnyHook, { plugin, hook: name }, completed(name as HookName, whole, context), options);
+      const called = completed(name as HookName, whole, context);
+      tapNamed(hook as AnyHook, { plugin, hook: name }, called, options, context.signal);
     };
     return [name, Object.freeze({ tap })];
   });
@@ -136,12 +138,18 @@ interface AsyncTap {
   tapPromise(options: { name: string }, fn: (...args: unknown[]) => Promise<unknown>): void;
 }
 
-function tapNamed(hook: AnyHook, origin: Origin, fn: AnyFunction, options: TapOptions): void {
+function tapNamed(
+  hook: AnyHook,
+  origin: Origin,
+  fn: AnyFunction,
+  options: TapOptions,
+  signal: AbortSignal,
+): void {
   const named = { name: origin.plugin, ...options };
   if (isAsync(hook)) {
     hook.tapPromise(named, async (...args: unknown[]) => {
       try {
-        return checked(await fn(...args), origin);
+        return checked(await unlessForever(fn(...args), signal), origin);
       } catch (cause) {
         throw failed(origin, cause);
       }
@@ -158,4 +166,29 @@ function tapNamed(hook: AnyHook, origin: Origin, fn: AnyFunction, options: TapOp
       throw failed(origin, cause);
     }
   });
+}
+
+/** Ends the taps that are being waited for. */
+const waiting = new Set<() => void>();
+process.on('beforeExit', () => {
+  for (const giveUp of waiting) giveUp();
+});
+
+/**
+ * What a tap promised. It fails where the process has nothing left to do that could bring it: without this, Node.js would end
+ * with nothing saved. Where an error that nobody caught is the reason, it is that error.
+ */
+async function unlessForever(promised: unknown, signal: AbortSignal): Promise<unknown> {
+  if (!(promised instanceof Promise)) return promised;
+  let giveUp = () => {};
+  const forever = new Promise<never>((_, reject) => {
+    giveUp = () =>
+      reject(signal.aborted ? interruptionOf(signal) : new Error('it waits for something that never comes'));
+  });
+  waiting.add(giveUp);
+  try {
+    return await Promise.race([promised, forever]);
+  } finally {
+    waiting.delete(giveUp);
+  }
 }

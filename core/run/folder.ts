@@ -60,9 +60,11 @@ export class RunFolder {
    * @throws EvolveError OUTPUT_FOLDER if another run writes there
    */
   async claim(pinned: ModelAssembler['pinned']): Promise<void> {
-    await this.#lock();
-    const held = (await readdir(this.path)).filter((name) => !name.startsWith(LOCK));
-    const earlier = held.length > 0 ? await this.#moveEarlierRun(held) : undefined;
+    const earlier = await this.#take().catch((cause: unknown) => {
+      if (cause instanceof EvolveError) throw cause;
+      const message = `output: ${displayPath(this.path)} cannot be written: ${messageOf(cause)}`;
+      throw new EvolveError('OUTPUT_FOLDER', message, 'Name another folder with --output.', { cause });
+    });
     const header = '# This run, as resolved. `evolve run` on this file does it again, in this folder.\n';
     const { model, adapter } = this.resolved;
     const config = {
@@ -79,6 +81,13 @@ export class RunFolder {
   async release(): Promise<void> {
     if (this.#isLocked) await unlock(this.path);
     this.#isLocked = false;
+  }
+
+  /** Locks the folder, and empties it. Returns where an earlier run is now. */
+  async #take(): Promise<string | undefined> {
+    await this.#lock();
+    const held = (await readdir(this.path)).filter((name) => !name.startsWith(LOCK));
+    return held.length > 0 ? this.#moveEarlierRun(held) : undefined;
   }
 
   async #lock(): Promise<void> {

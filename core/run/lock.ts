@@ -4,7 +4,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { constants, copyFile, link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { EvolveError } from '../base/errors.js';
@@ -49,11 +49,16 @@ export async function unlock(folder: string): Promise<void> {
 
 /** False if `to` exists. */
 async function linked(from: string, to: string): Promise<boolean> {
+  const isThere = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EEXIST';
   try {
-    await link(from, to);
+    // Some file systems have no links.
+    await link(from, to).catch((error: unknown) => {
+      if (isThere(error)) throw error;
+      return copyFile(from, to, constants.COPYFILE_EXCL);
+    });
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if (isThere(error)) return false;
     throw error;
   }
 }

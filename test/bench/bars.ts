@@ -28,6 +28,10 @@ export const BARS: Readonly<Record<string, readonly Bar[]>> = {
     { of: 'ratio', atMost: 0.5 },
     { of: 'ours', atMost: 3 },
   ],
+  'the main job beside 2 busy loops, of a fair share': [{ of: 'ours', atMost: 1.3 }],
+  'the main job beside 4 busy loops, of a fair share': [{ of: 'ours', atMost: 1.3 }],
+  'decoding beside 2 busy loops, of a fair share': [{ of: 'ours', atMost: 1.3 }],
+  'decoding beside 4 busy loops, of a fair share': [{ of: 'ours', atMost: 1.3 }],
   'embedded default, command to adapter': [{ of: 'ours', atMost: 25 }],
 };
 

@@ -20,8 +20,8 @@ import { median } from './statistics.js';
 import type { Row } from './table.js';
 
 const QUANTIZERS = ['none', 'int8', 'nf4'] as const;
-const PROMPT_LENGTH = 64;
-const TOKENS = 96;
+export const PROMPT_LENGTH = 64;
+export const TOKENS = 96;
 /** Texts side by side. */
 const BATCHES = [1, 8];
 /** Lengths of the text at which a token is timed. */
@@ -147,7 +147,7 @@ async function byLength({ model, encoder }: Omit<AssembledModel, 'dispose'>): Pr
 }
 
 /** Seconds of each pass after the first tokens. */
-async function timeTokens(
+export async function timeTokens(
   model: LanguageModel,
   prompt: readonly number[],
   batch: number,
@@ -166,7 +166,7 @@ async function timeTokens(
   return times.slice(1).map((time, i) => time - times[i]);
 }
 
-function textOf({ tokenizer }: Encoder, length: number): number[] {
+export function textOf({ tokenizer }: Encoder, length: number): number[] {
   const ids = tokenizer.encode(
     'The history of the city begins on the banks of a river, where traders met. '.repeat(200),
   );

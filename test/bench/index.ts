@@ -8,6 +8,7 @@ import path from 'node:path';
 import { Argument, Command } from 'commander';
 import { ROOT } from '../support/files.js';
 import { BARS } from './bars.js';
+import { contention } from './contention.js';
 import type { Context, Part } from './context.js';
 import { decode } from './decode.js';
 import { embedded } from './embedded.js';
@@ -29,7 +30,16 @@ interface Options {
   readonly plain?: true;
 }
 
-const PARTS = ['kernels', 'step', 'epoch', 'first-step', 'llama-7b', 'embedded', 'decode'] as const;
+const PARTS = [
+  'kernels',
+  'step',
+  'epoch',
+  'first-step',
+  'llama-7b',
+  'embedded',
+  'decode',
+  'contention',
+] as const;
 const FOLDER = path.join(ROOT, '.bench');
 
 async function bench(names: string[], options: Options): Promise<void> {
@@ -57,6 +67,7 @@ async function bench(names: string[], options: Options): Promise<void> {
     'llama-7b': llama7b(Number(options.layers)),
     embedded,
     decode: decode(Number(options.layers)),
+    contention,
   };
   const machine = { ...machineFacts(), python: (await peer?.ask<object>('facts')) ?? null };
   const file = path.join(FOLDER, `${machine.date.replaceAll(':', '-')}.json`);

@@ -40,6 +40,12 @@ export function peakMemory(pid: number): number | null {
   return kib === undefined ? null : Number(kib) * 1024;
 }
 
+/** The CPU time that a running process took so far, in seconds; null where the system does not tell. */
+export function cpuSeconds(pid: number): number | null {
+  const fields = statOf(pid);
+  return fields && (fields[11] + fields[12]) / TICKS_PER_SECOND;
+}
+
 /**
  * What other processes than the bench and those it started took of the machine since `start`, 0 … 1. On a shared
  * machine a figure says little where this is not near 0.
@@ -72,13 +78,21 @@ function busyTicks(): number | null {
 function ownTicks(): number | null {
   let ticks = 0;
   for (const pid of [process.pid, ...childrenOf(process.pid)]) {
-    const fields = read(`/proc/${pid}/stat`)
-      ?.replace(/^.*\) /s, '')
-      .split(' ')
-      .map(Number);
+    const fields = statOf(pid);
     if (fields) ticks += fields[11] + fields[12] + fields[13] + fields[14];
   }
   return ticks > 0 ? ticks : null;
+}
+
+/** The numbers of a process behind its name. */
+function statOf(pid: number): number[] | null {
+  const line = read(`/proc/${pid}/stat`);
+  return line === undefined
+    ? null
+    : line
+        .replace(/^.*\) /s, '')
+        .split(' ')
+        .map(Number);
 }
 
 function childrenOf(pid: number): number[] {

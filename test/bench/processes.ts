@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { ROOT } from '../support/files.js';
-import { Others, peakMemory } from './machine.js';
+import { cpuSeconds, Others, peakMemory } from './machine.js';
 import { PYTHON, PYTHON_ENV, script } from './python.js';
 
 export interface TimedEvent {
@@ -15,6 +15,7 @@ export interface TimedEvent {
 
 export interface Measured {
   readonly seconds: number;
+  readonly cpuSeconds: number | null;
   readonly peakBytes: number | null;
   readonly events: readonly TimedEvent[];
   readonly others: number | null;
@@ -47,8 +48,10 @@ async function measure(command: string, args: readonly string[], env = process.e
   const startedAt = performance.now();
   const child = spawn(command, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let peakBytes: number | null = null;
-  // The system keeps the high-water mark; only what a process grows in its last moments can be missed.
+  let cpu: number | null = null;
+  // The system keeps the high-water mark and the sum; only what a process takes in its last moments can be missed.
   const watch = setInterval(() => {
+    cpu = cpuSeconds(child.pid ?? 0) ?? cpu;
     peakBytes = peakMemory(child.pid ?? 0) ?? peakBytes;
   }, 20);
   const events: TimedEvent[] = [];
@@ -68,5 +71,6 @@ async function measure(command: string, args: readonly string[], env = process.e
     const told = JSON.stringify(events.at(-1)?.event) ?? '';
     throw new Error(`${command} ${args.join(' ')} ended with status ${status}: ${told}\n${stderr}`);
   }
-  return { seconds: (performance.now() - startedAt) / 1000, peakBytes, events, others: others.share() };
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { seconds, cpuSeconds: cpu, peakBytes, events, others: others.share() };
 }

@@ -42,6 +42,10 @@ export class Peer {
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
   async ask<T>(op: string, args: object = {}): Promise<T> {
     this.#child.stdin!.write(`${JSON.stringify({ op, ...args })}\n`);
     const { value, done } = await this.#lines.next();

@@ -84,9 +84,8 @@ export async function tokenizerMetadata(
   const named = (name: string): number | undefined => {
     const content = markOf(name, values, !files.has('tokenizer.json'));
     const [configured] = [config[`${name}_token_id`]].flat();
-    const id = content === undefined ? undefined : idOf(content);
-    if (id !== undefined) return id < tokens.length ? id : undefined;
-    return typeof configured === 'number' && configured >= 0 ? configured : undefined;
+    const id = (content === undefined ? undefined : idOf(content)) ?? configured;
+    return typeof id === 'number' && id >= 0 && id < tokens.length ? id : undefined;
   };
   const ids = {
     bos: startIds[0] ?? named('bos'),

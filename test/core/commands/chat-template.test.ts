@@ -5,7 +5,7 @@ import { evolve } from '../../support/cli.js';
 import { encoderOf } from '../../support/compose.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { readGgufFile } from '../../support/gguf-file.js';
-import { askPython } from '../../support/python.js';
+import { askPython, skipWithoutPython } from '../../support/python.js';
 import { composeTestRun, EIGHT_ROWS } from '../../support/runs.js';
 
 const CONVERSATIONS = [
@@ -56,12 +56,10 @@ describe('the chat template of an exported model', () => {
 
   it('asks the model in transformers with the tokens of training', async function () {
     this.timeout(300_000);
+    skipWithoutPython(this, 'transformers', 'jinja2');
     const place = await exported('merge');
     const found = askPython<number[][]>('core/commands/chat_template.py', [place], CONVERSATIONS);
-    if ('missing' in found) {
-      console.log(`      not asked of transformers: ${found.missing}`);
-      return this.skip();
-    }
+    if ('missing' in found) throw new Error(found.missing);
     const encoder = await encoderOf({ model: { path: fixture('llama') } });
     const asked = CONVERSATIONS.map((turns) => encoder.encodePrompt({ turns } as Prompt));
     expect(found.answer).to.deep.equal(asked);

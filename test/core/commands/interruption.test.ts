@@ -28,8 +28,7 @@ device: portable
 ${more}`,
     );
 
-  function expectKept(status: string): void {
-    const steps = readSteps(output).length;
+  function expectKept(status: string, steps = readSteps(output).length): void {
     expect(steps).to.be.above(0);
     expect(readJson(output, 'run.json')).to.include({ status, steps });
     expect(readdirSync(path.join(output, 'adapter')).sort()).to.deep.equal([
@@ -50,6 +49,16 @@ ${more}`,
     expect(stderr).to.not.match(/^ +at /m);
     expect(status).to.equal(130);
     expectKept('interrupted');
+  });
+
+  it('a full disk under standard output ends no run; it is told once', async function () {
+    if (!existsSync('/dev/full')) return this.skip();
+    configure(5);
+    const through = ['sh', '-c', 'exec "$0" "$@" >/dev/full'];
+    const { status, stderr } = await begin(['run', 'my.yaml', '--json'], { cwd: folder.path, through }).end();
+    expect(stderr).to.match(/^evolve: Standard output cannot be written: ENOSPC[^\n]*\n$/);
+    expect(status).to.equal(0);
+    expectKept('completed');
   });
 
   it('a reader that goes away ends a list of plugins without a word', async () => {
@@ -122,6 +131,48 @@ ${more}`,
     expect(stderr).to.include('evolve: interrupted before the answer was finished');
     expect(status).to.equal(130);
   });
+
+  it('a stray error at the very end makes the run a failed command', async () => {
+    folder.write(
+      'late.mjs',
+      `export default { name: 'late', apiVersion: 2, apply({ hooks }) {
+        hooks.done.tap(() => { setImmediate(() => { throw new Error('late'); }); });
+        hooks.done.tap(() => new Promise((resolve) => { setTimeout(resolve, 50); }));
+      } };`,
+    );
+    configure(1, 'plugins: [./late.mjs]');
+    const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
+    expect(stderr).to.match(/^evolve: an error outside of all hooks: late\n/);
+    expect(status).to.equal(1);
+    expectKept('completed');
+  });
+
+  for (const [what, wait, said] of [
+    [
+      'waits for what never comes',
+      'new Promise(() => {})',
+      /^evolve: plugin "waiting" failed in the hook "step": it waits for something that never comes\n/,
+    ],
+    [
+      'throws where that should come from',
+      'new Promise(() => { setTimeout(() => { throw new Error("stray"); }); })',
+      /^evolve: an error outside of all hooks: stray\n/,
+    ],
+  ] as const) {
+    it(`a plugin that ${what} ends a run with everything saved`, async () => {
+      folder.write(
+        'waiting.mjs',
+        `export default { name: 'waiting', apiVersion: 2, apply({ hooks }) {
+          hooks.step.tap(({ step }) => (step === 3 ? ${wait} : undefined));
+        } };`,
+      );
+      configure(5000, 'plugins: [./waiting.mjs]');
+      const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
+      expect(stderr).to.match(said);
+      expect(status).to.equal(1);
+      expectKept('failed', 3);
+    });
+  }
 
   for (const [what, stray] of [
     ['a rejection that nobody awaited', 'void Promise.reject(new Error("stray"))'],

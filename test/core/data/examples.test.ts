@@ -30,7 +30,8 @@ describe('ExampleReader', () => {
   });
   afterEach(() => folder.remove());
 
-  const read = ({ config, hooks }: ComposedRun) => new ExampleReader(config, hooks).read();
+  const read = ({ config, hooks, context }: ComposedRun) =>
+    new ExampleReader(config, hooks, context.signal).read();
 
   it('mixes sources, of each no more than its limit', async () => {
     const source = { path: folder.write('rows.json', EIGHT_ROWS), format: 'alpaca' };

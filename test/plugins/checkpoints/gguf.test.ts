@@ -49,6 +49,17 @@ describe('the checkpoint format gguf', () => {
       expect(config).to.include.keys('model_type', 'head_dim', 'rms_norm_eps', 'eos_token_id');
     });
 
+    it('fp64, as fp32', async () => {
+      const data = Buffer.alloc(256);
+      for (let i = 0; i < 32; i++) data.writeDoubleLE(i + 0.1, 8 * i);
+      const embedding = { extents: [8, 4], type: 28 };
+      const file = folder.write('x.gguf', ggufOf(METADATA, { 'token_embd.weight': embedding }, data));
+      const values = Array.from({ length: 32 }, (_, i) => Math.fround(i + 0.1));
+      expect(await readTensors(file)).to.deep.equal({
+        'model.embed_tokens.weight': { type: 'f32', shape: [4, 8], values },
+      });
+    });
+
     it('a model split in files, by any of them or their folder, with its biases, and no rows reordered', async () => {
       const expected = await readTensors(gguf('qwen2.safetensors'));
       expect(Object.keys(expected)).to.include('model.layers.0.self_attn.q_proj.bias');

@@ -1,6 +1,10 @@
+import { cpSync, readFileSync } from 'node:fs';
+import { expect } from 'chai';
 import type { LoadedTokenizer } from '../../../../../plugins/backbones/kit/tokenizer.js';
 import { checkVocabulary } from '../../../../../plugins/backbones/kit/tokenizers/vocabulary.js';
+import { encoderOf } from '../../../../support/compose.js';
 import { expectError } from '../../../../support/errors.js';
+import { fixture, TemporaryFolder } from '../../../../support/files.js';
 
 const check = (vocabularySize: number, rows: number, further: Partial<LoadedTokenizer> = {}) => {
   const tokenizer: Partial<LoadedTokenizer> = {
@@ -51,6 +55,26 @@ describe('tokenizer and embedding', () => {
         'MODEL_INVALID',
         'the token 32000 (that rows begin or end with) has none',
       );
+    }
+  });
+
+  it('fit in a folder whose padding token was added to the tokenizer alone', async () => {
+    const folder = new TemporaryFolder();
+    try {
+      cpSync(fixture('llama'), folder.path, { recursive: true });
+      const read = (name: string) => JSON.parse(readFileSync(folder.join(name), 'utf8'));
+      const [json, settings] = [read('tokenizer.json'), read('tokenizer_config.json')];
+      const rows = read('config.json').vocab_size;
+      json.added_tokens.push({ id: rows, content: '<pad>', special: false });
+      folder.write('tokenizer.json', JSON.stringify(json));
+      const load = () => encoderOf({ model: { path: folder.path } });
+      await expectError(load, 'MODEL_INVALID', `the token ${rows} ("<pad>") has none`, 'Take the tokenizer');
+      folder.write('tokenizer_config.json', JSON.stringify({ ...settings, pad_token: '<pad>' }));
+      const { tokenizer } = await load();
+      expect(Math.max(...tokenizer.encode('a <pad> b'))).to.be.below(rows);
+      expect(tokenizer.vocabularySize).to.equal(rows + 1);
+    } finally {
+      folder.remove();
     }
   });
 
