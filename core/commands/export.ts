@@ -23,6 +23,7 @@ import { configOf, type ModelChoice } from './model-choice.js';
 interface MergeOptions extends ModelChoice {
   readonly output: string;
   readonly keepChatTemplate?: true;
+  readonly json?: true;
 }
 
 interface ExportOptions extends MergeOptions {
@@ -90,6 +91,7 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     assembled.dispose();
   }
   process.stderr.write(`written: ${displayPath(output)}\n`);
+  if (options.json) process.stdout.write(`${JSON.stringify({ type: 'done', output })}\n`);
 }
 
 /** Writes a folder for transformers, model.gguf alone, or an adapter alone. `place` is the folder, or the file. */

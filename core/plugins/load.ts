@@ -49,10 +49,6 @@ export type PluginConfig = ConfigSections | AssemblyConfig;
 export interface PluginSelection {
   /** Names, or names with options. */
   readonly trackers: readonly (string | readonly [string, object])[];
-}
-
-/** Where to look. */
-interface PluginPlace {
   /** The configuration's folder, from which packages are looked up; where it has none, the working folder. */
   readonly folder?: string | undefined;
 }
@@ -67,7 +63,7 @@ interface Given {
 export async function loadPlugins(
   config: PluginConfig,
   locate: Locate,
-  { trackers, folder = process.cwd() }: PluginSelection & PluginPlace,
+  { trackers, folder = process.cwd() }: PluginSelection,
 ): Promise<AppliedPlugin[]> {
   const builtIn = await builtInPlugins();
   const listed = new Map<Plugin, Given>();

@@ -7,7 +7,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import type { AssembledModel } from '../../core/model/assemble.js';
 import { usableCores } from '../../plugins/devices/native/cores.js';
 import { withModel } from '../support/compose.js';
 import { ROOT } from '../support/files.js';
@@ -21,6 +20,8 @@ import { median } from './statistics.js';
 import type { Row } from './table.js';
 
 const BUSY_LOOPS = [0, 2, 4];
+/** Ends with its parent, however that ends. */
+const BUSY = 'console.log(); for (const parent = process.ppid; process.ppid === parent; );';
 const STEPS = 40;
 const CONFIG = path.join(ROOT, 'configs', 'llama-alpaca-belle-cot.yaml');
 
@@ -37,29 +38,26 @@ export async function contention(context: Context): Promise<Row[]> {
 async function training(context: Context): Promise<Row[]> {
   const { peer, folder, device } = context;
   const output = path.join(folder, 'contention');
-  const set = ['--set', `train.maxSteps=${STEPS}`];
+  const args = ['run', CONFIG, '--set', `train.maxSteps=${STEPS}`, '--output', output, '--device', device];
   const ours = async () => {
-    const { seconds, cpuSeconds: cpu } = await measureEvolve([
-      'run',
-      CONFIG,
-      ...set,
-      ...['--output', output, '--device', device],
-    ]);
+    const { seconds, cpuSeconds: cpu } = await measureEvolve(args);
     return { wall: seconds, cpu: cpu ?? Number.NaN };
   };
   if (!peer) return compare(context, 'the main job', ours);
   // The same model; its rows are longer, since the peer's share is compared with the peer's own CPU time.
   const options = peftOptions({
     model: path.join(ROOT, 'data', 'models', 'llama-tiny'),
-    ...{ dtype: 'f32', dropout: 0, warmupSteps: 0, steps: 1000 },
+    dtype: 'f32',
+    dropout: 0,
+    warmupSteps: 0,
+    steps: 1000,
   });
   const rows = writeLongRows(context, BATCH);
   await peer.ask('openTraining', { options, rows, adapter: path.join(folder, 'adapter-contention') });
   await peer.ask('trainingStep');
-  const step = async () => {
-    for (let i = 0; i < STEPS / 4; i++) await peer.ask('trainingStep');
-  };
-  const note = `theirs: steps of ${BATCH} × ${CUTOFF} tokens in f32`;
+  // One step: where threads wait for each other it takes minutes.
+  const step = () => peer.ask('trainingStep');
+  const note = `theirs: a step of ${BATCH} × ${CUTOFF} tokens in f32`;
   return compare(context, 'the main job', ours, () => costOf(peer.pid, step), note);
 }
 
@@ -70,10 +68,10 @@ async function decoding(context: Context): Promise<Row[]> {
   await peer?.ask('openGeneration', { model, dtype: 'f32' });
   return withModel({ model: { path: model }, device }, async (ours, { encoder }) => {
     const prompt = textOf(encoder, PROMPT_LENGTH);
-    const decode = () => timeTokens(ours as AssembledModel['model'], prompt, 1, TOKENS);
+    const decode = () => timeTokens(ours, prompt, 1, TOKENS);
     await decode();
     const theirs =
-      peer && (() => costOf(peer.pid, () => peer.ask('decode', { prompt, rows: 1, tokens: TOKENS / 4 })));
+      peer && (() => costOf(peer.pid, () => peer.ask('decode', { prompt, rows: 1, tokens: TOKENS / 8 })));
     const note = 'SmolLM2-135M; theirs in f32';
     return compare(context, 'decoding', () => costOf(process.pid, decode), theirs, note);
   });
@@ -134,7 +132,7 @@ async function beside(count: number, use: () => Promise<void>): Promise<void> {
   const loops: ChildProcess[] = [];
   try {
     for (let i = 0; i < count; i++) {
-      const loop = spawn(process.execPath, ['-e', 'console.log(); for (;;);'], {
+      const loop = spawn(process.execPath, ['-e', BUSY], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       loops.push(loop);
