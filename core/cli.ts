@@ -7,6 +7,7 @@ import { printable } from './base/printable.js';
 import { packageVersion } from './base/version.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
+const KEEP_TEMPLATE = "the base model's chat template, not that of the run's data.template";
 
 // A command's module, with all of TensorFlow.js behind it, is loaded when the command is given.
 const program = new Command('evolve')
@@ -99,6 +100,7 @@ program
   .option('--model <path>', 'a base model')
   .option('--adapter <dir>', 'an adapter for --model')
   .requiredOption('--output <dir>', 'the folder to write; it must be new or empty')
+  .option('--keep-chat-template', KEEP_TEMPLATE)
   .option('--device <name>', "what computes (default: the run's, or auto)")
   .option('--json', 'write JSON lines to standard output')
   .addHelpText('after', examples('merge --run runs/mine --output merged'))
@@ -111,10 +113,13 @@ program
   .option('--model <path>', 'a base model')
   .option('--adapter <dir>', 'an adapter for --model')
   .addOption(
-    new Option('--format <name>', 'what to write').choices(['gguf', 'safetensors']).makeOptionMandatory(),
+    new Option('--format <name>', 'what to write')
+      .choices(['gguf', 'safetensors', 'gguf-adapter', 'mlx'])
+      .makeOptionMandatory(),
   )
   .addOption(new Option('--type <name>', "of the numbers (default: the base model's)").choices(TYPES))
-  .requiredOption('--output <dir>', 'the folder to write; it must be new or empty')
+  .requiredOption('--output <path>', 'the folder to write, new or empty; or a new file with the ending .gguf')
+  .option('--keep-chat-template', KEEP_TEMPLATE)
   .option('--device <name>', "what computes (default: the run's, or auto)")
   .option('--json', 'write JSON lines to standard output')
   .addHelpText('after', examples('export --run runs/mine --format gguf --type q8_0 --output gguf'))

@@ -45,7 +45,7 @@ export type { Encoder, EncoderRequest, Tokenizer } from './contracts/encoder.js'
 export type { Generated, GenerateOptions } from './contracts/generation.js';
 export type { DownloadState, Located, LocateRequest } from './contracts/hub.js';
 export { type EncodedExample, IGNORED, labelsOf, type Span } from './contracts/labels.js';
-export { type LinearAdapter, LinearSite } from './contracts/linear-site.js';
+export { type LinearAdapter, type LinearLayout, LinearSite, type LowRank } from './contracts/linear-site.js';
 export type { Evaluation, Metrics } from './contracts/metric.js';
 export type { BackboneRequest, ModelFiles } from './contracts/model-files.js';
 export type { Objective } from './contracts/objective.js';
@@ -70,6 +70,7 @@ export type {
   StepEvent,
 } from './contracts/tracker.js';
 export type { World } from './contracts/world.js';
+export { inCheckpoint } from './export/checkpoint-layout.js';
 export { ModelFolder } from './export/model-folder.js';
 export { BeamSearch } from './generation/beams.js';
 export { type DecodeAllOptions, type DecodeOptions, Decoder } from './generation/decoder.js';

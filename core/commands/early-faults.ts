@@ -16,9 +16,9 @@ import {
 } from '../plugins/load.js';
 
 /** Besides faults of the form: those that plugins find, and what is not there. */
-export const furtherFaults: FurtherFaults = async (config, locate) => {
+export const furtherFaults: FurtherFaults = async (config, locate, folder) => {
   const errors = (await earlyErrors(config)).map((error) => error.locatedBy(locate));
-  return [...(await pluginFaults(config, locate)), ...errors.map(({ message }) => message)];
+  return [...(await pluginFaults(config, locate, folder)), ...errors.map(({ message }) => message)];
 };
 
 /** The plugins that a configuration calls for. One error tells of them and of what is not there. */

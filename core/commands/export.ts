@@ -1,13 +1,20 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { displayPath, resolvePath } from '../base/paths.js';
 import { checkWritable } from '../base/writable.js';
+import type { AssemblyConfig } from '../config/load.js';
+import { parseModelName } from '../config/model-name.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointWrite, TensorToWrite } from '../contracts/checkpoint.js';
+import { chatTemplateOf } from '../export/chat-template.js';
+import { ggufAdapter } from '../export/gguf-adapter.js';
 import { mergedTensors } from '../export/merged-tensors.js';
+import { writeMlxAdapter } from '../export/mlx-adapter.js';
 import { ModelFolder } from '../export/model-folder.js';
-import type { ModelAssembler } from '../model/assemble.js';
+import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
+import type { Hooks } from '../plugins/hooks.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
 import { catchInterruption } from './interruption.js';
@@ -15,11 +22,12 @@ import { configOf, type ModelChoice } from './model-choice.js';
 
 interface MergeOptions extends ModelChoice {
   readonly output: string;
+  readonly keepChatTemplate?: true;
   readonly json?: true;
 }
 
 interface ExportOptions extends MergeOptions {
-  readonly format: 'gguf' | 'safetensors';
+  readonly format: 'gguf' | 'safetensors' | 'gguf-adapter' | 'mlx';
   readonly type?: CheckpointWrite['type'];
 }
 
@@ -35,7 +43,7 @@ export function exportCommand(options: ExportOptions): Promise<void> {
 
 async function write(options: ExportOptions, needsAdapter: boolean): Promise<void> {
   const output = resolvePath('', options.output);
-  await checkOutput(output);
+  await (isFile(options) ? checkOutputFile(output) : checkOutput(output));
   const config = await configOf(options, { unquantized: true });
   if (needsAdapter && !config.adapter) {
     const what =
@@ -49,7 +57,7 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     );
   }
   const trackers = [['progress', { stream: 'stderr' }]] as const;
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
+  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, folder: options.run });
   const { signal } = catchInterruption();
   const { hooks, assembler } = composeAssembly(config, plugins, signal);
   await assembler.openDevice();
@@ -61,15 +69,14 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     const place = await mkdtemp(`${output}.`);
     try {
       const whole = path.join(place, path.basename(output));
-      await mkdir(whole);
-      await writeModel(model, assembler, whole, options, async (request) => {
+      if (!isFile(options)) await mkdir(whole);
+      const chat = await trainedTemplate(hooks, config, assembled, options);
+      await writeModel(model, assembler, whole, { ...options, chat }, async (request) => {
         const tensors = interruptible(request.tensors, signal);
         if (await hooks.writeCheckpoint.promise({ ...request, tensors })) return;
         throw new EvolveError('COMMAND_LINE', `no plugin writes ${path.basename(request.path)}`);
       });
-      await rmdir(output).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
-      });
+      if (!isFile(options)) await removeEmpty(output);
       await rename(whole, output);
     } finally {
       await rm(place, { recursive: true, force: true });
@@ -87,27 +94,77 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   if (options.json) process.stdout.write(`${JSON.stringify({ type: 'done', output })}\n`);
 }
 
-/** A folder for transformers, or model.gguf alone. */
+/** Writes a folder for transformers, model.gguf alone, or an adapter alone. `place` is the folder, or the file. */
 async function writeModel(
   model: LanguageModel,
   files: Pick<ModelAssembler, 'readModelFile'>,
-  folder: string,
-  { format, type }: ExportOptions,
+  place: string,
+  { format, type, chat }: ExportOptions & { readonly chat: string | undefined },
   writeTensors: (request: CheckpointWrite) => Promise<void>,
 ): Promise<void> {
+  const name = nameOf(model);
+  if (format === 'mlx') return writeMlxAdapter(model, place, type ?? 'f32', writeTensors);
+  if (format === 'gguf-adapter')
+    return writeTensors({
+      ...(await ggufAdapter(model, files)),
+      path: fileIn(place, 'adapter.gguf'),
+      name,
+      type: type ?? 'f32',
+    });
   const merged = mergedTensors(model);
   const base = merged.get(`${model.linears[0].name}.weight`)?.type ?? 'f32';
   const wanted = type ?? base;
   const tensors = type === undefined ? merged : untyped(merged);
-  const layout = await ModelFolder.like(model, files, wanted === 'q8_0' ? base : wanted);
+  const layout = await ModelFolder.like(model, files, wanted === 'q8_0' ? base : wanted, chat);
   if (format === 'gguf') {
-    const file = path.join(folder, 'model.gguf');
-    return writeTensors({ path: file, tensors, type: wanted, files: layout.files });
+    const turned = model.linears.find((site) => site.layout === 'in-out');
+    if (turned) {
+      const message = `${turned.name} is kept as [in, out] by the checkpoint, and GGUF is not written for such models`;
+      throw new EvolveError('MODEL_INVALID', message, 'Take --format safetensors.');
+    }
+    const file = fileIn(place, 'model.gguf');
+    return writeTensors({ path: file, tensors, type: wanted, files: layout.files, name });
   }
   await layout.write(tensors, {
-    folder,
+    folder: place,
     writeTensors: (request) => writeTensors({ ...request, type: wanted }),
   });
+}
+
+/** The chat template of a run, which the person is told of. */
+async function trainedTemplate(
+  hooks: Hooks,
+  { data }: AssemblyConfig,
+  { encoder }: AssembledModel,
+  { run, format, keepChatTemplate }: ExportOptions,
+): Promise<string | undefined> {
+  if (run === undefined || keepChatTemplate || format === 'mlx' || format === 'gguf-adapter')
+    return undefined;
+  const { name } = data.template;
+  const template = await hooks.makeTemplate.promise({ name });
+  const chat = template && chatTemplateOf(template, encoder);
+  const told =
+    chat === undefined
+      ? `the base model's is kept, for the template "${name}" cannot be told as one`
+      : `that of the template "${name}", with which the run trained (--keep-chat-template keeps the base model's)`;
+  process.stderr.write(`chat template: ${told}\n`);
+  return chat;
+}
+
+/** What is meant to be a file by its ending is one; otherwise the file lies in a folder. */
+function isFile({ format, output }: ExportOptions): boolean {
+  return format.startsWith('gguf') && output.endsWith('.gguf');
+}
+
+/** The file at `place`, or the one of this name in the folder `place`. */
+function fileIn(place: string, name: string): string {
+  return place.endsWith('.gguf') ? place : path.join(place, name);
+}
+
+/** The last part of the name under which the model is found. */
+function nameOf({ name }: LanguageModel): string {
+  const { repository = name } = parseModelName(name) ?? {};
+  return path.basename(repository, '.gguf');
 }
 
 /** The same tensors, without types of their own. */
@@ -131,6 +188,19 @@ function interruptible(
       return [name, { ...tensor, values }];
     }),
   );
+}
+
+async function removeEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+}
+
+/** Checks that the file may be written: it must be new. */
+async function checkOutputFile(output: string): Promise<void> {
+  if (!existsSync(output)) return checkWritable(output, '--output');
+  const message = `--output ${displayPath(output)} is there already`;
+  throw new EvolveError('OUTPUT_FOLDER', message, 'Name another file, or remove this one.');
 }
 
 /** Checks that the folder may be written: it must be new or empty. */

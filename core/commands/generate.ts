@@ -25,7 +25,7 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   const sampling = samplingOptions(options);
   const config = await configOf(options);
   const trackers = [['progress', { stream: 'stderr' }]] as const;
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers });
+  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, folder: options.run });
   const { signal } = catchInterruption();
   const { assembler } = composeAssembly(config, plugins, signal);
   const device = await assembler.openDevice();

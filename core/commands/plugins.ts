@@ -23,6 +23,6 @@ export async function pluginsCommand(file: string | undefined, options: { json?:
 }
 
 async function thirdPartyOf(file: string): Promise<AppliedPlugin[]> {
-  const { config, locate } = await loadConfig(file);
-  return (await loadPlugins(config, locate, { trackers: [] })).filter((entry) => !entry.builtIn);
+  const { config, locate, folder } = await loadConfig(file);
+  return (await loadPlugins(config, locate, { trackers: [], folder })).filter((entry) => !entry.builtIn);
 }

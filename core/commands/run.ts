@@ -13,9 +13,9 @@ interface RunOptions {
 
 /** `evolve run CONFIG`. The first Ctrl-C ends the run after the micro-batch at hand and keeps what was learned. */
 export async function runCommand(file: string, options: RunOptions): Promise<void> {
-  const { config, locate } = await loadConfig(file, options, furtherFaults);
+  const { config, locate, folder } = await loadConfig(file, options, furtherFaults);
   const trackers = ['metrics', options.json ? 'json' : 'progress'];
-  const plugins = await loadChecked(config, locate, { trackers });
+  const plugins = await loadChecked(config, locate, { trackers, folder });
   const interruption = catchInterruption();
   const release = catchStrayErrors(
     interruption,

@@ -28,6 +28,8 @@ export interface LoadedConfig {
   readonly config: RunConfig;
   /** Says where a value stands, for faults that plugins find in their options. */
   readonly locate: Locate;
+  /** Where the file lies: packages that it names are looked up from there. */
+  readonly folder: string;
 }
 
 export interface ConfigOverrides {
@@ -41,7 +43,11 @@ export interface ConfigOverrides {
 export type ConfigSections = Partial<RunConfig>;
 
 /** Finds what plugins see wrong with a configuration. */
-export type FurtherFaults = (sections: ConfigSections, locate: Locate) => Promise<readonly string[]>;
+export type FurtherFaults = (
+  sections: ConfigSections,
+  locate: Locate,
+  folder: string,
+) => Promise<readonly string[]>;
 
 /** Loads and checks a configuration. One error names every fault, also those that `furtherFaults` finds. */
 export async function loadConfig(
@@ -62,16 +68,17 @@ export async function loadConfig(
   // A person at the terminal means a path from where they stand.
   const folderOf: FolderOf = (...keys) => (flagOf(keys) ? path.resolve() : path.dirname(path.resolve(file)));
   const { data, faults } = validate(configSchema, values, locate);
+  const folder = folderOf('plugins');
   if (!data) {
     const sections = {
       ...validSections(values, folderOf),
       ...(overrides.device && { device: { name: overrides.device } }),
     };
-    const further = await furtherFaults(sections, locate);
+    const further = await furtherFaults(sections, locate, folder);
     const advice = 'configs/README.md explains every key.';
     throw new EvolveError('CONFIG_INVALID', inOrder([...faults, ...further]).join('\n'), advice);
   }
-  return { config: resolve(data, file, overrides, folderOf), locate };
+  return { config: resolve(data, file, overrides, folderOf), locate, folder };
 }
 
 /** The folder from which the path at these keys counts. */

@@ -22,7 +22,7 @@ export interface LanguageModel {
   /** How many positions the model was made for. */
   readonly maxLength: number;
   /** The key of config.json that sets `maxLength`, if that is not the number of positions: `sliding_window`. */
-  readonly limitedBy?: string;
+  readonly limitedBy?: string | undefined;
   /** The linear layers that quantizers and adapters find by name. */
   readonly linears: readonly LinearSite[];
   /** The embeddings, which adapters find by name. Where an embedding and an output layer are tied, both have one weight. */
@@ -30,9 +30,9 @@ export interface LanguageModel {
   /** Scales of norms and biases, by their names in the checkpoint: variables, so that an adapter can have them trained. */
   readonly vectors: ReadonlyMap<string, tf.Variable<tf.Rank.R1>>;
   /** Where adapters go by default: ends of the names of linear layers. */
-  readonly targetModules?: readonly string[];
+  readonly targetModules?: readonly string[] | undefined;
   /** Files of the checkpoint that belong to a saved model too, beside those that every model has. */
-  readonly companions?: readonly string[];
+  readonly companions?: readonly string[] | undefined;
   /** What an optimizer step changes, by the name under which it is saved. Adapters add to it. */
   readonly trainable: Map<string, tf.Variable>;
   /** What a run saves, in a folder of this name: an adapter for the base model, or a whole model. An adapter sets it. */

@@ -14,7 +14,7 @@ export interface Checkpoint {
   readonly path: string;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** For a format that has everything in one file: its other contents, under the names of Hugging Face's files. */
-  readonly files?: ReadonlyMap<string, Uint8Array>;
+  readonly files?: ReadonlyMap<string, Uint8Array> | undefined;
   /** The little-endian bytes of one tensor. */
   read(name: string): Promise<Uint8Array>;
   /**
@@ -39,13 +39,20 @@ export interface CheckpointWrite {
   /** The file to write; the format's plugin knows its ending. */
   readonly path: string;
   /** Above this many bytes of tensors the file is split in several, with an index beside them. */
-  readonly maxShardBytes?: number;
+  readonly maxShardBytes?: number | undefined;
   readonly tensors: ReadonlyMap<string, TensorToWrite>;
   /** The type to store tensors in that name none. The default is f32. */
-  readonly type?: DenseType | 'q8_0';
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly type?: DenseType | 'q8_0' | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** The other contents, for a format that has everything in one file, under the names of Hugging Face's files. */
-  readonly files?: ReadonlyMap<string, Uint8Array>;
+  readonly files?: ReadonlyMap<string, Uint8Array> | undefined;
+  /** What the model is called, for a format that says it. */
+  readonly name?: string | undefined;
+  /**
+   * The tensors are not the model's, but those of an adapter for it: beside the weight `NAME` of the model `NAME.lora_a`,
+   * `[rank, in]`, and `NAME.lora_b`, `[out, rank]`. The layer's weight gets alpha / rank · b a more.
+   */
+  readonly adapter?: { readonly alpha: number };
 }
 
 /** A tensor for a checkpoint: its numbers in fp32, and the type to store them in if it differs from the file's. */
@@ -53,5 +60,5 @@ export interface TensorToWrite {
   readonly shape: readonly number[];
   /** Its numbers. Or pieces of them, made when their turn comes, so that they are never all in memory at once. */
   readonly values: Float32Array | (() => Iterable<Float32Array>);
-  readonly type?: DenseType;
+  readonly type?: DenseType | undefined;
 }

@@ -8,9 +8,9 @@ export type Example = InstructionExample | TextExample | TurnsExample | Preferen
 /** What examples of every kind may say of themselves. */
 export interface Origin {
   /** The name of the data source. If the dataset plugin leaves it out, it is set when the source is read. */
-  readonly source?: string;
+  readonly source?: string | undefined;
   /** A tag of BCP 47: `en`, `zh`. */
-  readonly language?: string;
+  readonly language?: string | undefined;
 }
 
 /** One instruction with its answer. The answer is trained on. */
@@ -21,7 +21,7 @@ export interface InstructionExample extends Origin {
   readonly input: string;
   readonly output: string;
   /** The part of `output` that reasons, in characters, if it is known. The rest states the answer. */
-  readonly rationale?: readonly [start: number, end: number];
+  readonly rationale?: readonly [start: number, end: number] | undefined;
 }
 
 /** A text that is trained on as a whole, as in pretraining. */
@@ -68,10 +68,10 @@ export interface DataSource {
   /** The catalogue's name, or the path as the person wrote it. */
   readonly name: string;
   /** An absolute path; absent if the data is the plugin's own. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   readonly format: string;
   /** Which entry of `data.sources` it comes from. */
   readonly index: number;
   /** Take at most this many records. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }

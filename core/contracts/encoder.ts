@@ -10,10 +10,10 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   readonly bosId: number | null;
   /** With which every text begins. The default is `bosId`, where there is one. */
-  readonly startIds?: readonly number[];
+  readonly startIds?: readonly number[] | undefined;
   readonly eosId: number;
   /** All tokens that end an answer, `eosId` among them. The default is `eosId` alone. */
-  readonly stopIds?: readonly number[];
+  readonly stopIds?: readonly number[] | undefined;
   encode(text: string): number[];
   decode(ids: readonly number[]): string;
 }

@@ -16,7 +16,22 @@ export interface LinearAdapter {
    * method cannot be merged.
    */
   mergeInto?(rows: Float32Array, start: number, end: number): void;
+  /** The adapter as a product of two narrow matrices, if it is one: other programs take such adapters beside their model. */
+  lowRank?(): LowRank;
 }
+
+/** What an adapter adds to a layer's weight: `scale` · b a. */
+export interface LowRank {
+  readonly rank: number;
+  readonly scale: number;
+  /** `[rank, in]` */
+  readonly a: Float32Array;
+  /** `[out, rank]` */
+  readonly b: Float32Array;
+}
+
+/** In which order a checkpoint keeps the two sides of a linear layer's weight; GPT-2's Conv1D has `[in, out]`. */
+export type LinearLayout = 'out-in' | 'in-out';
 
 /** A linear layer of a model: what quantizers and adapters find by its name. */
 export class LinearSite {
@@ -26,11 +41,13 @@ export class LinearSite {
   constructor(
     /** The module's name as PEFT sees it: `model.layers.0.self_attn.q_proj`. */
     readonly name: string,
-    /** `[out, in]`. A quantizer replaces it by a smaller one, a device by one of its own. */
+    /** `[out, in]`, whatever the checkpoint has. A quantizer replaces it by a smaller one, a device by one of its own. */
     public weight: FrozenWeight,
     readonly bias: tf.Tensor1D | null = null,
     /** The layer that yields the logits: quantizers leave its weight as it is, `all-linear` leaves it out. */
     readonly isOutput = false,
+    /** How the checkpoint keeps the weight. What is saved is kept in the same way. */
+    readonly layout: LinearLayout = 'out-in',
   ) {}
 
   /** `x` `[tokens, in]` -> `[tokens, out]`, through the adapter if there is one and the pass takes adapters. */

@@ -17,5 +17,5 @@ export interface BackboneRequest extends ModelFiles {
   /** Says which values of `model_type` a backbone takes. If no backbone takes the model, the error lists them. */
   takes(modelTypes: readonly string[]): void;
   /** Aborted when the person interrupts. What takes long should end then. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }

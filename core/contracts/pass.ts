@@ -11,7 +11,7 @@ export interface Pass {
   /** The gradient of each layer computes the layer again, so that only the layer's input is kept until then. */
   readonly checkpointing: boolean;
   /** The model as it is without adapters: the reference that preference tuning compares with. */
-  readonly withoutAdapters?: boolean;
+  readonly withoutAdapters?: boolean | undefined;
   /** What came before the batch's tokens in their sequences: each layer's attention takes its `layer(i)`. */
-  readonly cache?: CachePass;
+  readonly cache?: CachePass | undefined;
 }

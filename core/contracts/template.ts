@@ -17,6 +17,11 @@ export interface Template {
    * @throws EvolveError DATA_RECORD if it has no words for a role, or for the order of the turns
    */
   exchanges(example: InstructionExample | TurnsExample): readonly Exchange[];
+  /**
+   * The same words of a conversation as a chat template of transformers (Jinja), which exported models carry: of `messages`,
+   * without the begin token, and with `eos_token` behind each answer.
+   */
+  readonly chatTemplate?: string | undefined;
 }
 
 /** A prompt and its answer. The prompt is not trained on. The end token ends the answer. */

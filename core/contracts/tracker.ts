@@ -56,7 +56,7 @@ export interface ProgressEvent {
 export interface RowCounts {
   readonly trainRows: number;
   /** With packing: how many packed rows there are for training. */
-  readonly packedRows?: number;
+  readonly packedRows?: number | undefined;
   readonly validationRows: number;
 }
 
@@ -107,7 +107,7 @@ export interface RunResult {
   readonly peakMemory: number;
   readonly versions: Readonly<Record<string, string>>;
   /** Why a plugin stopped it. */
-  readonly stopReason?: string;
+  readonly stopReason?: string | undefined;
   /** Why it failed. */
   readonly error?: { code: string; message: string };
 }

@@ -4,6 +4,7 @@ import type { LanguageModel } from '../contracts/backbone.js';
 import type { TensorToWrite } from '../contracts/checkpoint.js';
 import type { LinearSite } from '../contracts/linear-site.js';
 import { DenseWeight, type FrozenWeight } from '../ops/frozen-weight.js';
+import { inCheckpoint } from './checkpoint-layout.js';
 
 /** How many numbers are decoded, merged and written at a time. */
 const PIECE = 1 << 22;
@@ -30,18 +31,19 @@ export function mergedTensors(model: LanguageModel): Map<string, TensorToWrite> 
       values: () => rowsOf(name, weight),
     });
   }
-  for (const { name, weight, adapter } of model.linears) {
+  for (const { name, weight, adapter, layout } of model.linears) {
     if (adapter && !adapter.mergeInto) refuse(`the adapter of ${name} cannot be merged`);
     if (written.has(weight)) {
       if (adapter) refuse(`${name} has an adapter, but is tied to the embedding, which has none`);
       continue;
     }
     written.add(weight);
-    tensors.set(`${name}.weight`, {
+    const tensor = {
       shape: weight.shape,
       type: typeOf(weight),
       values: () => rowsOf(name, weight, adapter),
-    });
+    };
+    tensors.set(`${name}.weight`, inCheckpoint(tensor, layout));
   }
   const type = typeOf(model.linears[0].weight) ?? 'f32';
   for (const [name, vector] of model.vectors) {

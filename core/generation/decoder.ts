@@ -21,9 +21,9 @@ export interface DecodeOptions {
    * A sequence of the decoder's cache that holds the beginning of the prompt, as `prefill` returns it. This part is not
    * computed again. The caller keeps it, and may free it once `submit` has returned.
    */
-  readonly prefix?: CachedSequence;
+  readonly prefix?: CachedSequence | undefined;
   /** Stops this search. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called when the search has got further. An error that it throws ends the search. */
   readonly onAdvance?: () => void;
 }
@@ -212,9 +212,9 @@ class Request {
 }
 
 export interface DecodeAllOptions {
-  readonly device?: Pick<Device, 'makeCache'>;
+  readonly device?: Pick<Device, 'makeCache'> | undefined;
   /** Stops all of them. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

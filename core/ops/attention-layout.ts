@@ -7,14 +7,14 @@ export interface AttentionLayout {
   /** `[sequences + 1]`: sequence s is the tokens offsets[s] … offsets[s + 1] − 1. */
   readonly offsets: Int32Array;
   /** `[sequences]`: the first prefixes[s] tokens of sequence s, cached ones included, see each other both ways. */
-  readonly prefixes?: Int32Array;
+  readonly prefixes?: Int32Array | undefined;
   /** `[heads]`: slopes[h] · (j − i) is added to the score of query i and key j (ALiBi, arXiv 2108.12409). */
-  readonly slopes?: Float32Array;
+  readonly slopes?: Float32Array | undefined;
   /**
    * What the other options add to the scores of each sequence, `[1 or heads, queries, keys]`, if `attentionLayout` has made it
    * before.
    */
-  readonly biases?: readonly tf.Tensor3D[];
+  readonly biases?: readonly tf.Tensor3D[] | undefined;
 }
 
 type Pasts = Pick<CachedLayer, 'pasts'>;

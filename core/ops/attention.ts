@@ -8,9 +8,9 @@ export interface AttentionOptions extends AttentionLayout {
   /** Scores are multiplied by this, usually 1 / sqrt(headDim). */
   readonly scale: number;
   /** A device with several arithmetics takes the one that it has for products with this weight. The default is fp32. */
-  readonly precisionOf?: FrozenWeight;
+  readonly precisionOf?: FrozenWeight | undefined;
   /** The tokens of each sequence that came before those of `offsets`. The new ones are added to it. */
-  readonly cache?: CachedLayer;
+  readonly cache?: CachedLayer | undefined;
 }
 
 declare module './kernels.js' {

@@ -20,7 +20,7 @@ export interface FrozenWeight {
    * The arithmetic of products with this weight, on a device with such kernels. Undefined leaves the choice to the device.
    * The composed form always computes in fp32.
    */
-  readonly compute?: ComputeType;
+  readonly compute?: ComputeType | undefined;
   /** How many bytes the weight takes in memory, scales included. */
   readonly byteLength: number;
   /** Writes rows `start` … `end` − 1 as fp32 to the front of `target`. */

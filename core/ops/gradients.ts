@@ -15,7 +15,7 @@ type Layer = (x: tf.Tensor2D) => tf.Tensor2D;
 /** An operation that was computed, with the tensors that its gradient needs. */
 interface TapeNode extends Readonly<EngineState['activeTape'][number]> {
   /** For a checkpoint: computes its output again. */
-  readonly recompute?: Layer;
+  readonly recompute?: Layer | undefined;
 }
 
 /** Gradients by the id of their tensor. */

@@ -5,11 +5,14 @@
 
 import { type Hook, SyncHook, SyncWaterfallHook } from 'tapable';
 import { interruptionOf } from '../base/breath.js';
-import { EvolveError, messageOf } from '../base/errors.js';
+import { EvolveError } from '../base/errors.js';
+import { suggest } from '../base/suggest.js';
 import type { HookContext } from '../contracts/context.js';
 import type { Gradients } from '../contracts/optimizer.js';
 import { checkGradients } from './check-gradients.js';
+import { checked, failed, type Origin } from './guard.js';
 import type { HookName, Hooks } from './hooks.js';
+import { show } from './shapes.js';
 
 type HookArguments<H> = H extends Hook<infer A, infer _R, infer _O> ? (A extends unknown[] ? A : [A]) : never;
 type HookResult<H> = H extends Hook<infer _A, infer R, infer _O> ? R : never;
@@ -33,8 +36,9 @@ export interface TapOnly<H> {
 export type HooksView = { readonly [N in HookName]: TapOnly<Hooks[N]> };
 
 /**
- * The tap-only view of `hooks` for the plugin named `plugin`. A failing tap is reported with the names of plugin and hook,
- * and its cause. Tapping after `isSealed()` is refused. Taps of `log` are called in the process of rank 0 alone.
+ * The tap-only view of `hooks` for the plugin named `plugin`. What a tap returns is checked. A failing tap is reported with
+ * the names of plugin and hook, and its cause. Tapping after `isSealed()` is refused. Taps of `log` are called in the process
+ * of rank 0 alone.
  */
 export function viewFor(
   hooks: Hooks,
@@ -43,21 +47,56 @@ export function viewFor(
   context: HookContext,
 ): HooksView {
   const views = Object.entries(hooks).map(([name, hook]) => {
-    const tap = (fn: AnyFunction, options: { stage?: number; before?: string } = {}) => {
+    const tap = (fn: AnyFunction, options: TapOptions = {}) => {
       if (isSealed()) {
         const message = `plugin "${plugin}" taps the hook "${name}" after the run has been assembled`;
         throw new EvolveError('PLUGIN_INVALID', message, 'Tap hooks only within apply().');
       }
+      checkTap(`plugin "${plugin}" taps the hook "${name}"`, fn, options);
       const whole = name === 'log' ? forgiving(plugin, fn, hooks) : fn;
       const called = completed(name as HookName, whole, context);
-      tapNamed(hook as AnyHook, plugin, called, options, context.signal);
+      tapNamed(hook as AnyHook, { plugin, hook: name }, called, options, context.signal);
     };
     return [name, Object.freeze({ tap })];
   });
-  return Object.freeze(Object.fromEntries(views)) as HooksView;
+  return new Proxy(Object.freeze(Object.fromEntries(views)) as HooksView, {
+    get(view, key) {
+      if (typeof key === 'symbol' || key in view || PROBED.includes(key)) return Reflect.get(view, key);
+      const message = `plugin "${plugin}" taps the hook "${key}", which there is not${suggest(key, Object.keys(hooks))}`;
+      throw new EvolveError('PLUGIN_INVALID', message, `The hooks are: ${Object.keys(hooks).join(', ')}.`);
+    },
+  });
 }
 
+/** What Node and others look for in any object. */
+const PROBED: readonly string[] = ['then', 'toJSON'];
+
 type AnyFunction = (...args: unknown[]) => unknown;
+
+interface TapOptions {
+  readonly stage?: number | undefined;
+  readonly before?: string | undefined;
+}
+
+/** What was passed to `tap`. Types hold for TypeScript alone. */
+function checkTap(what: string, fn: unknown, options: unknown): void {
+  const fail = (message: string): never => {
+    throw new EvolveError(
+      'PLUGIN_INVALID',
+      `${what} ${message}`,
+      'Write tap(fn) or tap(fn, { stage, before }).',
+    );
+  };
+  if (typeof fn !== 'function') fail(`with ${show(fn)} in the place of the function`);
+  if (typeof options !== 'object' || options === null)
+    fail(`with ${show(options)} in the place of { stage, before }`);
+  for (const [key, value] of Object.entries(options as object)) {
+    if (key !== 'stage' && key !== 'before') fail(`with the unknown option "${key}"`);
+    const type = key === 'stage' ? 'number' : 'string';
+    if (value !== undefined && typeof value !== type)
+      fail(`with ${key}: ${show(value)}, which is no ${type}`);
+  }
+}
 
 /** `fn`, called with the context behind its arguments, and with what the hook demands of all its taps. */
 function completed(hook: HookName, fn: AnyFunction, context: HookContext): AnyFunction {
@@ -101,42 +140,31 @@ interface AsyncTap {
 
 function tapNamed(
   hook: AnyHook,
-  plugin: string,
+  origin: Origin,
   fn: AnyFunction,
-  options: { stage?: number; before?: string },
+  options: TapOptions,
   signal: AbortSignal,
 ): void {
-  const failed = (cause: unknown) =>
-    cause instanceof EvolveError
-      ? cause
-      : new EvolveError(
-          'PLUGIN_FAILED',
-          `plugin "${plugin}" failed in the hook "${hook.name}": ${messageOf(cause)}`,
-          'Run again with EVOLVE_DEBUG=1 for the stack trace; it names the line.',
-          { cause },
-        );
+  const named = { name: origin.plugin, ...options };
   if (isAsync(hook)) {
-    hook.tapPromise({ name: plugin, ...options }, async (...args: unknown[]) => {
+    hook.tapPromise(named, async (...args: unknown[]) => {
       try {
-        return await unlessForever(fn(...args), signal);
+        return checked(await unlessForever(fn(...args), signal), origin);
       } catch (cause) {
-        throw failed(cause);
+        throw failed(origin, cause);
       }
     });
     return;
   }
-  hook.tap({ name: plugin, ...options }, (...args: unknown[]) => {
-    let result: unknown;
+  hook.tap(named, (...args: unknown[]) => {
     try {
-      result = fn(...args);
-    } catch (cause) {
-      throw failed(cause);
-    }
-    if (result instanceof Promise) {
+      const result = fn(...args);
+      if (!(result instanceof Promise)) return checked(result, origin);
       result.catch(() => {});
-      throw failed(new TypeError('this hook is synchronous, but the tap returned a promise'));
+      throw new TypeError('this hook is synchronous, but the tap returned a promise');
+    } catch (cause) {
+      throw failed(origin, cause);
     }
-    return result;
   });
 }
 

@@ -21,6 +21,13 @@ export interface AppliedPlugin {
   readonly builtIn: boolean;
 }
 
+/** The names of all built-in plugins, which are those of their folders. */
+export function builtInNames(): string[] {
+  return (Object.keys(FAMILIES) as Family[]).flatMap((family) =>
+    readdirSync(path.join(PLUGINS_FOLDER, family)),
+  );
+}
+
 const PLUGINS_FOLDER = fileURLToPath(new URL('../../plugins/', import.meta.url));
 
 /** Every built-in plugin: the folders plugins/FAMILY/NAME. The folder kit has what the plugins of a family share. */
@@ -42,6 +49,8 @@ export type PluginConfig = ConfigSections | AssemblyConfig;
 export interface PluginSelection {
   /** Names, or names with options. */
   readonly trackers: readonly (string | readonly [string, object])[];
+  /** The configuration's folder, from which packages are looked up; where it has none, the working folder. */
+  readonly folder?: string | undefined;
 }
 
 /** A plugin's options, and their place in the configuration. */
@@ -54,7 +63,7 @@ interface Given {
 export async function loadPlugins(
   config: PluginConfig,
   locate: Locate,
-  { trackers }: PluginSelection,
+  { trackers, folder = process.cwd() }: PluginSelection,
 ): Promise<AppliedPlugin[]> {
   const builtIn = await builtInPlugins();
   const listed = new Map<Plugin, Given>();
@@ -62,7 +71,12 @@ export async function loadPlugins(
     const called = builtIn.filter((candidate) => candidate.name === name);
     const plugin = called.find((candidate) => !isChosen(candidate)) ?? called[0];
     const at = ['plugins', i, 1];
-    listed.set(plugin ?? (await loadThirdParty(name, locate(['plugins', i]), builtIn)), { options, at });
+    const taken = plugin ?? (await loadThirdParty(name, locate(['plugins', i]), folder, builtIn));
+    checkName(taken, locate(['plugins', i]), [
+      ...listed.keys(),
+      ...builtIn.filter((other) => other !== taken),
+    ]);
+    listed.set(taken, { options, at });
   }
 
   const known = [...listed.keys(), ...builtIn];
@@ -94,7 +108,12 @@ export async function loadPlugins(
   const applied = [...taken].map(([plugin, { options, at }]): AppliedPlugin => {
     const checked = checkOptions(plugin, options, locate, at);
     faults.push(...checked.faults);
-    return { plugin, options: checked.data, builtIn: builtIn.includes(plugin) };
+    const isBuiltIn = builtIn.includes(plugin);
+    if (!isBuiltIn && checked.faults.length === 0 && !isStrict(plugin, options))
+      faults.push(
+        `${locate(at)}: the schema of the plugin "${plugin.name}" lets unknown keys pass; write z.strictObject`,
+      );
+    return { plugin, options: checked.data, builtIn: isBuiltIn };
   });
   if (faults.length > 0) {
     throw new EvolveError(
@@ -107,9 +126,13 @@ export async function loadPlugins(
 }
 
 /** What plugins find wrong with a configuration that has other faults. */
-export async function pluginFaults(config: PluginConfig, locate: Locate): Promise<readonly string[]> {
+export async function pluginFaults(
+  config: PluginConfig,
+  locate: Locate,
+  folder: string,
+): Promise<readonly string[]> {
   try {
-    await loadPlugins(config, locate, { trackers: [] });
+    await loadPlugins(config, locate, { trackers: [], folder });
     return [];
   } catch (error) {
     if (error instanceof EvolveError) return error.message.split('\n');
@@ -117,9 +140,25 @@ export async function pluginFaults(config: PluginConfig, locate: Locate): Promis
   }
 }
 
+/** Refuses a second plugin of one name in one family: only one of them could be meant. */
+function checkName({ name, family }: Plugin, where: string, others: readonly Plugin[]): void {
+  if (!others.some((other) => other.name === name && other.family === family)) return;
+  const what = family === undefined ? `a plugin "${name}" of no family` : `a ${SINGULAR[family]} "${name}"`;
+  throw new EvolveError(
+    'PLUGIN_INVALID',
+    `${where}: there is ${what} already`,
+    'Give the plugin another name, or list it once.',
+  );
+}
+
 /** Whether a plugin is taken only if a slot of the configuration names it. */
 function isChosen({ family }: Plugin): boolean {
   return family !== undefined && FAMILIES[family] === 'chosen';
+}
+
+/** Whether the schema, which takes these options, refuses a key that no schema can know. */
+function isStrict({ schema }: Plugin, options: object): boolean {
+  return !schema?.safeParse({ ...options, [`unknown ${Math.PI}`]: Symbol('unknown') }).success;
 }
 
 function unknownName(name: string, family: Family, known: readonly Plugin[]): string {

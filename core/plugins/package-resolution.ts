@@ -23,8 +23,9 @@ function lookUp(
     return [specifier, { ...context, parentURL: import.meta.url }];
   }
   if (specifier.startsWith(PLUGIN)) {
-    const workingFolder = pathToFileURL(path.resolve('package.json')).href;
-    return [specifier.slice(PLUGIN.length), { ...context, parentURL: workingFolder }];
+    const [, folder, name] = specifier.split(/:([^:]*):/);
+    const parent = path.resolve(decodeURIComponent(folder), 'package.json');
+    return [name, { ...context, parentURL: pathToFileURL(parent).href }];
   }
   return [specifier, context];
 }

@@ -91,9 +91,9 @@ export interface Plugin<Options = unknown> {
   /** The API_VERSION that it was written for. */
   readonly apiVersion: number;
   /** The family in which the configuration finds it; a plugin of several families names none. */
-  readonly family?: Family;
+  readonly family?: Family | undefined;
   /** The options that it takes. Unknown keys are refused. Without a schema it takes none. */
-  readonly schema?: z.ZodType<Options>;
+  readonly schema?: z.ZodType<Options> | undefined;
   apply(trainer: TrainerView, options: Options): void;
 }
 

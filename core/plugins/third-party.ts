@@ -10,21 +10,25 @@ import { pathToFileURL } from 'node:url';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { suggest } from '../base/suggest.js';
 import { API_VERSION, FAMILIES, type Plugin } from './plugin.js';
-import { enableThirdPartyImports } from './third-party-imports.js';
+import { enableThirdPartyImports, lookedUpFrom } from './third-party-imports.js';
 
-/** Imports the plugin `name`, an absolute path or a package; `where` is the place that named it. */
+/**
+ * Imports the plugin `name`, an absolute path or a package; `where` is the place that named it, and `folder` the one from
+ * which packages are looked up.
+ */
 export async function loadThirdParty(
   name: string,
   where: string,
+  folder: string,
   builtIn: readonly Plugin[],
 ): Promise<Plugin> {
   await enableThirdPartyImports();
-  const module = (await importPlugin(name).catch((cause: unknown) => {
+  const module = (await importPlugin(name, folder).catch((cause: unknown) => {
     const advice = 'Run again with EVOLVE_DEBUG=1 for the stack trace.';
     const message = `${where}: the plugin ${name} cannot be loaded: ${messageOf(cause)}`;
     throw new EvolveError('PLUGIN_INVALID', message, advice, { cause });
   })) as { default?: unknown } | undefined;
-  if (module) return checkShape(module.default, `${where}: ${name}`);
+  if (module) return checkShape(exportedBy(module), `${where}: ${name}`);
   const names = [...new Set(builtIn.map((plugin) => plugin.name))].sort();
   const message = `${where}: unknown plugin "${name}"${suggest(name, names)}`;
   const others = 'Others go by path (./my-plugin.ts) or by the name of an installed npm package.';
@@ -32,19 +36,29 @@ export async function loadThirdParty(
 }
 
 /** The plugin's module; undefined if there is none. */
-async function importPlugin(name: string): Promise<unknown> {
+async function importPlugin(name: string, folder: string): Promise<unknown> {
   if (path.isAbsolute(name)) {
     const file = entryOf(name);
     return file && import(pathToFileURL(file).href);
   }
-  try {
-    // package-resolution.ts looks the package up from the working folder, as the person would expect.
-    return await import(`plugin:${name}`);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_MODULE_NOT_FOUND' && message.includes(`'${name}'`)) return undefined;
-    throw error;
+  // The configuration's own packages come first. A run's config.yaml may lie where there are none.
+  for (const start of new Set([folder, process.cwd()])) {
+    try {
+      return await import(lookedUpFrom(start, name));
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== 'ERR_MODULE_NOT_FOUND' || !message.includes(`'${name}'`)) throw error;
+    }
   }
+  return undefined;
+}
+
+/** The default export. Of a CommonJS module it is all that the module exports, `exports.default` being a part. */
+function exportedBy({ default: exported }: { default?: unknown }): unknown {
+  const inner = (exported as { default?: unknown } | null | undefined)?.default;
+  return typeof exported === 'object' && inner !== undefined && !('apply' in (exported as object))
+    ? inner
+    : exported;
 }
 
 /** The file itself; or the entry of a folder, which its package.json names, or else index. */
@@ -67,7 +81,7 @@ function checkShape(plugin: unknown, where: string): Plugin {
       'Write `export default definePlugin({ name, apiVersion, apply })`.',
     );
   }
-  const { name, apiVersion, family, apply } = plugin as Partial<Plugin>;
+  const { name, apiVersion, family, schema, apply } = plugin as Partial<Plugin>;
   if (typeof name !== 'string' || name === '') return fail('the plugin has no name', 'Add name: "…" to it.');
   if (apiVersion !== API_VERSION) {
     return fail(
@@ -80,6 +94,11 @@ function checkShape(plugin: unknown, where: string): Plugin {
   }
   if (typeof apply !== 'function')
     return fail('the plugin has no function apply', 'Add apply(trainer, options) { … }.');
+  if (schema !== undefined && typeof (schema as Partial<typeof schema> | null)?.safeParse !== 'function')
+    return fail(
+      'the plugin’s schema is no zod schema',
+      'Write schema: z.strictObject({ … }), with z of evolving-alpaca.',
+    );
   return plugin as Plugin;
 }
 

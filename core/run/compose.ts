@@ -7,6 +7,7 @@ import { container, Lifecycle } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
 import * as keys from '../base/injection-keys.js';
 import { RandomStreams } from '../base/random.js';
+import { suggest } from '../base/suggest.js';
 import type { AssemblyConfig, RunConfig } from '../config/load.js';
 import { ExampleReader } from '../data/examples.js';
 import { RowMaker } from '../data/rows.js';
@@ -14,7 +15,7 @@ import { ModelAssembler } from '../model/assemble.js';
 import { Extensions, type ExtensionsView } from '../plugins/extensions.js';
 import { createHooks, type Hooks } from '../plugins/hooks.js';
 import { viewFor } from '../plugins/hooks-view.js';
-import type { AppliedPlugin } from '../plugins/load.js';
+import { type AppliedPlugin, builtInNames } from '../plugins/load.js';
 import type { TrainerView } from '../plugins/plugin.js';
 import { withSlots } from '../plugins/plugin-keys.js';
 import { RunContext } from './context.js';
@@ -131,6 +132,7 @@ function applyPlugins(
     }
   }
   sealed = true;
+  checkBefores(hooks, plugins);
   for (const hook of [
     hooks.openDevice,
     hooks.makeTemplate,
@@ -143,6 +145,18 @@ function applyPlugins(
       'PLUGIN_INVALID',
       `no plugin taps the hook "${hook.name}", without which nothing can run`,
     );
+  }
+}
+
+/** Refuses taps that go before those of a plugin that there is not: a slip, or a plugin that has another name now. */
+function checkBefores(hooks: Hooks, plugins: readonly AppliedPlugin[]): void {
+  const known = [...plugins.map(({ plugin }) => plugin.name), ...builtInNames()];
+  for (const { name: hook, taps } of Object.values(hooks)) {
+    for (const { name, before } of taps) {
+      if (typeof before !== 'string' || known.includes(before)) continue;
+      const message = `plugin "${name}" taps the hook "${hook}" before "${before}", a plugin that there is not${suggest(before, known)}`;
+      throw new EvolveError('PLUGIN_INVALID', message, '`evolve plugins` lists what there is.');
+    }
   }
 }
 

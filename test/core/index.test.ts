@@ -54,6 +54,7 @@ describe('the public face', () => {
           'gelu',
           'generate',
           'generateAll',
+          'inCheckpoint',
           'labelsOf',
           'layerNorm',
           'linear',

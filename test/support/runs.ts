@@ -37,7 +37,7 @@ export function composeTestRun(
   const config = {
     model: { path: fixture('llama') },
     quantizer: values.quantizer ?? 'none',
-    adapter: { r: 4, ...values.adapter },
+    adapter: values.adapter && 'init' in values.adapter ? values.adapter : { r: 4, ...values.adapter },
     data: {
       sources: [{ path: values.data, format: 'alpaca' }],
       cutoffLength: 256,

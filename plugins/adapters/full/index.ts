@@ -9,6 +9,7 @@ import {
   type EmbeddingSite,
   EvolveError,
   type FrozenWeight,
+  inCheckpoint,
   type LinearSite,
   ModelFolder,
   type SaveRequest,
@@ -69,10 +70,11 @@ export default definePlugin({
 /** @throws Error if a value is no number, which nobody could use */
 async function trained({ model }: SaveRequest): Promise<Map<string, TensorToWrite>> {
   const tensors = new Map<string, TensorToWrite>();
+  const layouts = new Map(model.linears.map(({ name, layout }) => [`${name}.weight`, layout]));
   for (const [name, variable] of model.trainable) {
     const values = (await variable.data()) as Float32Array;
     if (!values.every(Number.isFinite)) throw new Error(`${name} holds a value that is no finite number`);
-    tensors.set(name, { shape: variable.shape, values });
+    tensors.set(name, inCheckpoint({ shape: variable.shape, values }, layouts.get(name) ?? 'out-in'));
   }
   return tensors;
 }

@@ -36,7 +36,7 @@ export default definePlugin({
         model.trainable.set(a, layer.a);
         model.trainable.set(b, layer.b);
       }
-      if (folder !== undefined) await readAdapter(folder, layers, files);
+      if (folder !== undefined) await readAdapter(folder, layers, model, files);
       return model;
     });
     trainer.hooks.save.tap((request) => writeAdapter(request, options, layers));

@@ -3,6 +3,7 @@ import {
   EvolveError,
   type LinearAdapter,
   type LinearSite,
+  type LowRank,
   loraLinear,
   type Pass,
   type Random,
@@ -42,6 +43,11 @@ export class LoraLayer implements LinearAdapter {
       return tf.matMul(tf.mul(b, this.#scaling), this.a as tf.Tensor2D).dataSync();
     });
     for (let i = 0; i < rows.length; i++) rows[i] += delta[i];
+  }
+
+  lowRank(): LowRank {
+    const [a, b] = [this.a, this.b].map((variable) => variable.dataSync() as Float32Array);
+    return { rank: this.options.r, scale: this.#scaling, a, b };
   }
 
   forward(x: tf.Tensor2D, site: LinearSite, pass: Pass): tf.Tensor2D {

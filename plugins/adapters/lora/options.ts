@@ -18,5 +18,5 @@ export interface LoraOptions {
   readonly selection?: Selection;
 }
 
-/** What the configuration says of it. */
-export type GivenLoraOptions = Partial<LoraOptions>;
+/** What the configuration says of it. config.yaml keeps it, so it is plain values that the schema takes again. */
+export type GivenLoraOptions = Partial<Omit<LoraOptions, 'selection'>>;

@@ -15,6 +15,7 @@ import {
   type SaveRequest,
   tf,
 } from '../../../core/index.js';
+import { copiesIn, copyFault } from './base-copies.js';
 import type { LoraLayer } from './layer.js';
 import type { LoraOptions } from './options.js';
 
@@ -61,7 +62,8 @@ function adapterConfig(model: LanguageModel, options: LoraOptions, layers: Layer
     auto_mapping: null,
     base_model_name_or_path: base?.repository ?? model.path,
     bias: 'none',
-    fan_in_fan_out: false,
+    // PEFT finds out by itself which layers are so, and says it where others are not.
+    fan_in_fan_out: model.linears.some(({ name, layout }) => layout === 'in-out' && layers.has(name)),
     inference_mode: true,
     init_lora_weights: true,
     layers_pattern: null,
@@ -86,8 +88,13 @@ function othersThan(options: LoraOptions, key: 'r' | 'alpha', layers: Layers): R
   return Object.fromEntries(own.filter(([, value]) => value !== options[key]));
 }
 
-/** Sets the branches, by the name of their linear layer, to what the adapter in `folder` holds. */
-export async function readAdapter(folder: string, layers: Layers, files: CheckpointFiles): Promise<void> {
+/** Sets the branches, by the name of their linear layer in `model`, to what the adapter in `folder` holds. */
+export async function readAdapter(
+  folder: string,
+  layers: Layers,
+  model: LanguageModel,
+  files: CheckpointFiles,
+): Promise<void> {
   const found = [MODEL_FILE, FORMER_MODEL_FILE].find((name) => existsSync(path.join(folder, name)));
   const file = path.join(folder, found ?? MODEL_FILE);
   const fail = (message: string): never => {
@@ -109,9 +116,14 @@ export async function readAdapter(folder: string, layers: Layers, files: Checkpo
     });
     const expected = new Set(parts.map(([name]) => name));
     const missing = parts.filter(([name]) => !checkpoint.tensors.has(name)).map(([name]) => name);
-    const foreign = [...checkpoint.tensors.keys()].filter((name) => !expected.has(name));
+    const copies = copiesIn(checkpoint, model);
+    const foreign = [...checkpoint.tensors.keys()].filter((name) => !expected.has(name) && !copies.has(name));
     if (missing.length > 0) fail(`lacks ${missing.length} of ${parts.length} tensors, such as ${missing[0]}`);
     if (foreign.length > 0) fail(`holds ${foreign.length} tensors that fit nowhere, such as ${foreign[0]}`);
+    for (const [name, weight] of copies) {
+      const fault = await copyFault(checkpoint, name, weight);
+      if (fault) fail(fault);
+    }
     for (const [name, variable] of parts) {
       const info = checkpoint.tensors.get(name);
       if (info?.shape.join() !== variable.shape.join())

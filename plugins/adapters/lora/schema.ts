@@ -1,7 +1,7 @@
 /** The options in a configuration: checked, and completed by the adapter that a run starts from. */
 
 import { EvolveError, parseModelName, z } from '../../../core/index.js';
-import type { GivenLoraOptions, LoraOptions } from './options.js';
+import type { GivenLoraOptions, LoraOptions, TargetModules } from './options.js';
 import { readAdapterConfig } from './peft-config.js';
 
 /** What `adapter:` takes beside `method: lora`. With `init`, what is not said is as in that adapter. */
@@ -27,8 +27,15 @@ export const loraSchema = given.transform((options, context): GivenLoraOptions =
     const input = key === 'init' ? undefined : options[key];
     context.addIssue({ code: 'custom', message, path: [key], input });
   }
-  return completed ?? z.NEVER;
+  if (!completed) return z.NEVER;
+  const { selection: _, targetModules, ...plain } = completed;
+  // A pattern stays in the adapter's own file: the configuration takes none.
+  return isPattern(targetModules) ? plain : { ...plain, targetModules };
 }) as z.ZodType<GivenLoraOptions>;
+
+function isPattern(targets: TargetModules | undefined): targets is string {
+  return typeof targets === 'string' && targets !== 'all-linear';
+}
 
 /**
  * What was given, completed by what the adapter in `folder` was made with, or else by the defaults.

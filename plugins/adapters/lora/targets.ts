@@ -15,12 +15,47 @@ export function targetsFor(model: LanguageModel, targets: TargetModules | undefi
 }
 
 /**
+ * Where an adapter has a branch on a layer that is tied to an embedding, the two would no longer be one weight: nobody could
+ * merge it.
+ *
+ * @throws EvolveError that names the first such layer
+ */
+function checkUntied(
+  model: LanguageModel,
+  sites: readonly LinearSite[],
+  init: string | undefined,
+): LinearSite[] {
+  for (const { name, weight } of sites) {
+    const embedding = model.embeddings.find((other) => other.weight === weight);
+    if (!embedding) continue;
+    const message = `${name} is tied to ${embedding.name}, so that a branch of its own could not be merged into the model`;
+    const [advice, key] =
+      init === undefined
+        ? [`Leave ${name} out of adapter.targetModules.`, 'targetModules']
+        : [
+            `The adapter ${init} has such a branch. Untie the base model: save it with lm_head.weight and tie_word_embeddings: false.`,
+            'init',
+          ];
+    throw new EvolveError('TARGET_MODULES', message, advice, { at: ['adapter', key] });
+  }
+  return [...sites];
+}
+
+/** Those of `selectedSites`, none of which is tied. */
+export function findTargets(
+  model: LanguageModel,
+  options: Pick<LoraOptions, 'targetModules' | 'selection' | 'init'>,
+): LinearSite[] {
+  return checkUntied(model, selectedSites(model, options), options.init);
+}
+
+/**
  * The linear layers that `targetModules` names: those whose name is a target or ends in `.target`, as in PEFT; or those
  * that an adapter to start from selects in another way.
  *
  * @throws EvolveError if a target matches nothing; it names all such, and what could match
  */
-export function findTargets(
+function selectedSites(
   model: LanguageModel,
   { targetModules: targets = [], selection }: Pick<LoraOptions, 'targetModules' | 'selection'>,
 ): LinearSite[] {

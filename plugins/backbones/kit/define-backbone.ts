@@ -18,7 +18,7 @@ export interface Backbone extends Pick<Plugin, 'name' | 'apiVersion'> {
   /** The values of `model_type` in config.json that it takes. */
   readonly modelTypes: readonly string[];
   /** How its models stand in GGUF files, where they can. */
-  readonly gguf?: readonly ggufKit.Architecture[];
+  readonly gguf?: readonly ggufKit.Architecture[] | undefined;
   /**
    * What it makes of a model's config.json.
    *

@@ -10,7 +10,7 @@ import { readTokenizerJson } from './tokenizers/tokenizer-json.js';
 /** What a backbone does with a SentencePiece model in a way of its own. */
 export interface SentencePieceOptions {
   /** The model's file. */
-  readonly file?: string;
+  readonly file?: string | undefined;
   /** The model as it is meant: with pieces that its file leaves out. */
   amend?(model: SentencePieceModel): SentencePieceModel;
   /** What is done to a text before it is encoded. */

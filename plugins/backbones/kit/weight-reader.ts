@@ -1,10 +1,12 @@
 import {
   Breath,
   type Checkpoint,
+  DENSE_TYPES,
   DenseWeight,
   decodeFloats,
   EmbeddingSite,
   EvolveError,
+  type LinearLayout,
   LinearSite,
   type ModelRequest,
   releasePages,
@@ -89,10 +91,30 @@ export class WeightReader {
     return new EmbeddingSite(name, await this.matrix(isElsewhere ? other : own, shape));
   }
 
-  /** A linear layer `[out, in]`: `NAME.weight`, and `NAME.bias` where it has one. */
-  async linear(name: string, shape: Shape, hasBias = false): Promise<LinearSite> {
-    const weight = await this.matrix(`${name}.weight`, shape);
-    return new LinearSite(name, weight, hasBias ? await this.vector(`${name}.bias`, shape[0]) : null);
+  /**
+   * A linear layer `[out, in]`: `NAME.weight`, and `NAME.bias` where it has one.
+   *
+   * @param layout in which the checkpoint keeps the weight
+   */
+  async linear(
+    name: string,
+    shape: Shape,
+    hasBias = false,
+    layout: LinearLayout = 'out-in',
+  ): Promise<LinearSite> {
+    const tensor = `${name}.weight`;
+    const weight =
+      layout === 'out-in' ? await this.matrix(tensor, shape) : await this.#transposed(tensor, shape);
+    const bias = hasBias ? await this.vector(`${name}.bias`, shape[0]) : null;
+    return new LinearSite(name, weight, bias, false, layout);
+  }
+
+  /** The weight `[out, in]` that the checkpoint keeps as `[in, out]`. */
+  async #transposed(name: string, [out, columns]: Shape): Promise<DenseWeight> {
+    const stored = await this.matrix(name, [columns, out]);
+    // One that is missing stands for itself until `finish` tells.
+    const shape = stored.byteLength === 0 ? stored.shape : ([out, columns] as const);
+    return new DenseWeight(shape, stored.storage, transposed(stored));
   }
 
   /**
@@ -214,4 +236,15 @@ export class WeightReader {
     }
     return info;
   }
+}
+
+/** The bytes of the transpose. */
+function transposed({ shape: [rows, columns], storage, bytes }: DenseWeight): Uint8Array {
+  const Numbers = DENSE_TYPES[storage] === 4 ? Uint32Array : Uint16Array;
+  // A copy: within a file the bytes may begin anywhere.
+  const from = new Numbers(Uint8Array.from(bytes).buffer);
+  const to = new Numbers(rows * columns);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) to[column * rows + row] = from[row * columns + column];
+  return new Uint8Array(to.buffer);
 }

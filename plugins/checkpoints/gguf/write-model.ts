@@ -4,10 +4,15 @@ import type { TensorToWrite } from '../../../core/index.js';
 import { type Architecture, type Heads, type MetadataValue, unwritable } from '../kit/gguf/index.js';
 
 export interface GgufModel {
-  /** `general.architecture`, and the keys that begin with its name. */
+  /** `general.architecture` */
+  readonly architecture: string;
+  /** The keys that begin with its name. */
   readonly metadata: readonly [string, MetadataValue][];
   readonly tensors: readonly NamedTensor[];
 }
+
+/** The ends of the names of an adapter's tensors, the same in GGUF. Rows are reordered of those that have the weight's rows. */
+const BRANCH = /\.lora_([ab])$/;
 
 interface NamedTensor {
   readonly name: string;
@@ -31,17 +36,18 @@ export function describeModel(
     throw unwritable(`GGUF is written for models of type ${known}, but this is a ${json.model_type}`);
   }
   const description = architecture.describe(json);
+  const isAdapter = [...tensors.keys()].some((name) => BRANCH.test(name));
   const further = description.tensors?.map(([name, tensor]) => ({ name, tensor })) ?? [];
   return {
+    architecture: architecture.name,
     metadata: [
-      ['general.architecture', { string: architecture.name }],
       ...description.settings.map(([key, value]): [string, MetadataValue] => [
         `${architecture.name}.${key}`,
         value,
       ]),
       ...(description.metadata ?? []),
     ],
-    tensors: [...nameTensors(tensors, architecture, description), ...further],
+    tensors: [...nameTensors(tensors, architecture, description), ...(isAdapter ? [] : further)],
   };
 }
 
@@ -54,17 +60,18 @@ function nameTensors(
   const nameInLayerOf = inverse(layerModules);
   const ofLayer = new RegExp(`^${layers.replaceAll('.', '\\.')}\\.(\\d+)\\.(.+)$`);
   return [...tensors].map(([name, tensor]) => {
-    const [, module, kind] = /^(.+)\.(weight|bias)$/.exec(name) ?? [];
+    const branch = BRANCH.exec(name);
+    const [, module, kind] = /^(.+)\.(weight|bias)$/.exec(name.replace(BRANCH, '')) ?? [];
     const [, layer, part] = ofLayer.exec(module ?? '') ?? [];
     const known = layer === undefined ? nameOf.get(module) : nameInLayerOf.get(part);
     const mayBe = kind === 'weight' || biases.some((group) => group.modules.includes(known ?? ''));
     if (known === undefined || !mayBe) throw unwritable(`GGUF has no name for the tensor ${name}`);
-    const order = layer === undefined ? undefined : rowOrders[known];
+    const order = layer === undefined || branch?.[1] === 'a' ? undefined : rowOrders[known];
     const rowAt = order?.(tensor.shape[0], heads);
     if (order && !rowAt)
       throw unwritable(`the tensor ${name} [${tensor.shape}] has rows that are not those of whole heads`);
     return {
-      name: `${layer === undefined ? known : `blk.${layer}.${known}`}.${kind}`,
+      name: `${layer === undefined ? known : `blk.${layer}.${known}`}.${kind}${branch?.[0] ?? ''}`,
       tensor: rowAt ? reordered(tensor, rowAt) : tensor,
     };
   });

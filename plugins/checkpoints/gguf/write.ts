@@ -14,6 +14,7 @@ import { encodeTensor } from '../kit/encode.js';
 import type { Architecture, MetadataValue } from '../kit/gguf/index.js';
 import { sizeOf } from '../kit/shape.js';
 import { writeWhole } from '../kit/whole-file.js';
+import { general } from './write-general.js';
 import { describeModel } from './write-model.js';
 import { parsed, tokenizerMetadata } from './write-tokenizer.js';
 
@@ -42,11 +43,11 @@ export async function writeGguf(
   if (!config) throw new EvolveError('MODEL_INVALID', `${request.path}: GGUF needs the model's config.json`);
   const model = describeModel(config, request.tensors, architectures);
   const metadata = new Map<string, MetadataValue>([
-    ...model.metadata,
+    ...general(request, model),
     ['general.file_type', { u32: TYPES[type].file }],
     ['general.quantization_version', { u32: 2 }],
     ['general.alignment', { u32: ALIGNMENT }],
-    ...(await tokenizerMetadata(files, config)),
+    ...(request.adapter ? [] : await tokenizerMetadata(files, config)),
   ]);
   const infos = model.tensors.map(({ name, tensor }): TensorInfo => {
     const stored = typeFor(tensor, type);

@@ -9,7 +9,7 @@ export interface RawRecord {
   /** `record 3` of an array, `line 3` of JSON lines. */
   readonly where: string;
   /** Why it is no JSON; `value` is then undefined. */
-  readonly fault?: string;
+  readonly fault?: string | undefined;
 }
 
 /**

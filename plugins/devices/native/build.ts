@@ -161,8 +161,14 @@ async function inParallel<T>(
   await Promise.all(working);
 }
 
+/** CXX as make takes it: a program, or several words such as `ccache g++`. A path may have spaces of its own. */
+function wordsOf(compiler: string): string[] {
+  return existsSync(compiler) ? [compiler] : compiler.trim().split(/\s+/);
+}
+
 /** Runs a command; its output goes to the log. */
-function run(command: string, args: readonly string[]): Promise<void> {
+function run(compiler: string, given: readonly string[]): Promise<void> {
+  const [command, ...args] = [...wordsOf(compiler), ...given];
   const line = [command, ...args].join(' ');
   return new Promise((resolve, reject) => {
     const child = spawn(command, args);

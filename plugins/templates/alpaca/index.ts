@@ -17,6 +17,13 @@ export const alpaca = templateOf('alpaca', {
   },
   following: (instruction) => `\n\n### Instruction:\n${instruction}\n\n### Response:`,
   answer: (output) => ` ${output} `,
+  chatTemplate: [
+    "{% if messages[0]['role'] == 'system' %}{{ messages[0]['content'] }}",
+    `{% else %}{{ '${TASK}. ${REQUEST}' }}{% endif %}`,
+    "{% for message in messages %}{% if message['role'] == 'user' %}",
+    "{{ '\\n\\n### Instruction:\\n' + message['content'] + '\\n\\n### Response:' }}",
+    "{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'] + ' ' + eos_token }}{% endif %}{% endfor %}",
+  ].join(''),
 });
 
 export default definePlugin({

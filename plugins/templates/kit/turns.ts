@@ -2,7 +2,7 @@ import { EvolveError, type Turn } from '../../../core/index.js';
 
 /** A conversation that goes to and fro: what the system says first, and then questions with their answers. */
 export interface Conversation {
-  readonly system?: string;
+  readonly system?: string | undefined;
   readonly exchanges: readonly {
     readonly question: string;
     readonly answer: string;

@@ -8,12 +8,15 @@ export interface Wording {
   /** The text between an answer and the next. */
   following(instruction: string): string;
   answer(output: string): string;
+  /** The same as a chat template, where there is one. */
+  readonly chatTemplate?: string | undefined;
 }
 
 /** The template of these words. It takes one instruction, or turns of user and assistant. */
-export function templateOf(name: string, { opening, following, answer }: Wording): Template {
+export function templateOf(name: string, { opening, following, answer, chatTemplate }: Wording): Template {
   return {
     name,
+    ...(chatTemplate !== undefined && { chatTemplate }),
     exchanges(example) {
       switch (example.kind) {
         case 'instruction': {

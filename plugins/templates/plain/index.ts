@@ -10,6 +10,10 @@ export const plain = templateOf('plain', {
     lines(...(system === undefined ? [] : [system]), instruction, ...(input === '' ? [] : [input])),
   following: (instruction) => `\n${lines(instruction)}`,
   answer: (output) => output,
+  chatTemplate: [
+    "{% for message in messages %}{% if message['role'] == 'assistant' %}{{ message['content'] + eos_token }}",
+    "{% if not loop.last %}{{ '\\n' }}{% endif %}{% else %}{{ message['content'] + '\\n' }}{% endif %}{% endfor %}",
+  ].join(''),
 });
 
 export default definePlugin({

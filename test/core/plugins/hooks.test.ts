@@ -6,15 +6,17 @@ import type { LogEvent } from '../../../core/contracts/tracker.js';
 import { createHooks, type HookName, type Hooks } from '../../../core/plugins/hooks.js';
 import { viewFor } from '../../../core/plugins/hooks-view.js';
 import { RunContext } from '../../../core/run/context.js';
-import { expectError } from '../../support/errors.js';
+import { collect, expectError } from '../../support/errors.js';
+import { modelWith } from '../../support/parts.js';
 
 const EVENT: LogEvent = { type: 'notice', message: 'hello' };
 const SOURCE: DataSource = { name: 'mine', format: 'mine', index: 0 };
 const NAMES = Object.keys(createHooks()) as HookName[];
 
-/** A model and examples that can be told apart, and nothing more. */
-const model = (name: string) => ({ backbone: name }) as LanguageModel;
+/** Models and examples that can be told apart, and nothing more. */
+const model = (name: string) => modelWith({ backbone: name }) as LanguageModel;
 async function* examples(): AsyncIterable<Example> {}
+const EXAMPLE: Example = { kind: 'text', text: 'hello' };
 
 /** Hooks, and views of them by plugin name. */
 function setUp() {
@@ -89,6 +91,46 @@ describe('viewFor', () => {
   });
 });
 
+describe('what is passed to tap', () => {
+  const tap = (hook: HookName, ...args: unknown[]) => {
+    const view = setUp().viewOf('mine') as unknown as Record<string, { tap(...args: unknown[]): void }>;
+    return () => view[hook].tap(...args);
+  };
+
+  it('is a function, and perhaps stage and before; all else is refused', async () => {
+    const refused = (action: () => void, ...texts: string[]) =>
+      expectError(action, 'PLUGIN_INVALID', 'plugin "mine" taps the hook "step"', 'tap(fn', ...texts);
+    await refused(
+      tap('step', 'mine', () => {}),
+      '"mine" in the place of the function',
+    );
+    await refused(tap('step'), 'undefined in the place of the function');
+    await refused(
+      tap('step', () => {}, 3),
+      '3 in the place of { stage, before }',
+    );
+    await refused(
+      tap('step', () => {}, { stages: 3 }),
+      'unknown option "stages"',
+    );
+    await refused(
+      tap('step', () => {}, { stage: '3' }),
+      'stage: "3"',
+    );
+  });
+
+  it('goes to a hook that there is: a slip is told with the nearest', async () => {
+    const view = setUp().viewOf('mine') as unknown as Record<string, { tap(fn: () => void): void }>;
+    await expectError(
+      () => view.stpe.tap(() => {}),
+      'PLUGIN_INVALID',
+      'plugin "mine" taps the hook "stpe", which there is not (did you mean "step"?)',
+      'The hooks are: openWorld',
+    );
+    expect('stpe' in view).to.equal(false);
+  });
+});
+
 describe('a tapped hook', () => {
   it('runs taps by stage, then by order, or before a named one', () => {
     const { hooks, viewOf } = setUp();
@@ -120,7 +162,7 @@ describe('a tapped hook', () => {
 
   it('takes the first answer other than undefined, and asks no further', async () => {
     const { hooks, viewOf } = setUp();
-    const answer = examples();
+    const answer = [EXAMPLE] as unknown as AsyncIterable<Example>;
     const asked: string[] = [];
     const never = () => {
       asked.push('never');
@@ -132,7 +174,7 @@ describe('a tapped hook', () => {
       asked.push(`yes ${source.name}`);
       return answer;
     });
-    expect(await hooks.loadData.promise(SOURCE)).to.equal(answer);
+    expect(await collect((await hooks.loadData.promise(SOURCE)) ?? examples())).to.deep.equal([EXAMPLE]);
     expect(asked).to.deep.equal(['no mine', 'yes mine']);
   });
 

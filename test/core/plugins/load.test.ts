@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { makeConfig } from '../../../core/config/load.js';
+import { loadConfig, makeConfig } from '../../../core/config/load.js';
 import { builtInPlugins, loadPlugins } from '../../../core/plugins/load.js';
-import { API_VERSION, FAMILIES, type Plugin } from '../../../core/plugins/plugin.js';
+import { API_VERSION, definePlugin, FAMILIES, type Plugin } from '../../../core/plugins/plugin.js';
+import { compose } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { TemporaryFolder } from '../../support/files.js';
 
@@ -81,6 +82,79 @@ describe('loadPlugins', () => {
       () => templatesOf({ name: 'plain', words: 1 }),
       'PLUGIN_INVALID',
       'unknown key "data.template.words": the plugin "plain" takes no options',
+    );
+  });
+
+  const plugin = (text: string) => `export default { name: 'x', apiVersion: 2, apply() {}, ${text} };`;
+
+  it('refuses a second plugin of one name in one family, a built-in one too', async () => {
+    const plugins = [folder.write('a.ts', plugin('')), folder.write('b.ts', plugin(''))];
+    await expectError(
+      () => namesOf({ plugins }),
+      'PLUGIN_INVALID',
+      'plugins,1: there is a plugin "x" of no family',
+    );
+    const twice = [
+      folder.write('c.ts', plugin(`family: 'metrics'`)),
+      folder.write('d.ts', plugin(`family: 'trackers'`)),
+    ];
+    expect(await namesOf({ plugins: twice })).to.include('x');
+    const int8 = [folder.write('e.ts', QUANTIZER.replace('mine', 'int8'))];
+    await expectError(
+      () => namesOf({ plugins: int8 }),
+      'PLUGIN_INVALID',
+      'there is a quantizer "int8" already',
+    );
+  });
+
+  it('refuses a schema that lets unknown keys pass, or that is none', async () => {
+    const refused = async (schema: string, text: string) => {
+      const code = `import { z } from 'evolving-alpaca'; ${plugin(`schema: ${schema}`)}`;
+      const plugins = [folder.write(`${text.length}.ts`, code)];
+      await expectError(() => namesOf({ plugins }), 'PLUGIN_INVALID', text);
+    };
+    await refused('z.object({ a: z.string().optional() })', 'the plugin "x" lets unknown keys pass');
+    await refused('{ a: 1 }', 'is no zod schema');
+  });
+
+  it('looks packages up from the folder of the configuration; CommonJS with exports.default is taken', async () => {
+    folder.write(
+      'node_modules/evolve-plugin-near/package.json',
+      '{ "name": "evolve-plugin-near", "main": "main.js" }',
+    );
+    folder.write(
+      'node_modules/evolve-plugin-near/main.js',
+      `Object.defineProperty(exports, '__esModule', { value: true });
+       exports.default = { name: 'near', apiVersion: 2, apply() {} };`,
+    );
+    folder.write(
+      'my.yaml',
+      'model: { path: . }\ndata: { sources: [alpaca] }\nplugins: [evolve-plugin-near]\n',
+    );
+    const loaded = await loadConfig(folder.join('my.yaml'));
+    const near = await loadPlugins(loaded.config, loaded.locate, { trackers: [], folder: loaded.folder });
+    expect(near.map((each) => each.plugin.name)).to.include('near');
+    await expectError(
+      () => loadPlugins(loaded.config, loaded.locate, { trackers: [] }),
+      'PLUGIN_UNKNOWN',
+      'evolve-plugin-near',
+    );
+  });
+
+  it('refuses a tap before a plugin that there is not, and takes one before a plugin that another command has', async () => {
+    const tapBefore = (name: string) =>
+      definePlugin({
+        name: 'x',
+        apiVersion: 2,
+        apply(trainer) {
+          trainer.hooks.log.tap(() => {}, { before: name });
+        },
+      });
+    await compose({}, { further: [tapBefore('progress')] });
+    await expectError(
+      () => compose({}, { further: [tapBefore('progres')] }),
+      'PLUGIN_INVALID',
+      'plugin "x" taps the hook "log" before "progres", a plugin that there is not (did you mean "progress"?)',
     );
   });
 

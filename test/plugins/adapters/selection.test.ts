@@ -1,7 +1,10 @@
 import { cpSync, readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { loadConfig } from '../../../core/config/load.js';
 import type { LanguageModel } from '../../../core/index.js';
+import { loadPlugins } from '../../../core/plugins/load.js';
+import { composeRun } from '../../../core/run/compose.js';
 import { compose, floatsOf, readFixture, saveAdapter, withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
@@ -9,6 +12,7 @@ import { type ExpectedLlama, LLAMA } from '../../support/llama-fixture.js';
 import { expectClose, relativeError } from '../../support/numbers.js';
 import { askPython } from '../../support/python.js';
 import { labelled } from '../../support/rows.js';
+import { composeTestRun, EIGHT_ROWS, readSteps } from '../../support/runs.js';
 
 const { rows, prompt } = readFixture<ExpectedLlama>('llama', 'expected.json');
 const expected = readFixture<Record<string, string>>('adapters', 'expected.json');
@@ -60,6 +64,27 @@ describe("an adapter of PEFT's that selects layers, ranks and alphas one by one"
       }
       const ours = await withModel({ model: LLAMA, adapter }, (model) => logitsOf(model, [[...prompt]]));
       expectClose(ours, found.answer.flat(), 1e-4, 'logits in PEFT');
+    });
+  }
+
+  for (const name of ['patterns', 'rslora-patterns', 'regex', 'layers', 'all-but']) {
+    it(`starts a run, whose config.yaml does it again: ${name}`, async function () {
+      this.timeout(300_000);
+      const output = folder.join('run');
+      const data = folder.write('rows.json', EIGHT_ROWS);
+      const values = { output, data, train: { maxSteps: 1 } };
+      const first = await composeTestRun({
+        ...values,
+        adapter: lora(fixture('adapters', name)),
+      });
+      await first.trainer.run();
+      const [{ loss }] = readSteps(output);
+      const { config, locate } = await loadConfig(folder.join('run', 'config.yaml'), {
+        output: folder.join('again'),
+      });
+      const plugins = await loadPlugins(config, locate, { trackers: ['metrics'] });
+      await composeRun(config, plugins).trainer.run();
+      expect(readSteps(folder.join('again'))[0].loss).to.equal(loss);
     });
   }
 

@@ -3,9 +3,9 @@
 import { type Part, partsOf } from './text-steps.js';
 
 interface Parts {
-  readonly normalizer?: Part | null;
-  readonly pre_tokenizer?: Part | null;
-  readonly decoder?: Part | null;
+  readonly normalizer?: Part | null | undefined;
+  readonly pre_tokenizer?: Part | null | undefined;
+  readonly decoder?: Part | null | undefined;
 }
 
 /** The same tokenizer without it. */

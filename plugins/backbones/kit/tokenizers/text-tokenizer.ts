@@ -22,7 +22,7 @@ export interface Additions {
   /** Whether a token is special for the model, whatever the tokenizer's own file says of it. */
   isSpecial(content: string): boolean;
   /** Whether SentencePiece's space comes before a text; undefined: as the tokenizer's own file says. */
-  readonly spaceBefore?: boolean;
+  readonly spaceBefore?: boolean | undefined;
   /** Whether that space comes before what follows an added token too. */
   readonly spaceBeforeParts: boolean;
 }

@@ -28,7 +28,7 @@ export interface Architecture {
   /** Modules of layers whose rows lie in the file in another order. */
   readonly rowOrders: Readonly<Record<string, RowOrder>>;
   /** Tensors that are no weights but settings, vectors, under GGUF's names. A file may have them. */
-  readonly settingTensors?: readonly string[];
+  readonly settingTensors?: readonly string[] | undefined;
   /**
    * What config.json says beyond what it says of every model.
    *
@@ -52,7 +52,7 @@ export interface Description extends Heads {
   /** Keys without the architecture's name before them. `block_count`, the number of layers, must be there. */
   readonly settings: readonly [string, MetadataValue][];
   /** Keys as they are. */
-  readonly metadata?: readonly [string, MetadataValue][];
+  readonly metadata?: readonly [string, MetadataValue][] | undefined;
   /** The `settingTensors`. */
-  readonly tensors?: readonly (readonly [string, TensorToWrite])[];
+  readonly tensors?: readonly (readonly [string, TensorToWrite])[] | undefined;
 }

@@ -86,6 +86,11 @@ describe("the build of the native device's addon", () => {
     expect(line).to.include('apt-get install g++').and.to.include('npm rebuild');
   });
 
+  it('where CXX has several words, as with ccache: runs the first with the others', async () => {
+    const { stderr } = await copy.build(`env ${copy.compiler('echo complaint >&2', 'exit 3')}`);
+    expect(stderr).to.match(/env failed with status 3:\n {2}complaint\n/);
+  });
+
   it('where the compiler fails: shows its last lines, and keeps all of them', async () => {
     const compiler = copy.compiler(
       'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "complaint $i" >&2; done',

@@ -1,0 +1,262 @@
+/**
+ * What plugins hand over must look like: for each hook the parts of its answer, and for each method of an answer the parts
+ * of its result. A fault names the part and what stands in its place.
+ */
+
+import * as tf from '@tensorflow/tfjs';
+
+/** What is wrong with a value; undefined if nothing is. */
+export type Check = (value: unknown) => string | undefined;
+
+type Parts = Readonly<Record<string, Check>>;
+
+/** Where one value is checked, and in a list each. */
+const is =
+  (what: string, test: (value: unknown) => boolean): Check =>
+  (value) =>
+    test(value) ? undefined : `expected ${what}, but got ${show(value)}`;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  (typeof value === 'object' || typeof value === 'function') && value !== null;
+const isInteger = (least: number) => (value: unknown) =>
+  Number.isInteger(value) && (value as number) >= least;
+
+const text = is('a text', (value) => typeof value === 'string');
+const name = is('a name', (value) => typeof value === 'string' && value !== '');
+const flag = is('true or false', (value) => typeof value === 'boolean');
+const number = is('a number', (value) => typeof value === 'number');
+const finite = is('a finite number', Number.isFinite);
+const count = is('a whole number', isInteger(0));
+const positive = is('a whole number above 0', isInteger(1));
+const method = is('a function', (value) => typeof value === 'function');
+const ids = is('an Int32Array', (value) => value instanceof Int32Array);
+const scalar = tensor(0, 'a scalar tensor');
+
+/** A tensor of this many dimensions that has not been freed. */
+function tensor(rank: number, what = `a tensor of ${rank} dimensions`): Check {
+  return (value) => {
+    if (!(value instanceof tf.Tensor)) return `expected ${what}, but got ${show(value)}`;
+    if (value.isDisposed) return `expected ${what}, but got one that was disposed`;
+    return value.rank === rank ? undefined : `expected ${what}, but got one of shape [${value.shape}]`;
+  };
+}
+
+function object(what: string, parts: Parts): Check {
+  const entries = Object.entries(parts);
+  return (value) => {
+    if (!isObject(value)) return `expected ${what}, but got ${show(value)}`;
+    for (const [key, check] of entries) {
+      const fault = check(value[key]);
+      if (fault) return `of ${what}, ${key}: ${fault}`;
+    }
+    return undefined;
+  };
+}
+
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined ? undefined : check(value);
+
+function list(what: string, item: Check): Check {
+  return (value) => {
+    if (!Array.isArray(value)) return `expected a list of ${what}, but got ${show(value)}`;
+    for (const [i, each] of value.entries()) {
+      const fault = item(each);
+      if (fault) return `item ${i}: ${fault}`;
+    }
+    return undefined;
+  };
+}
+
+function map(what: string, item: Check): Check {
+  return (value) => {
+    if (!(value instanceof Map)) return `expected a Map from names to ${what}, but got ${show(value)}`;
+    for (const [key, each] of value) {
+      const fault = name(key) ?? item(each);
+      if (fault) return `"${key}": ${fault}`;
+    }
+    return undefined;
+  };
+}
+
+const shape = list('whole numbers', count);
+const matrixShape: Check = (value) =>
+  shape(value) ??
+  ((value as unknown[]).length === 2 ? undefined : `expected [rows, columns], but got [${value}]`);
+const variable = is('a tf.Variable', (value) => value instanceof tf.Variable);
+const weight = object('a frozen weight', {
+  shape: matrixShape,
+  storage: text,
+  byteLength: number,
+  decode: method,
+});
+const adapter = object('an adapter', { forward: method });
+const site = { name, weight, adapter: optional(adapter), forward: method };
+const turn = object('a turn', {
+  role: is('system, user, assistant or tool', (value) =>
+    ['system', 'user', 'assistant', 'tool'].includes(value as string),
+  ),
+  content: text,
+  trained: flag,
+});
+const prompt: Check = (value) =>
+  isObject(value) && 'turns' in value
+    ? object('a prompt', { turns: list('turns', object('a turn', { role: text, content: text })) })(value)
+    : object('a prompt', { instruction: text, input: text })(value);
+
+/** By `kind`. Another kind the encoder refuses by its name. */
+const EXAMPLES: Readonly<Record<string, Check>> = {
+  instruction: object('an instruction', {
+    instruction: text,
+    input: text,
+    output: text,
+    source: optional(text),
+  }),
+  text: object('a text example', { text, source: optional(text) }),
+  turns: object('a conversation', { turns: list('turns', turn), source: optional(text) }),
+  preference: object('a preference', { prompt, chosen: text, rejected: text, source: optional(text) }),
+};
+
+const kind = object('an example', { kind: text });
+
+/** What an iterable of `loadData` yields. */
+export const example: Check = (value) => kind(value) ?? EXAMPLES[(value as { kind: string }).kind]?.(value);
+
+const model = object('a language model', {
+  backbone: text,
+  path: text,
+  maxLength: positive,
+  linears: list('linear layers', object('a linear layer', { ...site, crossEntropy: method })),
+  embeddings: list('embeddings', object('an embedding', site)),
+  vectors: map('variables', variable),
+  trainable: map('variables', variable),
+  saves: is('"adapter" or "model"', (value) => value === 'adapter' || value === 'model'),
+  collate: method,
+  crossEntropy: method,
+  logProbabilities: method,
+  logits: method,
+  nextLogits: method,
+  dispose: method,
+});
+
+const metrics: Check = (value) => {
+  if (!isObject(value) || Array.isArray(value))
+    return `expected an object of named numbers, but got ${show(value)}`;
+  if (typeof value.evalLoss !== 'number')
+    return `evalLoss: ${finite(value.evalLoss)}; pass on those that you were given`;
+  for (const [key, each] of Object.entries(value)) {
+    const fault = number(each);
+    if (fault) return `${key}: ${fault}`;
+  }
+  return undefined;
+};
+
+/** What taps may return besides undefined, by hook. The hook `gradients` has a check of its own. */
+export const ANSWERS: Readonly<Record<string, Check>> = {
+  openWorld: object('a world', {
+    rank: count,
+    size: positive,
+    sum: method,
+    broadcast: method,
+    barrier: method,
+  }),
+  loadData: is('an async iterable of examples', (value) => isObject(value) && isIterable(value)),
+  openDevice: object('a device', {
+    name,
+    backend: name,
+    description: text,
+    placeWeights: optional(method),
+    makeCache: optional(method),
+  }),
+  locateModel: object('a place', { path: name, name }),
+  makeTemplate: object('a template', { name: text, exchanges: method, chatTemplate: optional(text) }),
+  loadEncoder: object('an encoder', {
+    tokenizer: object('a tokenizer', {
+      vocabularySize: positive,
+      bosId: is('a whole number or null', (value) => value === null || isInteger(0)(value)),
+      eosId: count,
+      stopIds: optional(list('whole numbers', count)),
+      encode: method,
+      decode: method,
+    }),
+    encode: method,
+    encodePrompt: method,
+  }),
+  loadModel: model,
+  openCheckpoint: object('a checkpoint', {
+    path: text,
+    // The type of a tensor may be one that nobody asks for: its getter then refuses.
+    tensors: map('tensors', object('a tensor', { shape })),
+    read: method,
+    readLater: optional(method),
+    close: method,
+  }),
+  quantize: model,
+  injectAdapters: model,
+  makeObjective: object('an objective', { loss: method }),
+  makeOptimizer: object('an optimizer', { update: method, state: method, restore: method, dispose: method }),
+  makeSchedule: object('a schedule', {
+    learningRateAt: method,
+    state: optional(method),
+    restore: optional(method),
+  }),
+  loss: scalar,
+  evaluate: metrics,
+  writeCheckpoint: is('true', (value) => value === true),
+};
+
+const modelResults: Parts = {
+  collate: object('a batch', { inputIds: ids, labels: ids, offsets: ids, targets: count }),
+  crossEntropy: scalar,
+  logProbabilities: tensor(1),
+  logits: tensor(2),
+  nextLogits: tensor(2),
+};
+
+/** What the methods of an answer return, by hook. */
+export const RESULTS: Readonly<Record<string, Parts>> = {
+  openDevice: {},
+  openWorld: { broadcast: is('a Uint8Array', (value) => value instanceof Uint8Array) },
+  makeTemplate: {
+    exchanges: list('exchanges', object('an exchange', { prompt: text, answer: text, trained: flag })),
+  },
+  loadEncoder: {
+    encode: object('an encoded example', {
+      inputIds: ids,
+      spans: is('a list of spans', Array.isArray),
+    }),
+    encodePrompt: is('a list of token ids', Array.isArray),
+  },
+  loadModel: modelResults,
+  quantize: modelResults,
+  injectAdapters: modelResults,
+  openCheckpoint: { read: is('a Uint8Array', (value) => value instanceof Uint8Array) },
+  makeObjective: { loss: scalar },
+  makeOptimizer: {
+    state: object('a state', {
+      numbers: is('an object', isObject),
+      tensors: is('a Map', (value) => value instanceof Map),
+    }),
+  },
+  makeSchedule: { learningRateAt: finite },
+};
+
+/** What the methods of an adapter in a layer return. */
+export const ADAPTER_RESULTS: Parts = { forward: tensor(2) };
+
+function isIterable(value: object): boolean {
+  return Symbol.asyncIterator in value || Symbol.iterator in value;
+}
+
+/** A value for a message, in few words. */
+export function show(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) {
+    const type = value.constructor?.name;
+    return type && type !== 'Object' ? `a ${type}` : 'an object';
+  }
+  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return shown.length > 40 ? `${shown.slice(0, 39)}…` : shown;
+}
