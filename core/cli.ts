@@ -3,6 +3,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EvolveError, messageOf } from './base/errors.js';
+import { printable } from './base/printable.js';
 import { packageVersion } from './base/version.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
@@ -12,6 +13,7 @@ const program = new Command('evolve')
   .description('Fine-tunes large language models on instruction data.')
   .version(packageVersion())
   .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'evolve: ')) })
   .showHelpAfterError('(evolve --help lists the commands; evolve COMMAND --help, what a command takes)');
 
 program
@@ -20,8 +22,15 @@ program
   .argument('<config>', 'a YAML file that describes the run, such as those in configs/')
   .option('--set <key=value>', 'override a value of the configuration; may be repeated', collect, [])
   .option('--output <dir>', 'where the run goes (default: runs/ and the name of the configuration)')
-  .option('--device <name>', 'what computes: auto, portable, tensorflow, …')
+  .option(
+    '--device <name>',
+    "what computes: auto, native, tensorflow, portable (default: the configuration's, or auto)",
+  )
   .option('--json', 'write JSON lines to standard output')
+  .addHelpText(
+    'after',
+    examples('run mine.yaml', 'run mine.yaml --set train.epochs=2 --set adapter.r=16 --output runs/mine'),
+  )
   .action(async (file, options) => (await import('./commands/run.js')).runCommand(file, options));
 
 program
@@ -34,37 +43,53 @@ program
   .option('--input <text>', 'further context of the instruction')
   .option(
     '--input-file <file>',
-    'many instructions: one a line, or a .jsonl file of {"instruction", "input"}',
+    'many instructions: one a line, or JSON of {"instruction", "input"}; - reads standard input',
   )
-  .option('--max-new-tokens <n>', 'generate at most this many tokens', integer(1))
+  .option('--max-new-tokens <n>', 'generate at most this many tokens (default: 128)', integer(1))
   .option('--greedy', 'take the likeliest token each time (the default unless a sampling option is given)')
-  .option('--temperature <t>', 'sample; below 1 sharper, above 1 flatter', number({ from: 0 }))
+  .option(
+    '--temperature <t>',
+    'sample; below 1 sharper, above 1 flatter (default: 1, if another option samples)',
+    number({ from: 0 }),
+  )
   .option(
     '--top-p <p>',
-    'sample from the likeliest tokens that together have this probability',
+    'sample from the likeliest tokens that together have this probability (default: 1)',
     number({ from: 0, to: 1 }),
   )
-  .option('--top-k <k>', 'sample from this many of the likeliest tokens', integer(0))
-  .option('--repetition-penalty <x>', 'above 1: avoid tokens that the text already has', number({ above: 0 }))
+  .option('--top-k <k>', 'sample from this many of the likeliest tokens (default: 0, all)', integer(0))
+  .option(
+    '--repetition-penalty <x>',
+    'above 1: avoid tokens that the text already has (default: 1)',
+    number({ above: 0 }),
+  )
   .addOption(
-    notNegated('--no-repeat-ngram-size <n>', 'let no run of this many tokens come twice').argParser(
-      integer(0),
-    ),
+    notNegated(
+      '--no-repeat-ngram-size <n>',
+      'let no run of this many tokens come twice (default: 0, none)',
+    ).argParser(integer(0)),
   )
   .option(
     '--num-beams <n>',
-    'follow this many continuations, and take the likeliest whole answer',
+    'follow this many continuations, and take the likeliest whole answer (default: 1)',
     integer(1),
   )
   .option(
     '--length-penalty <x>',
-    'with beams: above 1 prefers longer answers, below 1 shorter ones',
+    'with beams: above 1 prefers longer answers, below 1 shorter ones (default: 1)',
     number({ from: -100 }),
   )
   .option('--early-stopping', 'with beams: end with as many whole answers as there are beams')
-  .option('--seed <n>', 'the seed of the sampling', integer(0))
-  .option('--device <name>', 'what computes')
+  .option('--seed <n>', 'the seed of the sampling (default: 42)', integer(0))
+  .option('--device <name>', "what computes (default: the run's, or auto)")
   .option('--json', 'write JSON lines to standard output')
+  .addHelpText(
+    'after',
+    examples(
+      'generate --run runs/mine --instruction "Name a fruit."',
+      'generate --model PATH --adapter runs/mine/adapter --input-file questions.txt --json',
+    ),
+  )
   .action(async (options) => (await import('./commands/generate.js')).generateCommand(options));
 
 program
@@ -74,7 +99,9 @@ program
   .option('--model <path>', 'a base model')
   .option('--adapter <dir>', 'an adapter for --model')
   .requiredOption('--output <dir>', 'the folder to write; it must be new or empty')
-  .option('--device <name>', 'what computes')
+  .option('--device <name>', "what computes (default: the run's, or auto)")
+  .option('--json', 'write JSON lines to standard output')
+  .addHelpText('after', examples('merge --run runs/mine --output merged'))
   .action(async (options) => (await import('./commands/export.js')).mergeCommand(options));
 
 program
@@ -88,7 +115,9 @@ program
   )
   .addOption(new Option('--type <name>', "of the numbers (default: the base model's)").choices(TYPES))
   .requiredOption('--output <dir>', 'the folder to write; it must be new or empty')
-  .option('--device <name>', 'what computes')
+  .option('--device <name>', "what computes (default: the run's, or auto)")
+  .option('--json', 'write JSON lines to standard output')
+  .addHelpText('after', examples('export --run runs/mine --format gguf --type q8_0 --output gguf'))
   .action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 
 program
@@ -97,6 +126,10 @@ program
   .argument('[config]', 'a configuration whose third-party plugins are listed too')
   .option('--json', 'write JSON lines to standard output')
   .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
+
+function examples(...commands: readonly string[]): string {
+  return ['', 'Examples:', ...commands.map((command) => `  evolve ${command}`)].join('\n');
+}
 
 /** An option that takes a value although its name begins with `no`. */
 function notNegated(flags: string, description: string): Option {
@@ -126,20 +159,24 @@ function integer(low: number) {
 
 /** Tells the person what went wrong; returns the exit status. */
 function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const ofArguments = error instanceof CommanderError;
+  if (ofArguments && error.exitCode === 0) return 0;
   const known = error instanceof EvolveError;
   if (process.argv.includes('--json')) {
-    const code = known ? error.code : 'UNEXPECTED';
+    const code = known ? error.code : ofArguments ? 'COMMAND_LINE' : 'UNEXPECTED';
     const advice = known ? error.advice : '';
-    process.stdout.write(`${JSON.stringify({ type: 'error', code, message: messageOf(error), advice })}\n`);
+    const message = messageOf(error).replace(/^error: /, '');
+    process.stdout.write(`${JSON.stringify({ type: 'error', code, message, advice })}\n`);
   }
+  // Commander has told it.
+  if (ofArguments) return 2;
   if (known) {
-    process.stderr.write(`evolve: ${error.message}\n${error.advice ? `${error.advice}\n` : ''}`);
+    process.stderr.write(printable(`evolve: ${error.message}\n${error.advice ? `${error.advice}\n` : ''}`));
     if (process.env.EVOLVE_DEBUG) console.error(error);
     return error.exitStatus;
   }
   process.stderr.write(
-    `evolve: unexpected: ${messageOf(error)}\nThis is a fault of evolve; please report it with these lines:\n`,
+    `evolve: unexpected: ${printable(messageOf(error))}\nThis is a fault of evolve; please report it with these lines:\n`,
   );
   console.error(error);
   return 1;

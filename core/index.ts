@@ -6,11 +6,15 @@
 export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
 export { Breath } from './base/breath.js';
+export { commandLine } from './base/command-line.js';
 export { type ErrorCode, EvolveError, messageOf } from './base/errors.js';
+export { type FileKind, foreignKind } from './base/file-kind.js';
 export { DENSE_TYPES, type DenseType, decodeFloats, encodeFloats } from './base/floats.js';
 export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';
 export { displayPath, expandHome } from './base/paths.js';
+export { printable } from './base/printable.js';
 export { deriveSeed, Random, RandomStreams } from './base/random.js';
+export { UTF8_ADVICE, utf8Fault } from './base/utf8.js';
 export { type ModelName, parseModelName } from './config/model-name.js';
 export type { SaveRequest } from './contracts/adapter.js';
 export type { LanguageModel, ModelRequest } from './contracts/backbone.js';
@@ -60,6 +64,7 @@ export type {
   DownloadEvent,
   EvalEvent,
   LogEvent,
+  ProgressEvent,
   RowCounts,
   RunResult,
   StepEvent,

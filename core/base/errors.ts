@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   TARGET_MODULES: 2,
   ADAPTER_INVALID: 2,
   DATA_UNKNOWN: 2,
+  DATA_FILE: 2,
   DATA_RECORD: 2,
   DATA_EMPTY: 2,
   DEVICE_UNKNOWN: 2,
@@ -67,6 +68,15 @@ export class EvolveError extends Error {
     // A plugin may have made up a code.
     return ERROR_CODES[this.code] ?? 1;
   }
+}
+
+/** One error that tells of all; of one alone, it is that one. Advice that several give is given once. */
+export function joined(errors: readonly EvolveError[]): EvolveError {
+  const [first, ...others] = errors;
+  if (others.length === 0) return first;
+  const code = others.every((error) => error.code === first.code) ? first.code : 'CONFIG_INVALID';
+  const advice = new Set(errors.flatMap((error) => error.advice || []));
+  return new EvolveError(code, errors.map(({ message }) => message).join('\n'), [...advice].join('\n'));
 }
 
 /** The message of anything that was thrown. */

@@ -15,6 +15,7 @@ import { configOf, type ModelChoice } from './model-choice.js';
 
 interface MergeOptions extends ModelChoice {
   readonly output: string;
+  readonly json?: true;
 }
 
 interface ExportOptions extends MergeOptions {
@@ -83,6 +84,7 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     assembled.dispose();
   }
   process.stderr.write(`written: ${displayPath(output)}\n`);
+  if (options.json) process.stdout.write(`${JSON.stringify({ type: 'done', output })}\n`);
 }
 
 /** A folder for transformers, or model.gguf alone. */

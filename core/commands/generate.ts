@@ -1,7 +1,4 @@
-import { lstatSync, readFileSync } from 'node:fs';
-import { EvolveError, messageOf } from '../base/errors.js';
-import { displayPath, resolvePath } from '../base/paths.js';
-import type { InstructionExample } from '../contracts/dataset.js';
+import { EvolveError } from '../base/errors.js';
 import type { DecodeAllOptions } from '../generation/decoder.js';
 import {
   GENERATE_DEFAULTS,
@@ -15,17 +12,12 @@ import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
 import { catchInterruption } from './interruption.js';
 import { configOf, type ModelChoice } from './model-choice.js';
+import { type Instruction, type PromptOptions, promptsOf } from './prompts.js';
 
-interface GenerateCommandOptions extends ModelChoice, Partial<GenerateOptions> {
-  readonly instruction?: string;
-  readonly input?: string;
-  readonly inputFile?: string;
+interface GenerateCommandOptions extends ModelChoice, PromptOptions, Partial<GenerateOptions> {
   readonly greedy?: true;
   readonly json?: true;
 }
-
-/** What the command line asks a model. */
-type Instruction = Pick<InstructionExample, 'instruction' | 'input'>;
 
 /** `evolve generate`: answers go to standard output, everything else to standard error. */
 export async function generateCommand(options: GenerateCommandOptions): Promise<void> {
@@ -46,7 +38,7 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
       const write = ({ text: output, tokens, stopped }: Generated, i: number) => {
         const line = options.json
           ? JSON.stringify({ ...prompts[i], output, tokens, stopped })
-          : `${i > 0 ? '\n' : ''}${output}`;
+          : `${i > 0 ? '\n' : ''}${options.inputFile === undefined ? '' : asked(prompts[i])}${output}`;
         process.stdout.write(`${line}\n`);
       };
       await generateAll(model, encoder, prompts, sampling, write, { device, signal });
@@ -54,6 +46,12 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   } finally {
     assembled.dispose();
   }
+}
+
+/** The question above its answer, as a mail quotes what it answers. */
+function asked({ instruction, input }: Instruction): string {
+  const text = input === '' ? instruction : `${instruction}\n${input}`;
+  return text.replace(/^/gm, '> ').concat('\n');
 }
 
 /** Writes the answer while it is made, as far as it is certain. */
@@ -79,53 +77,6 @@ async function answerAsItGrows(
   }
   write(text);
   process.stdout.write('\n');
-}
-
-/** The instruction of the command line, or those of a file: one a line; in a .jsonl file, one object a line. */
-function promptsOf({ instruction, input, inputFile }: GenerateCommandOptions): Instruction[] {
-  if ((instruction === undefined) === (inputFile === undefined)) {
-    const given = instruction === undefined ? 'neither' : 'both';
-    throw new EvolveError('COMMAND_LINE', `expected either --instruction or --input-file, but got ${given}`);
-  }
-  if (inputFile === undefined) return [{ instruction: instruction as string, input: input ?? '' }];
-  if (input !== undefined) {
-    throw new EvolveError('COMMAND_LINE', '--input goes with --instruction, but --input-file was given');
-  }
-  let text: string;
-  try {
-    const file = resolvePath('', inputFile);
-    // Opening it would wait for a writer, and nothing could end that.
-    if (lstatSync(file).isFIFO()) throw new Error('it is a pipe; give a file');
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new EvolveError(
-      'COMMAND_LINE',
-      `--input-file ${displayPath(inputFile)} cannot be read: ${messageOf(error)}`,
-    );
-  }
-  const lines = [...text.split(/\r?\n/).entries()].filter(([, line]) => line.trim() !== '');
-  if (lines.length === 0)
-    throw new EvolveError('COMMAND_LINE', `--input-file ${displayPath(inputFile)} is empty`);
-  if (!inputFile.endsWith('.jsonl'))
-    return lines.map(([, line]) => ({ instruction: line.trim(), input: '' }));
-  return lines.map(([i, line]) => parsePrompt(line, `--input-file ${displayPath(inputFile)}, line ${i + 1}`));
-}
-
-function parsePrompt(line: string, place: string): Instruction {
-  let value: Partial<Instruction> | null;
-  try {
-    value = JSON.parse(line);
-  } catch (error) {
-    throw new EvolveError('COMMAND_LINE', `${place}: is no JSON: ${messageOf(error)}`);
-  }
-  const { instruction, input = '' } = value ?? {};
-  if (typeof instruction === 'string' && typeof input === 'string') return { instruction, input };
-  const example = '{"instruction": "Name a fruit.", "input": ""}';
-  throw new EvolveError(
-    'COMMAND_LINE',
-    `${place}: expected an instruction, with or without an input`,
-    `Such as ${example}`,
-  );
 }
 
 /** Greedy unless an option of sampling is given. */

@@ -34,6 +34,7 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
       throw new EvolveError('COMMAND_LINE', message, 'A run has an adapter of its own.');
     }
     const run = resolvePath('', options.run);
+    requireRun(run);
     const { config } = await loadConfig(path.join(run, 'config.yaml'));
     const { model, plugins } = config;
     const data = { template: config.data.template };
@@ -49,7 +50,10 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
     const init = savedIn(run, 'adapter');
     if (!init) {
       const message = `the run ${displayPath(run)} has neither adapter/ nor model/: nothing was saved`;
-      throw new EvolveError('MODEL_UNKNOWN', message, 'Its run.json says how it ended. Let it run again.');
+      const how = existsSync(path.join(run, 'run.json'))
+        ? 'Its run.json says how it ended. Let it run again.'
+        : 'It goes on still and has not saved yet, or was killed before it did.';
+      throw new EvolveError('MODEL_UNKNOWN', message, how);
     }
     const adapter = { method: config.adapter.method, init };
     return makeAssembly({ model, quantizer, plugins, adapter, device, data, train });
@@ -72,6 +76,13 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
   const method = String(described.peft_type ?? 'lora').toLowerCase();
   const adapter = { method, init };
   return makeAssembly({ model, device, adapter });
+}
+
+function requireRun(folder: string): void {
+  if (existsSync(path.join(folder, 'config.yaml'))) return;
+  const what = existsSync(folder) ? 'holds no config.yaml: it is no run' : 'is not there';
+  const message = `--run ${displayPath(folder)}: the folder ${what}`;
+  throw new EvolveError('MODEL_UNKNOWN', message, 'Name the output folder of a run, such as runs/mine.');
 }
 
 /** What a run saved. A crash in the middle of a save may have left it under the name that it has while it is replaced. */

@@ -1,7 +1,7 @@
 import { EvolveError } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
-import { loadPlugins, pluginFaults } from '../plugins/load.js';
 import { composeRun } from '../run/compose.js';
+import { furtherFaults, loadChecked } from './early-faults.js';
 import { catchInterruption, catchStrayErrors } from './interruption.js';
 
 interface RunOptions {
@@ -13,16 +13,22 @@ interface RunOptions {
 
 /** `evolve run CONFIG`. The first Ctrl-C ends the run after the micro-batch at hand and keeps what was learned. */
 export async function runCommand(file: string, options: RunOptions): Promise<void> {
-  const { config, locate } = await loadConfig(file, options, pluginFaults);
+  const { config, locate } = await loadConfig(file, options, furtherFaults);
   const trackers = ['metrics', options.json ? 'json' : 'progress'];
-  const plugins = await loadPlugins(config, locate, { trackers });
+  const plugins = await loadChecked(config, locate, { trackers });
   const interruption = catchInterruption();
   const release = catchStrayErrors(
     interruption,
     plugins.some(({ builtIn }) => !builtIn),
   );
+  const { trainer, hooks } = composeRun(config, plugins, interruption.signal);
+  interruption.signal.addEventListener('abort', () => {
+    const message =
+      'ending: the step at hand is left, and what was learned is saved; Ctrl-C again ends at once';
+    hooks.log.call({ type: 'notice', message });
+  });
   try {
-    await composeRun(config, plugins, interruption.signal).trainer.run();
+    await trainer.run();
     release();
   } catch (error) {
     throw error instanceof EvolveError ? error.locatedBy(locate) : error;

@@ -55,6 +55,7 @@ export async function loadConfig(
   const flagOf = (keys: readonly PropertyKey[]) =>
     keys.map((_, i) => keys.slice(0, i + 1).join('.')).find((prefix) => assigned.has(prefix));
   const locate: Locate = (keys) => {
+    if (keys[0] === 'device' && overrides.device !== undefined) return '--device';
     const flag = flagOf(keys);
     return flag ? `--set ${flag}` : locateInFiles(keys);
   };
@@ -87,7 +88,8 @@ function validSections(values: Record<string, unknown>, folderOf: FolderOf): Con
     const { success, data } = schema.safeParse(values[key]);
     return success ? [[key, data]] : [];
   });
-  return resolveAssembly(Object.fromEntries(sections) as ConfigSections, folderOf);
+  const resolved = resolveAssembly(Object.fromEntries(sections) as ConfigSections, folderOf);
+  return resolved.data ? { ...resolved, data: resolveData(resolved.data, folderOf) } : resolved;
 }
 
 /** A run's configuration, made in code. Paths count from the working folder. */
@@ -151,25 +153,22 @@ function resolve(
   const name = path.basename(file).replace(/\.[^.]+$/, '');
   const inFile = values.output && resolvePath(folderOf('output'), values.output);
   const output = overrides.output ?? inFile ?? path.join('runs', name);
-  const { train } = values;
-  const saysNothing = train.warmupSteps === undefined && train.warmupRatio === undefined;
   return deepFreeze({
     ...resolveAssembly(values, folderOf),
-    data: {
-      ...values.data,
-      sources: values.data.sources.map((source, i) => {
-        if (typeof source === 'string') return source;
-        return { ...source, path: resolvePath(folderOf('data', 'sources', i, 'path'), source.path) };
-      }),
-    },
-    train: saysNothing ? { ...train, warmupSteps: DEFAULT_WARMUP_STEPS } : train,
+    data: resolveData(values.data, folderOf),
     device: overrides.device ? { name: overrides.device } : values.device,
     output: resolvePath('', output),
   });
 }
 
-/** That of the Alpaca-CoT project. */
-const DEFAULT_WARMUP_STEPS = 100;
+/** The same, with the paths of sources made absolute. */
+function resolveData(data: ConfigValues['data'], folderOf: FolderOf): ConfigValues['data'] {
+  const sources = data.sources.map((source, i) => {
+    if (typeof source === 'string') return source;
+    return { ...source, path: resolvePath(folderOf('data', 'sources', i, 'path'), source.path) };
+  });
+  return { ...data, sources };
+}
 
 /** The same, with the paths of model, adapter and plugins made absolute. */
 function resolveAssembly<C extends Partial<AssemblyConfig>>(values: C, folderOf: FolderOf): C {

@@ -61,8 +61,12 @@ export const configSchema = z.strictObject({
     /** How examples read. */
     template,
     cutoffLength: count.default(512),
-    /** How many rows are held out. The default is 2,000 or a tenth of the rows, whichever is less. */
-    validationSize: z.number().int().nonnegative().optional(),
+    /** How many rows are held out, or which share of them (below 1). The default is 2,000 or a tenth, whichever is less. */
+    validationSize: z
+      .number()
+      .nonnegative()
+      .refine((size) => size < 1 || Number.isInteger(size), 'Expected a whole number, or a share below 1')
+      .optional(),
     shuffle: z.boolean().default(true),
     packing: z.boolean().default(false),
   }),
@@ -78,7 +82,7 @@ export const configSchema = z.strictObject({
       optimizer: named.default({ name: 'adamw' }),
       learningRate: z.number().positive().default(3e-4),
       minLearningRate: z.number().nonnegative().default(0),
-      /** The default is 100 steps, unless warmupRatio is given. */
+      /** The default is a tenth of the run, and at most 100 steps, unless warmupRatio is given. */
       warmupSteps: z.number().int().nonnegative().optional(),
       /** The warm-up as a share of the run's steps, instead of warmupSteps. */
       warmupRatio: z.number().min(0).max(1).optional(),

@@ -11,6 +11,16 @@ export interface StepWindow {
   seconds: number;
 }
 
+/** What a run tells of its losses at its end; null where there was none. */
+export interface RunLosses {
+  /** Of the first and the last step. */
+  firstLoss: number | null;
+  lastLoss: number | null;
+  /** Of the held-out rows, before the first step and last. */
+  baseLoss: number | null;
+  evalLoss: number | null;
+}
+
 /** The trainer's counters, as JSON. */
 export interface RunProgress {
   /** Optimizer steps done. */
@@ -20,7 +30,7 @@ export interface RunProgress {
   /** Rows done of the pass at hand. Their order is a function of seed and epoch. */
   row: number;
   window: StepWindow;
-  metrics: { firstLoss: number | null; lastLoss: number | null; evalLoss: number | null };
+  metrics: RunLosses;
 }
 
 /** States of plugins, as JSON, each under the plugin's name. The hooks `saveState` and `restoreState` pass them. */

@@ -19,7 +19,10 @@ export interface StepEvent {
   readonly tokensPerSecond: number;
 }
 
-/** The mean cross-entropy of a target token of the held-out rows, with what metrics add. */
+/**
+ * The mean cross-entropy of a target token of the held-out rows, with what metrics add. The event of step 0 is the model's
+ * before the first step, and has the loss alone.
+ */
 export interface EvalEvent {
   readonly type: 'eval';
   readonly step: number;
@@ -37,6 +40,16 @@ export interface NoticeEvent {
 export interface DownloadEvent extends DownloadState {
   readonly type: 'download';
   readonly status: 'running' | 'completed' | 'failed';
+}
+
+/** What takes long besides the steps goes on. Told about once a second, and at the end with `done` being `total`. */
+export interface ProgressEvent {
+  readonly type: 'progress';
+  readonly task: 'reading' | 'encoding' | 'evaluating';
+  /** Records, or held-out rows. */
+  readonly done: number;
+  /** Absent where nobody knows it yet. */
+  readonly total?: number;
 }
 
 /** How many rows a run has, each an example. */
@@ -65,7 +78,14 @@ export interface SaveEvent {
   readonly path: string;
 }
 
-export type LogEvent = NoticeEvent | DownloadEvent | StartEvent | StepEvent | EvalEvent | SaveEvent;
+export type LogEvent =
+  | NoticeEvent
+  | DownloadEvent
+  | ProgressEvent
+  | StartEvent
+  | StepEvent
+  | EvalEvent
+  | SaveEvent;
 
 /** How a run ended, as `run.json` holds it and the `done` hook passes it. */
 export interface RunResult {
@@ -79,6 +99,8 @@ export interface RunResult {
   readonly rows: RowCounts | null;
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
+  /** Of the held-out rows, before the first step and last. */
+  readonly baseLoss: number | null;
   readonly evalLoss: number | null;
   readonly seconds: number;
   /** The most memory that the process held at a time, mapped files included, in bytes. */

@@ -9,6 +9,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { EvolveError } from '../base/errors.js';
 import { displayPath } from '../base/paths.js';
+import { suggest } from '../base/suggest.js';
 import type { RunConfig } from '../config/load.js';
 import type { DataSource } from '../contracts/dataset.js';
 
@@ -33,10 +34,28 @@ export function readCatalogue(): Record<string, CatalogueEntry> {
   return z.record(z.string(), entrySchema).parse(parse(text));
 }
 
+const ADVICE = 'data.edition: sample takes the embedded samples; { path, format } takes a file of your own.';
+
 /** The files to read for the configuration's sources. One error names all that are missing. */
 export function resolveSources(data: RunConfig['data']): DataSource[] {
+  const { sources, faults } = sourcesOf(data);
+  if (faults.length > 0) {
+    const message = faults.map((fault) => fault.message).join('\n');
+    throw new EvolveError('DATA_UNKNOWN', message, ADVICE, { at: ['data', 'sources'] });
+  }
+  return sources;
+}
+
+/** The same, with an error for each file that is missing. */
+export function sourcesOf(data: Pick<RunConfig['data'], 'sources' | 'edition'>): {
+  sources: DataSource[];
+  faults: EvolveError[];
+} {
   const catalogue = readCatalogue();
-  const faults: string[] = [];
+  const faults: EvolveError[] = [];
+  const addFault = (message: string, index: number) => {
+    faults.push(new EvolveError('DATA_UNKNOWN', message, ADVICE, { at: ['data', 'sources', index] }));
+  };
   const ofName = (name: string, index: number): DataSource[] => {
     const entry = catalogue[name];
     if (!entry) return [{ name, format: name, index }];
@@ -44,21 +63,38 @@ export function resolveSources(data: RunConfig['data']): DataSource[] {
     if (Array.isArray(file)) return file.flatMap((part) => ofName(part, index));
     const path = fileURLToPath(new URL(file, DATA_FOLDER));
     if (!existsSync(path)) {
-      faults.push(
-        `the ${data.edition} edition of "${name}" is not there: download ${file} from ${entry.published} to ${path}`,
-      );
+      const how = `download ${file} from ${entry.published} to ${path}`;
+      addFault(`the ${data.edition} edition of "${name}" is not there: ${how}`, index);
     }
     return [{ name, path, format: entry.format, index }];
   };
   const sources = data.sources.flatMap((source, index): DataSource[] => {
     if (typeof source === 'string') return ofName(source, index);
-    if (!existsSync(source.path)) faults.push(`${displayPath(source.path)}: there is no such file`);
+    if (!existsSync(source.path)) addFault(`${displayPath(source.path)}: there is no such file`, index);
     return [{ name: displayPath(source.path), ...source, index }];
   });
-  if (faults.length > 0) {
-    const advice =
-      'data.edition: sample takes the embedded samples; { path, format } takes a file of your own.';
-    throw new EvolveError('DATA_UNKNOWN', faults.join('\n'), advice, { at: ['data', 'sources'] });
-  }
-  return sources;
+  return { sources, faults };
+}
+
+const TABLES = 'Tables are converted to JSON lines first. ';
+const JSON_FILES = 'A format says what is in the records: JSON of { instruction, input, output } is alpaca. ';
+
+/** What is meant if the format is the kind of the file. */
+const KINDS_OF_FILE: Readonly<Record<string, string>> = {
+  csv: TABLES,
+  tsv: TABLES,
+  parquet: TABLES,
+  json: JSON_FILES,
+  jsonl: JSON_FILES,
+};
+
+/** @param formats all that are known */
+export function unknownSource(source: DataSource, formats: readonly string[]): EvolveError {
+  const names = Object.keys(readCatalogue());
+  const message = source.path
+    ? `${source.name}: unknown data format "${source.format}"${suggest(source.format, formats)}`
+    : `unknown data name "${source.name}"${suggest(source.name, names)}`;
+  const hint = KINDS_OF_FILE[source.format] ?? '';
+  const advice = `${hint}Names: ${names.join(', ')}. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
+  return new EvolveError('DATA_UNKNOWN', message, advice, { at: ['data', 'sources', source.index] });
 }

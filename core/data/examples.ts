@@ -2,13 +2,13 @@
 
 import { inject, injectable } from 'tsyringe';
 import { Breath } from '../base/breath.js';
-import { EvolveError } from '../base/errors.js';
+import { EvolveError, joined } from '../base/errors.js';
 import { HOOKS, RUN_CONFIG, SIGNAL } from '../base/injection-keys.js';
-import { suggest } from '../base/suggest.js';
+import { Ticker } from '../base/ticker.js';
 import type { RunConfig } from '../config/load.js';
 import type { DataSource, Example } from '../contracts/dataset.js';
 import type { Hooks } from '../plugins/hooks.js';
-import { readCatalogue, resolveSources } from './catalogue.js';
+import { resolveSources, unknownSource } from './catalogue.js';
 
 /** Reads the sources of a configuration through the hook `loadData`. */
 @injectable()
@@ -22,12 +22,18 @@ export class ExampleReader {
   /** The examples of every source, in the order of the configuration. One error reports the faults of all sources. */
   async read(): Promise<Example[]> {
     const examples: Example[] = [];
+    const ticker = new Ticker();
+    const tell = (total?: number) => {
+      const all = total === undefined ? {} : { total };
+      this.hooks.log.call({ type: 'progress', task: 'reading', done: examples.length, ...all });
+    };
     const breath = new Breath(this.signal);
     const errors: EvolveError[] = [];
     for (const source of resolveSources(this.config.data)) {
       try {
         for await (const example of this.#examplesOf(source)) {
           examples.push(example);
+          if (ticker.isDue()) tell();
           if (breath.isDue) await breath.take();
         }
       } catch (error) {
@@ -35,12 +41,11 @@ export class ExampleReader {
         errors.push(error);
       }
     }
-    const [first, ...others] = errors;
-    if (others.length === 0 && first) throw first;
-    if (first) {
-      const message = errors.map((error) => error.message).join('\n');
-      const advice = [...new Set(errors.map((error) => error.advice))].join('\n');
-      throw new EvolveError(first.code, message, advice, { at: ['data', 'sources'] });
+    if (ticker.told) tell(examples.length);
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) {
+      const { code, message, advice } = joined(errors);
+      throw new EvolveError(code, message, advice, { at: ['data', 'sources'] });
     }
     return examples;
   }
@@ -61,12 +66,9 @@ export class ExampleReader {
   async #open(source: DataSource): Promise<AsyncIterable<Example>> {
     const stream = await this.hooks.loadData.promise(source);
     if (stream) return stream;
-    const names = Object.keys(readCatalogue());
-    const formats = this.hooks.loadData.taps.map((tap) => tap.name);
-    const message = source.path
-      ? `${source.name}: unknown data format "${source.format}"${suggest(source.format, formats)}`
-      : `unknown data name "${source.name}"${suggest(source.name, names)}`;
-    const advice = `Names: ${names.join(', ')}. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
-    throw new EvolveError('DATA_UNKNOWN', message, advice, { at: ['data', 'sources', source.index] });
+    throw unknownSource(
+      source,
+      this.hooks.loadData.taps.map((tap) => tap.name),
+    );
   }
 }

@@ -4,6 +4,7 @@ import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
 import { HOOKS, RUN_CONFIG } from '../base/injection-keys.js';
 import { deriveSeed, Random } from '../base/random.js';
+import { Ticker } from '../base/ticker.js';
 import type { RunConfig } from '../config/load.js';
 import { type Example, unknownKind } from '../contracts/dataset.js';
 import type { Encoder } from '../contracts/encoder.js';
@@ -55,8 +56,13 @@ export class RowMaker {
     const kept: Example[] = [];
     const empty = new Map<string, number>();
     let filled = 0;
+    const ticker = new Ticker();
+    const tell = (done: number) => {
+      this.hooks.log.call({ type: 'progress', task: 'encoding', done, total: examples.length });
+    };
     for (const [i, example] of examples.entries()) {
       if (i % 256 === 0) await breathe();
+      if (ticker.isDue()) tell(i);
       const { text, name } = trainedPart(example);
       if (text.trim() === '') {
         empty.set(name, (empty.get(name) ?? 0) + 1);
@@ -70,6 +76,7 @@ export class RowMaker {
       usable.push(arena.keep(encoded));
       kept.push(example);
     }
+    if (ticker.told) tell(examples.length);
     for (const [name, count] of empty) this.#tellSkipped(count, examples.length, `${name} empty`);
     const reason = `prompt alone fills data.cutoffLength (${cutoffLength} tokens)`;
     this.#tellSkipped(filled, examples.length, reason);
@@ -116,6 +123,10 @@ export class RowMaker {
   #validationSize(rows: number): number {
     const { validationSize } = this.config.data;
     if (validationSize === undefined) return Math.min(2000, Math.floor(rows / 10));
+    // A share holds something out, and leaves something to train on, wherever there are two rows.
+    if (validationSize > 0 && validationSize < 1) {
+      return Math.min(rows - 1, Math.max(1, Math.round(validationSize * rows)));
+    }
     if (validationSize < rows) return validationSize;
     const message = `data.validationSize is ${validationSize}, which leaves none of the ${rows} rows to train on`;
     const advice = 'Set it lower, or to 0 to hold nothing out.';
@@ -155,14 +166,22 @@ function encode(
   try {
     return encoder.encode(examples[i], cutoffLength);
   } catch (error) {
-    if (!(error instanceof EvolveError)) throw error;
+    const told = error instanceof RangeError ? tooLong(examples[i]) : error;
+    if (!(told instanceof EvolveError)) throw told;
     const { source } = examples[i];
     const number = examples.slice(0, i + 1).filter((example) => example.source === source).length;
-    throw new EvolveError(error.code, `${source}, example ${number}: ${error.message}`, error.advice, {
+    throw new EvolveError(told.code, `${source}, example ${number}: ${told.message}`, told.advice, {
       cause: error,
       at: ['data', 'sources'],
     });
   }
+}
+
+/** A tokenizer's patterns take no word of millions of characters: they end with a RangeError. */
+function tooLong(example: Example): EvolveError {
+  const { length } = JSON.stringify(example);
+  const message = `a text is too long to be cut into tokens: the example has ${length.toLocaleString('en-US')} characters`;
+  return new EvolveError('DATA_RECORD', message, 'Split it into several, or remove it.');
 }
 
 /** Whether some label can be predicted: nothing stands before the first token. */

@@ -23,11 +23,7 @@ export interface OpenModel extends ModelFiles {
  * @throws EvolveError MODEL_UNKNOWN if nothing is there
  */
 export function openModel(hooks: Hooks, location: string): OpenModel {
-  if (!existsSync(location)) {
-    const message = `there is no file or folder ${displayPath(location)}`;
-    const advice = 'Give a folder with config.json and weights, or owner/name of a model on the hub.';
-    throw new EvolveError('MODEL_UNKNOWN', message, advice, { at: ['model', 'path'] });
-  }
+  if (!existsSync(location)) throw missingModel(location);
   const isFolder = statSync(location).isDirectory();
   const folder = isFolder ? location : path.dirname(location);
   let opened: Promise<Checkpoint | undefined> | undefined;
@@ -55,6 +51,12 @@ export function openModel(hooks: Hooks, location: string): OpenModel {
     openCheckpoint,
     close: async () => (await opened)?.close(),
   };
+}
+
+export function missingModel(location: string): EvolveError {
+  const message = `there is no file or folder ${displayPath(location)}`;
+  const advice = 'Give a folder with config.json and weights, or owner/name of a model on the hub.';
+  return new EvolveError('MODEL_UNKNOWN', message, advice, { at: ['model', 'path'] });
 }
 
 /** The tensors at `location`, in whatever format a plugin knows. @throws EvolveError if no plugin does */

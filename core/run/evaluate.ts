@@ -2,6 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs';
 import { chunk } from '../base/collections.js';
+import { Ticker } from '../base/ticker.js';
 import type { Generated } from '../contracts/generation.js';
 import type { Evaluation } from '../contracts/metric.js';
 import type { Pass } from '../contracts/pass.js';
@@ -17,15 +18,21 @@ export async function heldOutLoss(parts: StepParts, rows: readonly Row[]): Promi
   const { train, model, world } = parts;
   let lossSum = 0;
   let targets = 0;
+  let done = 0;
+  const ticker = new Ticker();
   for (const [i, part] of chunk(rows, train.perDeviceBatchSize).entries()) {
     if (i % world.size !== world.rank) continue;
     await parts.breathe();
+    if (ticker.isDue()) {
+      parts.hooks.log.call({ type: 'progress', task: 'evaluating', done, total: rows.length });
+    }
     const batch = model.collate(part.flat());
     const loss = tf.tidy(() => lossOf(parts, batch, EVALUATION));
     const [value] = await loss.data();
     loss.dispose();
     lossSum += value;
     targets += batch.targets;
+    done += part.length * world.size;
   }
   if (world.size === 1) return lossSum / targets;
   const totals = Float64Array.of(lossSum, targets);

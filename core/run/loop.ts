@@ -25,6 +25,7 @@ export async function trainingLoop(training: Training, actions: LoopActions): Pr
   const { progress, rowsPerStep } = training;
   const isOver = () => progress.step === training.totalSteps || actions.requests.stopReason !== undefined;
   tellContext(training);
+  if (progress.step === 0 && !isOver()) await measureBase(training);
   for (; !isOver(); progress.epoch++, progress.row = 0) {
     const left = actions.rowsOfEpoch(progress.epoch).slice(progress.row);
     for (const rows of chunk(left, rowsPerStep)) {
@@ -81,6 +82,20 @@ function tellContext({ progress, rows, rowsPerStep, context }: Training): void {
   const [done, all] = [progress.row, rows.train.length].map((number) => Math.ceil(number / rowsPerStep));
   context.step = progress.step;
   context.epoch = progress.epoch + done / all;
+}
+
+/**
+ * The held-out loss before the first step, which later ones are compared with. It is no evaluation: metrics would take time,
+ * and a plugin that stops a run must count from the first one.
+ */
+async function measureBase(training: Training): Promise<void> {
+  const { rows, progress, hooks } = training;
+  if (rows.validation.length === 0) return;
+  const evalLoss = await heldOutLoss(training, rows.validation);
+  // The first step says what is wrong with it.
+  if (!Number.isFinite(evalLoss)) return;
+  progress.metrics.baseLoss = evalLoss;
+  hooks.log.call({ type: 'eval', step: 0, evalLoss });
 }
 
 async function evaluate(training: Training, actions: LoopActions): Promise<void> {

@@ -37,9 +37,17 @@ export async function makeSchedule(
   return (await hooks.makeSchedule.promise(request)) ?? unanswered('makeSchedule', 'train.scheduler');
 }
 
-/** The steps that the configuration says, or its share of the run's steps, rounded up as in transformers. */
-export function warmupStepsOf({ warmupSteps, warmupRatio = 0 }: RunConfig['train'], steps: number): number {
-  return warmupSteps ?? Math.ceil(warmupRatio * steps);
+/** That of the Alpaca-CoT project. */
+const DEFAULT_WARMUP_STEPS = 100;
+
+/**
+ * The steps that the configuration says, or its share of the run's steps, rounded up as in transformers. If it says nothing,
+ * a tenth of the run, and at most 100 steps: a short run must not end within its warm-up.
+ */
+export function warmupStepsOf({ warmupSteps, warmupRatio }: RunConfig['train'], steps: number): number {
+  if (warmupSteps !== undefined) return warmupSteps;
+  if (warmupRatio !== undefined) return Math.ceil(warmupRatio * steps);
+  return Math.min(DEFAULT_WARMUP_STEPS, Math.floor(steps / 10));
 }
 
 function unanswered(hook: string, key: string): never {

@@ -10,7 +10,7 @@ export function newProgress(): RunProgress {
     epoch: 0,
     row: 0,
     window: newWindow(),
-    metrics: { firstLoss: null, lastLoss: null, evalLoss: null },
+    metrics: { firstLoss: null, lastLoss: null, baseLoss: null, evalLoss: null },
   };
 }
 

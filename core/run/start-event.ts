@@ -28,5 +28,10 @@ export function countRows(rows: SplitRows, packing: boolean): NonNullable<RunRes
 export function warmupNotice(train: RunConfig['train'], steps: number): string | undefined {
   const warmupSteps = warmupStepsOf(train, steps);
   if (warmupSteps < steps) return undefined;
-  return `the warm-up (${warmupSteps} steps) outlasts the run (${steps} steps): the learning rate never reaches ${train.learningRate}`;
+  const key = train.warmupSteps === undefined ? 'train.warmupRatio' : 'train.warmupSteps';
+  const [rise, run] = [warmupSteps, steps].map((count) => `${count} step${count === 1 ? '' : 's'}`);
+  return (
+    `the warm-up (${rise}) outlasts the run (${run}): the learning rate never reaches ${train.learningRate}. ` +
+    `Lower ${key}, or lengthen the run with train.epochs, or with fewer rows a step (train.gradientAccumulationSteps)`
+  );
 }

@@ -3,9 +3,11 @@
  * the order, and says what happens when something goes wrong.
  */
 
+import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { inject, injectable } from 'tsyringe';
 import { interruptionOf } from '../base/breath.js';
+import { quoted } from '../base/command-line.js';
 import { EvolveError, messageOf } from '../base/errors.js';
 import {
   CONTEXT,
@@ -188,9 +190,10 @@ export class Trainer {
     if (!signal.aborted) return;
     const reason = interruptionOf(signal);
     if (!(reason instanceof EvolveError)) throw reason;
-    const { code, message } = reason;
+    const { code, message, advice } = reason;
     const how = code === 'INTERRUPTED' ? `${message} after ${this.#progress.step} steps` : message;
-    throw new EvolveError(code, how, `${this.#kept('is')}${reason.advice}`.trimEnd(), { cause: reason });
+    const next = [this.#kept('is').trimEnd(), advice, this.#goOn()].filter((text) => text !== '').join(' ');
+    throw new EvolveError(code, how, next, { cause: reason });
   }
 
   /** Says where the result so far will be. */
@@ -198,6 +201,15 @@ export class Trainer {
     const { step } = this.#progress;
     if (step === 0) return '';
     return `The ${this.#saves} of step ${step} ${verb} in ${displayPath(this.folder.path)}/${this.#saves}. `;
+  }
+
+  /** Says how a run can begin with what this one learned. */
+  #goOn(): string {
+    if (this.#progress.step === 0) return '';
+    const key = this.#saves === 'adapter' ? 'adapter.init' : 'model.path';
+    const folder = path.join(this.folder.path, this.#saves);
+    const words = ['--set', `${key}=${folder}`, '--output', `${displayPath(this.folder.path)}-on`];
+    return `To train on from it: the same command with ${words.map(quoted).join(' ')}`;
   }
 
   #result(failure: unknown, seconds: number): RunResult {

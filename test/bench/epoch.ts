@@ -72,7 +72,7 @@ export async function epoch(context: Context): Promise<Row[]> {
       ? null
       : median(all.map((m) => of(m) as number));
   const speed = (measured: Measured) => files.trainRows / epochSeconds(measured);
-  const ownLoss = eventOf(ours[0], 'eval').event.evalLoss as number;
+  const ownLoss = eventOf(ours[0], 'done').event.evalLoss as number;
   const row = (what: string, unit: Row['unit'], a: number | null, b: number | null, note = ''): Row => ({
     what,
     unit,
@@ -164,7 +164,8 @@ function requireSameTokens(ours: Measured, theirs: Measured): void {
 
 /** From the start of training to the last optimizer step; loading, evaluating and saving are not counted. */
 function epochSeconds(measured: Measured): number {
-  return (stepsOf(measured).at(-1)?.at ?? Number.NaN) - eventOf(measured, 'start').at;
+  const begun = measured.events.filter(({ event }) => event.type === 'start' || event.step === 0).at(-1);
+  return (stepsOf(measured).at(-1)?.at ?? Number.NaN) - (begun?.at ?? Number.NaN);
 }
 
 function lastNorm(measured: Measured | undefined): string {

@@ -38,6 +38,9 @@ const EVENTS: readonly LogEvent[] = [
   START,
   STEP,
   EVAL,
+  { type: 'progress', task: 'reading', done: 5000 } as const,
+  { type: 'progress', task: 'encoding', done: 9000, total: 9000 } as const,
+  { ...EVAL, step: 0 },
   { ...EVAL, accuracy: 0.5, told: 'by a plugin' },
   SAVE,
 ].map((event) => Object.freeze(event));
@@ -54,6 +57,7 @@ const ENDS: readonly RunResult[] = [
     rows: null,
     firstLoss: null,
     lastLoss: null,
+    baseLoss: null,
     evalLoss: null,
     error: { code: 'NOT_FINITE', message: 'the loss of step 1 is NaN' },
   },

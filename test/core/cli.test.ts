@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { evolve, execute } from '../support/cli.js';
@@ -54,6 +54,7 @@ describe('the command line', () => {
       const types = lines.map((line) => (JSON.parse(line) as { type: string }).type);
       expect(types.filter((type) => type !== 'notice')).to.deep.equal([
         'start',
+        'eval',
         'step',
         'step',
         'step',
@@ -90,12 +91,19 @@ describe('the command line', () => {
       folder.write('my.yaml', configuration(train));
       const cli = path.join(ROOT, '.build', 'core', 'cli.js');
       const child = spawn(process.execPath, [cli, 'run', 'my.yaml'], { cwd: folder.path });
+      let [stdout, stderr] = ['', ''];
       child.stdout.on('data', (chunk: Buffer) => {
+        stdout += chunk;
         if (String(chunk).includes('step    2/5000')) child.kill('SIGINT');
+      });
+      child.stderr.on('data', (chunk: Buffer) => {
+        stderr += chunk;
       });
       const status = await new Promise((resolve) => child.on('close', resolve));
       expect(status).to.equal(130);
+      expect(stdout).to.include('Ctrl-C again ends at once');
       const output = folder.join('runs', 'my');
+      expect(stderr).to.include(`--set adapter.init=${realpathSync(output)}/adapter --output runs/my-on`);
       const steps = readSteps(output).length;
       expect(readJson(output, 'run.json')).to.include({ status: 'interrupted', steps });
       expect(readdirSync(path.join(output, 'adapter')).sort()).to.deep.equal([
@@ -148,6 +156,12 @@ describe('the command line', () => {
         'my.yaml:5:12: unknown key "adapter.rank"',
         'my.yaml:6:1: unknown device "gpu"; there are: native, portable, tensorflow',
       ));
+
+    it('a device of --device that there is not', async () => {
+      const { status, stderr } = await run(configuration(), '--device', 'cpu');
+      expect(stderr).to.match(/^evolve: --device: unknown device "cpu"; there are: native/);
+      expect(status).to.equal(2);
+    });
 
     it('a third-party plugin that is not there', () =>
       refused(

@@ -39,6 +39,7 @@ export const RESULT: RunResult = {
   rows: { trainRows: 1234, validationRows: 60 },
   firstLoss: 2.5,
   lastLoss: 1.25,
+  baseLoss: 3,
   evalLoss: 1.5,
   seconds: 75,
   peakMemory: 512 * 2 ** 20,

@@ -7,7 +7,7 @@
 import { definePlugin, deriveSeed, type InstructionExample } from '../../../core/index.js';
 import { FaultList } from '../kit/fault-list.js';
 import { readJsonExamples } from '../kit/json-examples.js';
-import { readLines } from '../kit/records.js';
+import { readLines } from '../kit/lines.js';
 import { phrase } from './phrasings.js';
 
 export default definePlugin({

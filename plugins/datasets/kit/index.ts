@@ -2,5 +2,6 @@
 
 export { FaultList } from './fault-list.js';
 export { readJsonExamples } from './json-examples.js';
-export { type RawRecord, readJsonRecords, readLines } from './records.js';
+export { readLines } from './lines.js';
+export { type RawRecord, readJsonRecords } from './records.js';
 export { toExample } from './to-example.js';

@@ -1,4 +1,4 @@
-import type { InstructionExample } from '../../../core/index.js';
+import { displayPath, EvolveError, type InstructionExample } from '../../../core/index.js';
 import { FaultList } from './fault-list.js';
 import { readJsonRecords } from './records.js';
 import { toExample } from './to-example.js';
@@ -15,10 +15,29 @@ export async function* readJsonExamples(
 ): AsyncGenerator<InstructionExample> {
   const faults = new FaultList();
   for await (const { value, where, fault } of readJsonRecords(file)) {
+    refuseConversations(file, value);
     for (const example of fault ? [fault] : expand(value).map(toExample)) {
       if (typeof example === 'string') faults.add(where, example);
       else yield example;
     }
   }
   faults.throwIfAny(file);
+}
+
+/** The keys under which other programs' records hold whole conversations. */
+const CONVERSATIONS: Readonly<Record<string, string>> = {
+  conversations: "ShareGPT's form",
+  messages: "the form of OpenAI's chat",
+};
+
+/** Says it of the whole file, since all of its records have the form. */
+function refuseConversations(file: string, record: unknown): void {
+  const { instruction } = (record ?? {}) as { instruction?: unknown };
+  const key = Object.keys(CONVERSATIONS).find((name) =>
+    Array.isArray((record as Record<string, unknown>)?.[name]),
+  );
+  if (key === undefined || instruction !== undefined) return;
+  const message = `${displayPath(file)}: has ${CONVERSATIONS[key]}: its records hold "${key}", and not { instruction, input, output }`;
+  const advice = `Write each question as "instruction" and its answer as "output", or read the file with a plugin of yours.`;
+  throw new EvolveError('DATA_FILE', message, advice);
 }

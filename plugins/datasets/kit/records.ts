@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import { readFile } from 'node:fs/promises';
 import { EvolveError } from '../../../core/index.js';
+import { readHead, refuseTable } from './data-file.js';
+import { decodeUtf8, readLines } from './lines.js';
 
 /** A record as it stands in a file, with its place for messages. */
 export interface RawRecord {
@@ -18,14 +18,21 @@ export interface RawRecord {
  * @throws EvolveError DATA_RECORD if an array is no JSON; a line that is none is told in its record's `fault`
  */
 export async function* readJsonRecords(file: string): AsyncGenerator<RawRecord> {
-  if (await startsWithBracket(file)) yield* readArray(file);
+  const head = await readHead(file);
+  refuseTable(file, head);
+  const begin = head
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .trimStart();
+  if (begin.startsWith('[')) yield* readArray(file);
   else yield* readJsonLines(file);
 }
 
 async function* readArray(file: string): AsyncGenerator<RawRecord> {
+  const text = await readWhole(file);
   let values: unknown;
   try {
-    values = JSON.parse((await readFile(file, 'utf8')).replace(/^\uFEFF/, ''));
+    values = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     throw new EvolveError(
       'DATA_RECORD',
@@ -34,6 +41,21 @@ async function* readArray(file: string): AsyncGenerator<RawRecord> {
     );
   }
   for (const [i, value] of (values as unknown[]).entries()) yield { value, where: `record ${i + 1}` };
+}
+
+async function readWhole(file: string): Promise<string> {
+  try {
+    return decodeUtf8(await readFile(file), file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ERR_STRING_TOO_LONG' && code !== 'ERR_FS_FILE_TOO_LARGE') throw error;
+    throw new EvolveError(
+      'DATA_FILE',
+      `${file}: is a JSON array of more characters than JavaScript takes in one text (2^29)`,
+      "Write one record a line, which has no such limit: jq -c '.[]' OLD > NEW.jsonl",
+      { cause: error },
+    );
+  }
 }
 
 async function* readJsonLines(file: string): AsyncGenerator<RawRecord> {
@@ -47,40 +69,4 @@ async function* readJsonLines(file: string): AsyncGenerator<RawRecord> {
     }
     yield fault === undefined ? { value, where } : { value, where, fault };
   }
-}
-
-/** The lines of a UTF-8 file that are not empty. */
-export async function* readLines(file: string): AsyncGenerator<{ text: string; where: string }> {
-  await refusePipe(file);
-  let number = 0;
-  for await (const line of createInterface({ input: createReadStream(file, 'utf8'), crlfDelay: Infinity })) {
-    number++;
-    const text = number === 1 ? line.replace(/^\uFEFF/, '') : line;
-    if (text.trim() !== '') yield { text, where: `line ${number}` };
-  }
-}
-
-async function startsWithBracket(file: string): Promise<boolean> {
-  await refusePipe(file);
-  const handle = await open(file);
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(1024), 0, 1024, 0);
-    return buffer
-      .toString('utf8', 0, bytesRead)
-      .replace(/^\uFEFF/, '')
-      .trimStart()
-      .startsWith('[');
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Opening a pipe would wait for a writer, and nothing could end that. A pipe cannot be read twice either. */
-async function refusePipe(file: string): Promise<void> {
-  if (!(await stat(file)).isFIFO()) return;
-  throw new EvolveError(
-    'DATA_UNKNOWN',
-    `${file}: is a pipe`,
-    'Write what it gives to a file, and name that.',
-  );
 }

@@ -13,6 +13,10 @@ export function toExample(value: unknown): InstructionExample | string {
     return `expected { instruction, input, output }, but got ${JSON.stringify(value)?.slice(0, 60)}`;
   }
   const { data, error } = schema.safeParse(value);
+  const unread = ['history', 'system'].find((key) => !isEmpty((value as Record<string, unknown>)[key]));
+  if (data && unread !== undefined) {
+    return `"${unread}" would be lost: the record's form is { instruction, input, output }; remove the key, or write its text into "instruction"`;
+  }
   if (data) {
     const { instruction, input, output } = data;
     return { kind: 'instruction', instruction, input: input ?? '', output };
@@ -25,4 +29,11 @@ export function toExample(value: unknown): InstructionExample | string {
       : `"${String(key)}" is no text, but ${JSON.stringify(found).slice(0, 60)}`;
   });
   return faults.join(', ');
+}
+
+/** Files of other trainers have `history` and `system` in every record, most of them empty. */
+function isEmpty(value: unknown): boolean {
+  return (
+    value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
+  );
 }

@@ -12,7 +12,8 @@ export default definePlugin({
       write(event);
     });
     trainer.hooks.done.tap((result, { world }) => {
-      if (world.rank === 0) write({ type: 'done', ...result });
+      // Of a run that failed, the command line tells last, with the event `error`.
+      if (world.rank === 0 && result.error === undefined) write({ type: 'done', ...result });
     });
   },
 });

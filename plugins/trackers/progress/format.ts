@@ -1,5 +1,6 @@
 import path from 'node:path';
 import {
+  commandLine,
   displayPath,
   type EvalEvent,
   type LogEvent,
@@ -33,6 +34,7 @@ export function describeStep(event: StepEvent, steps: number, secondsLeft: numbe
 
 export function describeEval(event: EvalEvent): string {
   const { type: _, step, evalLoss, ...metrics } = event;
+  if (step === 0) return `before training  held-out loss ${evalLoss.toFixed(4)}`;
   const others = Object.entries(metrics).map(([name, value]) => `  ${name} ${shortened(value)}`);
   return `step ${step}  held-out loss ${evalLoss.toFixed(4)}${others.join('')}`;
 }
@@ -41,23 +43,44 @@ function shortened(value: number | string): string {
   return typeof value === 'number' ? String(Number(value.toPrecision(4))) : value;
 }
 
-/** `saved` is where the adapter or model was written last. */
-export function describeEnd(result: RunResult, saved: string): string {
+/** What the end of a run is told with, besides the result. */
+export interface EndFacts {
+  /** Where the adapter or model was written last; empty if nowhere. */
+  readonly saved: string;
+  /** Of the step events, in order. */
+  readonly losses: readonly number[];
+}
+
+export function describeEnd(result: RunResult, { saved, losses }: EndFacts): string {
   const steps = `${count(result.steps)} steps in ${duration(result.seconds)}`;
   if (result.status !== 'completed' && result.status !== 'stopped') return `${result.status} after ${steps}`;
   const why = result.stopReason === undefined ? '' : `stopped: ${result.stopReason}\n`;
   if (saved === '') return `${why}${steps}: nothing was saved`;
-  const held = result.evalLoss === null ? '' : `, held-out loss ${result.evalLoss.toFixed(4)}`;
-  const losses = `loss ${result.firstLoss?.toFixed(4)} -> ${result.lastLoss?.toFixed(4)}${held}`;
-  const output = displayPath(result.output);
+  const tryIt = commandLine(['generate', '--run', displayPath(result.output)]);
   return (
-    `${why}${steps}: ${losses}
+    `${why}${steps}: ${describeLosses(losses)}${describeHeldOut(result)}
 peak memory: ${count(Math.ceil(result.peakMemory / 2 ** 20))} MiB
 ` +
     `${path.basename(saved)}: ${displayPath(saved)}
 ` +
-    `try it: npx evolve generate --run ${output} --instruction "…"`
+    `try it: ${tryIt} --instruction "…"`
   );
+}
+
+/** Single steps differ too much to be compared. */
+function describeLosses(losses: readonly number[]): string {
+  const tenth = Math.max(1, Math.round(losses.length / 10));
+  const [first, last] = [losses.slice(0, tenth), losses.slice(-tenth)].map(
+    (part) => part.reduce((total, loss) => total + loss, 0) / part.length,
+  );
+  const means = tenth > 1 ? ' (means of the first and the last tenth)' : '';
+  return `loss ${first.toFixed(4)} -> ${last.toFixed(4)}${means}`;
+}
+
+function describeHeldOut({ baseLoss, evalLoss }: RunResult): string {
+  if (evalLoss === null) return '';
+  const before = baseLoss === null ? '' : `${baseLoss.toFixed(4)} before training -> `;
+  return `\nheld-out loss ${before}${evalLoss.toFixed(4)}`;
 }
 
 /** `75` -> `1:15`, `3675` -> `1:01:15`. */

@@ -1,11 +1,13 @@
 /** Tells the person at the terminal how the run goes: a bar on a terminal, plain lines where output is piped. */
 
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
-import { definePlugin, type LogEvent, z } from '../../../core/index.js';
+import { definePlugin, type LogEvent, type ProgressEvent, printable, z } from '../../../core/index.js';
 import { DownloadTeller } from './download.js';
-import { describeEnd, describeEval, describeStart, describeStep, duration } from './format.js';
+import { describeEnd, describeEval, describeStart, describeStep } from './format.js';
+import { type StepState, secondsLeft, stepLine, taskLine } from './status-line.js';
 
-const FORMAT = '{bar} {value}/{total}  loss {loss}  {speed} tokens/s  {left} left';
+/** Where there is no terminal, what takes long is told of at most so often. */
+const SECONDS_BETWEEN_LINES = 10;
 
 export default definePlugin({
   name: 'progress',
@@ -21,16 +23,36 @@ export default definePlugin({
     let bar: SingleBar | undefined;
     let steps = 0;
     let startedAt = 0;
+    let state: StepState | undefined;
+    let task: { event: ProgressEvent; startedAt: number } | undefined;
+    let tenths = 0;
+    let toldAt = performance.now();
     let saved = '';
+    const losses: number[] = [];
 
     const print = (text: string) => {
-      if (bars) bars.log(`${text}\n`);
-      else stream.write(`${text}\n`);
+      if (bars) {
+        bars.log(`${printable(text)}\n`);
+        // At once: a computation may keep the timer waiting.
+        bars.update();
+      } else stream.write(`${printable(text)}\n`);
     };
-    const openBars = (hideCursor: boolean) => {
-      if (!stream.isTTY) return undefined;
+    const line = (columns: number): string => {
+      if (task) return taskLine(task.event, secondsSince(task.startedAt), columns);
+      return state ? stepLine(state, columns) : '';
+    };
+    const openBars = (clearOnComplete: boolean) => {
+      if (!stream.isTTY || process.env.TERM === 'dumb') return undefined;
       bars = new MultiBar(
-        { format: FORMAT, hideCursor, gracefulExit: false, stream },
+        // The terminal stays as it is, cursor and all: after Ctrl-Z or a kill, nobody would set it right.
+        {
+          format: () => line(stream.columns || 80),
+          hideCursor: false,
+          linewrap: true,
+          gracefulExit: false,
+          clearOnComplete,
+          stream,
+        },
         Presets.shades_classic,
       );
       return bars;
@@ -39,31 +61,55 @@ export default definePlugin({
       // What was logged since the last redraw would be lost.
       bars?.update();
       bars?.stop();
-      bars = undefined;
+      bars = bar = undefined;
     };
-    // The cursor stays: who interrupts a download ends the process at once.
+    const redraw = () => {
+      // A bar of steps stays when it is full; of the reading of data nothing stays.
+      bar ??= openBars(state === undefined)?.create(1, 0);
+      bars?.update();
+    };
+    const endTask = () => {
+      task = undefined;
+      if (!state && bar) closeBars();
+    };
+    const tellTask = (event: ProgressEvent) => {
+      if (event.done === event.total) return endTask();
+      if (task?.event.task !== event.task) task = { event, startedAt: performance.now() };
+      else task.event = event;
+      redraw();
+      if (bar || secondsSince(toldAt) < SECONDS_BETWEEN_LINES) return;
+      toldAt = performance.now();
+      print(line(80));
+    };
     const downloads = new DownloadTeller(print, () => openBars(false));
     const tell = (event: LogEvent): void => {
+      if (event.type !== 'progress' && event.type !== 'notice') endTask();
       switch (event.type) {
         case 'notice':
           print(event.message);
           break;
         case 'start':
+          closeBars();
           print(describeStart(event));
           steps = event.steps;
           startedAt = performance.now();
-          bar = openBars(true)?.create(steps, 0, { loss: '–', speed: '–', left: '–' });
+          state = { steps, secondsGone: 0 };
+          redraw();
           break;
         case 'download':
-          if (event.status !== 'running') closeBars();
+          if (event.status !== 'running' || bar) closeBars();
           downloads.tell(event);
           break;
+        case 'progress':
+          tellTask(event);
+          break;
         case 'step': {
-          const secondsLeft = ((performance.now() - startedAt) / 1000 / event.step) * (steps - event.step);
-          const speed = Math.round(event.tokensPerSecond);
-          if (bar)
-            bar.update(event.step, { loss: event.loss.toFixed(4), speed, left: duration(secondsLeft) });
-          else print(describeStep(event, steps, secondsLeft));
+          losses.push(event.loss);
+          state = { steps, secondsGone: secondsSince(startedAt), event };
+          // Some lines stay above the bar, to be looked at later.
+          const isTenth = Math.floor((10 * event.step) / steps) > tenths;
+          if (isTenth) tenths = Math.floor((10 * event.step) / steps);
+          if (!bar || isTenth) print(describeStep(event, steps, secondsLeft(state)));
           break;
         }
         case 'eval':
@@ -76,9 +122,14 @@ export default definePlugin({
     };
     trainer.hooks.log.tap(tell);
     trainer.hooks.done.tap((result) => {
+      endTask();
       closeBars();
       // Where nothing was begun, the error alone says what there is to say.
-      if (startedAt > 0) print(describeEnd(result, saved));
+      if (startedAt > 0) print(describeEnd(result, { saved, losses }));
     });
   },
 });
+
+function secondsSince(moment: number): number {
+  return (performance.now() - moment) / 1000;
+}

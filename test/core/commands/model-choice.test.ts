@@ -46,13 +46,31 @@ describe('the model of a run', () => {
     expect(config.data.template).to.deep.equal({ name: 'alpaca' });
   });
 
-  it('is none where nothing was saved', () =>
-    expectError(
-      () => configOf({ run: folder.path }),
-      'MODEL_UNKNOWN',
-      folder.path,
-      'adapter/',
-      'model/',
-      'run.json',
-    ));
+  it('is none where nothing was saved; the advice fits what is there', async () => {
+    const refused = (text: string) =>
+      expectError(
+        () => configOf({ run: folder.path }),
+        'MODEL_UNKNOWN',
+        folder.path,
+        'adapter/',
+        'model/',
+        text,
+      );
+    await refused('has not saved yet');
+    folder.write('run.json', '{}');
+    await refused('Its run.json says how it ended');
+  });
+
+  it('is none of a folder that is no run', async () => {
+    mkdirSync(folder.join('other'));
+    const refused = (name: string, text: string) =>
+      expectError(
+        () => configOf({ run: folder.join(name) }),
+        'MODEL_UNKNOWN',
+        `--run ${folder.join(name)}`,
+        text,
+      );
+    await refused('other', 'holds no config.yaml');
+    await refused('absent', 'is not there');
+  });
 });

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
+import type { Encoder } from '../../../core/contracts/encoder.js';
 import type { LogEvent } from '../../../core/contracts/tracker.js';
 import { RowMaker } from '../../../core/data/rows.js';
 import type { Example, Turn } from '../../../core/index.js';
@@ -64,12 +65,12 @@ describe('RowMaker', () => {
 describe('RowMaker.prepare', () => {
   const MODEL = { maxLength: 128 };
 
-  async function prepare(examples: readonly Example[]) {
+  async function prepare(examples: readonly Example[], validationSize = 0, other?: Encoder) {
     const run = await compose({
       model: { path: fixture('llama') },
-      data: { sources: ['none'], cutoffLength: 128, validationSize: 0 },
+      data: { sources: ['none'], cutoffLength: 128, validationSize },
     });
-    const encoder = await run.assembler.loadEncoder();
+    const encoder = other ?? (await run.assembler.loadEncoder());
     const rows = await new RowMaker(run.config, run.hooks).prepare(
       examples,
       { encoder, model: MODEL },
@@ -100,6 +101,36 @@ describe('RowMaker.prepare', () => {
       '1 of 4 records is left out: its text is empty',
       '1 of 4 records is left out: its trained turns are empty',
     ]);
+  });
+
+  it('says which example is too long for the patterns of a tokenizer', async () => {
+    const long: Example = { kind: 'text', text: 'x'.repeat(1_000_000), source: 'big.json' };
+    const short: Example = { kind: 'text', text: 'a', source: 'big.json' };
+    const { encoder } = await prepare([short]);
+    // As patterns do with so long a word.
+    const encode: Encoder['encode'] = (example, limit) => {
+      if (example === long) throw new RangeError('Maximum call stack size exceeded');
+      return encoder.encode(example, limit);
+    };
+    await expectError(
+      () => prepare([short, long], 0, { ...encoder, encode }),
+      'DATA_RECORD',
+      /big\.json, example 2: a text is too long .* 1,000,0\d\d characters/,
+    );
+  });
+
+  it('holds out a number of rows, or a share of them, but never all', async () => {
+    const held = async (rows: number, size: number) => {
+      const examples = Array.from({ length: rows }, (_, i): Example => ({ kind: 'text', text: `Row ${i}.` }));
+      const { validation, train } = (await prepare(examples, size)).rows;
+      expect(validation.length + train.length).to.equal(rows);
+      return validation.length;
+    };
+    expect(await held(20, 3)).to.equal(3);
+    expect(await held(20, 0.25)).to.equal(5);
+    expect(await held(20, 0.01)).to.equal(1);
+    expect(await held(2, 0.9)).to.equal(1);
+    expect(await held(1, 0.5)).to.equal(0);
   });
 
   it('says which example of a source cannot be encoded', async () => {

@@ -38,6 +38,7 @@ describe('what a plugin asks of a run', () => {
     expect(result).to.not.have.property('error');
     expect(readJson(output, 'run.json')).to.include({ status: 'stopped', stopReason: 'enough' });
     expect(readMetrics(output).map(({ type, step }) => `${type} ${step}`)).to.deep.equal([
+      'eval 0',
       'step 1',
       'step 2',
       'eval 2',
@@ -76,7 +77,7 @@ describe('what a plugin asks of a run', () => {
     const told = run.events.flatMap((event) =>
       event.type === 'save' || event.type === 'eval' ? [`${event.type} ${event.step}`] : [],
     );
-    expect(told).to.deep.equal(['save 2', 'eval 3', 'eval 5', 'save 5']);
+    expect(told).to.deep.equal(['eval 0', 'save 2', 'eval 3', 'eval 5', 'save 5']);
   });
 });
 
@@ -114,6 +115,7 @@ describe('the context of hooks', () => {
       await run.trainer.run();
       expect(seen).to.deep.equal([
         'loadData 0 0 false no pass',
+        'loss 0 0 false false',
         'loss 0 0 true true',
         'gradients 0 0 true no pass',
         'step 1 0.5 false no pass',

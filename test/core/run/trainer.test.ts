@@ -40,7 +40,7 @@ describe('Trainer', () => {
       ...['type', 'step', 'epoch', 'loss', 'learningRate', 'gradNorm', 'tokens', 'tokensPerSecond'],
     );
     const evaluations = readMetrics(output).filter((event) => event.type === 'eval');
-    expect(evaluations.map((event) => event.step)).to.deep.equal([15, 30]);
+    expect(evaluations.map((event) => event.step)).to.deep.equal([0, 15, 30]);
 
     const record = readJson(output, 'run.json');
     expect(record).to.deep.equal(JSON.parse(JSON.stringify(result)));
@@ -49,7 +49,11 @@ describe('Trainer', () => {
       steps: 30,
       firstLoss: steps[0].loss,
       lastLoss: steps[29].loss,
+      baseLoss: evaluations[0].evalLoss,
+      evalLoss: evaluations[2].evalLoss,
     });
+    // An adapter changes nothing before it is trained: that is the base model's loss.
+    expect(evaluations[2].evalLoss).to.be.below(evaluations[0].evalLoss as number);
     expect(record.device).to.include({ name: 'portable', requested: 'portable' });
     expect(record.versions).to.have.keys('evolve', 'node', 'tfjs');
     for (const file of ['adapter/adapter_config.json', 'adapter/adapter_model.safetensors', 'config.yaml']) {
@@ -223,7 +227,8 @@ describe('Trainer', () => {
     expect(calls).to.deep.equal([
       ...['loadData', 'openDevice', 'loadModel', 'quantize', 'injectAdapters'],
       // Two micro-batches, then the held-out rows.
-      ...['loss', 'loss', 'gradients', 'step', 'loss', 'evaluate', 'save', 'done'],
+      // The held-out rows before training, and two micro-batches.
+      ...['loss', 'loss', 'loss', 'gradients', 'step', 'loss', 'evaluate', 'save', 'done'],
     ]);
   });
 
@@ -242,7 +247,7 @@ describe('Trainer', () => {
     await (await composeTestRun({ ...values, output: doubled }, [amending])).trainer.run();
     expect(readSteps(doubled)[0].loss).to.be.closeTo(2 * readSteps(output)[0].loss, 1e-5);
     expect(readSteps(doubled)[0].gradNorm).to.be.closeTo(2 * readSteps(output)[0].gradNorm, 1e-4);
-    const [evaluation] = readMetrics(doubled).filter((event) => event.type === 'eval');
+    const [evaluation] = readMetrics(doubled).filter(({ type, step }) => type === 'eval' && step > 0);
     expect(evaluation).to.have.property('perplexity', Math.exp(evaluation.evalLoss as number));
   });
 

@@ -99,7 +99,8 @@ describe('what third parties write as plugins, without a hack', () => {
       metrics: ['my-exact-match', 'perplexity', { name: 'exact-match', limit: 1, maxNewTokens: 4 }],
       train: { maxSteps: 2, evalEvery: 1 },
     });
-    const all = evaluations(output);
+    const [base, ...all] = evaluations(output);
+    expect(base).to.have.all.keys('type', 'step', 'evalLoss');
     expect(all).to.have.length(2);
     for (const event of all) {
       expect(event.myExactMatch).to.be.within(0, 1);

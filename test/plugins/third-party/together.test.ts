@@ -92,7 +92,7 @@ describe('a run in which every part is a third party’s', () => {
     expect(losses).to.have.lengthOf(4);
     expect(losses[3]).to.be.below(losses[0]);
     const [ours, theirs] = runs.map(({ events }) => events.filter(({ type }) => type === 'eval'));
-    expect(ours).to.have.lengthOf(1).and.to.deep.equal(theirs);
+    expect(ours).to.have.lengthOf(2).and.to.deep.equal(theirs);
   });
 
   it('saves what another run begins with', async () => {

@@ -46,22 +46,36 @@ describe('what progress prints of', () => {
 
   it('an evaluation', () => {
     expect(describeEval(EVAL)).to.equal('step 7  held-out loss 2.5000');
+    expect(describeEval({ ...EVAL, step: 0 })).to.equal('before training  held-out loss 2.5000');
+  });
+
+  it('losses, as means of the first and the last tenth: single steps are noisy', () => {
+    const losses = [4, 2, ...Array(16).fill(9), 1, 2];
+    const end = describeEnd(RESULT, { saved: '/x/model', losses });
+    expect(end).to.include('loss 3.0000 -> 1.5000 (means of the first and the last tenth)');
   });
 
   it('the end, with what to do next', () => {
     const output = path.resolve('runs', 'x');
-    expect(describeEnd({ ...RESULT, output }, path.join(output, 'adapter'))).to.equal(
-      '1,200 steps in 1:15: loss 2.5000 -> 1.2500, held-out loss 1.5000\n' +
+    expect(
+      describeEnd({ ...RESULT, output }, { saved: path.join(output, 'adapter'), losses: [2.5, 1.25] }),
+    ).to.equal(
+      '1,200 steps in 1:15: loss 2.5000 -> 1.2500\n' +
+        'held-out loss 3.0000 before training -> 1.5000\n' +
         'peak memory: 512 MiB\n' +
         `adapter: ${path.join('runs', 'x', 'adapter')}\n` +
-        `try it: npx evolve generate --run ${path.join('runs', 'x')} --instruction "…"`,
+        `try it: npx evolving-alpaca generate --run ${path.join('runs', 'x')} --instruction "…"`,
     );
-    expect(describeEnd({ ...RESULT, evalLoss: null }, '/x/model')).to.not.include('held-out');
+    expect(describeEnd({ ...RESULT, evalLoss: null }, { saved: '/x/model', losses: [1] })).to.not.include(
+      'held-out',
+    );
   });
 
   it('an end that was none', () => {
     for (const status of ['failed', 'interrupted'] as const) {
-      expect(describeEnd({ ...RESULT, status }, '')).to.equal(`${status} after 1,200 steps in 1:15`);
+      expect(describeEnd({ ...RESULT, status }, { saved: '', losses: [] })).to.equal(
+        `${status} after 1,200 steps in 1:15`,
+      );
     }
   });
 });
@@ -78,7 +92,9 @@ describe('the tracker progress', () => {
     expect(lines.slice(1, 3).join('\n')).to.equal(describeStart(START));
     expect(lines[3]).to.match(/^step {3}7\/200 {2}loss 1\.2346 .* left$/);
     expect(lines[4]).to.equal(describeEval(EVAL));
-    expect(lines.slice(5).join('\n')).to.equal(describeEnd(RESULT, SAVE.path));
+    expect(lines.slice(5).join('\n')).to.equal(
+      describeEnd(RESULT, { saved: SAVE.path, losses: [STEP.loss] }),
+    );
     // No cursor movement in a file.
     expect(text).to.not.include('\u001b');
   });
@@ -134,15 +150,77 @@ describe('the tracker progress', () => {
       for (const event of [NOTICE, START, STEP, EVAL, SAVE]) hooks.log.call(event);
       await hooks.done.promise(RESULT);
     }, 120);
-    expect(text).to.match(/7\/200 {2}loss 1\.2346 {2}1235 tokens\/s {2}[\d:]+ left/);
+    expect(text).to.match(
+      /3% {2}7\/200 {2}loss 1\.2346 {2}lr 3\.0e-4 {2}1235 tokens\/s {2}0:00 {2}[\d:]+ left/,
+    );
     for (const told of [
       'one line',
       describeStart(START),
       describeEval(EVAL),
-      describeEnd(RESULT, SAVE.path),
+      describeEnd(RESULT, { saved: SAVE.path, losses: [STEP.loss] }),
     ]) {
       expect(text).to.include(`${told}\n`);
     }
+  });
+
+  it('leaves a line of every tenth of the steps above the bar', async () => {
+    const text = await captureStdout(async () => {
+      const { hooks } = await compose({}, { trackers: ['progress'] });
+      hooks.log.call({ ...START, steps: 200 });
+      for (let step = 1; step <= 200; step++) hooks.log.call({ ...STEP, step });
+      await hooks.done.promise(RESULT);
+    }, 80);
+    const told = [...text.matchAll(/step +(\d+)\/200 {2}loss/g)].map(([, step]) => Number(step));
+    expect(told).to.deep.equal([20, 40, 60, 80, 100, 120, 140, 160, 180, 200]);
+  });
+
+  it('changes nothing about the terminal that somebody would have to set right after Ctrl-Z', async () => {
+    const text = await captureStdout(async () => {
+      const { hooks } = await compose({}, { trackers: ['progress'] });
+      for (const event of [START, STEP, EVAL]) hooks.log.call(event);
+      await hooks.done.promise(RESULT);
+    }, 80);
+    // Private modes: the cursor, the wrapping of lines.
+    expect(text).to.not.include('\u001b[?');
+  });
+
+  it('prints plain lines on a terminal that can do no more', async () => {
+    const before = process.env.TERM;
+    process.env.TERM = 'dumb';
+    try {
+      const text = await captureStdout(async () => {
+        const { hooks } = await compose({}, { trackers: ['progress'] });
+        for (const event of [START, STEP, EVAL]) hooks.log.call(event);
+        await hooks.done.promise(RESULT);
+      }, 80);
+      for (const mark of ['\u001b', '\r']) expect(text).to.not.include(mark);
+      expect(text).to.match(/^step {3}7\/200 {2}loss 1\.2346 .* left$/m);
+    } finally {
+      if (before === undefined) delete process.env.TERM;
+      else process.env.TERM = before;
+    }
+  });
+
+  it('tells of reading, encoding and evaluating on a terminal, and leaves nothing of it there', async () => {
+    const text = await captureStdout(async () => {
+      const { hooks } = await compose({}, { trackers: ['progress'] });
+      hooks.log.call({ type: 'progress', task: 'reading', done: 5000 });
+      hooks.log.call({ type: 'progress', task: 'reading', done: 9000, total: 9000 });
+      hooks.log.call({ type: 'progress', task: 'encoding', done: 4500, total: 9000 });
+      hooks.log.call({ type: 'progress', task: 'encoding', done: 9000, total: 9000 });
+      hooks.log.call(START);
+      hooks.log.call({ type: 'progress', task: 'evaluating', done: 15, total: 60 });
+      await hooks.done.promise(RESULT);
+    }, 80);
+    expect(text).to.include('reading data  5,000 records');
+    expect(text).to.match(/encoding {2}50% {2}4,500 of 9,000 {2}0:00 left/);
+    expect(text).to.match(/evaluating {2}25% {2}15 of 60 {2}0:00 left/);
+  });
+
+  it('writes out control characters', async () => {
+    const { hooks } = await compose({}, { trackers: ['progress'] });
+    const text = await captureStdout(() => hooks.log.call({ type: 'notice', message: 'a\u001b[2Jb' }));
+    expect(text).to.equal('a\\x1b[2Jb\n');
   });
 
   it('says nothing of the end of a run that did not begin', async () => {

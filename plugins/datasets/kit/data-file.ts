@@ -1,0 +1,59 @@
+/** A data file, looked at before it is read: is it a file, and of a kind that holds text? */
+
+import { open, stat } from 'node:fs/promises';
+import { displayPath, EvolveError, foreignKind } from '../../../core/index.js';
+
+const HEAD_BYTES = 4096;
+
+/**
+ * The first bytes of a text file.
+ *
+ * @throws EvolveError DATA_FILE if it is a folder, a pipe, or a file of another kind
+ */
+export async function readHead(file: string): Promise<Buffer> {
+  const name = displayPath(file);
+  const found = await stat(file);
+  if (found.isDirectory()) {
+    throw new EvolveError('DATA_FILE', `${name}: is a folder`, 'Name a file in it. Each file is a source.');
+  }
+  if (!found.isFile()) {
+    const what = found.isFIFO() ? 'a pipe' : 'no ordinary file';
+    throw new EvolveError('DATA_FILE', `${name}: is ${what}`, 'Write the data to a file, and name that.');
+  }
+  const head = await firstBytes(file);
+  const kind = foreignKind(head);
+  if (kind) throw new EvolveError('DATA_FILE', `${name}: is ${kind.what}`, kind.advice);
+  return head;
+}
+
+async function firstBytes(file: string): Promise<Buffer> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Says of a JSON file that it is a table.
+ *
+ * @throws EvolveError DATA_FILE if its first line is the header of one
+ */
+export function refuseTable(file: string, head: Buffer): void {
+  const line = head
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/, 1)[0];
+  const separator = [',', '\t', ';'].find((candidate) => line.includes(candidate));
+  if (
+    !separator ||
+    !line.split(separator).every((cell) => /^"?[\p{L}_][\p{L}\p{N}_ .-]{0,39}"?$/u.test(cell))
+  ) {
+    return;
+  }
+  const message = `${displayPath(file)}: is ${separator === '\t' ? 'a table (TSV)' : 'CSV'}, and no JSON: its first line is ${line}`;
+  const advice = `Convert it to JSON lines: python -c "import pandas; pandas.read_csv('OLD', sep=${JSON.stringify(separator).replaceAll('"', "'")}).to_json('NEW.jsonl', orient='records', lines=True, force_ascii=False)"`;
+  throw new EvolveError('DATA_FILE', message, advice);
+}

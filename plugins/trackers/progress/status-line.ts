@@ -1,0 +1,75 @@
+/** The line at the bottom of a terminal, made to fit its columns. */
+
+import type { ProgressEvent, StepEvent } from '../../../core/index.js';
+import { count, duration } from './format.js';
+
+const WIDEST_BAR = 30;
+const NARROWEST_BAR = 4;
+const SEPARATOR = '  ';
+
+/** A part of the line. Where there is no room, those with the highest number are left out. */
+interface Part {
+  readonly text: string;
+  readonly rank: number;
+}
+
+/** How far the steps are. */
+export interface StepState {
+  readonly steps: number;
+  readonly secondsGone: number;
+  /** Undefined before the first step. */
+  readonly event?: StepEvent;
+}
+
+/** Seconds that the steps to come will take, if they take as long as those before. */
+export function secondsLeft({ steps, secondsGone, event }: StepState): number {
+  return event ? (secondsGone / event.step) * (steps - event.step) : Number.NaN;
+}
+
+export function stepLine(state: StepState, columns: number): string {
+  const { steps, secondsGone, event } = state;
+  const done = event?.step ?? 0;
+  const parts: Part[] = [
+    { text: `${Math.floor((100 * done) / steps)}%`, rank: 0 },
+    { text: `${done}/${steps}`, rank: 3 },
+    { text: `loss ${event?.loss.toFixed(4) ?? '–'}`, rank: 1 },
+    { text: `lr ${event?.learningRate.toExponential(1) ?? '–'}`, rank: 5 },
+    { text: `${event ? Math.round(event.tokensPerSecond) : '–'} tokens/s`, rank: 6 },
+    { text: duration(secondsGone), rank: 4 },
+    { text: `${event ? duration(secondsLeft(state)) : '–'} left`, rank: 2 },
+  ];
+  return lineOf(parts, done / steps, columns);
+}
+
+/** @param secondsGone since the task began */
+export function taskLine({ task, done, total }: ProgressEvent, secondsGone: number, columns: number): string {
+  const name = { text: task === 'reading' ? 'reading data' : task, rank: 0 };
+  if (total === undefined)
+    return lineOf([name, { text: `${count(done)} records`, rank: 1 }], undefined, columns);
+  const left = done > 0 ? duration((secondsGone / done) * (total - done)) : '–';
+  const parts = [
+    name,
+    { text: `${Math.floor((100 * done) / total)}%`, rank: 1 },
+    { text: `${count(done)} of ${count(total)}`, rank: 3 },
+    { text: `${left} left`, rank: 2 },
+  ];
+  return lineOf(parts, done / total, columns);
+}
+
+/** The parts that fit, in their order, and before them a bar in the room that is left. */
+function lineOf(parts: readonly Part[], share: number | undefined, columns: number): string {
+  // A character in the last column would move the line.
+  const room = columns - 1;
+  const taken = new Set<Part>();
+  let width = -SEPARATOR.length;
+  for (const part of [...parts].sort((a, b) => a.rank - b.rank)) {
+    if (width + SEPARATOR.length + part.text.length > room) break;
+    taken.add(part);
+    width += SEPARATOR.length + part.text.length;
+  }
+  const texts = parts.filter((part) => taken.has(part)).map(({ text }) => text);
+  const bar = Math.min(WIDEST_BAR, room - width - SEPARATOR.length);
+  if (share === undefined || bar < NARROWEST_BAR) return texts.join(SEPARATOR);
+  const full = Math.round(share * bar);
+  return ['█'.repeat(full) + '░'.repeat(bar - full), ...texts].join(SEPARATOR);
+}

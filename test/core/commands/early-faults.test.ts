@@ -1,0 +1,82 @@
+import { expect } from 'chai';
+import { furtherFaults, loadChecked } from '../../../core/commands/early-faults.js';
+import { loadConfig } from '../../../core/config/load.js';
+import { expectError } from '../../support/errors.js';
+import { fixture, TemporaryFolder } from '../../support/files.js';
+
+describe('what is wrong with a configuration', () => {
+  let folder: TemporaryFolder;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  /** The error of a configuration; places are given as `:line:col`. */
+  async function errorOf(...lines: string[]) {
+    const file = folder.write('my.yaml', `${lines.join('\n')}\n`);
+    const error = await expectError(async () => {
+      const { config, locate } = await loadConfig(file, {}, furtherFaults);
+      await loadChecked(config, locate, { trackers: [] });
+    }, 'CONFIG_INVALID');
+    return error.message.replaceAll(`${folder.path}/`, '').split('\n');
+  }
+
+  const MISSING = [
+    'model: { path: ./none }',
+    'adapter: { init: ./adapter }',
+    'data:',
+    '  sources:',
+    '    - { path: ./absent.json, format: alpaca }',
+    '    - { path: ./my.yaml, format: alpacca }',
+    '    - alpaka',
+  ];
+  const TOLD = [
+    'my.yaml:1:10: there is no file or folder none',
+    'my.yaml:2:12: adapter.init: there is no adapter/adapter_config.json',
+    'my.yaml:5:7: absent.json: there is no such file',
+    'my.yaml:6:7: my.yaml: unknown data format "alpacca" (did you mean "alpaca"?)',
+    'my.yaml:7:7: unknown data name "alpaka" (did you mean "alpaca"?)',
+  ];
+
+  it('is told all at once: missing files, unknown formats, a missing model', async () => {
+    expect(await errorOf(...MISSING)).to.have.members(TOLD);
+  });
+
+  it('is told beside unknown plugins', async () => {
+    expect(await errorOf(...MISSING, 'quantizer: int3')).to.have.members([
+      ...TOLD,
+      'my.yaml:8:1: unknown quantizer "int3" (did you mean "int8"?); there are: int8, nf4, none',
+    ]);
+  });
+
+  it('is told beside unknown keys', async () => {
+    expect(await errorOf(...MISSING, 'train: { epochs: three }')).to.have.members([
+      ...TOLD,
+      'my.yaml:8:10: train.epochs: expected number, but got "three"',
+    ]);
+  });
+
+  it('comes with advice that fits: a kind of file is no format', async () => {
+    for (const [format, advice] of [
+      ['csv', 'converted to JSON lines'],
+      ['jsonl', '{ instruction, input, output } is alpaca'],
+    ]) {
+      const source = `{ path: ./my.yaml, format: ${format} }`;
+      const file = folder.write(
+        'my.yaml',
+        `model: { path: ${fixture('llama')} }\ndata: { sources: [${source}] }\n`,
+      );
+      const { config, locate } = await loadConfig(file, {}, furtherFaults);
+      await expectError(() => loadChecked(config, locate, { trackers: [] }), 'DATA_UNKNOWN', advice);
+    }
+  });
+
+  it('leaves the formats of a third party to its plugin', async () => {
+    const file = folder.write('my.yaml', `model: { path: ${fixture('llama')} }\ndata: { sources: [mine] }\n`);
+    folder.write('mine.mjs', 'export default { name: "mine", apiVersion: 2, apply() {} };');
+    const overrides = { set: [`plugins=[${folder.join('mine.mjs')}]`] };
+    const { config, locate } = await loadConfig(file, overrides, furtherFaults);
+    const plugins = await loadChecked(config, locate, { trackers: [] });
+    expect(plugins.map(({ plugin }) => plugin.name)).to.include('mine');
+  });
+});
