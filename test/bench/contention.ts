@@ -57,8 +57,8 @@ async function training(context: Context): Promise<Row[]> {
   await peer.ask('trainingStep');
   // One step: where threads wait for each other it takes minutes.
   const step = () => peer.ask('trainingStep');
-  const note = `theirs: a step of ${BATCH} × ${CUTOFF} tokens in f32`;
-  return compare(context, 'the main job', ours, () => costOf(peer.pid, step), note);
+  const remark = `that is a step of ${BATCH} × ${CUTOFF} tokens in f32`;
+  return compare(context, 'the main job', ours, () => costOf(peer.pid, step), remark);
 }
 
 async function decoding(context: Context): Promise<Row[]> {
@@ -72,8 +72,8 @@ async function decoding(context: Context): Promise<Row[]> {
     await decode();
     const theirs =
       peer && (() => costOf(peer.pid, () => peer.ask('decode', { prompt, rows: 1, tokens: TOKENS / 8 })));
-    const note = 'SmolLM2-135M; theirs in f32';
-    return compare(context, 'decoding', () => costOf(process.pid, decode), theirs, note);
+    const remark = 'SmolLM2-135M; theirs in f32, an eighth of the tokens';
+    return compare(context, 'decoding', () => costOf(process.pid, decode), theirs, remark);
   });
 }
 
@@ -83,7 +83,7 @@ async function compare(
   what: string,
   ours: () => Promise<Cost>,
   theirs?: () => Promise<Cost>,
-  note = '',
+  remark = '',
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (const busy of BUSY_LOOPS) {
@@ -95,22 +95,26 @@ async function compare(
         if (theirs) costs.theirs.push(await theirs());
       }
     });
-    const [wall, cpu] = [
-      median(costs.ours.map((cost) => cost.wall)),
-      median(costs.ours.map((cost) => cost.cpu)),
-    ];
-    say(`${what} beside ${busy} busy loops: ${wall.toFixed(1)} s, of CPU ${cpu.toFixed(1)} s`);
+    const note = [told(costs.ours), theirs && `theirs ${told(costs.theirs)}`, remark]
+      .filter(Boolean)
+      .join('; ');
+    say(`${what} beside ${busy} busy loops: ${note}`);
     rows.push({
       what: `${what} beside ${busy} busy loops, of a fair share`,
       unit: '×',
       ours: median(costs.ours.map((cost) => excess(cost, busy))),
       theirs: theirs ? median(costs.theirs.map((cost) => excess(cost, busy))) : null,
       others: others.share(),
-      note: [`${wall.toFixed(1)} s, of CPU ${cpu.toFixed(1)} s`, note].filter(Boolean).join('; '),
+      note,
       raw: costs,
     });
   }
   return rows;
+}
+
+function told(costs: readonly Cost[]): string {
+  const [wall, cpu] = (['wall', 'cpu'] as const).map((key) => median(costs.map((cost) => cost[key])));
+  return `${wall.toFixed(1)} s, of CPU ${cpu.toFixed(1)} s`;
 }
 
 /** How many times as long it took as a fair share of the cores would. */
