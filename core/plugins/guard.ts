@@ -4,7 +4,7 @@
  */
 
 import { EvolveError, messageOf } from '../base/errors.js';
-import { ADAPTER_RESULTS, ANSWERS, type Check, example, RESULTS } from './shapes.js';
+import { ADAPTER_RESULTS, ANSWERS, type Check, example, nothing, RESULTS } from './shapes.js';
 
 /** The plugin and the hook that a value came from. */
 export interface Origin {
@@ -88,7 +88,11 @@ function guardedMethod(
   return (...args) => {
     try {
       const result = method.apply(target, args);
-      return result instanceof Promise ? result.then(take).catch(fail) : take(result);
+      if (!(result instanceof Promise)) return take(result);
+      if (check !== nothing) return result.then(take).catch(fail);
+      // Refused now; how it ends is of no interest.
+      result.catch(() => {});
+      return take(result);
     } catch (cause) {
       return fail(cause);
     }

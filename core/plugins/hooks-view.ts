@@ -103,8 +103,9 @@ function completed(hook: HookName, fn: AnyFunction, context: HookContext): AnyFu
   if (hook === 'log') return (...args) => (context.world.rank === 0 ? fn(...args, context) : undefined);
   if (hook !== 'gradients') return (...args) => fn(...args, context);
   return async (given) => {
-    const returned = await fn(given, context);
-    return returned === undefined ? undefined : checkGradients(given as Gradients, returned);
+    // A copy, which a tap may also change in place.
+    const handed = new Map(given as Gradients);
+    return checkGradients(given as Gradients, (await fn(handed, context)) ?? handed);
   };
 }
 

@@ -4,6 +4,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs';
+import type { World } from '../contracts/world.js';
 
 /** What is wrong with a value; undefined if nothing is. */
 export type Check = (value: unknown) => string | undefined;
@@ -26,6 +27,7 @@ const name = is('a name', (value) => typeof value === 'string' && value !== '');
 const flag = is('true or false', (value) => typeof value === 'boolean');
 const number = is('a number', (value) => typeof value === 'number');
 const finite = is('a finite number', Number.isFinite);
+const rate = is('a finite number, at least 0', (value) => Number.isFinite(value) && (value as number) >= 0);
 const count = is('a whole number', isInteger(0));
 const positive = is('a whole number above 0', isInteger(1));
 const method = is('a function', (value) => typeof value === 'function');
@@ -140,6 +142,17 @@ const model = object('a language model', {
   dispose: method,
 });
 
+const world = object('a world', {
+  rank: count,
+  size: positive,
+  sum: method,
+  broadcast: method,
+  barrier: method,
+});
+
+/** Of a method that has done its work when it returns. */
+export const nothing: Check = is('nothing, not even a promise', (value) => value === undefined);
+
 const metrics: Check = (value) => {
   if (!isObject(value) || Array.isArray(value))
     return `expected an object of named numbers, but got ${show(value)}`;
@@ -154,13 +167,11 @@ const metrics: Check = (value) => {
 
 /** What taps may return besides undefined, by hook. The hook `gradients` has a check of its own. */
 export const ANSWERS: Readonly<Record<string, Check>> = {
-  openWorld: object('a world', {
-    rank: count,
-    size: positive,
-    sum: method,
-    broadcast: method,
-    barrier: method,
-  }),
+  openWorld: (value) =>
+    world(value) ??
+    ((value as World).rank < (value as World).size
+      ? undefined
+      : `of a world, rank: expected less than its size, ${(value as World).size}, but got ${(value as World).rank}`),
   loadData: is('an async iterable of examples', (value) => isObject(value) && isIterable(value)),
   openDevice: object('a device', {
     name,
@@ -234,12 +245,14 @@ export const RESULTS: Readonly<Record<string, Parts>> = {
   openCheckpoint: { read: is('a Uint8Array', (value) => value instanceof Uint8Array) },
   makeObjective: { loss: scalar },
   makeOptimizer: {
+    update: nothing,
+    restore: nothing,
     state: object('a state', {
       numbers: is('an object', isObject),
       tensors: is('a Map', (value) => value instanceof Map),
     }),
   },
-  makeSchedule: { learningRateAt: finite },
+  makeSchedule: { learningRateAt: rate },
 };
 
 /** What the methods of an adapter in a layer return. */

@@ -25,6 +25,7 @@ export async function trainingLoop(training: Training, actions: LoopActions): Pr
   const { progress, rowsPerStep } = training;
   const isOver = () => progress.step === training.totalSteps || actions.requests.stopReason !== undefined;
   tellContext(training);
+  await actions.requests.agree(training.world);
   if (progress.step === 0 && !isOver()) await measureBase(training);
   for (; !isOver(); progress.epoch++, progress.row = 0) {
     const left = actions.rowsOfEpoch(progress.epoch).slice(progress.row);
@@ -42,7 +43,8 @@ async function stepWith(
   actions: LoopActions,
   isOver: () => boolean,
 ): Promise<void> {
-  const { train, schedule, progress, hooks, context } = training;
+  const { train, schedule, progress, hooks, context, world } = training;
+  const { requests } = actions;
   const startedAt = performance.now();
   const learningRate = schedule.learningRateAt(progress.step);
   const done = await optimizerStep(training, rows, learningRate);
@@ -54,16 +56,27 @@ async function stepWith(
   progress.metrics.firstLoss ??= event.loss;
   progress.metrics.lastLoss = event.loss;
   await hooks.step.promise(event);
+  await requests.agree(world);
   const isDue = (every: number) => progress.step % every === 0 || isOver();
   const tell = () => {
     hooks.log.call(event);
     progress.window = newWindow();
   };
+  // A tap of `evaluate` or `save` may have stopped the run.
+  const tellRest = () => {
+    if (isOver() && progress.window.tokens > 0) tell();
+  };
   if (isDue(train.logEvery)) tell();
-  if (actions.requests.take('evaluate') || isDue(train.evalEvery)) await evaluate(training, actions);
-  // A tap of `evaluate` may have stopped the run.
-  if (isOver() && progress.window.tokens > 0) tell();
-  if (actions.requests.take('save') || isDue(train.saveEvery)) await actions.save();
+  // Taps of `log` run in one process alone.
+  await requests.agree(world);
+  const isEvaluated = requests.take('evaluate') || isDue(train.evalEvery);
+  if (isEvaluated) await evaluate(training, actions);
+  await requests.agree(world);
+  tellRest();
+  if (requests.take('save') || isDue(train.saveEvery)) await actions.save();
+  await requests.agree(world);
+  tellRest();
+  if (isOver() && !isEvaluated) await evaluate(training, actions);
 }
 
 /** Adds a step to the counters. */

@@ -90,7 +90,13 @@ export async function optimizerStep(
     // Scales down to the allowed norm, as torch's clip_grad_norm_ does.
     const gradientScale = Math.min(1, train.maxGradNorm / (gradNorm + 1e-6));
     parts.undo.remember();
-    optimizer.update(gradients, { learningRate, gradientScale });
+    try {
+      optimizer.update(gradients, { learningRate, gradientScale });
+    } catch (error) {
+      // It may have changed some variables; what is saved now must be of one step.
+      parts.undo.undo();
+      throw error;
+    }
     return {
       loss: shares.loss,
       targets,

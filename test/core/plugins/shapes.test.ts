@@ -137,7 +137,7 @@ describe('what a plugin handed over, when it is used', () => {
     await failing(
       () => schedule.learningRateAt(0),
       'makeSchedule',
-      'expected a finite number, but got "fast"',
+      'expected a finite number, at least 0, but got "fast"',
     );
     const objective = await answer('makeObjective', { loss: () => 1 });
     await failing(() => objective.loss(), 'makeObjective', 'expected a scalar tensor, but got 1');

@@ -58,6 +58,21 @@ describe('what a plugin asks of a run', () => {
     expect(run.events.filter(({ type }) => type === 'save')).to.have.length(1);
   });
 
+  it('to stop while it is saved: what was learned is told and evaluated all the same', async () => {
+    const run = await compose(
+      (trainer) => {
+        trainer.hooks.log.tap(({ type }) => {
+          if (type === 'save') trainer.stop('saved once');
+        });
+      },
+      { train: { maxSteps: 9, evalEvery: 9, logEvery: 9, saveEvery: 2 } },
+    );
+    const result = await run.trainer.run();
+    expect(result).to.include({ status: 'stopped', steps: 2 });
+    expect(result.evalLoss).to.be.a('number');
+    expect(readSteps(output).map(({ step }) => step)).to.deep.equal([2]);
+  });
+
   it('to stop before anything is trained', async () => {
     const run = await compose((trainer) => trainer.stop('dry run'));
     expect(await run.trainer.run()).to.include({ status: 'stopped', steps: 0 });
@@ -163,6 +178,20 @@ describe('what a tap of gradients returns', () => {
     expect(tf.memory().numTensors).to.equal(before);
   });
 
+  it('may be nothing, where it changed the map that it got', async () => {
+    const before = tf.memory().numTensors;
+    await runWith((gradients) => {
+      const map = gradients as Map<string, tf.Tensor>;
+      for (const [name, gradient] of gradients) map.set(name, tf.mul(gradient, 0.5));
+    });
+    expect(tf.memory().numTensors).to.equal(before);
+    await expectError(
+      () => runWith((gradients) => (gradients as Map<string, tf.Tensor>).clear()),
+      'PLUGIN_FAILED',
+      'is missing',
+    );
+  });
+
   it('may be nothing', async () => {
     expect((await runWith(() => {})).steps).to.equal(2);
   });
@@ -179,6 +208,16 @@ describe('what a tap of gradients returns', () => {
       'another shape',
       (all: [string, tf.Tensor][]) => new Map(all.map(([name]) => [name, tf.keep(tf.scalar(1))])),
       'but must be',
+    ],
+    [
+      'a variable',
+      (all: [string, tf.Tensor][]) => new Map(all.map(([name, one]) => [name, tf.variable(one)])),
+      'is a variable',
+    ],
+    [
+      'whole numbers',
+      (all: [string, tf.Tensor][]) => new Map(all.map(([name, one]) => [name, tf.cast(one, 'int32')])),
+      'must be float32',
     ],
     [
       'a freed tensor',

@@ -52,4 +52,30 @@ describe('a run of several processes', () => {
       for (let rank = 1; rank < size; rank++) expect(existsSync(folder.join(`rank${rank}`))).to.equal(false);
     });
   }
+
+  it('ends, evaluates and saves in all where a plugin asks for it in one', async () => {
+    const values = { data, validationSize: 3, train: { maxSteps: 9 } };
+    const asking = definePlugin({
+      name: 'asking',
+      apiVersion: 2,
+      apply(trainer) {
+        // Taps of `log` run in the process of rank 0 alone.
+        trainer.hooks.log.tap((event) => {
+          if (event.type !== 'step') return;
+          if (event.step === 1) trainer.requestEvaluate();
+          if (event.step === 2) trainer.stop('enough');
+        });
+      },
+    }) as Plugin;
+    const runs = await Promise.all(
+      worldsOf(2).map((world) =>
+        composeTestRun({ ...values, output: folder.join(`rank${world.rank}`) }, [worldPlugin(world), asking]),
+      ),
+    );
+    const results = await Promise.all(runs.map(({ trainer }) => trainer.run()));
+    for (const result of results) expect(result).to.include({ status: 'stopped', steps: 2 });
+    expect(results[1].evalLoss).to.equal(results[0].evalLoss);
+    const evaluated = readMetrics(folder.join('rank0')).filter(({ type }) => type === 'eval');
+    expect(evaluated.map(({ step }) => step)).to.deep.equal([0, 1, 2]);
+  });
 });
