@@ -59,10 +59,11 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   const trackers = [['progress', { stream: 'stderr' }]] as const;
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, folder: options.run });
   const { signal } = catchInterruption();
-  const { hooks, assembler } = composeAssembly(config, plugins, signal);
+  const { hooks, context, assembler } = composeAssembly(config, plugins, signal);
   await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model } = assembled;
+  context.model = model;
   try {
     await mkdir(path.dirname(output), { recursive: true });
     // A new folder beside the output: nobody else writes into it.

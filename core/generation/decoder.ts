@@ -31,7 +31,8 @@ export interface DecodeOptions {
 /**
  * Does many searches side by side with one model, and takes further ones while it runs. Every pass computes one token of each
  * text. Searches that have ended leave, and others take their place. A prompt is computed in a pass of its own, so that no
- * answer depends on the others. The event loop turns between passes.
+ * answer depends on the others. The event loop turns between passes, about
+ * every 50 ms.
  *
  *     const decoder = new Decoder(model, device);
  *     const answers = await Promise.all(searches.map((search) => decoder.submit(search)));

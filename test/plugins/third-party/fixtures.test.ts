@@ -26,7 +26,7 @@ describe('what third parties write as plugins, without a hack', () => {
   const evaluations = (output: string) =>
     readMetrics(output).filter((event) => event.type === 'eval') as unknown as EvalEvent[];
 
-  it('early stopping: a run ends when nothing gets better, with the best saved', async () => {
+  it('early stopping: a run ends when nothing gets better; the best is saved when it is found', async () => {
     const { result, events } = await run('stopped', {
       plugins: [[plugin('early-stopping'), { patience: 2, minDelta: 100 }]],
       train: { maxSteps: 20, evalEvery: 2 },
