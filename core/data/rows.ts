@@ -164,7 +164,11 @@ function encode(
   cutoffLength: number,
 ): EncodedExample {
   try {
-    return encoder.encode(examples[i], cutoffLength);
+    const encoded = encoder.encode(examples[i], cutoffLength);
+    const fault = faultOf(encoded, cutoffLength);
+    if (fault)
+      throw new EvolveError('PLUGIN_FAILED', `the model's encoder gave ${fault}`, 'Tell whoever wrote it.');
+    return encoded;
   } catch (error) {
     const told = error instanceof RangeError ? tooLong(examples[i]) : error;
     if (!(told instanceof EvolveError)) throw told;
@@ -175,6 +179,19 @@ function encode(
       at: ['data', 'sources'],
     });
   }
+}
+
+/** What an encoder must not give. Labels would be lost, or be there twice. */
+function faultOf({ inputIds, spans }: EncodedExample, cutoffLength: number): string | undefined {
+  if (inputIds.length > cutoffLength)
+    return `${inputIds.length} tokens, of which data.cutoffLength allows ${cutoffLength}`;
+  let least = 0;
+  for (const [start, end] of spans) {
+    if (!(start >= least && end > start && end <= inputIds.length))
+      return `the span [${start}, ${end}] of ${inputIds.length} tokens; spans follow each other, and none is empty`;
+    least = end;
+  }
+  return undefined;
 }
 
 /** A tokenizer's patterns take no word of millions of characters: they end with a RangeError. */

@@ -104,7 +104,7 @@ ${more}`,
 
   for (const [what, wait] of [
     ['weights are drawn', 400],
-    ['they are quantized', 4000],
+    ['they are quantized', 3000],
   ] as const) {
     it(`Ctrl-C ends a run while ${what}`, async () => {
       const model = `${largeModel()}, init: random`;
@@ -112,10 +112,9 @@ ${more}`,
       const run = begin(['run', 'my.yaml'], { cwd: folder.path });
       await run.until('device portable');
       await new Promise((resolve) => setTimeout(resolve, wait));
-      const at = performance.now();
       run.child.kill('SIGINT');
-      const { status, stderr } = await run.end();
-      expect(performance.now() - at).to.be.below(1500);
+      const { status, stdout, stderr } = await run.end();
+      expect(stdout).to.not.include('trainable');
       expect(stderr).to.include('evolve: interrupted');
       expect(status).to.equal(130);
     });

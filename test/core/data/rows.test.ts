@@ -119,6 +119,31 @@ describe('RowMaker.prepare', () => {
     );
   });
 
+  it('refuses what an encoder must not give: labels twice or nowhere, and more tokens than allowed', async () => {
+    const one: Example = { kind: 'text', text: 'a', source: 'rows.json' };
+    const { encoder } = await prepare([one]);
+    const refused = (tokens: number, spans: [number, number][], text: string) => {
+      const encode = () => ({ inputIds: new Int32Array(tokens).fill(5), spans });
+      return expectError(
+        () => prepare([one], 0, { ...encoder, encode }),
+        'PLUGIN_FAILED',
+        'rows.json, example 1',
+        text,
+      );
+    };
+    await refused(
+      4,
+      [
+        [0, 3],
+        [2, 4],
+      ],
+      'the span [2, 4] of 4 tokens',
+    );
+    await refused(4, [[1, 9]], 'the span [1, 9]');
+    await refused(4, [[3, 1]], 'the span [3, 1]');
+    await refused(100_000, [[0, 2]], '100000 tokens');
+  });
+
   it('holds out a number of rows, or a share of them, but never all', async () => {
     const held = async (rows: number, size: number) => {
       const examples = Array.from({ length: rows }, (_, i): Example => ({ kind: 'text', text: `Row ${i}.` }));
