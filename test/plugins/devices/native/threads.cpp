@@ -96,25 +96,47 @@ void hold(int) {
   while (!isReleased) sleepMilliseconds(1);
 }
 
+/** Two threads, of which one is held up as long as this lives; once in a process. */
+struct OneHeldUp {
+  OneHeldUp() {
+    evolve::setThreads(2);
+    std::atomic<bool> isKnown{false};
+    pthread_t worker{};
+    parallelFor(2, kMuch, [&](int64_t, int thread) {
+      if (thread == 1) {
+        worker = pthread_self();
+        isKnown = true;
+      }
+      while (!isKnown) sleepMilliseconds(1);
+    });
+    sleepMilliseconds(20);
+    std::signal(SIGUSR1, hold);
+    pthread_kill(worker, SIGUSR1);
+    while (!isHeld) sleepMilliseconds(1);
+  }
+
+  ~OneHeldUp() { isReleased = true; }
+};
+
 bool waitsForNoneThatIsHeldUp() {
-  evolve::setThreads(2);
-  std::atomic<bool> isKnown{false};
-  pthread_t worker{};
-  parallelFor(2, kMuch, [&](int64_t, int thread) {
-    if (thread == 1) {
-      worker = pthread_self();
-      isKnown = true;
-    }
-    while (!isKnown) sleepMilliseconds(1);
-  });
-  sleepMilliseconds(20);
-  std::signal(SIGUSR1, hold);
-  pthread_kill(worker, SIGUSR1);
-  while (!isHeld) sleepMilliseconds(1);
+  const OneHeldUp held;
   std::atomic<int> calls{0};
   for (int loop = 0; loop < 100; loop++) parallelFor(10, kMuch, [&](int64_t, int) { calls++; });
-  isReleased = true;
   return calls == 1000;
+}
+
+/** Here the caller takes all indices in their order, so the count is exact. */
+bool beginsNoneAfterAThrow() {
+  const OneHeldUp held;
+  int calls = 0;
+  try {
+    parallelFor(1000, kMuch, [&](int64_t index, int) {
+      calls++;
+      if (index == 5) throw std::runtime_error("five");
+    });
+  } catch (const std::runtime_error&) {
+  }
+  return calls == 6;
 }
 
 }  // namespace
@@ -126,6 +148,7 @@ int main(int, char** names) {
   } promises[] = {{"each index once", eachOnce},
                   {"little work alone", littleAlone},
                   {"what a body throws", throws},
+                  {"none begun after a throw", beginsNoneAfterAThrow},
                   {"no loop within a loop", refusesNesting},
                   {"no wait for who is held up", waitsForNoneThatIsHeldUp}};
   for (const auto& [name, holds] : promises)

@@ -42,6 +42,7 @@ describeNative("the native device's threads", () => {
   it('call each index of a loop once', () => keeps('each index once'));
   it('leave a loop of little work to the caller', () => keeps('little work alone'));
   it('end a loop whose body throws, and go on', () => keeps('what a body throws'));
+  it('begin no index after one that threw', () => keeps('none begun after a throw'));
   it('refuse a loop within a loop', () => keeps('no loop within a loop'));
   it('wait for none that is held up and took no index', () => keeps('no wait for who is held up'));
 });
