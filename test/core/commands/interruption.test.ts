@@ -93,7 +93,7 @@ ${more}`,
     });
   }
 
-  /** A model that takes long to draw and to quantize. */
+  /** A model with matrices of 12.8 million numbers, which take long to draw and to quantize. */
   function largeModel(): string {
     const config = { ...readJson(fixture('llama'), 'config.json'), intermediate_size: 400_000 };
     folder.write('model/config.json', JSON.stringify(config));
@@ -102,21 +102,49 @@ ${more}`,
     return './model';
   }
 
-  for (const [what, wait] of [
-    ['weights are drawn', 400],
-    ['they are quantized', 3000],
-  ] as const) {
-    it(`Ctrl-C ends a run while ${what}`, async () => {
-      const model = `${largeModel()}, init: random`;
-      configure(3, 'quantizer: nf4', model);
-      const run = begin(['run', 'my.yaml'], { cwd: folder.path });
-      await run.until('device portable');
-      await new Promise((resolve) => setTimeout(resolve, wait));
-      run.child.kill('SIGINT');
-      const { status, stdout, stderr } = await run.end();
+  for (const [what, tap] of [
+    [
+      'weights are drawn',
+      `hooks.loadModel.tap(({ random }) => {
+        const stream = random.stream.bind(random);
+        random.stream = (name) => {
+          const drawn = stream(name);
+          const fill = drawn.fillNormal.bind(drawn);
+          drawn.fillNormal = (numbers, deviation) => { count(numbers.length); fill(numbers, deviation); };
+          return drawn;
+        };
+      }, { stage: -1 });`,
+    ],
+    [
+      'they are quantized',
+      `hooks.quantize.tap((model) => {
+        for (const { weight } of model.linears) {
+          const decode = weight.decode.bind(weight);
+          weight.decode = (row, end, into) => { count((end - row) * weight.shape[1]); decode(row, end, into); };
+        }
+        return model;
+      }, { stage: -1 });`,
+    ],
+  ]) {
+    it(`Ctrl-C ends a run while ${what}, before the first large matrix is done`, async () => {
+      // The signal comes with the first numbers.
+      folder.write(
+        'counting.mjs',
+        `let numbers = 0;
+        function count(more) {
+          if (numbers === 0) process.kill(process.pid, 'SIGINT');
+          numbers += more;
+        }
+        process.on('exit', () => console.log('numbers: ' + numbers));
+        export default { name: 'counting', apiVersion: 2, apply({ hooks }) { ${tap} } };`,
+      );
+      configure(3, 'quantizer: nf4\nplugins: [./counting.mjs]', `${largeModel()}, init: random`);
+      const { status, stdout, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
       expect(stdout).to.not.include('trainable');
       expect(stderr).to.include('evolve: interrupted');
       expect(status).to.equal(130);
+      const [, numbers] = stdout.match(/^numbers: (\d+)$/m) ?? [];
+      expect(Number(numbers)).to.be.within(1, 32 * 400_000 - 1);
     });
   }
 
