@@ -35,6 +35,7 @@ import {
   rowsOf,
   type TestDevice,
 } from '../support/parity.js';
+import { skip } from '../support/skip.js';
 import { gradientsOf } from '../support/variables.js';
 
 export interface ParityFixture {
@@ -59,8 +60,7 @@ export function describeParity(backbone: string, options: ParityFixture): void {
       describe(`on ${title}`, () => {
         before(function () {
           if (missing === undefined) return;
-          console.log(`    skipped: ${missing}`);
-          this.skip();
+          skip(this, missing);
         });
         const base = { model, device, quantizer: IN_FP32 };
         describeNumbers(base);

@@ -23,6 +23,7 @@ import { expectError } from '../support/errors.js';
 import { TemporaryFolder } from '../support/files.js';
 import { expectClose } from '../support/numbers.js';
 import { AS_IT_IS, DEVICES, IN_FP32, lastLogitsOf, logitsOf, relativeDistance } from '../support/parity.js';
+import { skip } from '../support/skip.js';
 import { gradientsOf, moveParameters } from '../support/variables.js';
 
 export interface BackboneFixture {
@@ -91,8 +92,7 @@ export function describeBackbone(name: string, fixture: BackboneFixture, third: 
       describe(`on ${title}`, () => {
         before(function () {
           if (missing === undefined) return;
-          console.log(`    skipped: ${missing}`);
-          this.skip();
+          skip(this, missing);
         });
         const on = { device, quantizer: IN_FP32 };
 

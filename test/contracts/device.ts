@@ -22,6 +22,7 @@ import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../support/llama-fixtur
 import { expectClose } from '../support/numbers.js';
 import { AS_IT_IS, IN_FP32, logitsOf, relativeDistance } from '../support/parity.js';
 import { rowOf } from '../support/rows.js';
+import { skip } from '../support/skip.js';
 import { gradientsOf } from '../support/variables.js';
 import { describeCache } from './cache.js';
 
@@ -74,8 +75,7 @@ export function describeDevice(name: string, given: DeviceFixture, third?: Choic
     describe('with a model', () => {
       before(function () {
         if (device) return;
-        console.log(`    skipped: the device ${name} cannot be had here`);
-        this.skip();
+        skip(this, `the device ${name} cannot be had here`);
       });
       const values = { model: LLAMA, quantizer: IN_FP32, adapter: PEFT_ADAPTER };
 

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { evolve, execute } from '../support/cli.js';
 import { fixture, ROOT, TemporaryFolder } from '../support/files.js';
 import { EIGHT_ROWS, readJson, readSteps } from '../support/runs.js';
+import { skip } from '../support/skip.js';
 
 /** A configuration of a run on the fixture LLaMA; a given line takes the place of the one with the same key. */
 function configuration(...lines: string[]): string {
@@ -75,8 +76,7 @@ describe('the command line', () => {
       const { status, stdout } = await run(configuration(), '--device', 'tensorflow');
       expect(status).to.equal(0);
       if (/^device tensorflow:/m.test(stdout)) {
-        console.log('      skipped: the optional TensorFlow package is installed here');
-        this.skip();
+        skip(this, 'the optional TensorFlow package is installed here');
       }
       const [, name] =
         stdout.match(/^device (\w+): .*\(not tensorflow: @tensorflow\/tfjs-node-gpu .*\)$/m) ?? [];

@@ -9,6 +9,7 @@ import { type Addon, loadAddon } from '../../plugins/devices/native/addon.js';
 import native from '../../plugins/devices/native/index.js';
 import { askDevice } from './devices.js';
 import { randomTensor, relativeError } from './numbers.js';
+import { skip } from './skip.js';
 
 const loaded = loadAddon();
 /** The threads of each run of a kernel; all must agree. A sanitizer sees in one run what there is to see. */
@@ -22,8 +23,7 @@ export function describeNative(title: string, tests: () => void): void {
   describe(title, () => {
     before(async function () {
       if ('reason' in loaded) {
-        console.log(`    skipped: ${loaded.reason}`);
-        this.skip();
+        skip(this, loaded.reason);
       }
       await askDevice(native, {}, 'native');
     });

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { expect } from 'chai';
 import { ROOT } from './files.js';
+import { skip } from './skip.js';
 
 const python = process.env.EVOLVE_PYTHON ?? 'python3';
 
@@ -11,10 +12,7 @@ export function skipWithoutPython(hook: Mocha.Context, ...packages: string[]): v
   const { error, stdout } = spawnSync(python, ['-c', script, ...packages], { encoding: 'utf8' });
   const missing = error ? python : stdout.trim();
   if (missing === '') return;
-  console.log(
-    `    skipped: there is no ${missing} (EVOLVE_PYTHON names a Python with ${packages.join(', ')})`,
-  );
-  hook.skip();
+  skip(hook, `there is no ${missing} (EVOLVE_PYTHON names a Python with ${packages.join(', ')})`);
 }
 
 /**

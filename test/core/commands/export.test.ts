@@ -12,6 +12,7 @@ import { relativeError } from '../../support/numbers.js';
 import { askPython } from '../../support/python.js';
 import { labelled } from '../../support/rows.js';
 import { EIGHT_ROWS } from '../../support/runs.js';
+import { skip } from '../../support/skip.js';
 
 const { prompt } = readFixture<ExpectedLlama>('llama', 'expected.json');
 const PASS = { training: false, seed: 0, checkpointing: false };
@@ -229,8 +230,7 @@ describe('merge and export', () => {
         ...asked,
       ]).catch((error: Error) => ({ status: 77, stdout: '', stderr: error.message }));
       if (status === 77 || stderr.startsWith('unshare:')) {
-        console.log(`      skipped: no file system can be mounted here: ${stderr.trim()}`);
-        this.skip();
+        skip(this, `no file system can be mounted here: ${stderr.trim()}`);
       }
       expect(status, stderr).to.equal(1);
       expect(stderr)
@@ -323,8 +323,7 @@ describe('merge and export', () => {
     const script = 'plugins/adapters/load_with_transformers.py';
     const found = askPython<{ logits: number[][]; dtype: string }>(script, [folder.join('merged')], prompt);
     if ('missing' in found) {
-      console.log(`      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers)`);
-      this.skip();
+      skip(this, `${found.missing} (EVOLVE_PYTHON names a Python that has transformers)`);
     }
     const ours = await withModel({ model: { path: folder.join('merged') } }, logitsOf);
     expect(relativeError(ours, found.answer.logits.flat())).to.be.below(1e-4);
@@ -338,8 +337,7 @@ describe('merge and export', () => {
     const script = 'plugins/adapters/load_with_transformers.py';
     const found = askPython<{ tokens: number[] }>(script, [folder.join('merged')], prompt);
     if ('missing' in found) {
-      console.log(`      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers)`);
-      this.skip();
+      skip(this, `${found.missing} (EVOLVE_PYTHON names a Python that has transformers)`);
     }
     const { tokenizer } = await encoderOf({ model: LLAMA });
     expect(found.answer.tokens).to.deep.equal([tokenizer.bosId, ...tokenizer.encode('Hello')]);

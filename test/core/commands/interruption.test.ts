@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { begin } from '../../support/processes.js';
 import { EIGHT_ROWS, readJson, readSteps } from '../../support/runs.js';
+import { skip } from '../../support/skip.js';
 
 const TRAIN = 'warmupSteps: 0, perDeviceBatchSize: 1, gradientAccumulationSteps: 1';
 
@@ -52,7 +53,7 @@ ${more}`,
   });
 
   it('a full disk under standard output ends no run; it is told once', async function () {
-    if (!existsSync('/dev/full')) return this.skip();
+    if (!existsSync('/dev/full')) skip(this, 'there is no /dev/full');
     configure(5);
     const through = ['sh', '-c', 'exec "$0" "$@" >/dev/full'];
     const { status, stderr } = await begin(['run', 'my.yaml', '--json'], { cwd: folder.path, through }).end();

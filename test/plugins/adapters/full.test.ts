@@ -30,6 +30,7 @@ import type { ExpectedLlama } from '../../support/llama-fixture.js';
 import { expectClose } from '../../support/numbers.js';
 import { askPython } from '../../support/python.js';
 import { labelled, rowOf } from '../../support/rows.js';
+import { skip } from '../../support/skip.js';
 
 /** What test/fixtures/make_full.py writes; arrays are base64 of float32. */
 interface ExpectedModel {
@@ -255,8 +256,7 @@ describe('a model that a run wrote', () => {
         prompt,
       );
       if ('missing' in found) {
-        console.log(`      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has transformers)`);
-        this.skip();
+        skip(this, `${found.missing} (EVOLVE_PYTHON names a Python that has transformers)`);
       }
       const quantizer = { name: 'none', compute: 'fp32' };
       const ours = await withModel({ model: { path: model }, quantizer }, promptLogits);

@@ -6,6 +6,7 @@ import { type ExpectedLlama, LLAMA } from '../../support/llama-fixture.js';
 import { expectClose } from '../../support/numbers.js';
 import { askPython } from '../../support/python.js';
 import { labelled } from '../../support/rows.js';
+import { skip } from '../../support/skip.js';
 
 const { prompt } = readFixture<ExpectedLlama>('llama', 'expected.json');
 
@@ -36,8 +37,7 @@ describe('an adapter that a run wrote', () => {
       const script = 'plugins/adapters/load_with_peft.py';
       const found = askPython<number[][]>(script, [LLAMA.path, adapter], prompt);
       if ('missing' in found) {
-        console.log(`      skipped: ${found.missing} (EVOLVE_PYTHON names a Python that has peft)`);
-        this.skip();
+        skip(this, `${found.missing} (EVOLVE_PYTHON names a Python that has peft)`);
       }
       const batchOf = Int32Array.from(prompt);
       const logitsWith = (values: Record<string, unknown>) =>

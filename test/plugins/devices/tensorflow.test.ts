@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { compose } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
+import { skip } from '../../support/skip.js';
 
 const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
 
@@ -21,8 +22,7 @@ describe('the device tensorflow where its packages are absent', () => {
   before(function () {
     const found = installed();
     if (found.length === 0) return;
-    console.log(`    skipped: ${found.join(' and ')} is installed here, so the device may well open`);
-    this.skip();
+    skip(this, `${found.join(' and ')} is installed here, so the device may well open`);
   });
 
   it('declines with one reason a package', async () => {

@@ -8,6 +8,7 @@ import { ROOT } from '../../../support/files.js';
 import { collectGarbage } from '../../../support/garbage.js';
 import type { Attempt, Outcome } from '../../../support/limited-memory.js';
 import { describeNative } from '../../../support/native.js';
+import { skip } from '../../../support/skip.js';
 
 /** In numbers; a pool keeps arrays of 1,024 and more. */
 const LARGE = 100_000;
@@ -91,8 +92,7 @@ describe("the native device's pool of arrays", () => {
 describeNative('memory that the native device cannot have', () => {
   before(function () {
     if (existsSync('/usr/bin/prlimit')) return;
-    console.log('    skipped: there is no prlimit here, which limits a process');
-    this.skip();
+    skip(this, 'there is no prlimit here, which limits a process');
   });
 
   /** What comes of it in a process that may have no more than 100 MiB more. */

@@ -4,6 +4,7 @@ import { cliOf } from '../../../support/cli.js';
 import { executeOnDisk, NO_DISK } from '../../../support/disk.js';
 import { fixture, TemporaryFolder } from '../../../support/files.js';
 import { HubServer } from '../../../support/hub-server.js';
+import { skip } from '../../../support/skip.js';
 
 describe('a command with a model of a hub, on a small disk,', function () {
   this.timeout(120_000);
@@ -31,8 +32,7 @@ describe('a command with a model of a hub, on a small disk,', function () {
       { HF_ENDPOINT: hub.endpoint, HF_HOME: folder.join('hf'), HF_HUB_OFFLINE: '', HF_HUB_CACHE: mount },
     );
     if (status === NO_DISK) {
-      console.log(`      skipped: no file system can be mounted here: ${stderr.trim()}`);
-      test.skip();
+      skip(test, `no file system can be mounted here: ${stderr.trim()}`);
     }
     expect(status, stderr).to.equal(1);
     return { stdout, stderr };

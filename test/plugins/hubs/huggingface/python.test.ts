@@ -5,6 +5,7 @@ import { compose } from '../../../support/compose.js';
 import { fixture, ROOT, TemporaryFolder } from '../../../support/files.js';
 import { HubEnvironment } from '../../../support/hub-environment.js';
 import { HubServer } from '../../../support/hub-server.js';
+import { skip } from '../../../support/skip.js';
 
 interface Found {
   readonly folder: string;
@@ -44,8 +45,7 @@ describe('the cache that Python shares', function () {
       }),
     );
     if (status === 3) {
-      console.log(`      skipped: ${stderr.trim()} (EVOLVE_PYTHON names a Python that has huggingface_hub)`);
-      test.skip();
+      skip(test, `${stderr.trim()} (EVOLVE_PYTHON names a Python that has huggingface_hub)`);
     }
     expect(status, stderr).to.equal(0);
     return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { expectError } from '../../../support/errors.js';
 import { HubCase, LARGE, MODEL } from '../../../support/hub-case.js';
 import { refuse } from '../../../support/hub-server.js';
+import { skip } from '../../../support/skip.js';
 
 describe('the hub huggingface refuses', () => {
   let at: HubCase;
@@ -260,8 +261,7 @@ describe('the hub huggingface refuses', () => {
 
   it('a disk that is full', async function () {
     if (!existsSync('/dev/full')) {
-      console.log('      skipped: there is no /dev/full');
-      this.skip();
+      skip(this, 'there is no /dev/full');
     }
     mkdirSync(at.cache('blobs'), { recursive: true });
     // Every write to it fails as on a full disk.
