@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { StepEvent } from '../../core/contracts/tracker.js';
 import type { Plugin } from '../../core/plugins/plugin.js';
 import { type ComposedRun, compose } from './compose.js';
-import { fixture } from './files.js';
+import { fixture, TemporaryFolder } from './files.js';
 
 /** Eight short questions and answers, as JSON in Alpaca's form. */
 export const EIGHT_ROWS = JSON.stringify(
@@ -13,6 +13,25 @@ export const EIGHT_ROWS = JSON.stringify(
     output: `It is ${color}${' indeed'.repeat(i % 4)}.`,
   })),
 );
+
+/** Where the runs of a test are. */
+export interface RunPlace {
+  readonly folder: TemporaryFolder;
+  /** A file in it with eight rows. */
+  readonly data: string;
+  /** A folder in it that is not there yet. */
+  readonly output: string;
+}
+
+/** Gives each test of a suite a place of its own, which `take` gets before the test, and removes it after. */
+export function withRunPlace(take: (place: RunPlace) => void): void {
+  let folder: TemporaryFolder;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+    take({ folder, data: folder.write('rows.json', EIGHT_ROWS), output: folder.join('run') });
+  });
+  afterEach(() => folder.remove());
+}
 
 export interface RunValues {
   /** Where the run goes. */

@@ -2,8 +2,7 @@ import { expect } from 'chai';
 import { EvolveError } from '../../../core/base/errors.js';
 import { definePlugin, type Plugin, type TrainerView } from '../../../core/plugins/plugin.js';
 import { expectError } from '../../support/errors.js';
-import { TemporaryFolder } from '../../support/files.js';
-import { composeTestRun, EIGHT_ROWS, readJson } from '../../support/runs.js';
+import { composeTestRun, readJson, withRunPlace } from '../../support/runs.js';
 
 const plugin = (name: string, apply: (trainer: TrainerView) => void): Plugin =>
   definePlugin({ name, apiVersion: 2, apply }) as Plugin;
@@ -12,18 +11,13 @@ const plugin = (name: string, apply: (trainer: TrainerView) => void): Plugin =>
 const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device'), { errno: -28 });
 
 describe('what plugins do to the end of a run', () => {
-  let folder: TemporaryFolder;
+  let data: string;
   let output: string;
-  beforeEach(() => {
-    folder = new TemporaryFolder();
-    output = folder.join('run');
+  withRunPlace((place) => {
+    ({ data, output } = place);
   });
-  afterEach(() => folder.remove());
 
-  const compose = (...plugins: Plugin[]) => {
-    const data = folder.write('rows.json', EIGHT_ROWS);
-    return composeTestRun({ output, data, train: { maxSteps: 3 } }, plugins);
-  };
+  const compose = (...plugins: Plugin[]) => composeTestRun({ output, data, train: { maxSteps: 3 } }, plugins);
 
   it('all are told of it, whatever one of them throws', async () => {
     const told: string[] = [];

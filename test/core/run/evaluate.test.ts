@@ -3,24 +3,20 @@ import { expect } from 'chai';
 import { PagedCache } from '../../../core/generation/paged-cache.js';
 import { definePlugin, type Plugin, type TrainerView } from '../../../core/plugins/plugin.js';
 import { expectError } from '../../support/errors.js';
-import { TemporaryFolder } from '../../support/files.js';
-import { composeTestRun, EIGHT_ROWS, readJson } from '../../support/runs.js';
+import { composeTestRun, readJson, withRunPlace } from '../../support/runs.js';
 
 const PROMPTS = ['Name a color.', 'Is the sky green?'].map((instruction) => ({ instruction, input: '' }));
 
 describe('the answers that a metric asks for', () => {
-  let folder: TemporaryFolder;
+  let data: string;
   let output: string;
-  beforeEach(() => {
-    folder = new TemporaryFolder();
-    output = folder.join('run');
+  withRunPlace((place) => {
+    ({ data, output } = place);
   });
-  afterEach(() => folder.remove());
 
   /** A run of two steps with one evaluation, at the end. */
   const compose = (apply: (trainer: TrainerView) => void, signal?: AbortSignal) => {
     const plugin = definePlugin({ name: 'mine', apiVersion: 2, apply }) as Plugin;
-    const data = folder.write('rows.json', EIGHT_ROWS);
     return composeTestRun({ output, data, validationSize: 2, train: { maxSteps: 2 } }, [plugin], signal);
   };
 

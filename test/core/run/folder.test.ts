@@ -5,19 +5,17 @@ import { loadConfig } from '../../../core/config/load.js';
 import { definePlugin, type Plugin } from '../../../core/plugins/plugin.js';
 import { evolve, execute } from '../../support/cli.js';
 import { expectError } from '../../support/errors.js';
-import { fixture, TemporaryFolder } from '../../support/files.js';
-import { composeTestRun, EIGHT_ROWS, readJson, readSteps } from '../../support/runs.js';
+import { fixture, type TemporaryFolder } from '../../support/files.js';
+import { composeTestRun, readJson, readSteps, withRunPlace } from '../../support/runs.js';
+import { skip } from '../../support/skip.js';
 
 describe('the output folder', () => {
   let folder: TemporaryFolder;
   let data: string;
   let output: string;
-  beforeEach(() => {
-    folder = new TemporaryFolder();
-    data = folder.write('rows.json', EIGHT_ROWS);
-    output = folder.join('run');
+  withRunPlace((place) => {
+    ({ folder, data, output } = place);
   });
-  afterEach(() => folder.remove());
 
   const train = { maxSteps: 2 };
 
@@ -92,7 +90,7 @@ describe('the output folder', () => {
     it('lies below a file', () => refused(path.join(data, 'run'), 'rows.json', 'ENOTDIR'));
 
     it('lies where the system takes no folders', async function () {
-      if (!existsSync('/proc/self')) return this.skip();
+      if (!existsSync('/proc/self')) skip(this, 'there is no /proc, in which no folder can be made');
       await refused('/proc/evolve/run', '/proc cannot be written');
     });
   });

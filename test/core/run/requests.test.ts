@@ -4,21 +4,24 @@ import type { HookContext } from '../../../core/contracts/context.js';
 import { definePlugin, type Plugin, type TrainerView } from '../../../core/plugins/plugin.js';
 import { expectError } from '../../support/errors.js';
 import { TemporaryFolder } from '../../support/files.js';
-import { composeTestRun, EIGHT_ROWS, readJson, readMetrics, readSteps } from '../../support/runs.js';
+import {
+  composeTestRun,
+  EIGHT_ROWS,
+  readJson,
+  readMetrics,
+  readSteps,
+  withRunPlace,
+} from '../../support/runs.js';
 
 const plugin = (apply: (trainer: TrainerView) => void): Plugin =>
   definePlugin({ name: 'mine', apiVersion: 2, apply }) as Plugin;
 
 describe('what a plugin asks of a run', () => {
-  let folder: TemporaryFolder;
   let data: string;
   let output: string;
-  beforeEach(() => {
-    folder = new TemporaryFolder();
-    data = folder.write('rows.json', EIGHT_ROWS);
-    output = folder.join('run');
+  withRunPlace((place) => {
+    ({ data, output } = place);
   });
-  afterEach(() => folder.remove());
 
   const compose = (apply: (trainer: TrainerView) => void, values: object = {}) =>
     composeTestRun({ output, data, validationSize: 2, ...values }, [plugin(apply)]);

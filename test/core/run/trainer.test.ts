@@ -6,21 +6,17 @@ import { loadConfig } from '../../../core/config/load.js';
 import type { SaveRequest } from '../../../core/contracts/adapter.js';
 import { definePlugin } from '../../../core/plugins/plugin.js';
 import { expectError } from '../../support/errors.js';
-import { TemporaryFolder } from '../../support/files.js';
+import type { TemporaryFolder } from '../../support/files.js';
 import { expectClose } from '../../support/numbers.js';
-import { composeTestRun, EIGHT_ROWS, readJson, readMetrics, readSteps } from '../../support/runs.js';
+import { composeTestRun, readJson, readMetrics, readSteps, withRunPlace } from '../../support/runs.js';
 
 describe('Trainer', () => {
   let folder: TemporaryFolder;
   let data: string;
   let output: string;
-
-  beforeEach(() => {
-    folder = new TemporaryFolder();
-    data = folder.write('rows.json', EIGHT_ROWS);
-    output = folder.join('run');
+  withRunPlace((place) => {
+    ({ folder, data, output } = place);
   });
-  afterEach(() => folder.remove());
 
   const losses = () => readSteps(output).map((event) => event.loss);
 

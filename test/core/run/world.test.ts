@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import type { World } from '../../../core/contracts/world.js';
 import { definePlugin, type Plugin } from '../../../core/plugins/plugin.js';
-import { TemporaryFolder } from '../../support/files.js';
+import type { TemporaryFolder } from '../../support/files.js';
 import { expectClose } from '../../support/numbers.js';
-import { composeTestRun, EIGHT_ROWS, readMetrics, readSteps } from '../../support/runs.js';
+import { composeTestRun, readMetrics, readSteps, withRunPlace } from '../../support/runs.js';
 import { worldsOf } from '../../support/worlds.js';
 
 const worldPlugin = (world: World): Plugin =>
@@ -19,11 +19,9 @@ const worldPlugin = (world: World): Plugin =>
 describe('a run of several processes', () => {
   let folder: TemporaryFolder;
   let data: string;
-  beforeEach(() => {
-    folder = new TemporaryFolder();
-    data = folder.write('rows.json', EIGHT_ROWS);
+  withRunPlace((place) => {
+    ({ folder, data } = place);
   });
-  afterEach(() => folder.remove());
 
   // With three, one has no micro-batch of its own.
   for (const size of [2, 3]) {

@@ -2,20 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { EvalEvent } from '../../../core/contracts/tracker.js';
 import { describePlugin } from '../../contracts/plugin.js';
-import { fixture, TemporaryFolder } from '../../support/files.js';
+import { fixture, type TemporaryFolder } from '../../support/files.js';
 import { expectClose } from '../../support/numbers.js';
-import { composeTestRun, EIGHT_ROWS, type RunValues, readMetrics, readSteps } from '../../support/runs.js';
+import { composeTestRun, type RunValues, readMetrics, readSteps, withRunPlace } from '../../support/runs.js';
 
 const plugin = (name: string) => fixture('plugins', `${name}.ts`);
 
 describe('what third parties write as plugins, without a hack', () => {
   let folder: TemporaryFolder;
   let data: string;
-  beforeEach(() => {
-    folder = new TemporaryFolder();
-    data = folder.write('rows.json', EIGHT_ROWS);
+  withRunPlace((place) => {
+    ({ folder, data } = place);
   });
-  afterEach(() => folder.remove());
 
   async function run(name: string, values: Omit<RunValues, 'output' | 'data'>) {
     const output = folder.join(name);
