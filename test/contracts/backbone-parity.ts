@@ -59,8 +59,7 @@ export function describeParity(backbone: string, options: ParityFixture): void {
     for (const { title, device, missing } of DEVICES) {
       describe(`on ${title}`, () => {
         before(function () {
-          if (missing === undefined) return;
-          skip(this, missing);
+          if (missing !== undefined) skip(this, missing);
         });
         const base = { model, device, quantizer: IN_FP32 };
         describeNumbers(base);

@@ -22,7 +22,7 @@ import { LLAMA } from '../support/llama-fixture.js';
 import { randomTensor, relativeError } from '../support/numbers.js';
 
 /** These texts, token by token. */
-export function batchOfTexts(texts: readonly (readonly number[])[]): Batch {
+function batchOfTexts(texts: readonly (readonly number[])[]): Batch {
   const offsets = new Int32Array(texts.length + 1);
   for (const [s, { length }] of texts.entries()) offsets[s + 1] = offsets[s] + length;
   const inputIds = Int32Array.from(texts.flat());

@@ -1,6 +1,6 @@
 /** BLOOM and BLOOMZ in Hugging Face layout: config.json with model_type "bloom", tokenizer.json, weights. */
 
-import { defineBackbone } from '../kit/define-backbone.js';
+import { defineBackbone, modelOf } from '../kit/define-backbone.js';
 import { parseBloomConfig } from './config.js';
 import { ggufArchitectures } from './gguf.js';
 import { BloomModel } from './model.js';
@@ -11,12 +11,5 @@ export default defineBackbone({
   apiVersion: 2,
   modelTypes: ['bloom'],
   gguf: ggufArchitectures,
-  fromConfig(json, path) {
-    const config = parseBloomConfig(json, path);
-    return {
-      vocabularySize: config.vocabularySize,
-      loadModel: async (request) =>
-        new BloomModel(request.path, config, await readBloomWeights(request, config)),
-    };
-  },
+  fromConfig: (json, path) => modelOf(parseBloomConfig(json, path), readBloomWeights, BloomModel),
 });

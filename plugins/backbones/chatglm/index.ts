@@ -3,7 +3,7 @@
  * model_type "chatglm", whose other keys tell them apart, a tokenizer, weights.
  */
 
-import { type ConfiguredModel, defineBackbone } from '../kit/define-backbone.js';
+import { type ConfiguredModel, defineBackbone, modelOf } from '../kit/define-backbone.js';
 import { CausalEncoder } from '../kit/encoder.js';
 import { isChatGlm2, parseChatGlm2Config } from './chatglm2/config.js';
 import { ChatGlm2Model } from './chatglm2/model.js';
@@ -25,22 +25,18 @@ export default defineBackbone({
 function chatGlm(json: Record<string, unknown>, path: string): ConfiguredModel {
   const config = parseChatGlmConfig(json, path);
   return {
-    vocabularySize: config.vocabularySize,
+    ...modelOf(config, readChatGlmWeights, ChatGlmModel),
     loadTokenizer: (files) => loadChatGlmTokenizer(files, config),
     makeEncoder: (tokenizer, { template, seed }) =>
       new ChatGlmEncoder(tokenizer, template, config.markers, seed),
-    loadModel: async (request) =>
-      new ChatGlmModel(request.path, config, await readChatGlmWeights(request, config)),
   };
 }
 
 function chatGlm2(json: Record<string, unknown>, path: string): ConfiguredModel {
   const config = parseChatGlm2Config(json, path);
   return {
-    vocabularySize: config.vocabularySize,
+    ...modelOf(config, readChatGlm2Weights, ChatGlm2Model),
     loadTokenizer: loadChatGlm2Tokenizer,
     makeEncoder: (tokenizer, { template }) => new CausalEncoder(tokenizer, withoutLastSpace(template)),
-    loadModel: async (request) =>
-      new ChatGlm2Model(request.path, config, await readChatGlm2Weights(request, config)),
   };
 }

@@ -39,6 +39,18 @@ export interface ConfiguredModel {
   loadModel(request: ModelRequest): Promise<LanguageModel>;
 }
 
+/** A model of this class, which is made of its configuration and of the weights that `readWeights` finds for it. */
+export function modelOf<Config extends { readonly vocabularySize: number }, Weights>(
+  config: Config,
+  readWeights: (request: ModelRequest, config: Config) => Promise<Weights>,
+  Model: new (path: string, config: Config, weights: Weights) => LanguageModel,
+): ConfiguredModel {
+  return {
+    vocabularySize: config.vocabularySize,
+    loadModel: async (request) => new Model(request.path, config, await readWeights(request, config)),
+  };
+}
+
 /** The plugin of a backbone: it answers where config.json names one of its model types, or it alone is asked. */
 export function defineBackbone({ name, apiVersion, modelTypes, gguf = [], fromConfig }: Backbone): Plugin {
   const configured = async (request: BackboneRequest): Promise<ConfiguredModel | undefined> => {

@@ -1,6 +1,6 @@
 /** LLaMA and its kin in Hugging Face layout: config.json, tokenizer.json, weights. */
 
-import { defineBackbone } from '../kit/define-backbone.js';
+import { defineBackbone, modelOf } from '../kit/define-backbone.js';
 import { MODEL_TYPES, parseLlamaConfig } from './config.js';
 import { ggufArchitectures } from './gguf.js';
 import { LlamaModel } from './model.js';
@@ -11,12 +11,5 @@ export default defineBackbone({
   apiVersion: 2,
   modelTypes: MODEL_TYPES,
   gguf: ggufArchitectures,
-  fromConfig(json, path) {
-    const config = parseLlamaConfig(json, path);
-    return {
-      vocabularySize: config.vocabularySize,
-      loadModel: async (request) =>
-        new LlamaModel(request.path, config, await readLlamaWeights(request, config)),
-    };
-  },
+  fromConfig: (json, path) => modelOf(parseLlamaConfig(json, path), readLlamaWeights, LlamaModel),
 });

@@ -2,19 +2,11 @@ import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { type AttentionOptions, attention } from '../../../core/ops/attention.js';
 import { attentionLayout } from '../../../core/ops/attention-layout.js';
+import type { AttentionSizes } from '../../contracts/cache.js';
 import { forEachBackend } from '../../support/backends.js';
 import { checkGradient, expectClose, randomTensor } from '../../support/numbers.js';
 
-interface Sizes {
-  readonly lengths: readonly number[];
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly dim: number;
-  readonly prefixes?: readonly number[];
-  readonly slopes?: readonly number[];
-}
-
-const CASES: Sizes[] = [
+const CASES: AttentionSizes[] = [
   { lengths: [1], heads: 1, kvHeads: 1, dim: 1 },
   { lengths: [5], heads: 2, kvHeads: 2, dim: 4 },
   { lengths: [7, 3, 1], heads: 6, kvHeads: 2, dim: 3 },
@@ -28,7 +20,7 @@ const SCALE = 0.7;
 
 type Inputs = [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
 
-function makeInputs({ lengths, heads, kvHeads, dim }: Sizes): Inputs {
+function makeInputs({ lengths, heads, kvHeads, dim }: AttentionSizes): Inputs {
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
   return [
     randomTensor<tf.Rank.R3>([tokens, heads, dim], 1),
@@ -37,7 +29,7 @@ function makeInputs({ lengths, heads, kvHeads, dim }: Sizes): Inputs {
   ];
 }
 
-function optionsOf({ lengths, prefixes, slopes }: Sizes): AttentionOptions {
+function optionsOf({ lengths, prefixes, slopes }: AttentionSizes): AttentionOptions {
   const offsets = new Int32Array(lengths.length + 1);
   for (const [s, length] of lengths.entries()) offsets[s + 1] = offsets[s] + length;
   return {
@@ -48,12 +40,12 @@ function optionsOf({ lengths, prefixes, slopes }: Sizes): AttentionOptions {
   };
 }
 
-function attend(inputs: readonly tf.Tensor[], sizes: Sizes): tf.Tensor {
+function attend(inputs: readonly tf.Tensor[], sizes: AttentionSizes): tf.Tensor {
   const [q, k, v] = inputs as Inputs;
   return attention(q, k, v, optionsOf(sizes));
 }
 
-function reference(inputs: readonly tf.Tensor[], sizes: Sizes) {
+function reference(inputs: readonly tf.Tensor[], sizes: AttentionSizes) {
   const { lengths, heads, kvHeads, dim, prefixes, slopes } = sizes;
   const [q, k, v] = inputs.map((input) => input.dataSync());
   const y = new Float64Array(q.length);
@@ -107,7 +99,7 @@ describe('attention', () => {
         const sizes = CASES[2];
         const inputs = makeInputs(sizes);
         const dy = randomTensor(inputs[0].shape, 4);
-        const run = (at: tf.Tensor[], of: Sizes, weighting: tf.Tensor) => {
+        const run = (at: tf.Tensor[], of: AttentionSizes, weighting: tf.Tensor) => {
           const loss = (...xs: tf.Tensor[]) => tf.sum(tf.mul(attend(xs, of), weighting));
           return [attend(at, of), ...tf.grads(loss)(at)];
         };

@@ -8,12 +8,15 @@
 
 namespace evolve {
 
-/** (gate, up, size, y) */
-inline napi_value swiglu(const Args& args) {
+/** (a, b, size, y): a kernel that makes each number of one of a and one of b. */
+inline napi_value pairwise(const Args& args, void (*kernel)(const float* a, const float* b, int64_t size, float* y)) {
   const int64_t size = args.integer(2);
-  kernels->swiglu(args.floats(0, size), args.floats(1, size), size, args.floats(3, size));
+  kernel(args.floats(0, size), args.floats(1, size), size, args.floats(3, size));
   return nullptr;
 }
+
+/** (gate, up, size, y) */
+inline napi_value swiglu(const Args& args) { return pairwise(args, kernels->swiglu); }
 
 /** (gate, up, dy, size, dgate, dup) */
 inline napi_value swigluGradient(const Args& args) {
@@ -31,11 +34,7 @@ inline napi_value gelu(const Args& args) {
 }
 
 /** (x, dy, size, dx) */
-inline napi_value geluGradient(const Args& args) {
-  const int64_t size = args.integer(2);
-  kernels->geluGradient(args.floats(0, size), args.floats(1, size), size, args.floats(3, size));
-  return nullptr;
-}
+inline napi_value geluGradient(const Args& args) { return pairwise(args, kernels->geluGradient); }
 
 /** (x, size, rate, seed, y) */
 inline napi_value dropout(const Args& args) {
@@ -46,11 +45,7 @@ inline napi_value dropout(const Args& args) {
 }
 
 /** (a, b, size, y) */
-inline napi_value add(const Args& args) {
-  const int64_t size = args.integer(2);
-  kernels->add(args.floats(0, size), args.floats(1, size), size, args.floats(3, size));
-  return nullptr;
-}
+inline napi_value add(const Args& args) { return pairwise(args, kernels->add); }
 
 /** (x, size, factor, y) */
 inline napi_value scale(const Args& args) {

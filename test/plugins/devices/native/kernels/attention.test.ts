@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { type AttentionOptions, attention } from '../../../../../core/ops/attention.js';
 import { attentionLayout } from '../../../../../core/ops/attention-layout.js';
 import type { ComputeType } from '../../../../../core/ops/frozen-weight.js';
-import { batchOf } from '../../../../contracts/cache.js';
+import { type AttentionSizes, batchOf } from '../../../../contracts/cache.js';
 import {
   describeNative,
   expectNotFinite,
@@ -17,13 +17,7 @@ import { checkGradient, randomTensor } from '../../../../support/numbers.js';
 import { TensorCache } from '../../../../support/tensor-cache.js';
 import { makeWeight } from '../../../../support/weights.js';
 
-interface Sizes {
-  readonly lengths: readonly number[];
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly dim: number;
-  readonly prefixes?: readonly number[];
-  readonly slopes?: readonly number[];
+interface Sizes extends AttentionSizes {
   readonly compute?: ComputeType;
 }
 
