@@ -4,8 +4,8 @@ import { expect } from 'chai';
 import { registerPlainMatMul } from '../../plugins/devices/portable/mat-mul.js';
 
 /** The backends that every machine has, made ready as the device plugin `portable` does. */
-export const BACKENDS = ['cpu', 'wasm'] as const;
-export type Backend = (typeof BACKENDS)[number];
+const BACKENDS = ['cpu', 'wasm'] as const;
+type Backend = (typeof BACKENDS)[number];
 
 /** Makes `backend` the active one. */
 export async function useBackend(backend: Backend): Promise<void> {

@@ -61,7 +61,7 @@ export async function onReference(compute: () => Results): Promise<Numbers> {
 }
 
 /** What `compute` yields on each instruction set; it must be the same for every number of threads, and every time. */
-export async function onNative(
+async function onNative(
   compute: () => Results,
   check: (actual: Numbers, isa: string) => void,
 ): Promise<void> {
@@ -118,7 +118,7 @@ export function withGradients<T extends Readonly<Record<string, tf.Tensor>>>(
 const NOT_FINITE = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 
 /** `x` with its element `at` (from the end where negative) replaced. */
-export function withElement<R extends tf.Rank>(x: tf.Tensor<R>, at: number, value: number): tf.Tensor<R> {
+function withElement<R extends tf.Rank>(x: tf.Tensor<R>, at: number, value: number): tf.Tensor<R> {
   const values = x.dataSync().slice();
   values[at < 0 ? values.length + at : at] = value;
   return tf.tensor(values, x.shape);
