@@ -117,6 +117,47 @@ describe('loadPlugins', () => {
     await refused('{ a: 1 }', 'is no zod schema');
   });
 
+  it('refuses a plugin that does not say its API version, or not as a number', async () => {
+    const refused = async (code: string, message: string, advice: string) => {
+      const plugins = [folder.write(`version-${code.length}.mjs`, code)];
+      await expectError(() => namesOf({ plugins }), 'PLUGIN_INVALID', message, advice);
+    };
+    await refused(
+      'export default { name: "x", apiVersion: "2", apply() {} };',
+      'apiVersion must be a number, but is "2"',
+      'without quotes: apiVersion: 2',
+    );
+    await refused(
+      'export default { name: "x", apply() {} };',
+      'the plugin does not say its API version',
+      'Add apiVersion: 2 to it',
+    );
+  });
+
+  it('refuses a plugin that imports what this API version does not have, and says what changed since version 1', async () => {
+    const imports = [
+      ['import { shown } from "evolving-alpaca"; shown("x");', '"shown" of evolving-alpaca'],
+      [
+        'import { KeyValueCache } from "evolving-alpaca"; new KeyValueCache();',
+        '"KeyValueCache" of evolving-alpaca',
+      ],
+      ['import { none } from "evolving-alpaca/backbones"; none();', '"none" of evolving-alpaca/backbones'],
+      ['import { none } from "evolving-alpaca/metrics"; none();', 'evolving-alpaca/metrics'],
+    ];
+    for (const [i, [code, missing]] of imports.entries()) {
+      const plugin = 'export default { name: "x", apiVersion: 1, apply() {} };';
+      const plugins = [folder.write(`gone-${i}.ts`, `${code} ${plugin}`)];
+      const message = `gone-${i}.ts imports ${missing}, which is not in API version 2`;
+      const advice = 'Was the plugin written for API version 1? Set apiVersion: 2, and change';
+      await expectError(() => namesOf({ plugins }), 'PLUGIN_INVALID', message, advice);
+    }
+    const slip = 'import { definePlugins } from "evolving-alpaca"; export default definePlugins({});';
+    const plugins = [folder.write('slip.mjs', slip)];
+    await expectError(() => namesOf({ plugins }), 'PLUGIN_INVALID', 'did you mean "definePlugin"?');
+    const others = [folder.write('others.mjs', 'import { none } from "node:path"; export default none;')];
+    await expectError(() => namesOf({ plugins: others }), 'PLUGIN_INVALID', 'cannot be loaded');
+  });
+
   it('looks packages up from the folder of the configuration; CommonJS with exports.default is taken', async () => {
     folder.write(
       'node_modules/evolve-plugin-near/package.json',
