@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { loadConfig, makeConfig } from '../../../core/config/load.js';
-import { builtInPlugins, loadPlugins } from '../../../core/plugins/load.js';
+import { unusedNotice } from '../../../core/plugins/listed.js';
+import { builtInPlugins, loadPlugins, unusedPlugins } from '../../../core/plugins/load.js';
 import { API_VERSION, definePlugin, FAMILIES, type Plugin } from '../../../core/plugins/plugin.js';
 import { compose } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
@@ -83,6 +84,59 @@ describe('loadPlugins', () => {
       'PLUGIN_INVALID',
       'unknown key "data.template.words": the plugin "plain" takes no options',
     );
+  });
+
+  it('refuses options under plugins: of a plugin that a key names, and says where they belong', async () => {
+    const refused = (values: object, text: string) =>
+      expectError(() => namesOf(values), 'PLUGIN_INVALID', text);
+    const mine = folder.write('mine.ts', QUANTIZER);
+    const told = (right: string) =>
+      `plugins,0,1: options of the quantizer "mine" do not belong here; write ${right}`;
+    const plugins = [[mine, { bits: 2 }]];
+    await refused({ plugins }, told('quantizer: { name: "mine", bits: 2 }'));
+    await refused({ plugins, quantizer: 'mine' }, told('quantizer: { name: "mine", bits: 2 }'));
+    await refused(
+      { plugins: [[mine, { bit: 2 }]], quantizer: { name: 'mine', bits: 3 } },
+      'bits: 3, bit: 2 }',
+    );
+    await refused(
+      { plugins: [['exact-match', { limit: 1 }]] },
+      'metrics: [{ name: "exact-match", limit: 1 }]',
+    );
+    await refused({ plugins: [['full', { dtype: 'f16' }]] }, 'adapter: { method: "full", dtype: "f16" }');
+    const portable = ['portable', { backend: 'cpu' }];
+    await refused(
+      { plugins: [portable], device: 'portable' },
+      'device: { name: "portable", backend: "cpu" }',
+    );
+    expect(await namesOf({ plugins: [portable] })).to.include('portable');
+  });
+
+  it('finds the plugins that are listed and not used, with the key that would use them', async () => {
+    const unused = async (values: object) => {
+      const config = makeConfig({ model: { path: '.' }, data: { sources: ['alpaca'] }, ...values });
+      const applied = await loadPlugins(config, String, { trackers: [] });
+      return (await unusedPlugins(config, String, folder.path, applied)).map(unusedNotice);
+    };
+    const plugins = [folder.write('mine.ts', QUANTIZER), 'lion', 'portable'];
+    const told = (what: string, right: string) =>
+      `plugins: lists the ${what}, but no key names it, so it is not used; ${right} would use it`;
+    const lion = told('optimizer "lion"', 'train.optimizer: { name: "lion" }');
+    expect(await unused({ plugins })).to.deep.equal([
+      told('quantizer "mine"', 'quantizer: { name: "mine" }'),
+      lion,
+    ]);
+    expect(await unused({ plugins, quantizer: 'mine' })).to.deep.equal([lion]);
+  });
+
+  it('refuses a plugin that is listed or named twice', async () => {
+    const mine = folder.write('mine.ts', QUANTIZER);
+    const refused = (values: object, text: string) =>
+      expectError(() => namesOf(values), 'PLUGIN_INVALID', text);
+    await refused({ plugins: [mine, mine] }, 'plugins,1: the plugin "mine" is listed twice');
+    await refused({ plugins: ['lion', 'lion'] }, 'plugins,1: the plugin "lion" is listed twice');
+    const metrics = ['exact-match', { name: 'exact-match', limit: 3 }];
+    await refused({ metrics }, 'metrics,1,name: the metric "exact-match" is named twice; name it once');
   });
 
   const plugin = (text: string) => `export default { name: 'x', apiVersion: 2, apply() {}, ${text} };`;
