@@ -77,7 +77,7 @@ async function putAside(file: string): Promise<void> {
 }
 
 function self(): Holder {
-  const began = beginOf(process.pid);
+  const began = statOf(process.pid)?.began;
   return { pid: process.pid, host: hostname(), ...(began !== undefined && { began }) };
 }
 
@@ -98,15 +98,18 @@ function isAlive({ pid, host, began }: Holder): boolean {
     // EPERM: it lives, and is another person's.
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
-  const now = beginOf(pid);
-  return began === undefined || now === undefined || began === now;
+  const now = statOf(pid);
+  // A process that was killed keeps its number until its parent asks how it ended, which some parents never do.
+  if (now?.state === 'Z') return false;
+  return began === undefined || now === undefined || began === now.began;
 }
 
-/** Field 22 of Linux's /proc/PID/stat; undefined elsewhere. The name before it may hold anything but is in parentheses. */
-function beginOf(pid: number): string | undefined {
+/** Fields 3 and 22 of Linux's /proc/PID/stat; undefined elsewhere. Field 2 may hold anything, but is in parentheses. */
+function statOf(pid: number): { state: string; began: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0], began: fields[19] };
   } catch {
     return undefined;
   }

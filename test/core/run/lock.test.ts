@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { lock, refuseIfLocked, unlock } from '../../../core/run/lock.js';
 import { evolve } from '../../support/cli.js';
@@ -47,6 +49,27 @@ describe('the lock of an output folder', () => {
     refuseIfLocked(output);
     await lock(output);
     expect(readJson(output, 'run.lock').pid).to.equal(process.pid);
+  });
+
+  it('is taken over from a process that was killed, and whose parent does not ask how it ended', async function () {
+    if (!existsSync('/proc/self/stat')) {
+      console.log('      skipped: this system has no /proc, where such a process could be told');
+      return this.skip();
+    }
+    const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60']);
+    try {
+      const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(line.toString());
+      lockOf({ pid, host: hostname() });
+      expect(() => refuseIfLocked(output)).to.throw(`process ${pid}`);
+      process.kill(pid, 'SIGKILL');
+      const state = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1][0];
+      while (state() !== 'Z') await setTimeout(5);
+      await lock(output);
+      expect(readJson(output, 'run.lock').pid).to.equal(process.pid);
+    } finally {
+      parent.kill('SIGKILL');
+    }
   });
 
   it('is taken over from an earlier process of the same number, and where it is half-written', async () => {
