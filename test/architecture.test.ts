@@ -114,6 +114,7 @@ describe('the architecture', () => {
         'const b = await import(`../../plugins/devices/kit/c.js`);',
         `const b = await import(\`../../plugins/devices/\${name}/c.js\`);`,
         "type B = import('../../plugins/devices/kit/c.js').C;",
+        '/// <reference path="../../plugins/devices/kit/c.ts" />',
         "function f(): typeof import('../../plugins/devices/kit/c.js') {}",
       ])
         expect(pluginsInCore([sourceOf('core/model/a.ts', line)]), line).to.have.length(1);

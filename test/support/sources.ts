@@ -65,7 +65,10 @@ export function sourcesOf(texts: ReadonlyMap<string, string>): Source[] {
  * import(`../plugins/${name}.js`), it is the beginning.
  */
 function specifiersOf(tree: SourceFile): string[] {
-  const found = new Set(tree.imports.map(beginningOf));
+  const found = new Set([
+    ...tree.imports.map(beginningOf),
+    ...tree.referencedFiles.map(({ fileName }) => fileName),
+  ]);
   const visit = (node: Node): void => {
     if (isCallExpression(node) && node.arguments.length > 0) {
       const { expression: called } = node;
