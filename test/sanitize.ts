@@ -23,7 +23,7 @@ const SANITIZERS: Readonly<Record<string, { library: string; options: Record<str
   },
 };
 
-const TESTS = ['kernels/**/*', 'backend', 'threads', 'weight-handles'].map((name) =>
+const TESTS = ['kernels/**/*', 'backend', 'threads', 'placed-weights'].map((name) =>
   path.join(ROOT, '.build', 'test', 'plugins', 'devices', 'native', `${name}.test.js`),
 );
 const MOCHA = [

@@ -16,9 +16,9 @@ import type { BackboneRequest, ModelFiles } from '../contracts/model-files.js';
 import type { Template } from '../contracts/template.js';
 import { DenseWeight } from '../ops/frozen-weight.js';
 import type { Hooks } from '../plugins/hooks.js';
-import { openDevice } from './device.js';
 import { type OpenModel, openCheckpoint, openModel } from './files.js';
 import { ModelLocator } from './locate.js';
+import { openDevice } from './open-device.js';
 
 /** What a run works with. */
 export interface AssembledModel {

@@ -8,6 +8,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs';
+import { EvolveError } from '../base/errors.js';
 
 type EngineState = ReturnType<typeof tf.engine>['state'];
 type Layer = (x: tf.Tensor2D) => tf.Tensor2D;
@@ -29,7 +30,7 @@ const tapes = new WeakSet<TapeNode[]>();
  * that `f` makes outside of any `tf.tidy` live until the gradients are there, so that checkpoints may use them. Of those made
  * within a tidy, only what a gradient needs outlives it.
  *
- * @throws Error if no gradient reaches a variable
+ * @throws EvolveError NO_GRADIENT if no gradient reaches a variable
  */
 export function variableGradients(
   f: () => tf.Scalar,
@@ -186,5 +187,9 @@ function release(node: TapeNode): void {
 }
 
 function unreached(name: string): never {
-  throw new Error(`no gradient reaches the trainable parameter ${name}`);
+  throw new EvolveError(
+    'NO_GRADIENT',
+    `no gradient reaches the trainable parameter ${name}`,
+    'The loss must be computed from what the model gives: look at the objective, at taps of the hook "loss", and at the adapter.',
+  );
 }

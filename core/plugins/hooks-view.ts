@@ -3,6 +3,7 @@
  * a failure says which plugin failed in which hook.
  */
 
+import type * as tf from '@tensorflow/tfjs';
 import { type Hook, SyncHook, SyncWaterfallHook } from 'tapable';
 import { interruptionOf } from '../base/breath.js';
 import { EvolveError } from '../base/errors.js';
@@ -101,6 +102,13 @@ function checkTap(what: string, fn: unknown, options: unknown): void {
 /** `fn`, called with the context behind its arguments, and with what the hook demands of all its taps. */
 function completed(hook: HookName, fn: AnyFunction, context: HookContext): AnyFunction {
   if (hook === 'log') return (...args) => (context.world.rank === 0 ? fn(...args, context) : undefined);
+  if (hook === 'loss')
+    return (loss, ...args) => {
+      const returned = fn(loss, ...args, context);
+      if (returned === undefined && (loss as tf.Tensor).isDisposed)
+        throw new TypeError('it disposed the loss that it was given, and returned no other');
+      return returned;
+    };
   if (hook !== 'gradients') return (...args) => fn(...args, context);
   return async (given) => {
     // A copy, which a tap may also change in place.

@@ -159,7 +159,8 @@ const metrics: Check = (value) => {
   if (typeof value.evalLoss !== 'number')
     return `evalLoss: ${finite(value.evalLoss)}; pass on those that you were given`;
   for (const [key, each] of Object.entries(value)) {
-    const fault = number(each);
+    // The event that tells metrics has these itself.
+    const fault = key === 'type' || key === 'step' ? 'this name is taken' : finite(each);
     if (fault) return `${key}: ${fault}`;
   }
   return undefined;

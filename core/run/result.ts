@@ -1,4 +1,4 @@
-/** How a run ended, as run.json tells it. */
+/** How a run ended, as run.json tells it; folder.ts writes the file. */
 
 import * as tf from '@tensorflow/tfjs';
 import { EvolveError, messageOf } from '../base/errors.js';

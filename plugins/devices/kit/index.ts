@@ -1,3 +1,3 @@
 /** What devices share, and what a third party's device may build on: `evolving-alpaca/devices`. */
 
-export { DEVICE_STAGES } from './auto-order.js';
+export { DEVICE_STAGES } from './stages.js';

@@ -4,7 +4,7 @@
  */
 
 import { definePlugin, EvolveError, tf, z } from '../../../core/index.js';
-import { DEVICE_STAGES } from '../kit/auto-order.js';
+import { DEVICE_STAGES } from '../kit/stages.js';
 import { type Addon, loadAddon } from './addon.js';
 import { NativeBackend } from './backend.js';
 import { usableCores } from './cores.js';
@@ -21,7 +21,7 @@ import { registerOptimizer } from './kernels/optimizer.js';
 import { registerRotary } from './kernels/rotary.js';
 import { registerRows } from './kernels/rows.js';
 import { registerStorage } from './kernels/storage.js';
-import { WeightHandles } from './weight-handles.js';
+import { PlacedWeights } from './placed-weights.js';
 
 /**
  * From this many times its row's root mean square on, a number makes its column an outlier. Measured on SmolLM2-135M:
@@ -99,7 +99,7 @@ async function openBackend(addon: Addon): Promise<Native> {
     tf.copyRegisteredKernels('cpu', BACKEND);
     native = {
       backend,
-      weights: new WeightHandles(addon),
+      weights: new PlacedWeights(addon),
       outlierThreshold: OUTLIER_THRESHOLD,
     };
     for (const register of [

@@ -4,7 +4,7 @@
  */
 
 import { type Device, definePlugin, tf, z } from '../../../core/index.js';
-import { DEVICE_STAGES } from '../kit/auto-order.js';
+import { DEVICE_STAGES } from '../kit/stages.js';
 import { registerSharingIdentity } from './identity.js';
 import { registerPlainMatMul } from './mat-mul.js';
 

@@ -5,7 +5,7 @@
 
 import util from 'node:util';
 import { definePlugin, tf } from '../../../core/index.js';
-import { DEVICE_STAGES } from '../kit/auto-order.js';
+import { DEVICE_STAGES } from '../kit/stages.js';
 
 const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
 

@@ -12,7 +12,7 @@ import { decayOf, KeptTensors } from '../kit/index.js';
 
 export type AdamWSettings = Pick<AdamWOptions, 'beta1' | 'beta2' | 'epsilon'>;
 
-/** AdamW over all variables: one call of the op for matrices, which decay, and one for vectors, which do not. */
+/** AdamW over all variables: one call of the op (core/ops/adamw.ts) for matrices, which decay, and one for vectors. */
 export class AdamW implements Optimizer {
   readonly #kept: KeptTensors;
   #step = 0;

@@ -81,7 +81,13 @@ describe('what a plugin hands over', () => {
     );
     await refused('makeOptimizer', { ...OPTIMIZER, update: 1 }, 'an optimizer, update: expected a function');
     await refused('evaluate', { bleu: 1 }, 'evalLoss', 'pass on');
-    await refused('evaluate', { evalLoss: 1, bleu: 'good' }, 'bleu: expected a number, but got "good"');
+    await refused(
+      'evaluate',
+      { evalLoss: 1, bleu: 'good' },
+      'bleu: expected a finite number, but got "good"',
+    );
+    await refused('evaluate', { evalLoss: Number.NaN }, 'evalLoss: expected a finite number, but got NaN');
+    await refused('evaluate', { evalLoss: 1, step: 99 }, 'step: this name is taken');
     await refused('loss', own(tf.tensor1d)([1, 2]), 'expected a scalar tensor, but got one of shape [2]');
     const tensors = new Map([['w', { type: 'f32', shape: '1' }]]);
     const checkpoint = { path: '', tensors, read: nothing, close: nothing };

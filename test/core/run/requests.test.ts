@@ -245,3 +245,23 @@ describe('what a tap of gradients returns', () => {
     });
   }
 });
+
+describe('what a tap of loss does', () => {
+  let folder: TemporaryFolder;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  for (const [fault, tap, code, text] of [
+    ['frees the loss that it got', (loss: tf.Scalar) => loss.dispose(), 'PLUGIN_FAILED', '"mine"'],
+    ['gives a loss of another model', () => tf.scalar(1), 'NO_GRADIENT', 'trainable parameter'],
+  ] as const) {
+    it(`is refused where it ${fault}`, async () => {
+      const data = folder.write('rows.json', EIGHT_ROWS);
+      const values = { output: folder.join('run'), data, train: { maxSteps: 2 } };
+      const run = await composeTestRun(values, [plugin(({ hooks }) => hooks.loss.tap(tap as never))]);
+      await expectError(() => run.trainer.run(), code, text);
+    });
+  }
+});

@@ -6,7 +6,7 @@ import {
   type tf,
 } from '../../../../core/index.js';
 import type { AttentionShape } from '../addon.js';
-import { computeOf } from '../weight-handles.js';
+import { computeOf } from '../placed-weights.js';
 import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
 export function registerAttention({ backend }: Native): void {

@@ -10,14 +10,14 @@ import {
   tf,
 } from '../../../../core/index.js';
 import type { NativeBackend } from '../backend.js';
-import type { WeightHandles } from '../weight-handles.js';
+import type { PlacedWeights } from '../placed-weights.js';
 
 export const BACKEND = 'native';
 
 /** The device that is open: there is one a process. */
 export interface Native {
   readonly backend: NativeBackend;
-  readonly weights: WeightHandles;
+  readonly weights: PlacedWeights;
   /** Columns with a number above this many times its row's root mean square are kept out of int8; 0: none. */
   readonly outlierThreshold: number;
 }

@@ -2,7 +2,7 @@
 
 import type { FrozenWeight, KernelAttrs, tf } from '../../../../core/index.js';
 import type { Branch } from '../addon.js';
-import { computeOf } from '../weight-handles.js';
+import { computeOf } from '../placed-weights.js';
 import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
 export function registerLinear({ backend, weights, outlierThreshold }: Native): void {

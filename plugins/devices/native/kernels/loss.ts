@@ -1,6 +1,6 @@
 import { type KernelAttrs, tf } from '../../../../core/index.js';
 import type { WeightHandle } from '../addon.js';
-import { computeOf } from '../weight-handles.js';
+import { computeOf } from '../placed-weights.js';
 import { gradient, kernel, type Native, tensorOf } from './kit.js';
 
 /** How much memory the logits may take: those of a few hundred tokens. */

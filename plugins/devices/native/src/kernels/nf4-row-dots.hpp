@@ -1,5 +1,6 @@
 // Dot products of rows of an nf4 weight with rows of x in fp32, as row-dots.hpp has them for other weights. AVX-512
-// decodes whole groups of numbers in registers; everything else decodes one row at a time.
+// decodes whole groups of numbers in registers; everything else decodes one row at a time
+// (decode.hpp).
 #pragma once
 #include "row-dots.hpp"
 

@@ -4,7 +4,7 @@ import { encodeFloats } from '../../../../core/base/floats.js';
 import { Random } from '../../../../core/base/random.js';
 import { DenseWeight, type FrozenWeight } from '../../../../core/ops/frozen-weight.js';
 import { linear } from '../../../../core/ops/linear.js';
-import { WeightHandles } from '../../../../plugins/devices/native/weight-handles.js';
+import { PlacedWeights } from '../../../../plugins/devices/native/placed-weights.js';
 import { collectGarbage } from '../../../support/garbage.js';
 import { addon, describeNative, expectReference, withGradients } from '../../../support/native.js';
 import { int8Steps, makeWeight, STORAGES, stepsTensor } from '../../../support/weights.js';
@@ -54,7 +54,7 @@ describeNative('frozen weights on the native device', () => {
 
     it(`stay readable as long as they are in use: ${what}`, () => {
       addon.open(null, 1);
-      const handles = new WeightHandles(addon);
+      const handles = new PlacedWeights(addon);
       const handle = handles.of(weight);
       for (let i = 0; i < 5; i++) {
         collectGarbage();
@@ -72,7 +72,7 @@ describeNative('frozen weights on the native device', () => {
     it(`in ${storage} decode, from any row to any other, to what they are`, () => {
       addon.open(null, 1);
       const weight = makeWeight(storage, [ROWS, COLUMNS], new Random(1).uniform(ROWS * COLUMNS, -1, 1));
-      const handle = new WeightHandles(addon).of(weight);
+      const handle = new PlacedWeights(addon).of(weight);
       for (const [start, end] of [
         [0, ROWS],
         [3, 4],

@@ -33,7 +33,7 @@ export function computeOf(weight: FrozenWeight): number {
   return COMPUTES.indexOf(weight.compute ?? DEFAULTS[weight.storage] ?? 'fp32');
 }
 
-export class WeightHandles {
+export class PlacedWeights {
   /** The arrays live as long as their weight does, and the handle no longer. */
   readonly #handles = new WeakMap<FrozenWeight, WeightHandle>();
   /** What was decoded for a handle, and must live as long as that. */
