@@ -128,7 +128,7 @@ program
 program
   .command('plugins')
   .description('list the plugins and the hooks that each taps')
-  .argument('[config]', 'a configuration whose third-party plugins are listed too')
+  .argument('[config]', 'a configuration: lists what a run of it would use, and what it lists besides')
   .option('--json', 'write JSON lines to standard output')
   .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
 

@@ -6,6 +6,7 @@ import {
   circles,
   longFiles,
   namedBackbones,
+  needlessMeanings,
   type OtherMeaning,
   pluginsInCore,
   straysInCore,
@@ -28,7 +29,10 @@ const OTHER_MEANINGS: readonly OtherMeaning[] = [
   // What GGUF calls a tokenizer of SentencePiece's kind, whichever model has it.
   { text: /(['"`])llama\1|\bllama, gpt2\b/g, in: /gguf\/(write-)?tokenizer\.ts$/ },
   // What GGUF calls ways of cutting texts into words; other models cut theirs in the same way.
-  { text: /'llama-(bpe|v3)'|\bbloom:/g, in: /gguf\/pre-tokenizers\.ts$/ },
+  { text: /'llama-(bpe|v3)'|\bllama3:|\bbloom:/g, in: /gguf\/pre-tokenizers\.ts$/ },
+  // What transformers calls a tokenizer of SentencePiece's kind, whichever model has it.
+  { text: /\bLlamaTokenizer\b(?=')/g, in: /gguf\/tokenizer\.ts$/ },
+  { text: /\(Code\)\?LlamaTokenizer\(Fast\)\?/g, in: /backbones\/kit\/tokenizer-settings\.ts$/ },
 ];
 
 /** The names of the folders in a folder. */
@@ -58,11 +62,23 @@ describe('the architecture', () => {
       "import path from 'node:path';",
       "// import { none } from './comment.js';",
       "export const text = 1; const from = './value.js';",
+      "export const one = 1; import { two } from './second.js';",
+      "import required = require('./required.js');",
+      "const g = require('./called.js');",
+      'const h = await import(`./template.js`);',
+      `const i = await import(\`../built/\${text}.js\`);`,
+      "const j = await import('../sum/' + text);",
+      `const quoted = \`import './quoted.js'; \${from} /* */\`, slash = /'/;`,
+      "import('./after.js');",
     ].join('\n');
     expect([...sourceOf('core/x/a.ts', text).imports].sort()).to.deep.equal([
+      'core/built/',
       'core/c/c.ts',
       'core/index.ts',
-      ...['all', 'b', 'd', 'e', 'effect', 'f'].map((name) => `core/x/${name}.ts`),
+      'core/sum/',
+      ...['after', 'all', 'b', 'called', 'd', 'e', 'effect', 'f', 'required', 'second', 'template'].map(
+        (name) => `core/x/${name}.ts`,
+      ),
       'plugins/backbones/kit/index.ts',
     ]);
   });
@@ -92,6 +108,16 @@ describe('the architecture', () => {
       expect(pluginsInCore([wrong])).to.deep.equal([
         "core/model/a.ts imports plugins/devices/kit/c.ts, a plugin's",
       ]);
+      for (const line of [
+        "const a = 1; import { b } from '../../plugins/devices/kit/c.js';",
+        "import b = require('../../plugins/devices/kit/c.js');",
+        'const b = await import(`../../plugins/devices/kit/c.js`);',
+        `const b = await import(\`../../plugins/devices/\${name}/c.js\`);`,
+        "type B = import('../../plugins/devices/kit/c.js').C;",
+        '/// <reference path="../../plugins/devices/kit/c.ts" />',
+        "function f(): typeof import('../../plugins/devices/kit/c.js') {}",
+      ])
+        expect(pluginsInCore([sourceOf('core/model/a.ts', line)]), line).to.have.length(1);
     });
 
     it('follows the arrows of core/README.md', () => {
@@ -145,6 +171,14 @@ describe('the architecture', () => {
         "core/ops/wing.ts:2 names the backbone bird: const birds = 2; // Bird's",
         'plugins/backbones/bat/bird.ts:0 names the backbone bird: plugins/backbones/bat/bird.ts',
       ]);
+      for (const name of ['BirdModel', 'bird2', 'BiRD3', 'BIRD_WINGS', 'codeBird', 'blackbirds'])
+        expect(namedBackbones([sourceOf('core/ops/wing.ts', name)], ['bird'], []), name).to.have.length(1);
+    });
+
+    it('has no exception from this that nothing needs', () => {
+      expect(needlessMeanings(sources, OTHER_MEANINGS)).to.deep.equal([]);
+      const needless = { text: /bird/g, in: /^plugins/ };
+      expect(needlessMeanings([sourceOf('core/a.ts', 'bird')], [needless])).to.deep.equal([needless]);
     });
 
     it('has no circle of imports', () => {

@@ -10,6 +10,9 @@ import { readJson, readSteps } from './support/runs.js';
 const readme = readPage('README.md');
 const pluginsPage = readPage('plugins/README.md');
 
+const QUIET = `import { definePlugin } from 'evolving-alpaca';
+  export default definePlugin({ name: 'quiet', apiVersion: 2, family: 'objectives', apply() {} });`;
+
 describe("a third party's plugins, those of README.md and plugins/README.md, in a folder outside the project", () => {
   let folder: TemporaryFolder;
   let ran: CliResult;
@@ -70,6 +73,29 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
     const { stdout } = await evolve(['plugins', 'my.yaml'], { cwd: folder.path });
     expect(stdout).to.match(/^ {2}bigram +loadEncoder, loadModel {2}\(third party\)$/m);
     expect(stdout).to.match(/^ {2}faq +loadData {2}\(third party\)$/m);
+  });
+
+  it('is told where a run lists it and does not use it, and evolve plugins lists what the run uses', async () => {
+    folder.write('quiet.ts', QUIET);
+    const yaml = blockBelow(pluginsPage, 'A backbone', 'yaml');
+    folder.write('quiet.yaml', yaml.replace('./faq.ts]', './faq.ts, ./quiet.ts]'));
+    const notice = 'plugins: lists the objective "quiet", but no key names it, so it is not used';
+    const ran = await evolve(['run', 'quiet.yaml', '--set', 'train.maxSteps=1'], { cwd: folder.path });
+    expect(ran.stdout).to.include(`${notice}; train.objective: { name: "quiet" } would use it`);
+    const { stdout } = await evolve(['plugins', 'quiet.yaml', '--json'], { cwd: folder.path });
+    const listed = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const objectives = listed.filter(({ family }) => family === 'objectives');
+    expect(objectives).to.deep.equal([
+      { name: 'next-token', family: 'objectives', builtIn: true, used: true, taps: ['makeObjective'] },
+      { name: 'quiet', family: 'objectives', builtIn: false, used: false, taps: [] },
+    ]);
+    const names = listed.map(({ name }) => name);
+    expect(names)
+      .to.include.members(['faq', 'bigram', 'int8', 'lora'])
+      .and.not.include.oneOf(['nf4', 'lion', 'json']);
   });
 
   it('is answered with by evolve generate', async () => {

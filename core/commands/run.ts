@@ -1,5 +1,7 @@
 import { EvolveError } from '../base/errors.js';
 import { loadConfig } from '../config/load.js';
+import { unusedNotice } from '../plugins/listed.js';
+import { unusedPlugins } from '../plugins/load.js';
 import { composeRun } from '../run/compose.js';
 import { furtherFaults, loadChecked } from './early-faults.js';
 import { catchInterruption, catchStrayErrors } from './interruption.js';
@@ -23,6 +25,8 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
   );
   try {
     const { trainer, hooks } = composeRun(config, plugins, interruption.signal);
+    for (const plugin of await unusedPlugins(config, locate, folder, plugins))
+      hooks.log.call({ type: 'notice', message: unusedNotice(plugin) });
     interruption.signal.addEventListener('abort', () => {
       const message =
         'ending: the step at hand is left, and what was learned is saved; Ctrl-C again ends at once';

@@ -4,7 +4,7 @@
  */
 
 import { EvolveError, messageOf } from '../base/errors.js';
-import { ADAPTER_RESULTS, ANSWERS, type Check, example, nothing, RESULTS } from './shapes.js';
+import { ADAPTER_RESULTS, ANSWERS, type Check, example, RESULTS } from './shapes.js';
 
 /** The plugin and the hook that a value came from. */
 export interface Origin {
@@ -89,7 +89,7 @@ function guardedMethod(
     try {
       const result = method.apply(target, args);
       if (!(result instanceof Promise)) return take(result);
-      if (check !== nothing) return result.then(take).catch(fail);
+      if (!check || check.promised) return result.then(take).catch(fail);
       // Refused now; how it ends is of no interest.
       result.catch(() => {});
       return take(result);

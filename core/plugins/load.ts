@@ -10,9 +10,9 @@ import { EvolveError } from '../base/errors.js';
 import { suggest } from '../base/suggest.js';
 import { type AssemblyConfig, type ConfigSections, inOrder } from '../config/load.js';
 import { type Locate, validate } from '../config/validate.js';
-import { FAMILIES, type Family, type Plugin, SINGULAR } from './plugin.js';
+import { type Given, listedPlugins, misplacedOptions } from './listed.js';
+import { FAMILIES, type Family, isChosen, type Plugin, SINGULAR } from './plugin.js';
 import { slotsOf } from './plugin-keys.js';
-import { loadThirdParty } from './third-party.js';
 
 /** A plugin with its options, checked. */
 export interface AppliedPlugin {
@@ -53,12 +53,6 @@ export interface PluginSelection {
   readonly folder?: string | undefined;
 }
 
-/** A plugin's options, and their place in the configuration. */
-interface Given {
-  readonly options: object;
-  readonly at: readonly PropertyKey[];
-}
-
 /** The plugins that `config` calls for, with their options. One error names all faults. */
 export async function loadPlugins(
   config: PluginConfig,
@@ -66,28 +60,22 @@ export async function loadPlugins(
   { trackers, folder = process.cwd() }: PluginSelection,
 ): Promise<AppliedPlugin[]> {
   const builtIn = await builtInPlugins();
-  const listed = new Map<Plugin, Given>();
-  for (const [i, [name, options = {}]] of (config.plugins ?? []).entries()) {
-    const called = builtIn.filter((candidate) => candidate.name === name);
-    const plugin = called.find((candidate) => !isChosen(candidate)) ?? called[0];
-    const at = ['plugins', i, 1];
-    const taken = plugin ?? (await loadThirdParty(name, locate(['plugins', i]), folder, builtIn));
-    checkName(taken, locate(['plugins', i]), [
-      ...listed.keys(),
-      ...builtIn.filter((other) => other !== taken),
-    ]);
-    listed.set(taken, { options, at });
-  }
-
+  const listed = await listedPlugins(config, locate, folder, builtIn);
   const known = [...listed.keys(), ...builtIn];
-  const taken = new Map([...listed].filter(([plugin]) => !isChosen(plugin)));
+  const named = new Map<Plugin, Given>();
   const faults: string[] = [];
   for (const { family, at, key, value } of slotsOf(config)) {
     const { [key]: name, ...options } = value;
     const plugin = known.find((candidate) => candidate.family === family && candidate.name === name);
-    if (plugin) taken.set(plugin, { options, at });
+    if (plugin && named.has(plugin))
+      faults.push(
+        `${locate([...at, key])}: the ${SINGULAR[family]} "${plugin.name}" is named twice; name it once`,
+      );
+    else if (plugin) named.set(plugin, { options, at });
     else faults.push(`${locate([...at, key])}: ${unknownName(String(name), family, known)}`);
   }
+  faults.push(...misplacedOptions(listed, named, locate));
+  const taken = new Map([...[...listed].filter(([plugin]) => !isChosen(plugin)), ...named]);
   if (config.device?.name === 'auto' && Object.keys(config.device).length > 1) {
     faults.push(`${locate(['device'])}: device: "auto" takes no options; name the device that they are for`);
   }
@@ -125,6 +113,17 @@ export async function loadPlugins(
   return applied;
 }
 
+/** The plugins that `config` lists without using them: no key names them. */
+export async function unusedPlugins(
+  config: PluginConfig,
+  locate: Locate,
+  folder: string,
+  applied: readonly AppliedPlugin[],
+): Promise<readonly Plugin[]> {
+  const listed = await listedPlugins(config, locate, folder, await builtInPlugins());
+  return [...listed.keys()].filter((plugin) => !applied.some((entry) => entry.plugin === plugin));
+}
+
 /** What plugins find wrong with a configuration that has other faults. */
 export async function pluginFaults(
   config: PluginConfig,
@@ -138,22 +137,6 @@ export async function pluginFaults(
     if (error instanceof EvolveError) return error.message.split('\n');
     throw error;
   }
-}
-
-/** Refuses a second plugin of one name in one family: only one of them could be meant. */
-function checkName({ name, family }: Plugin, where: string, others: readonly Plugin[]): void {
-  if (!others.some((other) => other.name === name && other.family === family)) return;
-  const what = family === undefined ? `a plugin "${name}" of no family` : `a ${SINGULAR[family]} "${name}"`;
-  throw new EvolveError(
-    'PLUGIN_INVALID',
-    `${where}: there is ${what} already`,
-    'Give the plugin another name, or list it once.',
-  );
-}
-
-/** Whether a plugin is taken only if a slot of the configuration names it. */
-function isChosen({ family }: Plugin): boolean {
-  return family !== undefined && FAMILIES[family] === 'chosen';
 }
 
 /** Whether the schema, which takes these options, refuses a key that no schema can know. */

@@ -8,6 +8,8 @@ interface SlotKey {
   readonly at: readonly string[];
   /** The key of the value that holds the plugin's name; its other keys are the plugin's options. */
   readonly key: 'name' | 'method';
+  /** The value is a list, each item of which names a plugin. */
+  readonly many?: true;
 }
 
 /** A slot as a configuration fills it. */
@@ -25,7 +27,7 @@ const SLOTS: readonly SlotKey[] = [
   { family: 'objectives', at: ['train', 'objective'], key: 'name' },
   { family: 'optimizers', at: ['train', 'optimizer'], key: 'name' },
   { family: 'schedules', at: ['train', 'scheduler'], key: 'name' },
-  { family: 'metrics', at: ['metrics'], key: 'name' },
+  { family: 'metrics', at: ['metrics'], key: 'name', many: true },
   { family: 'devices', at: ['device'], key: 'name' },
   { family: 'worlds', at: ['world'], key: 'name' },
 ];
@@ -39,6 +41,17 @@ export function slotsOf(config: object): Slot[] {
       : [{ at, value }];
     return items.filter((item) => isNamed(item.value)).map((item) => ({ family, key, ...item }) as Slot);
   });
+}
+
+/** How a configuration names a plugin of this family: `train.optimizer: { name: "lion", beta: 0.9 }`. */
+export function naming(family: Family | undefined, name: string, options: object = {}): string {
+  const slot = SLOTS.find((candidate) => candidate.family === family);
+  if (!slot) throw new RangeError(`no key names plugins of the family ${family}`);
+  const pairs = Object.entries({ [slot.key]: name, ...options }).map(
+    ([key, value]) => `${key}: ${JSON.stringify(value)}`,
+  );
+  const value = `{ ${pairs.join(', ')} }`;
+  return `${slot.at.join('.')}: ${slot.many ? `[${value}]` : value}`;
 }
 
 /** The same configuration, with every slot's value replaced by what `fill` returns. */

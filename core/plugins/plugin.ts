@@ -42,6 +42,11 @@ export const FAMILIES = {
 
 export type Family = keyof typeof FAMILIES;
 
+/** Whether a plugin is taken only if a key of the configuration names it. */
+export function isChosen({ family }: Pick<Plugin, 'family'>): boolean {
+  return family !== undefined && FAMILIES[family] === 'chosen';
+}
+
 /** What one plugin of a family is called. */
 export const SINGULAR: Readonly<Record<Family, string>> = {
   backbones: 'backbone',

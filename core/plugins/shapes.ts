@@ -7,7 +7,11 @@ import * as tf from '@tensorflow/tfjs';
 import type { World } from '../contracts/world.js';
 
 /** What is wrong with a value; undefined if nothing is. */
-export type Check = (value: unknown) => string | undefined;
+export interface Check {
+  (value: unknown): string | undefined;
+  /** The value may come later, as a promise. */
+  readonly promised?: boolean;
+}
 
 type Parts = Readonly<Record<string, Check>>;
 
@@ -107,7 +111,7 @@ const prompt: Check = (value) =>
     ? object('a prompt', { turns: list('turns', object('a turn', { role: text, content: text })) })(value)
     : object('a prompt', { instruction: text, input: text })(value);
 
-/** By `kind`. Another kind the encoder refuses by its name. */
+/** By `kind`. */
 const EXAMPLES: Readonly<Record<string, Check>> = {
   instruction: object('an instruction', {
     instruction: text,
@@ -120,7 +124,9 @@ const EXAMPLES: Readonly<Record<string, Check>> = {
   preference: object('a preference', { prompt, chosen: text, rejected: text, source: optional(text) }),
 };
 
-const kind = object('an example', { kind: text });
+const kind = object('an example', {
+  kind: is(`one of ${Object.keys(EXAMPLES).join(', ')}`, (value) => Object.hasOwn(EXAMPLES, String(value))),
+});
 
 /** What an iterable of `loadData` yields. */
 export const example: Check = (value) => kind(value) ?? EXAMPLES[(value as { kind: string }).kind]?.(value);
@@ -150,8 +156,7 @@ const world = object('a world', {
   barrier: method,
 });
 
-/** Of a method that has done its work when it returns. */
-export const nothing: Check = is('nothing, not even a promise', (value) => value === undefined);
+const nothing = is('nothing', (value) => value === undefined);
 
 const metrics: Check = (value) => {
   if (!isObject(value) || Array.isArray(value))
@@ -218,6 +223,8 @@ export const ANSWERS: Readonly<Record<string, Check>> = {
   writeCheckpoint: is('true', (value) => value === true),
 };
 
+const exchanges = list('exchanges', object('an exchange', { prompt: text, answer: text, trained: flag }));
+
 const modelResults: Parts = {
   collate: object('a batch', { inputIds: ids, labels: ids, offsets: ids, targets: count }),
   crossEntropy: scalar,
@@ -226,12 +233,17 @@ const modelResults: Parts = {
   nextLogits: tensor(2),
 };
 
+/** Of a method that may return a promise. All others in RESULTS have done their work when they return. */
+const promised = (check: Check): Check => Object.assign((value: unknown) => check(value), { promised: true });
+
 /** What the methods of an answer return, by hook. */
 export const RESULTS: Readonly<Record<string, Parts>> = {
   openDevice: {},
-  openWorld: { broadcast: is('a Uint8Array', (value) => value instanceof Uint8Array) },
+  openWorld: { broadcast: promised(is('a Uint8Array', (value) => value instanceof Uint8Array)) },
   makeTemplate: {
-    exchanges: list('exchanges', object('an exchange', { prompt: text, answer: text, trained: flag })),
+    exchanges: (value) =>
+      exchanges(value) ??
+      ((value as unknown[]).length > 0 ? undefined : 'expected at least one exchange, but got none'),
   },
   loadEncoder: {
     encode: object('an encoded example', {
@@ -243,7 +255,7 @@ export const RESULTS: Readonly<Record<string, Parts>> = {
   loadModel: modelResults,
   quantize: modelResults,
   injectAdapters: modelResults,
-  openCheckpoint: { read: is('a Uint8Array', (value) => value instanceof Uint8Array) },
+  openCheckpoint: { read: promised(is('a Uint8Array', (value) => value instanceof Uint8Array)) },
   makeObjective: { loss: scalar },
   makeOptimizer: {
     update: nothing,

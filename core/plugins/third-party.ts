@@ -9,7 +9,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { suggest } from '../base/suggest.js';
-import { API_VERSION, FAMILIES, type Plugin } from './plugin.js';
+import { checkApiVersion, missingImport } from './api-version.js';
+import { FAMILIES, type Plugin } from './plugin.js';
 import { enableThirdPartyImports, lookedUpFrom } from './third-party-imports.js';
 
 /**
@@ -23,10 +24,11 @@ export async function loadThirdParty(
   builtIn: readonly Plugin[],
 ): Promise<Plugin> {
   await enableThirdPartyImports();
-  const module = (await importPlugin(name, folder).catch((cause: unknown) => {
+  const module = (await importPlugin(name, folder).catch(async (cause: unknown) => {
+    const what = `${where}: the plugin ${name}`;
     const advice = 'Run again with EVOLVE_DEBUG=1 for the stack trace.';
-    const message = `${where}: the plugin ${name} cannot be loaded: ${messageOf(cause)}`;
-    throw new EvolveError('PLUGIN_INVALID', message, advice, { cause });
+    const message = `${what} cannot be loaded: ${messageOf(cause)}`;
+    throw (await missingImport(what, cause)) ?? new EvolveError('PLUGIN_INVALID', message, advice, { cause });
   })) as { default?: unknown } | undefined;
   if (module) return checkShape(exportedBy(module), `${where}: ${name}`);
   const names = [...new Set(builtIn.map((plugin) => plugin.name))].sort();
@@ -83,12 +85,7 @@ function checkShape(plugin: unknown, where: string): Plugin {
   }
   const { name, apiVersion, family, schema, apply } = plugin as Partial<Plugin>;
   if (typeof name !== 'string' || name === '') return fail('the plugin has no name', 'Add name: "…" to it.');
-  if (apiVersion !== API_VERSION) {
-    return fail(
-      `the plugin was written for API version ${apiVersion}, and this is version ${API_VERSION}`,
-      apiVersion === 1 ? SINCE_VERSION_1 : `Take a version of the plugin for API version ${API_VERSION}.`,
-    );
-  }
+  checkApiVersion(apiVersion, where);
   if (family !== undefined && !(family in FAMILIES)) {
     return fail(`there is no family "${family}"`, `The families are: ${Object.keys(FAMILIES).join(', ')}.`);
   }
@@ -101,14 +98,3 @@ function checkShape(plugin: unknown, where: string): Plugin {
     );
   return plugin as Plugin;
 }
-
-/** What authors of plugins for version 1 must change. */
-const SINCE_VERSION_1 = `Set apiVersion: 2, and change what of this the plugin uses (plugins/README.md has more):
-  every hook: taps get a context { step, epoch, model, pass, training, signal, world } as their last argument;
-    step(event, model) is step(event, { model }), so are loss(loss, batch, …) and evaluate(metrics, evaluation, …)
-  loss: it is called for held-out rows too, with context.training false
-  gradients: what a tap replaces is freed for it
-  loadData: an example says its kind: { kind: 'instruction', instruction, input, output } or { kind: 'text', text }
-  loadModel: a model no longer encodes; defineBackbone of evolving-alpaca/backbones answers loadEncoder and loadModel;
-    model.loss is model.crossEntropy, nextLogits takes a cache's pass, an embedding's forward takes the pass
-  trainer.config: it is the model's part; data, train and output of the run are in trainer.run`;

@@ -12,6 +12,7 @@ import type { AssemblyConfig, RunConfig } from '../config/load.js';
 import { ExampleReader } from '../data/examples.js';
 import { RowMaker } from '../data/rows.js';
 import { ModelAssembler } from '../model/assemble.js';
+import { applyPlugin } from '../plugins/apply.js';
 import { Extensions, type ExtensionsView } from '../plugins/extensions.js';
 import { createHooks, type Hooks } from '../plugins/hooks.js';
 import { viewFor } from '../plugins/hooks-view.js';
@@ -116,20 +117,7 @@ function applyPlugins(
       ...extensions.viewFor(plugin.name, () => sealed),
       hooks: view,
     });
-    try {
-      const returned: unknown = plugin.apply(trainer, options);
-      if (returned instanceof Promise) {
-        // What it taps later is refused; the person must know why.
-        returned.catch(() => {});
-        throw new TypeError('it returned a promise, but must have tapped all its hooks when it returns');
-      }
-    } catch (cause) {
-      if (cause instanceof EvolveError) throw cause;
-      const message = `plugin "${plugin.name}" failed in apply(): ${cause instanceof Error ? cause.message : cause}`;
-      throw new EvolveError('PLUGIN_INVALID', message, 'Run again with EVOLVE_DEBUG=1 for the stack trace.', {
-        cause,
-      });
-    }
+    applyPlugin(plugin, trainer, options);
   }
   sealed = true;
   checkBefores(hooks, plugins);

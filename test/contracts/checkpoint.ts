@@ -30,6 +30,8 @@ export interface CheckpointFixture {
   readonly expected: () => Promise<Record<string, ReadTensor>>;
   /** How files end that the format writes; without it, it only reads. */
   readonly writes?: string;
+  /** It decodes a tensor when it is used, not when it is read. */
+  readonly readsLater?: boolean;
 }
 
 /** A LLaMA in fp32: matrices, vectors, and all that belongs to a model. */
@@ -38,7 +40,7 @@ const FILES = ['config.json', 'tokenizer.json', 'tokenizer_config.json'];
 
 /** @param third the files of third parties' plugins */
 export function describeCheckpoint(name: string, fixture: CheckpointFixture, third?: Choice): void {
-  const { writes } = fixture;
+  const { writes, readsLater = false } = fixture;
 
   describe(`the checkpoint format ${name}`, () => {
     let folder: TemporaryFolder;
@@ -82,7 +84,8 @@ export function describeCheckpoint(name: string, fixture: CheckpointFixture, thi
 
     it('decodes what is asked for later when that is used, also when it is closed, where it can', async () => {
       const checkpoint = await open();
-      const names = checkpoint.readLater ? Object.keys(await fixture.expected()) : [];
+      expect(checkpoint.readLater !== undefined).to.equal(readsLater);
+      const names = readsLater ? Object.keys(await fixture.expected()) : [];
       const later = await Promise.all(names.map((tensor) => checkpoint.readLater?.(tensor)));
       const read = await Promise.all(names.map((tensor) => checkpoint.read(tensor)));
       await checkpoint.close();
@@ -101,8 +104,10 @@ export function describeCheckpoint(name: string, fixture: CheckpointFixture, thi
     it('leaves other files, and folders without its own, to others', async () => {
       for (const location of [folder.write('empty/model.h5', 'x'), folder.join('empty')])
         expect(await hooks.openCheckpoint.promise(location)).to.equal(undefined);
-      const other = folder.join('empty', 'other.h5');
-      expect(await write({ path: other, tensors: new Map() })).to.equal(undefined);
+      const tensors = new Map([['x', { shape: [1], values: Float32Array.of(1) }]]);
+      for (const other of ['other.h5', 'other.bin'])
+        expect(await write({ path: folder.join('empty', other), tensors }), other).to.equal(undefined);
+      expect(readdirSync(folder.join('empty'))).to.deep.equal(['model.h5']);
     });
 
     if (writes === undefined) return;

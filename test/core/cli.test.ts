@@ -72,6 +72,22 @@ describe('the command line', () => {
       expect(JSON.parse(stdout)).to.include({ type: 'error', code: 'PLUGIN_INVALID' });
     });
 
+    it('tells as JSON how a run failed that had begun, with its last event', async () => {
+      const rate = ['--set', 'train.learningRate=1e30'];
+      const { status, stdout } = await run(configuration(), '--json', ...rate);
+      expect(status).to.equal(1);
+      const events = stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+      const types = events.map(({ type }) => type);
+      expect(types).to.include('step').and.not.include('done');
+      const last = events.at(-1);
+      expect(last?.type).to.equal('error');
+      expect(last?.code).to.be.oneOf(['NOT_FINITE', 'NO_GRADIENT']);
+      expect(last?.message).to.match(/of step 2 is/);
+    });
+
     it('replaces a device that does not open by the next, with one line that says why', async function () {
       const { status, stdout } = await run(configuration(), '--device', 'tensorflow');
       expect(status).to.equal(0);

@@ -31,6 +31,7 @@ describeFamily('checkpoints', describeCheckpoint, [
       sample: () => fixture('gguf', 'types.gguf'),
       expected: () => readTensors(fixture('gguf', 'types.safetensors')),
       writes: '.gguf',
+      readsLater: true,
     },
   ],
   [

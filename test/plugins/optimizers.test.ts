@@ -62,6 +62,24 @@ describe('adamw', () => {
     expectClose(await updated(plugin, Array(4).fill([2, 2, -2])), [0.6, -2.4, 0.9], 1e-5);
   });
 
+  it('keeps two tensors a variable, and frees them; then it takes no more updates', async () => {
+    const w = tf.tidy(() => tf.variable(tf.tensor([[1, 2]])));
+    const gradients = new Map([['w', tf.tensor([[1, 2]])]]);
+    const before = tf.memory();
+    const request = { variables: new Map([['w', w]]), weightDecay: 0 };
+    const optimizer = (await applyAlone(plugin).hooks.makeOptimizer.promise(request)) as Optimizer;
+    const update = () => optimizer.update(gradients, { learningRate: 0.1, gradientScale: 1 });
+    for (let i = 0; i < 3; i++) {
+      expect(tf.memory().numTensors - before.numTensors).to.equal(2);
+      update();
+    }
+    optimizer.dispose();
+    expect(() => update()).to.throw('"w"');
+    expect(tf.memory().numTensors).to.equal(before.numTensors);
+    expect(tf.memory().numBytes).to.equal(before.numBytes);
+    tf.dispose([w, ...gradients.values()]);
+  });
+
   it('takes its betas from train.adamBeta1 and train.adamBeta2, and own ones before them', async () => {
     const gradients = [
       [3, 1, -4],

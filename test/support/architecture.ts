@@ -61,7 +61,7 @@ export interface OtherMeaning {
   readonly in?: RegExp;
 }
 
-/** No file outside of a backbone's folder names it, in code or in comments. */
+/** No file outside of a backbone's folder names it, in code or in comments, nor in a longer word (`BirdModel`, `bird2`). */
 export function namedBackbones(
   sources: readonly Source[],
   backbones: readonly string[],
@@ -73,9 +73,20 @@ export function namedBackbones(
       const line = meant.reduce((left, other) => left.replaceAll(other.text, ''), whole);
       return backbones
         .filter((name) => !file.startsWith(`plugins/backbones/${name}/`))
-        .filter((name) => new RegExp(`\\b${name}\\b`, 'i').test(line))
+        .filter((name) => line.toLowerCase().includes(name.toLowerCase()))
         .map((name) => `${file}:${number} names the backbone ${name}: ${whole.trim()}`);
     }),
+  );
+}
+
+/** The other meanings that no source has: each of them would only hide a fault. */
+export function needlessMeanings(
+  sources: readonly Source[],
+  otherMeanings: readonly OtherMeaning[],
+): OtherMeaning[] {
+  return otherMeanings.filter(
+    (other) =>
+      !sources.some(({ file, text }) => (other.in?.test(file) ?? true) && text.search(other.text) >= 0),
   );
 }
 

@@ -11,7 +11,7 @@ const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|
 /** Letters with what stands before them, digits, so many of them, signs with the line ends behind them, white space. */
 const wordsWithDigits = (digits: string) =>
   `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
-const LLAMA3 = wordsWithDigits('{1,3}');
+const WORDS_AND_3_DIGITS = wordsWithDigits('{1,3}');
 const QWEN2 = wordsWithDigits('');
 
 export interface PreTokenizer {
@@ -23,7 +23,7 @@ export interface PreTokenizer {
   readonly addBos?: boolean;
 }
 
-const LLAMA_BPE: PreTokenizer = { patterns: [LLAMA3], ignoreMerges: true, addBos: true };
+const TIKTOKEN_BPE: PreTokenizer = { patterns: [WORDS_AND_3_DIGITS], ignoreMerges: true, addBos: true };
 const SMOLLM: PreTokenizer = { patterns: ['\\p{N}', GPT2] };
 const PLAIN: PreTokenizer = { patterns: [GPT2] };
 
@@ -36,9 +36,9 @@ export const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
   'gpt-2': PLAIN,
   mpt: { ...PLAIN, nfc: true },
   olmo: { ...PLAIN, nfc: true },
-  'llama-bpe': LLAMA_BPE,
-  'llama-v3': LLAMA_BPE,
-  llama3: LLAMA_BPE,
+  'llama-bpe': TIKTOKEN_BPE,
+  'llama-v3': TIKTOKEN_BPE,
+  llama3: TIKTOKEN_BPE,
   smollm: SMOLLM,
   starcoder: SMOLLM,
   codeshell: SMOLLM,

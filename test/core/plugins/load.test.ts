@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { loadConfig, makeConfig } from '../../../core/config/load.js';
-import { builtInPlugins, loadPlugins } from '../../../core/plugins/load.js';
+import { unusedNotice } from '../../../core/plugins/listed.js';
+import { builtInPlugins, loadPlugins, unusedPlugins } from '../../../core/plugins/load.js';
 import { API_VERSION, definePlugin, FAMILIES, type Plugin } from '../../../core/plugins/plugin.js';
 import { compose } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
@@ -85,6 +86,59 @@ describe('loadPlugins', () => {
     );
   });
 
+  it('refuses options under plugins: of a plugin that a key names, and says where they belong', async () => {
+    const refused = (values: object, text: string) =>
+      expectError(() => namesOf(values), 'PLUGIN_INVALID', text);
+    const mine = folder.write('mine.ts', QUANTIZER);
+    const told = (right: string) =>
+      `plugins,0,1: options of the quantizer "mine" do not belong here; write ${right}`;
+    const plugins = [[mine, { bits: 2 }]];
+    await refused({ plugins }, told('quantizer: { name: "mine", bits: 2 }'));
+    await refused({ plugins, quantizer: 'mine' }, told('quantizer: { name: "mine", bits: 2 }'));
+    await refused(
+      { plugins: [[mine, { bit: 2 }]], quantizer: { name: 'mine', bits: 3 } },
+      'bits: 3, bit: 2 }',
+    );
+    await refused(
+      { plugins: [['exact-match', { limit: 1 }]] },
+      'metrics: [{ name: "exact-match", limit: 1 }]',
+    );
+    await refused({ plugins: [['full', { dtype: 'f16' }]] }, 'adapter: { method: "full", dtype: "f16" }');
+    const portable = ['portable', { backend: 'cpu' }];
+    await refused(
+      { plugins: [portable], device: 'portable' },
+      'device: { name: "portable", backend: "cpu" }',
+    );
+    expect(await namesOf({ plugins: [portable] })).to.include('portable');
+  });
+
+  it('finds the plugins that are listed and not used, with the key that would use them', async () => {
+    const unused = async (values: object) => {
+      const config = makeConfig({ model: { path: '.' }, data: { sources: ['alpaca'] }, ...values });
+      const applied = await loadPlugins(config, String, { trackers: [] });
+      return (await unusedPlugins(config, String, folder.path, applied)).map(unusedNotice);
+    };
+    const plugins = [folder.write('mine.ts', QUANTIZER), 'lion', 'portable'];
+    const told = (what: string, right: string) =>
+      `plugins: lists the ${what}, but no key names it, so it is not used; ${right} would use it`;
+    const lion = told('optimizer "lion"', 'train.optimizer: { name: "lion" }');
+    expect(await unused({ plugins })).to.deep.equal([
+      told('quantizer "mine"', 'quantizer: { name: "mine" }'),
+      lion,
+    ]);
+    expect(await unused({ plugins, quantizer: 'mine' })).to.deep.equal([lion]);
+  });
+
+  it('refuses a plugin that is listed or named twice', async () => {
+    const mine = folder.write('mine.ts', QUANTIZER);
+    const refused = (values: object, text: string) =>
+      expectError(() => namesOf(values), 'PLUGIN_INVALID', text);
+    await refused({ plugins: [mine, mine] }, 'plugins,1: the plugin "mine" is listed twice');
+    await refused({ plugins: ['lion', 'lion'] }, 'plugins,1: the plugin "lion" is listed twice');
+    const metrics = ['exact-match', { name: 'exact-match', limit: 3 }];
+    await refused({ metrics }, 'metrics,1,name: the metric "exact-match" is named twice; name it once');
+  });
+
   const plugin = (text: string) => `export default { name: 'x', apiVersion: 2, apply() {}, ${text} };`;
 
   it('refuses a second plugin of one name in one family, a built-in one too', async () => {
@@ -115,6 +169,47 @@ describe('loadPlugins', () => {
     };
     await refused('z.object({ a: z.string().optional() })', 'the plugin "x" lets unknown keys pass');
     await refused('{ a: 1 }', 'is no zod schema');
+  });
+
+  it('refuses a plugin that does not say its API version, or not as a number', async () => {
+    const refused = async (code: string, message: string, advice: string) => {
+      const plugins = [folder.write(`version-${code.length}.mjs`, code)];
+      await expectError(() => namesOf({ plugins }), 'PLUGIN_INVALID', message, advice);
+    };
+    await refused(
+      'export default { name: "x", apiVersion: "2", apply() {} };',
+      'apiVersion must be a number, but is "2"',
+      'without quotes: apiVersion: 2',
+    );
+    await refused(
+      'export default { name: "x", apply() {} };',
+      'the plugin does not say its API version',
+      'Add apiVersion: 2 to it',
+    );
+  });
+
+  it('refuses a plugin that imports what this API version does not have, and says what changed since version 1', async () => {
+    const imports = [
+      ['import { shown } from "evolving-alpaca"; shown("x");', '"shown" of evolving-alpaca'],
+      [
+        'import { KeyValueCache } from "evolving-alpaca"; new KeyValueCache();',
+        '"KeyValueCache" of evolving-alpaca',
+      ],
+      ['import { none } from "evolving-alpaca/backbones"; none();', '"none" of evolving-alpaca/backbones'],
+      ['import { none } from "evolving-alpaca/metrics"; none();', 'evolving-alpaca/metrics'],
+    ];
+    for (const [i, [code, missing]] of imports.entries()) {
+      const plugin = 'export default { name: "x", apiVersion: 1, apply() {} };';
+      const plugins = [folder.write(`gone-${i}.ts`, `${code} ${plugin}`)];
+      const message = `gone-${i}.ts imports ${missing}, which is not in API version 2`;
+      const advice = 'Was the plugin written for API version 1? Set apiVersion: 2, and change';
+      await expectError(() => namesOf({ plugins }), 'PLUGIN_INVALID', message, advice);
+    }
+    const slip = 'import { definePlugins } from "evolving-alpaca"; export default definePlugins({});';
+    const plugins = [folder.write('slip.mjs', slip)];
+    await expectError(() => namesOf({ plugins }), 'PLUGIN_INVALID', 'did you mean "definePlugin"?');
+    const others = [folder.write('others.mjs', 'import { none } from "node:path"; export default none;')];
+    await expectError(() => namesOf({ plugins: others }), 'PLUGIN_INVALID', 'cannot be loaded');
   });
 
   it('looks packages up from the folder of the configuration; CommonJS with exports.default is taken', async () => {

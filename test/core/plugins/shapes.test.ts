@@ -109,6 +109,7 @@ describe('what a plugin hands over', () => {
     await faulty([good, null], 'example 2: expected an example, but got null');
     const instruction = { kind: 'instruction', instruction: 'a', input: '', output: 5 };
     await faulty([instruction], 'of an instruction, output: expected a text, but got 5');
+    await faulty([{ kind: 'poem' }], 'example 1', 'kind: expected one of instruction', 'but got "poem"');
     const turns = [{ role: 'robot', content: '', trained: true }];
     await faulty([{ kind: 'turns', turns }], 'turns: item 0', 'role', '"robot"');
     await faulty(
@@ -147,6 +148,10 @@ describe('what a plugin handed over, when it is used', () => {
     );
     const objective = await answer('makeObjective', { loss: () => 1 });
     await failing(() => objective.loss(), 'makeObjective', 'expected a scalar tensor, but got 1');
+    const later = await answer('makeObjective', { loss: async () => fail() });
+    await failing(() => later.loss(), 'makeObjective', 'expected a scalar tensor, but got a Promise');
+    const silent = await answer('makeTemplate', { name: 'a', exchanges: () => [] });
+    await failing(() => silent.exchanges(), 'makeTemplate', 'expected at least one exchange');
     const template = await answer('makeTemplate', { name: 'a', exchanges: () => [{ prompt: 'a' }] });
     await failing(() => template.exchanges({}), 'makeTemplate', 'answer: expected a text');
   });

@@ -56,6 +56,6 @@ describe('an optimizer that fails within an update', () => {
     });
     const failure = await run.trainer.run().catch((error) => error);
     expect(failure).to.include({ code: 'PLUGIN_FAILED' });
-    expect(failure.message).to.include('not even a promise');
+    expect(failure.message).to.include('expected nothing, but got a Promise');
   });
 });

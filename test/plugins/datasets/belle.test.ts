@@ -36,6 +36,21 @@ describe('the dataset format belle', () => {
     expect(await read(JSON.stringify([PLAIN, SEED]))).to.deep.equal([OF_PLAIN, ...OF_SEED]);
   });
 
+  it('reads plain records, as an array and as lines, with byte order mark and CRLF', async () => {
+    expect(await read(JSON.stringify([PLAIN, PLAIN]))).to.deep.equal([OF_PLAIN, OF_PLAIN]);
+    const line = JSON.stringify(PLAIN);
+    expect(await read(`\uFEFF${line}\r\n${line}\r\n`)).to.deep.equal([OF_PLAIN, OF_PLAIN]);
+    expect(await read(`\uFEFF[${line}]`)).to.deep.equal([OF_PLAIN]);
+  });
+
+  it('names a line that is no JSON', async () => {
+    await expectError(
+      () => read(`${JSON.stringify(PLAIN)}\n{'instruction': 'x'}\n`),
+      'DATA_RECORD',
+      'line 2: is no JSON',
+    );
+  });
+
   it('names the faults of records and of instances in one error, by record', async () => {
     const values = [
       PLAIN,

@@ -6,7 +6,7 @@ import { evolve } from '../../../support/cli.js';
 import { readFixture, withModel } from '../../../support/compose.js';
 import { TemporaryFolder } from '../../../support/files.js';
 import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../../support/llama-fixture.js';
-import { describeNative, type Numbers } from '../../../support/native.js';
+import { addon, describeNative, type Numbers } from '../../../support/native.js';
 import { relativeError } from '../../../support/numbers.js';
 import { rowOf } from '../../../support/rows.js';
 import { EIGHT_ROWS, readSteps } from '../../../support/runs.js';
@@ -47,21 +47,24 @@ async function compare(
 
 describeNative('a whole model on the native device', () => {
   // Of every product's terms bf16 keeps 8 bits, int8 as many steps as a row's largest number has room for. Where the CPU has
-  // instructions for bf16, both factors of a product are rounded so, else the weights alone.
-  for (const [quantizer, tolerance] of [
+  // instructions for bf16, unquantized weights lose bits too: the last bound is theirs.
+  const cases: [quantizer: { name: string; compute: string }, bound: number, withInstructions?: number][] = [
     [{ name: 'none', compute: 'fp32' }, 2e-5],
     [{ name: 'int8', compute: 'fp32' }, 2e-5],
     [{ name: 'nf4', compute: 'fp32' }, 2e-5],
-    [{ name: 'none', compute: 'bf16' }, 5e-2],
-    [{ name: 'int8', compute: 'bf16' }, 5e-2],
-    [{ name: 'nf4', compute: 'bf16' }, 5e-2],
+    [{ name: 'none', compute: 'bf16' }, 3e-2, 5e-2],
+    [{ name: 'int8', compute: 'bf16' }, 3e-2],
+    [{ name: 'nf4', compute: 'bf16' }, 3e-2],
     [{ name: 'int8', compute: 'int8' }, 8e-2],
-  ] as const) {
+  ];
+  const hasInstructions = () => (process.env.EVOLVE_ISA || addon.isas().at(-1))?.endsWith('bf16');
+  for (const [quantizer, bound, withInstructions = bound] of cases) {
     for (const checkpointing of [false, true]) {
       const how = checkpointing ? ', checkpointed' : '';
       it(`${quantizer.name} in ${quantizer.compute}${how}: logits, loss and gradients`, async () => {
         const errors = await compare({ quantizer }, checkpointing);
-        for (const [name, error] of Object.entries(errors)) expect(error, name).to.be.at.most(tolerance);
+        const most = hasInstructions() ? withInstructions : bound;
+        for (const [name, error] of Object.entries(errors)) expect(error, name).to.be.at.most(most);
       });
     }
   }

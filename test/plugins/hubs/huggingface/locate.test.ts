@@ -170,4 +170,12 @@ describe('the hub huggingface', () => {
       expect((await at.locate({ weights: false })).path).to.equal(at.snapshot());
     });
   });
+
+  it('leaves what is no name to others, and asks nothing of the hub', async () => {
+    for (const name of ['/models/llama', './llama', 'llama']) {
+      const asked = await at.locate({ name }).catch((error: Error) => error.message);
+      expect(asked, name).to.equal('no hub answered');
+    }
+    expect(at.hub.requests).to.deep.equal([]);
+  });
 });
