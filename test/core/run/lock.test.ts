@@ -11,6 +11,7 @@ import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { begin } from '../../support/processes.js';
 import { EIGHT_ROWS, readJson } from '../../support/runs.js';
+import { skip } from '../../support/skip.js';
 
 describe('the lock of an output folder', () => {
   let folder: TemporaryFolder;
@@ -52,10 +53,8 @@ describe('the lock of an output folder', () => {
   });
 
   it('is taken over from a process that was killed, and whose parent does not ask how it ended', async function () {
-    if (!existsSync('/proc/self/stat')) {
-      console.log('      skipped: this system has no /proc, where such a process could be told');
-      return this.skip();
-    }
+    if (!existsSync('/proc/self/stat'))
+      skip(this, 'this system has no /proc, where such a process could be told');
     const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60']);
     try {
       const [line] = (await once(parent.stdout, 'data')) as [Buffer];
