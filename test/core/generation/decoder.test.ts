@@ -1,4 +1,4 @@
-import { setImmediate as turn, setTimeout } from 'node:timers/promises';
+import { setTimeout, setImmediate as turn } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { EvolveError } from '../../../core/base/errors.js';
