@@ -1,5 +1,6 @@
 /**
- * The cuda device in tests: on the emulated driver, which needs no GPU, or on a card where EVOLVE_CUDA_DRIVER names its driver.
+ * The cuda device in tests: on the emulated driver, which needs no GPU, or on a card
+ * where EVOLVE_CUDA_DRIVER names its driver.
  * What its kernels yield is held to what the composed form yields on the cpu backend.
  */
 
@@ -13,7 +14,8 @@ import { numbersOf, onReference, type Results } from './native.js';
 import { relativeError } from './numbers.js';
 import { skip } from './skip.js';
 
-const DRIVER = process.env.EVOLVE_CUDA_DRIVER ?? emulatedDriver();
+/** The driver that tests open. */
+export const DRIVER = process.env.EVOLVE_CUDA_DRIVER ?? emulatedDriver();
 
 /** Runs `use` with environment variables set, and puts them back. */
 export async function withEnvironment<T>(
@@ -42,8 +44,7 @@ export function describeCuda(title: string, tests: () => void): void {
       if (DRIVER === emulatedDriver() && !existsSync(DRIVER)) {
         skip(this, 'the emulated driver is not built, for want of a C++ compiler');
       }
-      const values = { EVOLVE_CUDA_DRIVER: DRIVER };
-      const { device, declined } = await withEnvironment(values, () => askDevice(cuda, {}, 'cuda'));
+      const { device, declined } = await askDevice(cuda, { driver: DRIVER }, 'cuda');
       expect(device, declined[0]).to.be.an('object');
     });
     tests();

@@ -1,6 +1,6 @@
 /**
  * An NVIDIA GPU. Nothing but its driver is needed: the kernels are in the package (kernels.ptx), and the addon opens libcuda.so.1
- * when a run asks for the device. `EVOLVE_CUDA_DRIVER` names another file.
+ * when a run asks for the device.
  */
 
 import path from 'node:path';
@@ -42,13 +42,15 @@ export default definePlugin({
   schema: z.strictObject({
     /** Which card, as the driver counts them. */
     index: z.number().int().min(0).default(0),
+    /** The driver's library. */
+    driver: z.string().min(1).default('libcuda.so.1'),
   }),
   apply(trainer, options) {
     trainer.hooks.openDevice.tap(
       async (request) => {
         if (!request.wants('cuda')) return undefined;
         try {
-          const { addon, card } = openCard(options.index);
+          const { addon, card } = openCard(options.driver, options.index);
           const cuda = await openBackend(addon, card);
           return {
             name: 'cuda',
@@ -68,10 +70,10 @@ export default definePlugin({
 });
 
 /** Opens the driver, and has the addon use a card. @throws Declined, with why it cannot be had */
-function openCard(index: number): { addon: Addon; card: Card } {
+function openCard(library: string, index: number): { addon: Addon; card: Card } {
   const addon = loadAddon();
   if ('reason' in addon) throw new Declined(addon.reason);
-  const { version, count } = openDriver(addon);
+  const { version, count } = openDriver(addon, library);
   if (version < LEAST_VERSION) {
     throw new Declined(
       `its driver is for CUDA ${versionOf(version)}; it takes one for 12.0, which is driver 525, or later`,
@@ -105,8 +107,7 @@ function openCard(index: number): { addon: Addon; card: Card } {
   }
 }
 
-function openDriver(addon: Addon): ReturnType<Addon['open']> {
-  const library = process.env.EVOLVE_CUDA_DRIVER || 'libcuda.so.1';
+function openDriver(addon: Addon, library: string): ReturnType<Addon['open']> {
   try {
     return addon.open(library);
   } catch (error) {
