@@ -8,6 +8,6 @@ describeFamily('devices', describeDevice, [
   ['portable', {}],
   ['portable', { options: { backend: 'cpu' } }],
   ['tensorflow', {}],
-  ['cuda', { options: { driver: DRIVER }, isFar: true }],
+  ['cuda', { options: { driver: DRIVER }, isFar: true, hasCache: true }],
   ['far', { isFar: true, hasCache: true }, 'far.ts'],
 ]);

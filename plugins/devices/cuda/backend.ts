@@ -107,6 +107,25 @@ export class CudaBackend extends tf.KernelBackend {
     });
   }
 
+  /** Several arrays on the card for the time of `use`; null for one that is not there. */
+  withArrays<T>(
+    arrays: readonly (Int32Array | Float32Array | undefined)[],
+    use: (pointers: (Pointer | null)[]) => T,
+  ): T {
+    const taken = arrays.map((array) => (array ? this.pool.take(array.byteLength, 'a workspace') : null));
+    try {
+      for (const [i, pointer] of taken.entries()) {
+        const array = arrays[i];
+        if (pointer !== null && array) this.driver.addon.upload(pointer, array);
+      }
+      return use(taken);
+    } finally {
+      for (const [i, pointer] of taken.entries()) {
+        if (pointer !== null) this.pool.give(pointer, arrays[i]?.byteLength ?? 0);
+      }
+    }
+  }
+
   /** The same data under another shape. */
   alias(info: tf.TensorInfo, shape: number[]): tf.TensorInfo {
     this.incRef(info.dataId);

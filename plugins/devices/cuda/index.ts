@@ -4,14 +4,16 @@
  */
 
 import path from 'node:path';
-import { definePlugin, type LanguageModel, tf, z } from '../../../core/index.js';
+import { definePlugin, type LanguageModel, PagedCache, tf, z } from '../../../core/index.js';
 import { packageFolder } from '../kit/build-report.js';
 import { DEVICE_STAGES } from '../kit/stages.js';
 import { type Addon, type Card, driverCode, loadAddon } from './addon.js';
 import { CudaBackend, F32 } from './backend.js';
+import { CardLayerStore } from './cache.js';
 import { Driver } from './driver.js';
 import { registerFallbacks } from './fallback.js';
 import { registerAttention } from './kernels/attention.js';
+import { registerCachedAttention } from './kernels/cached-attention.js';
 import { registerColumns } from './kernels/columns.js';
 import { registerElements } from './kernels/elements.js';
 import { registerGates } from './kernels/gates.js';
@@ -57,6 +59,7 @@ export default definePlugin({
             backend: BACKEND,
             description: describe(card, addon),
             placeWeights: (model) => placeWeights(cuda, model),
+            makeCache: () => new PagedCache(() => new CardLayerStore(cuda.backend)),
           };
         } catch (error) {
           if (!(error instanceof Declined)) throw error;
@@ -150,6 +153,7 @@ async function openBackend(addon: Addon, card: Card): Promise<Cuda> {
       registerLinear,
       registerMatMul,
       registerAttention,
+      registerCachedAttention,
       registerLoss,
       registerNorms,
       registerGates,

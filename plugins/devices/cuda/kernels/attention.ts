@@ -21,24 +21,11 @@ export function registerAttention(cuda: Cuda): void {
     use: (tiles: number, threads: number, last: Argument[]) => void,
   ) => {
     const [, heads, headDim] = q.shape;
-    if (headDim > MOST_HEAD_DIM) {
-      throw new RangeError(
-        `the cuda device has attention for heads of at most ${MOST_HEAD_DIM} numbers, not ${headDim}`,
-      );
-    }
+    checkHeadDim(headDim);
     const rows = headDim <= 128 ? 8 : 4;
     const tiles = tilesOf(offsets, rows);
-    const withOptional = (array: Int32Array | Float32Array | undefined, next: (pointer: Argument) => void) =>
-      array ? backend.withArray(array, next) : next(null);
-    backend.withArray(tiles, (tilesAt) =>
-      backend.withArray(offsets, (offsetsAt) =>
-        withOptional(prefixes, (prefixesAt) =>
-          withOptional(slopes, (slopesAt) => {
-            const layout = [tilesAt, offsetsAt, prefixesAt, slopesAt];
-            use(tiles.length / 2, 32 * rows, [...layout, heads, k.shape[1], headDim, scale]);
-          }),
-        ),
-      ),
+    backend.withArrays([tiles, offsets, prefixes, slopes], (layout) =>
+      use(tiles.length / 2, 32 * rows, [...layout, heads, k.shape[1], headDim, scale]),
     );
   };
 
@@ -77,6 +64,14 @@ export function registerAttention(cuda: Cuda): void {
     const [byQ, byK, byV] = [dq, dk, dv].map(({ info }) => tensorOf(info));
     return { q: () => byQ, k: () => byK, v: () => byV };
   });
+}
+
+/** @throws RangeError if the kernels cannot hold a row */
+export function checkHeadDim(headDim: number): void {
+  if (headDim <= MOST_HEAD_DIM) return;
+  throw new RangeError(
+    `the cuda device has attention for heads of at most ${MOST_HEAD_DIM} numbers, not ${headDim}`,
+  );
 }
 
 /** `[tiles, 2]`: for each block the sequence of its rows, and its first row within it. */

@@ -1,5 +1,6 @@
 // All kernels, in one unit: NVRTC makes kernels.ptx of it, and the emulated driver is compiled with it.
 #include "kernels/attention.hpp"
+#include "kernels/cached-attention.hpp"
 #include "kernels/columns.hpp"
 #include "kernels/elements.hpp"
 #include "kernels/gates.hpp"
