@@ -4,8 +4,8 @@ const text = z.string({ error: ({ input }) => `is no text, but ${shown(input)}` 
 const filled = text.refine((value) => value.trim() !== '', 'is empty');
 
 /**
- * The record of Alpaca, of BELLE and of Alpaca-CoT's Chain-of-Thought sets, with the two keys that LLaMA-Factory adds: what the
- * system says, and the exchanges before this one. Further keys are let be.
+ * The record of Alpaca, of BELLE and of Alpaca-CoT's Chain-of-Thought sets, and two keys that the files of other trainers add
+ * (data/README.md): what the system says, and the exchanges before this one. Further keys are let be.
  */
 const schema = z.object({
   instruction: filled,
@@ -25,7 +25,7 @@ const schema = z.object({
 /**
  * A record with `instruction`, `input` (may be absent) and `output` -> an example, or what is wrong with it. One that has
  * `system` or `history` too is a conversation. All of its answers are trained on, and an instruction and its input are one
- * question, as in LLaMA-Factory.
+ * question.
  */
 export function toExample(value: unknown): InstructionExample | TurnsExample | string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
