@@ -7,6 +7,8 @@ import { printable } from './base/printable.js';
 import { packageVersion } from './base/version.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
+/** Each is a text of its own, with its keys and values. */
+const MOST_BEAMS = 256;
 const KEEP_TEMPLATE = "the base model's chat template, not that of the run's data.template";
 
 // A command's module, with all of TensorFlow.js behind it, is loaded when the command is given.
@@ -73,7 +75,7 @@ program
   .option(
     '--num-beams <n>',
     'follow this many continuations, and take the likeliest whole answer (default: 1)',
-    integer(1),
+    integer(1, MOST_BEAMS),
   )
   .option(
     '--length-penalty <x>',
@@ -155,10 +157,11 @@ function number(range: { above?: number; from?: number; to?: number }) {
   };
 }
 
-function integer(low: number) {
+function integer(low: number, high = Number.POSITIVE_INFINITY) {
   return (text: string): number => {
-    if (/^\d+$/.test(text) && Number(text) >= low) return Number(text);
-    throw new InvalidArgumentError(`Expected a whole number from ${low}.`);
+    if (/^\d+$/.test(text) && Number(text) >= low && Number(text) <= high) return Number(text);
+    const to = Number.isFinite(high) ? ` to ${high}` : '';
+    throw new InvalidArgumentError(`Expected a whole number from ${low}${to}.`);
   };
 }
 

@@ -1,6 +1,6 @@
 /** The files of a model that is on this machine: a folder, or one file that holds them all. */
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
@@ -54,7 +54,10 @@ export function openModel(hooks: Hooks, location: string): OpenModel {
 }
 
 export function missingModel(location: string): EvolveError {
-  const message = `there is no file or folder ${displayPath(location)}`;
+  const broken = brokenLink(location);
+  const message = broken
+    ? `${displayPath(location)} ${broken}`
+    : `there is no file or folder ${displayPath(location)}`;
   const advice = 'Give a folder with config.json and weights, or owner/name of a model on the hub.';
   return new EvolveError('MODEL_UNKNOWN', message, advice, { at: ['model', 'path'] });
 }
@@ -85,9 +88,26 @@ function baseOf(file: string): string | undefined {
 }
 
 function refuse(hooks: Hooks, location: string): never {
+  const entries = statSync(location).isDirectory() ? readdirSync(location) : [];
+  const broken = entries.flatMap((name) => {
+    const link = brokenLink(path.join(location, name));
+    return link === undefined ? [] : [`  ${name} ${link}`];
+  });
+  if (broken.length > 0) {
+    const message = `${displayPath(location)}: no weights are there:\n${broken.join('\n')}`;
+    throw new EvolveError('CHECKPOINT_INVALID', message, LINK_ADVICE);
+  }
   const known = hooks.openCheckpoint.taps.map((tap) => tap.name).join(', ');
   const message = `${displayPath(location)}: no weights in a known format are there`;
   throw new EvolveError('CHECKPOINT_INVALID', message, `Formats: ${known}.`);
+}
+
+const LINK_ADVICE = 'Put back what the link leads to, or download or copy the files again.';
+
+/** What is wrong with a link that leads nowhere; undefined of anything else. */
+function brokenLink(file: string): string | undefined {
+  if (existsSync(file) || !lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink()) return undefined;
+  return `is a link to ${readlinkSync(file)}, which is not there`;
 }
 
 /** A JSON file, parsed; undefined if there is none. */
@@ -103,6 +123,8 @@ async function readIfThere(file: string): Promise<Uint8Array | undefined> {
     if (!(await stat(file)).isFile()) throw new Error('it is no file');
     return await readFile(file);
   } catch (error) {
+    const broken = brokenLink(file);
+    if (broken) throw new EvolveError('MODEL_INVALID', `${displayPath(file)}: ${broken}`, LINK_ADVICE);
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new EvolveError('MODEL_INVALID', `${displayPath(file)}: cannot be read: ${messageOf(error)}`);
   }

@@ -336,6 +336,7 @@ describe('the command line', () => {
         await refused(['--model', 'b', '--repetition-penalty', penalty], 'Expected a number above 0.');
       }
       await refused(['--model', 'b', '--temperature', '-1'], 'Expected a number from 0.');
+      await refused(['--model', 'b', '--num-beams', '100000'], 'Expected a whole number from 1 to 256.');
       await refused(['--model', 'b', '--top-p', '2'], 'Expected a number from 0 to 1.');
       await refused(['--model', 'b', '--adapter', folder.path], 'no adapter_config.json');
       const long = ['--model', fixture('llama'), '--input', 'word '.repeat(600)];
