@@ -161,7 +161,10 @@ export class Trainer {
   async #saveAfterFailure(model: LanguageModel): Promise<void> {
     if (this.#progress.step === this.#savedAtStep) return;
     await this.#save(model).catch((error: unknown) => {
-      this.hooks.log.call({ type: 'notice', message: messageOf(error) });
+      const { step } = this.#progress;
+      const message = `the ${this.#saves} of step ${step} cannot be saved: ${messageOf(error)}`;
+      const kept = this.#savedAtStep > 0 ? `; that of step ${this.#savedAtStep} is kept` : '';
+      this.hooks.log.call({ type: 'notice', message: `${message}${kept}` });
     });
   }
 

@@ -1,7 +1,7 @@
 // libcuda.so.1 for machines without a GPU: device memory is the process's, a module is the kernels compiled in here, and a
 // launch runs its blocks on fibers. Only what the addon calls is there. Faults are injected by environment variables:
 //
-//     EVOLVE_EMULATED_MEMORY=64M      how much device memory there is
+//     EVOLVE_EMULATED_MEMORY=64M      how much device memory there is; EVOLVE_EMULATED_OTHERS=60M what other processes have of it
 //     EVOLVE_EMULATED_FAULTS=cuLaunchKernel:3:719,cuInit:1:100      the third launch answers 719, the first cuInit 100
 //     EVOLVE_EMULATED_CAPABILITY=70   the compute capability; EVOLVE_EMULATED_DRIVER=11080 the version
 #include <cstdio>
@@ -38,10 +38,15 @@ const char* setting(const char* name, const char* fallback) {
   return value && *value ? value : fallback;
 }
 
-size_t totalMemory() {
+size_t bytesOf(const char* text) {
   char* unit;
-  const double number = strtod(setting("EVOLVE_EMULATED_MEMORY", "4G"), &unit);
+  const double number = strtod(text, &unit);
   return size_t(number * (*unit == 'G' ? 1 << 30 : *unit == 'M' ? 1 << 20 : *unit == 'K' ? 1 << 10 : 1));
+}
+size_t totalMemory() { return bytesOf(setting("EVOLVE_EMULATED_MEMORY", "4G")); }
+size_t freeMemory() {
+  const size_t taken = used + bytesOf(setting("EVOLVE_EMULATED_OTHERS", "0"));
+  return taken < totalMemory() ? totalMemory() - taken : 0;
 }
 
 // What the call of `name` answers by EVOLVE_EMULATED_FAULTS, or success.
@@ -124,14 +129,14 @@ EXPORTED Result cuCtxSynchronize() {
 EXPORTED Result cuMemGetInfo_v2(size_t* free, size_t* total) {
   FAULTS;
   *total = totalMemory();
-  *free = *total - used;
+  *free = freeMemory();
   return kSuccess;
 }
 
 EXPORTED Result cuMemAlloc_v2(Pointer* pointer, size_t bytes) {
   FAULTS;
   if (bytes == 0) return kInvalid;
-  if (used + bytes > totalMemory()) return kOutOfMemory;
+  if (bytes > freeMemory()) return kOutOfMemory;
   auto* base = static_cast<char*>(aligned_alloc(kGuard, (bytes + 3 * kGuard - 1) / kGuard * kGuard));
   if (!base) return kOutOfMemory;
   memset(base, kGuardByte, kGuard);
@@ -237,7 +242,8 @@ EXPORTED Result cuGetErrorName(Result result, const char** name) {
       {218, "CUDA_ERROR_INVALID_PTX"},              {kNotFound, "CUDA_ERROR_NOT_FOUND"},
       {kIllegalAddress, "CUDA_ERROR_ILLEGAL_ADDRESS"}, {kFailed, "CUDA_ERROR_LAUNCH_FAILED"},
       {803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"},   {222, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"},
-      {999, "CUDA_ERROR_UNKNOWN"},
+      {46, "CUDA_ERROR_DEVICE_UNAVAILABLE"},        {214, "CUDA_ERROR_ECC_UNCORRECTABLE"},
+      {304, "CUDA_ERROR_OPERATING_SYSTEM"},         {999, "CUDA_ERROR_UNKNOWN"},
   };
   const auto found = names.find(result);
   *name = found == names.end() ? "CUDA_ERROR_UNKNOWN" : found->second;
