@@ -27,7 +27,7 @@ program
   .option('--output <dir>', 'where the run goes (default: runs/ and the name of the configuration)')
   .option(
     '--device <name>',
-    "what computes: auto, native, tensorflow, portable (default: the configuration's, or auto)",
+    "what computes: auto, cuda, tensorflow, native, portable (default: the configuration's, or auto)",
   )
   .option('--json', 'write JSON lines to standard output')
   .addHelpText(
@@ -133,6 +133,22 @@ program
   .argument('[config]', 'a configuration: lists what a run of it would use, and what it lists besides')
   .option('--json', 'write JSON lines to standard output')
   .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
+
+const device = program
+  .command('device')
+  .description('list the devices: what there is of each, or why it cannot be used')
+  .option('--json', 'write JSON lines to standard output')
+  .addHelpText('after', examples('device', 'device check cuda'))
+  .action(async (options) => (await import('./commands/device.js')).deviceCommand(options));
+
+device
+  .command('check')
+  .description('hold what a device computes to the plain form of each op')
+  .argument('[name]', 'the device (default: the one that auto takes)')
+  .option('--json', 'write JSON lines to standard output')
+  .action(async (name, _, command: Command) =>
+    (await import('./commands/device.js')).deviceCheckCommand(name, command.optsWithGlobals()),
+  );
 
 function examples(...commands: readonly string[]): string {
   return ['', 'Examples:', ...commands.map((command) => `  evolve ${command}`)].join('\n');

@@ -16,6 +16,8 @@ export class Fallbacks {
     name: string,
     private readonly backend: CudaBackend,
   ) {
+    // Otherwise TensorFlow.js advertises another backend when this one is first used.
+    tf.enableProdMode();
     for (const { kernelName, kernelFunc } of tf.getKernelsForBackend('cpu')) {
       const call: tf.KernelFunc = (params) => this.#call(kernelName, kernelFunc, params);
       tf.registerKernel({ kernelName, backendName: name, kernelFunc: call });
