@@ -41,10 +41,11 @@ export async function withEnvironment<T>(
   }
 }
 
+export const NOT_EMULATED = 'the emulated driver is not built, for want of a C++ compiler';
+
 /** Skips, with a line that says why, where the emulated driver is not built. */
 export function requireEmulated(test: Mocha.Context): void {
-  if (!existsSync(emulatedDriver()))
-    skip(test, 'the emulated driver is not built, for want of a C++ compiler');
+  if (!existsSync(emulatedDriver())) skip(test, NOT_EMULATED);
 }
 
 /** Tests that need the cuda device; skipped, with a line that says why, where neither a card nor a compiler is. */

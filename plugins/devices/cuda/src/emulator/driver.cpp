@@ -15,6 +15,13 @@
 #include "fibers.hpp"
 #include "registry.hpp"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(start, bytes)
+#define ASAN_UNPOISON_MEMORY_REGION(start, bytes)
+#endif
+
 namespace {
 
 using Pointer = uint64_t;
@@ -152,6 +159,8 @@ EXPORTED Result cuMemAlloc_v2(Pointer* pointer, size_t bytes) {
   // Not numbers: what is read before it was written shows.
   memset(base + kGuard, 0xff, bytes);
   memset(base + kGuard + bytes, kGuardByte, kGuard);
+  ASAN_POISON_MEMORY_REGION(base, kGuard);
+  ASAN_POISON_MEMORY_REGION(base + kGuard + bytes, kGuard);
   *pointer = reinterpret_cast<Pointer>(base + kGuard);
   blocks[*pointer] = {base, bytes};
   used += bytes;
@@ -161,6 +170,7 @@ EXPORTED Result cuMemFree_v2(Pointer pointer) {
   FAULTS;
   const auto found = blocks.find(pointer);
   if (found == blocks.end()) return kInvalid;
+  ASAN_UNPOISON_MEMORY_REGION(found->second.base, 2 * kGuard + found->second.bytes);
   const bool whole = isWhole(found->second);
   used -= found->second.bytes;
   free(found->second.base);
