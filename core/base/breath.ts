@@ -35,3 +35,9 @@ export function interruptionOf({ reason }: AbortSignal): unknown {
   if (reason instanceof Error && reason.name !== 'AbortError') return reason;
   return new EvolveError('INTERRUPTED', 'interrupted', '', { cause: reason });
 }
+
+/** The error that aborted the work although nobody interrupted it: one that nobody caught. Undefined if there is none. */
+export function strayErrorOf(signal: AbortSignal): unknown {
+  const reason = signal.aborted ? interruptionOf(signal) : undefined;
+  return reason instanceof EvolveError && reason.code === 'INTERRUPTED' ? undefined : reason;
+}

@@ -72,8 +72,11 @@ export interface RunControl {
    * first reason counts.
    */
   stop(reason: string): void;
-  /** Has the adapter, or the model, saved after the step at hand, even if no save is due. */
-  requestSave(): void;
+  /**
+   * Has the adapter, or the model, saved after the step at hand, even if no save is due. With `keep` the run leaves this one:
+   * only a save that a plugin asks for replaces it, none that is due, nor that of the end, however the run ends.
+   */
+  requestSave(options?: { readonly keep?: boolean }): void;
   /** Has the held-out rows evaluated after the step at hand, even if no evaluation is due. */
   requestEvaluate(): void;
 }
