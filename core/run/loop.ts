@@ -125,7 +125,7 @@ async function evaluate(training: Training, actions: LoopActions): Promise<void>
   if (!Number.isFinite(evalLoss))
     fail(notFinite('held-out loss', progress.step, evalLoss), training, actions);
   const metrics = await hooks.evaluate
-    .promise({ evalLoss }, evaluationOf(training))
+    .promise({ evalLoss }, evaluationOf(training, evalLoss))
     .catch(async (error: unknown) => {
       // The other processes must learn why this one ends.
       if (context.signal.aborted) await actions.requests.agree(world);

@@ -1,8 +1,7 @@
 /** The processes of a run: what they sum, and how they end together. */
 
-import { once } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
+import { unlessAborted } from '../base/breath.js';
 import type { Gradients } from '../contracts/optimizer.js';
 import type { World } from '../contracts/world.js';
 
@@ -71,19 +70,11 @@ export class RunWorld {
 
   /** What the other processes answer; the interruption, if they do not although this one is interrupted. */
   async #answered(answer: Promise<void>): Promise<void> {
-    const over = new AbortController();
-    const abandoned = async (): Promise<never> => {
-      if (!this.signal.aborted) await once(this.signal, 'abort', { signal: over.signal });
-      await setTimeout(PATIENCE_MS, undefined, { signal: over.signal });
-      throw this.interruption();
-    };
     try {
-      await Promise.race([answer, abandoned()]);
+      await unlessAborted(answer, this.signal, PATIENCE_MS);
     } catch (error) {
       // A world may end its calls by itself then.
       throw this.signal.aborted ? this.interruption() : error;
-    } finally {
-      over.abort();
     }
   }
 }

@@ -38,7 +38,7 @@ import type { RunRequests } from './requests.js';
 import { resultOf, tellEnd } from './result.js';
 import { RunWorld } from './run-world.js';
 import { checkSavable, freedFault } from './savable.js';
-import { countParameters, countRows, warmupNotice } from './start-event.js';
+import { countParameters, countRows, evaluationNotice, warmupNotice } from './start-event.js';
 import { restoreState, saveState } from './state.js';
 import { countSteps, makeTraining, type Training, type TrainingBasis } from './training.js';
 
@@ -201,8 +201,9 @@ export class Trainer {
       ...this.#rows,
       steps,
     });
-    const message = warmupNotice(train, steps);
-    if (message) this.hooks.log.call({ type: 'notice', message });
+    const waiting = this.hooks.evaluate.taps.map(({ name }) => name);
+    for (const message of [warmupNotice(train, steps), evaluationNotice(rows, waiting)])
+      if (message) this.hooks.log.call({ type: 'notice', message });
   }
 
   /**
