@@ -115,7 +115,13 @@ function completed(
     const freed = freedIn(trained());
     if (freed !== undefined) throw new TypeError(`it disposed the trained variable ${freed}`);
   };
-  if (hook === 'log') return (...args) => (context.world.rank === 0 ? fn(...args, context) : undefined);
+  if (hook === 'log')
+    return (...args) => {
+      if (context.world.rank !== 0) return undefined;
+      const returned = fn(...args, context);
+      checkTrained();
+      return returned;
+    };
   if (hook === 'loss')
     return (loss, ...args) => {
       const returned = fn(loss, ...args, context);

@@ -68,8 +68,8 @@ export const SINGULAR: Readonly<Record<Family, string>> = {
 /** What a plugin may ask of the run while it goes on. */
 export interface RunControl {
   /**
-   * Ends the run after the step at hand: what was learned is evaluated and saved, and the run's status is `stopped`. The
-   * first reason counts.
+   * Ends the run after the step at hand: what was learned is evaluated and saved (unless a save is kept), and the run's status
+   * is `stopped`. The first reason counts.
    */
   stop(reason: string): void;
   /**

@@ -8,10 +8,18 @@ import type { World } from '../contracts/world.js';
 /** An interrupted process waits so long for the others, which may have one more micro-batch to compute. */
 const PATIENCE_MS = 10_000;
 
+/**
+ * Whether a process was interrupted, and room for numbers. All totals are of one length: one process may be interrupted within
+ * a metric, while another goes on to the total of the next metric.
+ */
+const TOTAL_LENGTH = 8;
+
 /** A world as a run uses it. Of two processes or more, one that is interrupted does not end alone if the others answer. */
 export class RunWorld {
   readonly rank: number;
   readonly size: number;
+  /** All have learned that the run ends, and call the world no more. */
+  #isOver = false;
 
   /**
    * @param signal aborted when this process is to end
@@ -37,10 +45,13 @@ export class RunWorld {
    */
   async total(...numbers: number[]): Promise<number[]> {
     if (this.size === 1) return numbers;
-    const sums = Float64Array.of(...numbers, Number(this.signal.aborted));
+    if (this.#isOver) throw this.interruption();
+    const sums = new Float64Array(TOTAL_LENGTH);
+    sums.set([Number(this.signal.aborted), ...numbers]);
     await this.#answered(this.world.sum(sums));
-    if (sums[numbers.length] > 0) throw this.interruption();
-    return [...sums.subarray(0, numbers.length)];
+    this.#isOver = sums[0] > 0;
+    if (this.#isOver) throw this.interruption();
+    return [...sums.subarray(1, numbers.length + 1)];
   }
 
   /**

@@ -15,6 +15,7 @@ import { variableGradients } from '../ops/gradients.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { RunContext } from './context.js';
 import type { RunWorld } from './run-world.js';
+import { freedFault } from './savable.js';
 import type { Undo } from './undo.js';
 
 /** What a step did. */
@@ -99,6 +100,8 @@ export async function optimizerStep(
       parts.undo.undo();
       throw error;
     }
+    const freed = freedFault(model.trainable);
+    if (freed) throw freed;
     return {
       loss,
       targets,

@@ -6,7 +6,7 @@
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { inject, injectable } from 'tsyringe';
-import { interruptionOf, strayErrorOf } from '../base/breath.js';
+import { interruptionOf, strayErrorOf, unlessAborted } from '../base/breath.js';
 import { quoted } from '../base/command-line.js';
 import { EvolveError, messageOf } from '../base/errors.js';
 import {
@@ -75,12 +75,12 @@ export class Trainer {
    */
   async run(from?: RunState): Promise<RunResult> {
     const startedAt = performance.now();
+    const { signal } = this.context;
     let assembled: AssembledModel | undefined;
     let failure: unknown;
     try {
-      this.#world = new RunWorld(await openWorld(this.hooks), this.context.signal, () =>
-        this.#interruption(),
-      );
+      const opened = await unlessAborted(openWorld(this.hooks), signal);
+      this.#world = new RunWorld(opened, signal, () => this.#interruption());
       this.context.world = this.#world;
       if (this.#writes) await this.folder.check();
       // The data comes before the model: its faults are then found in seconds, whatever the model's size.
@@ -103,7 +103,7 @@ export class Trainer {
     };
     if (this.#claimed) await this.folder.writeResult(result).catch(note);
     await tellEnd(this.hooks, result).catch(note);
-    note(strayErrorOf(this.context.signal));
+    note(strayErrorOf(signal));
     // A failure of the very end makes the run a failed one too, although all is saved.
     if (this.#claimed && failure !== undefined && !result.error)
       await this.folder.writeResult(this.#result(failure, seconds)).catch(note);

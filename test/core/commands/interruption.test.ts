@@ -221,6 +221,22 @@ ${more}`,
     expect(readJson(output, 'run.json').error).to.have.property('message').that.includes('"lonely"');
   });
 
+  it('one Ctrl-C ends a run whose world does not open, whatever it has open', async () => {
+    folder.write(
+      'closed.mjs',
+      `export default { name: 'closed', apiVersion: 2, family: 'worlds', apply({ hooks }) {
+        hooks.openWorld.tap(() => new Promise(() => {
+          setInterval(() => {}, 1000);
+          setTimeout(() => process.kill(process.pid, 'SIGINT'), 100);
+        }));
+      } };`,
+    );
+    configure(5, 'plugins: [./closed.mjs]\nworld: closed');
+    const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
+    expect(stderr).to.match(/^evolve: interrupted\n/);
+    expect(status).to.equal(130);
+  });
+
   it('one Ctrl-C ends a run whose world does not answer, whatever the world has open', async () => {
     lonely("setInterval(() => {}, 1000); setTimeout(() => process.kill(process.pid, 'SIGINT'), 100);");
     configure(5000, 'plugins: [./lonely.mjs]\nworld: lonely');

@@ -88,7 +88,7 @@ describe('what plugins do to the end of a run', () => {
       await expectError(
         () => run.trainer.run(),
         'PLUGIN_FAILED',
-        `plugin "disposing" failed in the hook "${hook}": it disposed the trained variable model.layers`,
+        `plugin "disposing" failed in the hook "${hook}": it disposed the trained variable base_model.model`,
       );
       // The adapter of the save before stays.
       expect(readJson(output, 'run.json')).to.include({ status: 'failed', savedStep: 1 });
@@ -98,12 +98,13 @@ describe('what plugins do to the end of a run', () => {
 
   it('a tracker that disposes what is trained is told of, too', async () => {
     const disposing = plugin('disposing', ({ hooks }) => {
-      hooks.log.tap(({ type }, { model }) => {
-        if (type === 'step') for (const variable of model.trainable.values()) variable.dispose();
+      hooks.log.tap(({ type }, context) => {
+        if (type === 'step') for (const variable of context.model.trainable.values()) variable.dispose();
       });
     });
     const run = await compose(disposing);
-    await expectError(() => run.trainer.run(), 'PLUGIN_FAILED', 'was disposed by a plugin', 'dispose()');
+    const message = 'plugin "disposing" failed in the hook "log": it disposed the trained variable';
+    await expectError(() => run.trainer.run(), 'PLUGIN_FAILED', message);
   });
 
   it('an error with a code of their own is a failure', async () => {
