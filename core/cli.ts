@@ -42,6 +42,13 @@ program
   .option('--run <dir>', 'the folder of a run: its model with its adapter')
   .option('--model <path>', 'a base model')
   .option('--adapter <dir>', 'an adapter for --model')
+  .option('--template <name>', 'with --model: how prompts read, as data.template of a run (default: alpaca)')
+  .option(
+    '--plugin <name>',
+    "with --model: a third party's plugin, as in plugins of a run; may be repeated",
+    collect,
+    [],
+  )
   .option('--instruction <text>', 'what to do')
   .option('--input <text>', 'further context of the instruction')
   .option(
@@ -197,4 +204,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
+  // What a plugin has left open, such as a timer, does not keep a process that the person wants ended.
+  if (process.exitCode === 130) setTimeout(() => process.exit(), 1000).unref();
 }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { strayErrorOf } from '../base/breath.js';
 import { EvolveError, messageOf } from '../base/errors.js';
 
 /** The codes of errors that say that nobody reads any more: a pipe without a reader, a terminal that was closed. */
@@ -67,7 +68,7 @@ export function catchStrayErrors(interruption: AbortController, hasPlugins: bool
   return () => {
     process.setUncaughtExceptionCaptureCallback(null);
     process.off('unhandledRejection', end);
-    const { aborted, reason } = interruption.signal;
-    if (aborted && !(reason instanceof EvolveError && reason.code === 'INTERRUPTED')) throw reason;
+    const stray = strayErrorOf(interruption.signal);
+    if (stray !== undefined) throw stray;
   };
 }

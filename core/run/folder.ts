@@ -132,6 +132,7 @@ export class RunFolder {
       });
       await replace(folder, partial);
     } catch (cause) {
+      await rm(partial, { recursive: true, force: true }).catch(() => {});
       // The plugin of a format writes the file. If the system refused, that is no fault of the plugin.
       const root = cause instanceof EvolveError ? (cause.cause ?? cause) : cause;
       const isOfSystem = root instanceof Error && 'errno' in root;
