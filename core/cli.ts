@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 /** The command line: arguments -> command -> exit status (0 done, 1 the run failed, 2 faulty input, 130 interrupted). */
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EvolveError, messageOf } from './base/errors.js';
 import { printable } from './base/printable.js';
 import { packageVersion } from './base/version.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
+const DEVICES = ['auto', 'native', 'tensorflow', 'portable'];
+const SHELLS = ['bash', 'zsh', 'fish'] as const;
 const KEEP_TEMPLATE = "the base model's chat template, not that of the run's data.template";
 
 // A command's module, with all of TensorFlow.js behind it, is loaded when the command is given.
@@ -23,10 +25,7 @@ program
   .argument('<config>', 'a YAML file that describes the run, such as those in configs/')
   .option('--set <key=value>', 'override a value of the configuration; may be repeated', collect, [])
   .option('--output <dir>', 'where the run goes (default: runs/ and the name of the configuration)')
-  .option(
-    '--device <name>',
-    "what computes: auto, native, tensorflow, portable (default: the configuration's, or auto)",
-  )
+  .option('--device <name>', `what computes: ${DEVICES.join(', ')} (default: the configuration's, or auto)`)
   .option('--json', 'write JSON lines to standard output')
   .addHelpText(
     'after',
@@ -131,6 +130,16 @@ program
   .argument('[config]', 'a configuration: lists what a run of it would use, and what it lists besides')
   .option('--json', 'write JSON lines to standard output')
   .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
+
+program
+  .command('completion')
+  .description('print what has a shell complete the command line: source it in its startup file')
+  .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
+  .addHelpText('after', examples('completion bash >> ~/.bashrc'))
+  .action(async (shell) => {
+    const { completionScript } = await import('./commands/completion.js');
+    process.stdout.write(completionScript(shell, program, { '--device': DEVICES }));
+  });
 
 function examples(...commands: readonly string[]): string {
   return ['', 'Examples:', ...commands.map((command) => `  evolve ${command}`)].join('\n');
