@@ -19,8 +19,7 @@ describe('evolve completion', () => {
 
   /** What bash offers where the last word is completed. */
   const inBash = async (script: string, words: readonly string[]) => {
-    const completing =
-      `source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _evolve; for word in \${COMPREPLY[*]}; do echo "$word"; done`;
+    const completing = `source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _evolve; for word in \${COMPREPLY[*]}; do echo "$word"; done`;
     const { stdout, stderr } = await execute('bash', ['-c', completing, script, ...words]);
     expect(stderr).to.equal('');
     return stdout.split('\n').filter((word) => word !== '');

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { expect } from 'chai';
 import { configOf } from '../../../core/commands/model-choice.js';
+import { lock, unlock } from '../../../core/run/lock.js';
 import { expectError } from '../../support/errors.js';
 import { TemporaryFolder } from '../../support/files.js';
 
@@ -56,7 +57,10 @@ describe('the model of a run', () => {
         'model/',
         text,
       );
-    await refused('has not saved yet');
+    await refused('It was killed before it saved.');
+    await lock(folder.path);
+    await refused(`It goes on still (process ${process.pid}), and has not saved yet.`);
+    await unlock(folder.path);
     folder.write('run.json', '{}');
     await refused('Its run.json says how it ended');
   });
