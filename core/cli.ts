@@ -17,7 +17,7 @@ const program = new Command('evolve')
   .version(packageVersion())
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'evolve: ')) })
-  .showHelpAfterError('(evolve --help lists the commands; evolve COMMAND --help, what a command takes)');
+  .showHelpAfterError(wrongCommand(process.argv.slice(2)));
 
 program
   .command('run')
@@ -30,6 +30,9 @@ program
   .addHelpText(
     'after',
     examples('run mine.yaml', 'run mine.yaml --set train.epochs=2 --set adapter.r=16 --output runs/mine'),
+  )
+  .showHelpAfterError(
+    '(a value of the configuration is set as in --set train.epochs=2, without spaces; evolve run --help lists the options)',
   )
   .action(async (file, options) => (await import('./commands/run.js')).runCommand(file, options));
 
@@ -90,6 +93,9 @@ program
       'generate --model PATH --adapter runs/mine/adapter --input-file questions.txt --json',
     ),
   )
+  .showHelpAfterError(
+    '(what to do is given as --instruction "Name a fruit."; evolve generate --help lists the options)',
+  )
   .action(async (options) => (await import('./commands/generate.js')).generateCommand(options));
 
 program
@@ -140,6 +146,15 @@ program
     const { completionScript } = await import('./commands/completion.js');
     process.stdout.write(completionScript(shell, program, { '--device': DEVICES }));
   });
+
+/** The advice where the first word is no command. */
+function wrongCommand([word = '']: readonly string[]): string {
+  const lists = 'evolve --help lists the commands; evolve COMMAND --help, what a command takes';
+  if (/\.(ya?ml|json)$/.test(word)) return `(a run is started by: evolve run ${word})`;
+  return /^(train|finetune|fine-tune|start)$/.test(word)
+    ? `(evolve run CONFIG trains; ${lists})`
+    : `(${lists})`;
+}
 
 function examples(...commands: readonly string[]): string {
   return ['', 'Examples:', ...commands.map((command) => `  evolve ${command}`)].join('\n');

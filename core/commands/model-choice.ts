@@ -88,7 +88,10 @@ function requireRun(folder: string): void {
   if (existsSync(path.join(folder, 'config.yaml'))) return;
   const what = existsSync(folder) ? 'holds no config.yaml: it is no run' : 'is not there';
   const message = `--run ${displayPath(folder)}: the folder ${what}`;
-  throw new EvolveError('MODEL_UNKNOWN', message, 'Name the output folder of a run, such as runs/mine.');
+  const above = path.dirname(folder);
+  const isWithin = existsSync(path.join(above, 'config.yaml'));
+  const run = isWithin ? displayPath(above) : 'such as runs/mine';
+  throw new EvolveError('MODEL_UNKNOWN', message, `Name the output folder of a run, ${run}.`);
 }
 
 /** What a run saved. A crash in the middle of a save may have left it under the name that it has while it is replaced. */

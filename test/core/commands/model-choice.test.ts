@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { expect } from 'chai';
+import type { EvolveError } from '../../../core/base/errors.js';
 import { configOf } from '../../../core/commands/model-choice.js';
 import { lock, unlock } from '../../../core/run/lock.js';
 import { expectError } from '../../support/errors.js';
@@ -76,5 +77,11 @@ describe('the model of a run', () => {
       );
     await refused('other', 'holds no config.yaml');
     await refused('absent', 'is not there');
+    mkdirSync(folder.join('adapter'));
+    await refused('adapter', 'it is no run');
+    const { advice } = (await configOf({ run: folder.join('adapter') }).catch(
+      (error: EvolveError) => error,
+    )) as EvolveError;
+    expect(advice).to.equal(`Name the output folder of a run, ${folder.path}.`);
   });
 });
