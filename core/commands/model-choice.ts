@@ -9,6 +9,7 @@ import { displayPath, resolvePath } from '../base/paths.js';
 import { type AssemblyConfig, loadConfig, makeAssembly } from '../config/load.js';
 import { resolveModel } from '../config/model-name.js';
 import { readJsonFile } from '../model/files.js';
+import { writerOf } from '../run/lock.js';
 
 export interface ModelChoice {
   readonly run?: string;
@@ -64,10 +65,7 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
     const init = savedIn(run, 'adapter');
     if (!init) {
       const message = `the run ${displayPath(run)} has neither adapter/ nor model/: nothing was saved`;
-      const how = existsSync(path.join(run, 'run.json'))
-        ? 'Its run.json says how it ended. Let it run again.'
-        : 'It goes on still and has not saved yet, or was killed before it did.';
-      throw new EvolveError('MODEL_UNKNOWN', message, how);
+      throw new EvolveError('MODEL_UNKNOWN', message, whyUnsaved(run));
     }
     const adapter = { method: config.adapter.method, init };
     return makeAssembly({ model, quantizer, plugins, adapter, device, data, train });
@@ -120,11 +118,22 @@ export async function templateNotice(
   );
 }
 
+/** A run that was killed leaves no run.json, and a lock that nobody holds. */
+function whyUnsaved(run: string): string {
+  const writer = writerOf(run);
+  if (writer !== undefined) return `It goes on still (process ${writer}), and has not saved yet.`;
+  if (existsSync(path.join(run, 'run.json'))) return 'Its run.json says how it ended. Let it run again.';
+  return 'It was killed before it saved. Let it run again.';
+}
+
 function requireRun(folder: string): void {
   if (existsSync(path.join(folder, 'config.yaml'))) return;
   const what = existsSync(folder) ? 'holds no config.yaml: it is no run' : 'is not there';
   const message = `--run ${displayPath(folder)}: the folder ${what}`;
-  throw new EvolveError('MODEL_UNKNOWN', message, 'Name the output folder of a run, such as runs/mine.');
+  const above = path.dirname(folder);
+  const isWithin = existsSync(path.join(above, 'config.yaml'));
+  const run = isWithin ? displayPath(above) : 'such as runs/mine';
+  throw new EvolveError('MODEL_UNKNOWN', message, `Name the output folder of a run, ${run}.`);
 }
 
 /** What a run saved. A crash in the middle of a save may have left it under the name that it has while it is replaced. */

@@ -83,9 +83,11 @@ function unreadable(file: string, error: unknown): EvolveError {
   if (code === 'EISDIR') {
     return new EvolveError('CONFIG_FILE', `${file}: is a folder`, 'Name the YAML file in it.');
   }
+  // Of cosmiconfig.
+  const isOfOtherKind = messageOf(error).startsWith('No loader specified');
   return new EvolveError(
     'CONFIG_FILE',
-    `${file}: ${messageOf(error)}`,
+    `${file}: ${isOfOtherKind ? 'is no configuration, by its name' : messageOf(error)}`,
     'A configuration is a .yaml, .yml or .json file.',
   );
 }

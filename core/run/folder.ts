@@ -38,7 +38,8 @@ export class RunFolder {
   async check(): Promise<void> {
     const advice = 'Name another folder with --output.';
     const entries = await readdir(this.path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
+      // checkWritable says what is wrong with a path that is no folder.
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
       throw new EvolveError('OUTPUT_FOLDER', `output: ${displayPath(this.path)}: ${error.message}`, advice);
     });
     refuseIfLocked(this.path);

@@ -71,7 +71,9 @@ ${more}`,
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
     it(`${signal} ends a run as Ctrl-C does, also where it comes twice`, async () => {
       configure(5000);
-      const run = begin(['run', 'my.yaml'], { cwd: folder.path, env: { _: 'node' } });
+      // The tests themselves may run under nohup.
+      const through = existsSync('/proc/self/status') ? ['setsid'] : [];
+      const run = begin(['run', 'my.yaml'], { cwd: folder.path, env: { _: 'node' }, through });
       await run.until('step    2/5000');
       run.child.kill(signal);
       if (signal === 'SIGHUP') run.child.kill(signal);
@@ -82,7 +84,10 @@ ${more}`,
 
   for (const [trace, env, through] of [
     ['as the command that the shell started', { _: '/usr/bin/nohup' }, []],
-    ['by standard input', {}, ['sh', '-c', 'exec "$0" "$@" 0>/dev/null']],
+    ['by standard input', { _: '' }, ['sh', '-c', 'exec "$0" "$@" 0>/dev/null']],
+    ...(existsSync('/proc/self/status')
+      ? [['by what is above it', { _: '' }, ['nohup', 'sh', '-c', 'env _= "$0" "$@"; exit $?']] as const]
+      : []),
   ] as const) {
     it(`SIGHUP does nothing under nohup, known ${trace}`, async () => {
       configure(20);

@@ -1,6 +1,8 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { expect } from 'chai';
+import type { EvolveError } from '../../../core/base/errors.js';
 import { configOf } from '../../../core/commands/model-choice.js';
+import { lock, unlock } from '../../../core/run/lock.js';
 import { evolve } from '../../support/cli.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
@@ -57,7 +59,10 @@ describe('the model of a run', () => {
         'model/',
         text,
       );
-    await refused('has not saved yet');
+    await refused('It was killed before it saved.');
+    await lock(folder.path);
+    await refused(`It goes on still (process ${process.pid}), and has not saved yet.`);
+    await unlock(folder.path);
     folder.write('run.json', '{}');
     await refused('Its run.json says how it ended');
   });
@@ -73,6 +78,12 @@ describe('the model of a run', () => {
       );
     await refused('other', 'holds no config.yaml');
     await refused('absent', 'is not there');
+    mkdirSync(folder.join('adapter'));
+    await refused('adapter', 'it is no run');
+    const { advice } = (await configOf({ run: folder.join('adapter') }).catch(
+      (error: EvolveError) => error,
+    )) as EvolveError;
+    expect(advice).to.equal(`Name the output folder of a run, ${folder.path}.`);
   });
 });
 

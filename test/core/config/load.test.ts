@@ -100,10 +100,10 @@ describe('loadConfig', () => {
       );
       expect(faults).to.deep.equal([
         ':2:3: model.path: expected string, but got 5',
-        ':4:3: data.sources: expected array, but got "alpaca"',
+        ':4:3: data.sources: expected a list, as [ … ], but got "alpaca"',
         ':5:3: data.shuffle: expected boolean, but got "maybe"',
         ':7:3: train.epochs: expected number, but got "two"',
-        ':8:3: train.seed: expected int, but got 1.5',
+        ':8:3: train.seed: expected a whole number, but got 1.5',
       ]);
     });
 
@@ -179,12 +179,13 @@ describe('loadConfig', () => {
     });
 
     it('is named as the place of its faults', async () => {
-      const set = ['train.epochs=two', 'train.spe=1', 'data={sources: 3}', 'train.logEvery='];
+      const set = ['train.epochs=two', 'epochs=2', 'train.spe=1', 'data={sources: 3}', 'train.logEvery='];
       expect(await faultsOf(MINIMAL, { set })).to.have.members([
-        '--set train.epochs: train.epochs: expected number, but got "two"',
+        '--set train.epochs: expected number, but got "two"',
+        '--set epochs: unknown key "epochs" (did you mean "train.epochs"?)',
         '--set train.spe: unknown key "train.spe" (did you mean "seed"?)',
-        '--set data: data.sources: expected array, but got 3',
-        '--set train.logEvery: train.logEvery: expected number, but got null',
+        '--set data: data.sources: expected a list, as [ … ], but got 3',
+        '--set train.logEvery: expected number, but got null',
       ]);
     });
 
