@@ -98,7 +98,7 @@ program
   .addHelpText(
     'after',
     examples(
-      'generate --run runs/mine --instruction "Name a fruit."',
+      'generate --run runs/mine --instruction "What is a banana?"',
       'generate --model PATH --adapter runs/mine/adapter --input-file questions.txt --json',
     ),
   )
