@@ -12,4 +12,9 @@ export interface Evaluation {
   readonly examples: readonly Example[];
   /** The model's answers, in the order of the prompts: greedy, unless the options say otherwise. */
   generate(prompts: readonly Prompt[], options?: Partial<GenerateOptions>): Promise<Generated[]>;
+  /**
+   * The mean cross-entropy of a target token of the held-out rows, in nats, whatever objective and `loss` taps make of
+   * `evalLoss`. Where that is the same it costs nothing; else one more pass over the rows, in which all processes take part.
+   */
+  crossEntropy(): Promise<number>;
 }

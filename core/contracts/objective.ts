@@ -11,4 +11,6 @@ export interface Objective {
    * called in evaluation too, with `pass.training` false. It is synchronous, because it runs while gradients are recorded.
    */
   loss(model: LanguageModel, batch: Batch, pass: Pass): tf.Scalar;
+  /** In evaluation the loss is the model's cross-entropy. Metrics that need it then take it from there. */
+  readonly measuresCrossEntropy?: boolean | undefined;
 }

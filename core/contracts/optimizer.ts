@@ -33,9 +33,9 @@ export interface Optimizer {
   /** All that the next update depends on, besides variables, gradients and options. */
   state(): SavedState;
   /**
-   * Continues from a state of the same variables; what it holds is copied.
+   * Continues from a state of the same variables, which may be its own; what it holds is copied.
    *
-   * @throws RangeError if the state is of other variables
+   * @throws RangeError if the state is of other variables, or lacks a number; then nothing is changed
    */
   restore(state: SavedState): void;
   /** Frees what the optimizer keeps. */

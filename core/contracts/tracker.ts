@@ -9,7 +9,7 @@ export interface StepEvent {
   readonly step: number;
   /** Passes through the data so far, as a fraction. */
   readonly epoch: number;
-  /** Mean cross-entropy of a target token, in nats. */
+  /** Mean loss of a target token: with the objective `next-token` the cross-entropy, in nats. */
   readonly loss: number;
   readonly learningRate: number;
   /** The global norm of the gradients before clipping. */
@@ -20,7 +20,7 @@ export interface StepEvent {
 }
 
 /**
- * The mean cross-entropy of a target token of the held-out rows, with what metrics add. The event of step 0 is the model's
+ * The mean loss of a target token of the held-out rows, as the objective measures them, with what metrics add. The event of step 0 is the model's
  * before the first step, and has the loss alone.
  */
 export interface EvalEvent {

@@ -78,6 +78,10 @@ export class BeamSearch implements Search {
     this.hypotheses = this.#isDone(following, length) ? [] : following;
   }
 
+  get limit(): number {
+    return this.options.limit;
+  }
+
   get answer(): Answer {
     return this.#finished[0]?.answer ?? { ids: [], stopped: 'length' };
   }

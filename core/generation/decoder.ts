@@ -4,6 +4,7 @@ import { EvolveError } from '../base/errors.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CachedSequence, KeyValueCache } from '../contracts/cache.js';
 import type { Device } from '../contracts/device.js';
+import { describeLengthLimit } from '../contracts/length-limit.js';
 import { PagedCache } from './paged-cache.js';
 import type { Answer, Search } from './search.js';
 
@@ -13,13 +14,18 @@ import type { Answer, Search } from './search.js';
  */
 const MOST_ROWS = 32;
 
-/** The event loop turns between two passes once so long has gone by: a turn costs as much as a pass of a tiny model. */
-const MOST_BUSY_MS = 50;
+/** The searches that some decoder does. In the hands of two they would get scores of texts that they have left behind. */
+const underWay = new WeakSet<Search>();
+
+/**
+ * The event loop turns between two passes once so long has gone by. A turn costs a few microseconds: nothing beside a pass of
+ * a real model, after each of which it turns, but a share of the passes of a tiny one.
+ */
+const MOST_BUSY_MS = 1;
 
 export interface DecodeOptions {
   /**
-   * A sequence of the decoder's cache that holds the beginning of the prompt, as `prefill` returns it. This part is not
-   * computed again. The caller keeps it, and may free it once `submit` has returned.
+   * The beginning of the prompt, as `prefill` of this decoder returned it. This part is not computed again. The caller keeps it, and may free it once `submit` has returned.
    */
   readonly prefix?: CachedSequence | undefined;
   /** Stops this search. */
@@ -31,8 +37,8 @@ export interface DecodeOptions {
 /**
  * Does many searches side by side with one model, and takes further ones while it runs. Every pass computes one token of each
  * text. Searches that have ended leave, and others take their place. A prompt is computed in a pass of its own, so that no
- * answer depends on the others. The event loop turns between passes, about
- * every 50 ms.
+ * answer depends on the others. The event loop turns after each pass that takes a millisecond or more, and after a
+ * millisecond of shorter ones; what is submitted or aborted then counts for the next pass.
  *
  *     const decoder = new Decoder(model, device);
  *     const answers = await Promise.all(searches.map((search) => decoder.submit(search)));
@@ -43,6 +49,8 @@ export class Decoder {
   #waiting: Request[] = [];
   #active: Request[] = [];
   #isRunning = false;
+  /** What `prefill` has computed. */
+  readonly #prefixes = new WeakMap<CachedSequence, readonly number[]>();
 
   constructor(
     private readonly model: LanguageModel,
@@ -55,12 +63,14 @@ export class Decoder {
    * Does a search to its end. If it fails, the others go on. If a pass fails, all searches in it fail.
    *
    * @throws EvolveError NOT_FINITE if no token can be chosen, INTERRUPTED if `signal` aborts;
-   *   RangeError if the prefix leaves nothing of the prompt to compute, or is of another cache
+   *   RangeError if the prefix is not what `prefill` made of the prompt's beginning, or leaves nothing of it to compute, or if the
+   *   search goes beyond the model's positions; Error if it is under way already, or the prefix is freed
    */
   submit(search: Search, { prefix, signal, onAdvance }: DecodeOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const sequences = search.hypotheses.map(({ ids }) => this.#begin(ids.length, prefix));
-      if (sequences.length === 0) return resolve(search.answer);
+      if (search.hypotheses.length === 0) return resolve(search.answer);
+      this.#check(search, prefix);
+      const sequences = search.hypotheses.map(() => prefix?.fork() ?? this.cache.begin());
       this.#waiting.push(new Request(search, sequences, signal, onAdvance, resolve, reject));
       if (!this.#isRunning) void this.#run();
     });
@@ -74,6 +84,7 @@ export class Decoder {
     const prefix = this.cache.begin();
     try {
       this.#compute([ids], [prefix]).dispose();
+      this.#prefixes.set(prefix, [...ids]);
       return prefix;
     } catch (error) {
       prefix.free();
@@ -81,14 +92,32 @@ export class Decoder {
     }
   }
 
-  #begin(tokens: number, prefix?: CachedSequence): CachedSequence {
-    if (!prefix) return this.cache.begin();
+  /** Refuses a search whose answer would be wrong. */
+  #check(search: Search, prefix?: CachedSequence): void {
+    if (underWay.has(search)) throw new Error('the search is under way already: make one for each answer');
+    const tokens = search.hypotheses[0].ids.length;
+    if (tokens >= this.model.maxLength) {
+      throw new RangeError(`the prompt has ${tokens} tokens, but ${describeLengthLimit(this.model)}`);
+    }
+    // Not `>`: a search in plain JavaScript may have no limit.
+    if (!(search.limit <= this.model.maxLength)) {
+      throw new RangeError(`the search's limit is ${search.limit}, but ${describeLengthLimit(this.model)}`);
+    }
+    if (prefix) for (const { ids } of search.hypotheses) this.#checkPrefix(prefix, ids);
+  }
+
+  #checkPrefix(prefix: CachedSequence, ids: readonly number[]): void {
     if (prefix.cache !== this.cache)
       throw new RangeError('the prefix is of another cache than the decoder has');
-    if (prefix.length >= tokens) {
-      throw new RangeError(`a prefix of ${prefix.length} tokens leaves nothing of a prompt of ${tokens}`);
+    const own = this.#prefixes.get(prefix);
+    if (!own) throw new RangeError('the prefix is none that `prefill` of this decoder returned');
+    if (own.length >= ids.length) {
+      throw new RangeError(`a prefix of ${own.length} tokens leaves nothing of a prompt of ${ids.length}`);
     }
-    return prefix.fork();
+    const at = own.findIndex((id, i) => id !== ids[i]);
+    if (at === -1) return;
+    const difference = `its token ${at + 1} is ${own[at]}, that of the prompt ${ids[at]}`;
+    throw new RangeError(`the prefix is of another prompt: ${difference}`);
   }
 
   /** Pass after pass, while there is something to do. */
@@ -169,7 +198,9 @@ class Request {
     private readonly onAdvance: (() => void) | undefined,
     private readonly resolve: (answer: Answer) => void,
     private readonly reject: (reason: unknown) => void,
-  ) {}
+  ) {
+    underWay.add(search);
+  }
 
   get isOver(): boolean {
     return this.sequences.length === 0;
@@ -185,7 +216,9 @@ class Request {
       this.sequences = search.hypotheses.map(({ parent }) => sequences[parent].fork());
       for (const sequence of sequences) sequence.free();
       this.onAdvance?.();
-      if (this.isOver) this.resolve(search.answer);
+      if (!this.isOver) return;
+      underWay.delete(search);
+      this.resolve(search.answer);
     } catch (error) {
       this.fail(error);
     }
@@ -205,6 +238,7 @@ class Request {
   }
 
   fail(error: unknown): void {
+    underWay.delete(this.search);
     for (const sequence of this.sequences) sequence.free();
     this.sequences = [];
     // If the promise is settled already, this does nothing.

@@ -24,6 +24,8 @@ export interface Answer {
 export interface Search {
   /** The largest number of hypotheses. */
   readonly width: number;
+  /** Prompt and answer together have at most this many tokens. */
+  readonly limit: number;
   /** The prompt alone at first. Empty when the answer is there. */
   readonly hypotheses: readonly Hypothesis[];
   /**
@@ -60,6 +62,10 @@ export class TokenSearch implements Search {
     if (this.options.stopIds.has(next)) this.#stopped = 'end';
     else this.#ids.push(next);
     if (this.#stopped === 'end' || this.#ids.length >= this.options.limit) this.hypotheses = [];
+  }
+
+  get limit(): number {
+    return this.options.limit;
   }
 
   get answer(): Answer {

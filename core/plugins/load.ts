@@ -93,7 +93,10 @@ export async function loadPlugins(
     if (options && !taken.has(plugin)) taken.set(plugin, { options, at: [] });
   }
 
-  const applied = [...taken].map(([plugin, { options, at }]): AppliedPlugin => {
+  // A tap of `evaluate` finds what `metrics` names, without a stage of its own.
+  const isMetric = ([{ family }]: readonly [Plugin, Given]) => Number(family === 'metrics');
+  const metricsFirst = [...taken].sort((a, b) => isMetric(b) - isMetric(a));
+  const applied = metricsFirst.map(([plugin, { options, at }]): AppliedPlugin => {
     const checked = checkOptions(plugin, options, locate, at);
     faults.push(...checked.faults);
     const isBuiltIn = builtIn.includes(plugin);

@@ -211,7 +211,7 @@ export const ANSWERS: Readonly<Record<string, Check>> = {
   }),
   quantize: model,
   injectAdapters: model,
-  makeObjective: object('an objective', { loss: method }),
+  makeObjective: object('an objective', { loss: method, measuresCrossEntropy: optional(flag) }),
   makeOptimizer: object('an optimizer', { update: method, state: method, restore: method, dispose: method }),
   makeSchedule: object('a schedule', {
     learningRateAt: method,

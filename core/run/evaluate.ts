@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { chunk } from '../base/collections.js';
 import { Ticker } from '../base/ticker.js';
+import type { Batch } from '../contracts/batch.js';
 import type { Generated } from '../contracts/generation.js';
 import type { Evaluation } from '../contracts/metric.js';
 import type { Pass } from '../contracts/pass.js';
@@ -13,8 +14,17 @@ import type { Training } from './training.js';
 
 const EVALUATION: Pass = { training: false, seed: 0, checkpointing: false };
 
-/** The mean loss of a target token of `rows`, in nats. Every process takes its share of the batches. */
-export async function heldOutLoss(parts: StepParts, rows: readonly Row[]): Promise<number> {
+/** The mean loss of a target token of `rows`, as objective and plugins make it. */
+export function heldOutLoss(parts: StepParts, rows: readonly Row[]): Promise<number> {
+  return meanOf(parts, rows, (batch) => lossOf(parts, batch, EVALUATION));
+}
+
+/** The mean over the target tokens of `rows` of what batches have in sum. Every process takes its share of the batches. */
+async function meanOf(
+  parts: StepParts,
+  rows: readonly Row[],
+  sumOf: (batch: Batch) => tf.Scalar,
+): Promise<number> {
   const { train, model, world } = parts;
   let lossSum = 0;
   let targets = 0;
@@ -27,7 +37,7 @@ export async function heldOutLoss(parts: StepParts, rows: readonly Row[]): Promi
       parts.hooks.log.call({ type: 'progress', task: 'evaluating', done, total: rows.length });
     }
     const batch = model.collate(part.flat());
-    const loss = tf.tidy(() => lossOf(parts, batch, EVALUATION));
+    const loss = tf.tidy(() => sumOf(batch));
     const [value] = await loss.data();
     loss.dispose();
     lossSum += value;
@@ -40,11 +50,17 @@ export async function heldOutLoss(parts: StepParts, rows: readonly Row[]): Promi
   return totals[0] / totals[1];
 }
 
-/** What metrics can be computed from, besides the loss. */
-export function evaluationOf(training: Training): Evaluation {
-  const { model, encoder, rows, device, context } = training;
+/** What metrics can be computed from, besides the loss `evalLoss`. */
+export function evaluationOf(training: Training, evalLoss: number): Evaluation {
+  const { model, encoder, rows, device, context, objective, hooks } = training;
+  const isMeasured = objective.measuresCrossEntropy === true && !hooks.loss.isUsed();
+  let crossEntropy = isMeasured ? Promise.resolve(evalLoss) : undefined;
   return {
     examples: rows.heldOut,
+    crossEntropy() {
+      crossEntropy ??= meanOf(training, rows.validation, (batch) => model.crossEntropy(batch, EVALUATION));
+      return crossEntropy;
+    },
     async generate(prompts, options = {}) {
       const answers: Generated[] = [];
       const take = (answer: Generated) => {

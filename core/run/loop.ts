@@ -117,7 +117,7 @@ async function evaluate(training: Training, actions: LoopActions): Promise<void>
   const evalLoss = await heldOutLoss(training, rows.validation);
   if (!Number.isFinite(evalLoss))
     fail(notFinite('held-out loss', progress.step, evalLoss), training, actions);
-  const metrics = await hooks.evaluate.promise({ evalLoss }, evaluationOf(training));
+  const metrics = await hooks.evaluate.promise({ evalLoss }, evaluationOf(training, evalLoss));
   progress.metrics.evalLoss = metrics.evalLoss;
   hooks.log.call({ type: 'eval', step: progress.step, ...metrics });
 }

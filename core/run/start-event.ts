@@ -24,6 +24,20 @@ export function countRows(rows: SplitRows, packing: boolean): NonNullable<RunRes
   };
 }
 
+/**
+ * What the person should know where there are no held-out rows; undefined if nothing is missed.
+ *
+ * @param plugins those that wait for evaluations: metrics, early stopping, …
+ */
+export function evaluationNotice(rows: SplitRows, plugins: readonly string[]): string | undefined {
+  if (rows.validation.length > 0 || plugins.length === 0) return undefined;
+  const names = [...new Set(plugins)].join(', ');
+  return (
+    `no rows are held out, so that nothing is evaluated; what waits for it does nothing: ${names}. ` +
+    'Raise data.validationSize'
+  );
+}
+
 /** What the person should know about the warm-up; undefined if it is as it should be. */
 export function warmupNotice(train: RunConfig['train'], steps: number): string | undefined {
   const warmupSteps = warmupStepsOf(train, steps);

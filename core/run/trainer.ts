@@ -37,7 +37,7 @@ import { openWorld } from './plugin-parts.js';
 import { newProgress } from './progress.js';
 import type { RunRequests } from './requests.js';
 import { resultOf, tellEnd } from './result.js';
-import { countParameters, countRows, warmupNotice } from './start-event.js';
+import { countParameters, countRows, evaluationNotice, warmupNotice } from './start-event.js';
 import { restoreState, saveState } from './state.js';
 import { countSteps, makeTraining, type Training, type TrainingBasis } from './training.js';
 
@@ -179,8 +179,9 @@ export class Trainer {
       ...this.#rows,
       steps,
     });
-    const message = warmupNotice(train, steps);
-    if (message) this.hooks.log.call({ type: 'notice', message });
+    const waiting = this.hooks.evaluate.taps.map(({ name }) => name);
+    for (const message of [warmupNotice(train, steps), evaluationNotice(rows, waiting)])
+      if (message) this.hooks.log.call({ type: 'notice', message });
   }
 
   /** Lets signals and timers through. Ends the run if the person interrupted it. */

@@ -1,7 +1,7 @@
 /**
  * What every metric must do:
  *
- *     describeMetric('perplexity', { measures: { perplexity: Math.exp(EVAL_LOSS) } });
+ *     describeMetric('perplexity', { measures: { perplexity: Math.exp(CROSS_ENTROPY) } });
  */
 
 import { expect } from 'chai';
@@ -25,6 +25,8 @@ export interface MetricFixture {
 }
 
 export const EVAL_LOSS = 1.5;
+/** The held-out loss is that of another objective. */
+export const CROSS_ENTROPY = 1.25;
 
 /** Held-out rows of every kind. Of the four instructions two are answered word for word. */
 export const EXAMPLES: readonly Example[] = [
@@ -59,6 +61,7 @@ export function describeMetric(name: string, fixture: MetricFixture, third?: Cho
       const plugin = await loadPlugin('metrics', name, { ...third, options });
       return applyAlone(plugin, { options }).hooks.evaluate.promise(given, evaluation);
     };
+    const crossEntropy = async () => CROSS_ENTROPY;
     const answer: Evaluation['generate'] = async (prompts) =>
       prompts.map((prompt): Generated => {
         const asked = 'turns' in prompt ? (prompt.turns.at(-1)?.content ?? '') : prompt.instruction;
@@ -67,12 +70,17 @@ export function describeMetric(name: string, fixture: MetricFixture, third?: Cho
 
     it('adds what it measures of rows of every kind to what others have measured', async () => {
       const examples = Object.freeze([...EXAMPLES]);
-      expect(await measure({ examples, generate: answer })).to.deep.equal({ ...given, ...measures });
+      expect(await measure({ examples, generate: answer, crossEntropy })).to.deep.equal({
+        ...given,
+        ...measures,
+      });
     });
 
     it('adds nothing but numbers, of whatever rows', async () => {
       for (const examples of [[], ...EXAMPLES.map((example) => [example])])
-        for (const [key, value] of Object.entries(await measure({ examples, generate: answer })))
+        for (const [key, value] of Object.entries(
+          await measure({ examples, generate: answer, crossEntropy }),
+        ))
           expect(value, `${key} of ${examples[0]?.kind}`).to.satisfy(Number.isFinite);
     });
 
@@ -82,7 +90,7 @@ export function describeMetric(name: string, fixture: MetricFixture, third?: Cho
         asked++;
         throw new EvolveError('INTERRUPTED', 'interrupted after 2 steps');
       };
-      const measured = measure({ examples: EXAMPLES, generate: interrupted });
+      const measured = measure({ examples: EXAMPLES, generate: interrupted, crossEntropy });
       if (generates) await expectError(() => measured, 'INTERRUPTED', 'interrupted after 2 steps');
       else await measured;
       expect(asked).to.equal(generates ? 1 : 0);

@@ -61,6 +61,13 @@ export function describeObjective(name: string, fixture: ObjectiveFixture, third
         }));
     }
 
+    it('measures held-out rows by the cross-entropy of the model, where it says so', () =>
+      use((model, batch, objective) => {
+        if (!objective.measuresCrossEntropy) return;
+        const loss = numberOf(() => objective.loss(model, batch, EVALUATION));
+        expect(loss).to.equal(numberOf(() => model.crossEntropy(batch, EVALUATION)));
+      }));
+
     it('is the sum of the losses of the sequences, each alone', () =>
       use((model, batch, objective) => {
         const lossOf = (of: Batch) => numberOf(() => objective.loss(model, of, TRAINING));

@@ -150,6 +150,38 @@ export function describeOptimizer(name: string, { options = {} }: OptimizerFixtu
       tf.dispose([...foreign.tensors.values()]);
     });
 
+    it('goes on from its own state as if nothing had been', async () => {
+      for (const number of [1, 2]) update(optimizer, number);
+      const held = tf.memory().numTensors;
+      optimizer.restore(optimizer.state());
+      expect(tf.memory().numTensors, 'tensors that are held').to.equal(held);
+      update(optimizer, 3);
+      const restored = values();
+      tf.dispose([...variables.values()]);
+      variables = makeVariables();
+      const other = await make();
+      for (const number of [1, 2, 3]) update(other, number);
+      expect(restored).to.deep.equal(values());
+      other.dispose();
+    });
+
+    it('refuses a state that lacks a number, where it keeps any, and goes on as if it had not been asked', async () => {
+      update(optimizer, 1);
+      const { numbers, tensors } = optimizer.state();
+      for (const name of Object.keys(numbers)) {
+        const { [name]: _, ...others } = numbers;
+        const error = await expectError(
+          () => optimizer.restore({ numbers: others, tensors }),
+          'PLUGIN_FAILED',
+          name,
+        );
+        expect(error.cause).to.be.instanceOf(RangeError);
+        expect(optimizer.state().numbers).to.deep.equal(numbers);
+      }
+      update(optimizer, 2);
+      expect(values().flat().every(Number.isFinite), 'variables stay finite').to.equal(true);
+    });
+
     it('holds as many tensors after many updates as after one, and frees them', () => {
       const held = () => tf.memory().numTensors;
       const before = held();

@@ -1,8 +1,8 @@
 import { describeFamily } from '../contracts/family.js';
-import { describeMetric, EVAL_LOSS } from '../contracts/metric.js';
+import { CROSS_ENTROPY, describeMetric } from '../contracts/metric.js';
 
 describeFamily('metrics', describeMetric, [
-  ['perplexity', { measures: { perplexity: Math.exp(EVAL_LOSS) } }],
+  ['perplexity', { measures: { perplexity: Math.exp(CROSS_ENTROPY) } }],
   ['exact-match', { measures: { exactMatch: 0.5 }, generates: true }],
   ['exact-match', { options: { limit: 3 }, measures: { exactMatch: 2 / 3 }, generates: true }],
   ['my-exact-match', { measures: { myExactMatch: 0.5 }, generates: true }, 'exact-match.ts'],

@@ -1,4 +1,4 @@
-/** The perplexity of the held-out rows: e to the mean loss of a target token. */
+/** The perplexity of the held-out rows: e to the mean cross-entropy of a target token, whatever the objective. */
 
 import { definePlugin } from '../../../core/index.js';
 
@@ -7,6 +7,9 @@ export default definePlugin({
   apiVersion: 2,
   family: 'metrics',
   apply(trainer) {
-    trainer.hooks.evaluate.tap((metrics) => ({ ...metrics, perplexity: Math.exp(metrics.evalLoss) }));
+    trainer.hooks.evaluate.tap(async (metrics, { crossEntropy }) => ({
+      ...metrics,
+      perplexity: Math.exp(await crossEntropy()),
+    }));
   },
 });

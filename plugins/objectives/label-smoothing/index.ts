@@ -16,6 +16,7 @@ export default definePlugin({
   }),
   apply(trainer, { smoothing }) {
     trainer.hooks.makeObjective.tap(() => ({
+      measuresCrossEntropy: true,
       loss(model, batch, pass) {
         if (!pass.training) return model.crossEntropy(batch, pass);
         const at = [...batch.labels.keys()].filter((i) => batch.labels[i] !== IGNORED);

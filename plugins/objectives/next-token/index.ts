@@ -9,6 +9,7 @@ export default definePlugin({
   apply(trainer) {
     trainer.hooks.makeObjective.tap(() => ({
       loss: (model, batch, pass) => model.crossEntropy(batch, pass),
+      measuresCrossEntropy: true,
     }));
   },
 });

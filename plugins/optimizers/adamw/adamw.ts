@@ -53,7 +53,7 @@ export class AdamW implements Optimizer {
   }
 
   restore(state: SavedState): void {
-    this.#kept.restore(state);
+    this.#kept.restore(state, ['step']);
     this.#step = state.numbers.step;
   }
 

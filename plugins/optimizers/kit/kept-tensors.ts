@@ -28,16 +28,28 @@ export class KeptTensors {
     return { numbers, tensors: this.#tensors };
   }
 
-  /** Copies what `state` holds. @throws RangeError if it is of other variables */
-  restore({ tensors }: SavedState): void {
+  /**
+   * Copies the tensors of `state`, which may be its own.
+   *
+   * @param names of the numbers that the optimizer takes from the state
+   * @throws RangeError if the state is of other variables, or has not just these numbers; then nothing is changed
+   */
+  restore({ numbers, tensors }: SavedState, names: readonly string[] = []): void {
     const [own, kept] = [this.#tensors, tensors].map((map) =>
       Array.from(map, ([name, { shape }]) => `${name} [${shape}]`).sort(),
     );
     const missing = own.find((entry) => !kept.includes(entry)) ?? kept.find((entry) => !own.includes(entry));
     if (missing) throw new RangeError(`the state is of other variables: only one of both has ${missing}`);
-    for (const [entry, tensor] of tensors) {
+    for (const name of names) {
+      if (Number.isFinite(numbers[name])) continue;
+      throw new RangeError(`the state's number "${name}" must be finite, but is ${numbers[name]}`);
+    }
+    const unknown = Object.keys(numbers).find((name) => !names.includes(name));
+    if (unknown !== undefined) throw new RangeError(`the state is of another optimizer: it has "${unknown}"`);
+    const copies = Array.from(tensors, ([entry, tensor]) => [entry, tensor.clone()] as const);
+    for (const [entry, copy] of copies) {
       this.#tensors.get(entry)?.dispose();
-      this.#tensors.set(entry, tensor.clone());
+      this.#tensors.set(entry, copy);
     }
   }
 

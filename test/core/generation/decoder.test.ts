@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout, setImmediate as turn } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { EvolveError } from '../../../core/base/errors.js';
@@ -88,7 +88,8 @@ function summingModel(milliseconds = 0): SummingModel {
     });
     return tf.oneHot(tf.tensor1d(next, 'int32'), VOCABULARY).toFloat() as tf.Tensor2D;
   };
-  return { model: { collate: concatenate, nextLogits } as unknown as LanguageModel, passes };
+  const maxLength = 512;
+  return { model: { collate: concatenate, nextLogits, maxLength } as unknown as LanguageModel, passes };
 }
 
 const FAULT = new EvolveError('NOT_FINITE', 'no token can be chosen');
@@ -98,6 +99,7 @@ function failingSearch(search: Search, pass: number): Search {
   let left = pass;
   return {
     width: search.width,
+    limit: search.limit,
     get hypotheses() {
       return search.hypotheses;
     },
@@ -181,6 +183,43 @@ describe('Decoder', () => {
     await setTimeout(0);
     expect(slow.passes.length, 'passes before the timer').to.be.below(50);
     await answer;
+  });
+
+  it('lets the event loop turn after each pass of a real model', async () => {
+    const slow = summingModel(3);
+    let turns = 0;
+    let isOver = false;
+    const count = async () => {
+      for (; !isOver; turns++) await turn();
+    };
+    const counted = count();
+    await new Decoder(slow.model).submit(searchOf([1], 20));
+    isOver = true;
+    await counted;
+    expect(turns).to.be.at.least(20);
+  });
+
+  it('heeds in the next pass what a callback of the event loop submits or aborts', async () => {
+    const slow = summingModel(3);
+    const slowDecoder = new Decoder(slow.model);
+    const stop = new AbortController();
+    const passed = async (count: number) => {
+      const until = slow.passes.length + count;
+      while (slow.passes.length < until) await turn();
+    };
+    const aborted = slowDecoder.submit(searchOf([1], 100), { signal: stop.signal });
+    const rejected = aborted.catch((error: EvolveError) => error.code);
+    await passed(3);
+    const before = slow.passes.length;
+    const other = slowDecoder.submit(searchOf([2, 3, 4, 5, 6], 10));
+    await passed(3);
+    expect(slow.passes[before]).to.deep.equal({ texts: 1, tokens: 5 });
+    expect(Math.max(...slow.passes.map(({ texts }) => texts))).to.equal(2);
+    stop.abort();
+    const until = slow.passes.length;
+    expect(await rejected).to.equal('INTERRUPTED');
+    await other;
+    expect(slow.passes.slice(until).every(({ texts }) => texts === 1)).to.equal(true);
   });
 
   it('computes nothing for a request whose signal has aborted, and leaves the others', async () => {
@@ -323,6 +362,52 @@ describe('Decoder', () => {
     prefix.free();
     await refused('freed', [1, 2, 3, 4]);
     expect(passes, 'the prefix alone').to.have.lengthOf(1);
+  });
+
+  it('refuses a prefix of another prompt, and one that it has not computed', async () => {
+    const prefix = decoder.prefill([1, 2, 3]);
+    const fork = prefix.fork();
+    const refused = async (message: string, prompt: number[], given = prefix) => {
+      const error = await decoder.submit(searchOf(prompt, 5), { prefix: given }).catch((thrown) => thrown);
+      expect(error).to.be.instanceOf(RangeError).and.to.have.property('message', message);
+    };
+    await refused('the prefix is of another prompt: its token 2 is 2, that of the prompt 9', [1, 9, 3, 4]);
+    await refused('the prefix is none that `prefill` of this decoder returned', [1, 2, 3, 4], fork);
+    expect(passes, 'the prefix alone').to.have.lengthOf(1);
+    prefix.free();
+    fork.free();
+  });
+
+  it('refuses a search that goes beyond the positions of the model; one that takes all of them is answered', async () => {
+    for (const numBeams of [1, 3]) {
+      const refused = async (message: string, prompt: number, tokens: number) => {
+        const search = searchOf(Array(prompt).fill(1), tokens, { numBeams });
+        const error = await decoder.submit(search).catch((thrown) => thrown);
+        expect(error).to.be.instanceOf(RangeError).and.to.have.property('message', message);
+      };
+      await refused("the search's limit is 513, but the model was made for 512 positions", 500, 13);
+      await refused('the prompt has 512 tokens, but the model was made for 512 positions', 512, 0);
+      expect(passes).to.have.lengthOf(0);
+      const { ids, stopped } = await decoder.submit(searchOf(Array(500).fill(1), 12, { numBeams }));
+      expect(ids).to.have.lengthOf(12);
+      expect(stopped).to.equal('length');
+      passes.length = 0;
+    }
+  });
+
+  it('refuses a search that is under way, and takes it again after an abort', async () => {
+    const search = searchOf([1, 2], 30);
+    const stop = new AbortController();
+    const onAdvance = () => {
+      if (search.answer.ids.length === 7) stop.abort();
+    };
+    const aborted = decoder.submit(search, { signal: stop.signal, onAdvance });
+    for (const other of [decoder, new Decoder(model)]) {
+      const error = await other.submit(search).catch((thrown) => thrown);
+      expect(error.message).to.equal('the search is under way already: make one for each answer');
+    }
+    await expectError(() => aborted, 'INTERRUPTED');
+    expect(await decoder.submit(search)).to.deep.equal(await aloneAnswer([1, 2], 30));
   });
 
   it('frees a prefix that cannot be computed', () => {

@@ -139,6 +139,7 @@ describe('loadPlugins', () => {
     await refused({ metrics }, 'metrics,1,name: the metric "exact-match" is named twice; name it once');
   });
 
+  const METRIC = `export default { name: 'my-metric', apiVersion: 2, family: 'metrics', apply() {} };`;
   const plugin = (text: string) => `export default { name: 'x', apiVersion: 2, apply() {}, ${text} };`;
 
   it('refuses a second plugin of one name in one family, a built-in one too', async () => {
@@ -159,6 +160,12 @@ describe('loadPlugins', () => {
       'PLUGIN_INVALID',
       'there is a quantizer "int8" already',
     );
+  });
+
+  it('applies what `metrics` names first, in its order, so that taps of a third party find what it measured', async () => {
+    const plugins = [folder.write('a.ts', plugin('')), folder.write('b.ts', METRIC)];
+    const names = await namesOf({ plugins, metrics: ['perplexity', 'my-metric', 'exact-match'] });
+    expect(names.slice(0, 4)).to.deep.equal(['perplexity', 'my-metric', 'exact-match', 'x']);
   });
 
   it('refuses a schema that lets unknown keys pass, or that is none', async () => {

@@ -1,11 +1,75 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import type { Objective } from '../../../core/contracts/objective.js';
 import { PagedCache } from '../../../core/generation/paged-cache.js';
 import { definePlugin, type Plugin, type TrainerView } from '../../../core/plugins/plugin.js';
 import { expectError } from '../../support/errors.js';
-import { composeTestRun, readJson, withRunPlace } from '../../support/runs.js';
+import { composeTestRun, type RunPlace, readJson, readMetrics, withRunPlace } from '../../support/runs.js';
 
 const PROMPTS = ['Name a color.', 'Is the sky green?'].map((instruction) => ({ instruction, input: '' }));
+
+describe('the cross-entropy that a metric asks for', () => {
+  let place: RunPlace;
+  withRunPlace((given) => {
+    place = given;
+  });
+
+  /** The evaluation after one step, and how often the model computed the cross-entropy of held-out rows in it. */
+  async function evaluated(name: string, apply: (trainer: TrainerView) => void) {
+    const output = place.folder.join(name);
+    let calls = 0;
+    const plugin = definePlugin({
+      name,
+      apiVersion: 2,
+      apply(trainer) {
+        trainer.hooks.injectAdapters.tap(
+          (model) => {
+            const crossEntropy = model.crossEntropy.bind(model);
+            model.crossEntropy = (batch, pass) => {
+              if (!pass.training) calls++;
+              return crossEntropy(batch, pass);
+            };
+            return model;
+          },
+          { stage: 1 },
+        );
+        apply(trainer);
+      },
+    }) as Plugin;
+    const values = { output, data: place.data, validationSize: 2 };
+    const metrics = ['perplexity'];
+    const run = await composeTestRun({ ...values, metrics, train: { maxSteps: 1 } }, [plugin]);
+    await run.trainer.run();
+    const [base, after] = readMetrics(output).filter(({ type }) => type === 'eval');
+    expect(base).to.not.have.property('perplexity');
+    const { evalLoss = Number.NaN } = after;
+    const { perplexity } = after as { perplexity?: number };
+    return { evalLoss, perplexity, calls };
+  }
+
+  it('is the held-out loss, unless a plugin makes that another: then it takes one more pass, in one evaluation', async () => {
+    const plain = await evaluated('plain', () => {});
+    expect(plain.perplexity).to.equal(Math.exp(plain.evalLoss));
+    expect(plain.calls, 'batches before the first step and after it').to.equal(2);
+    const raised = await evaluated('raised', ({ hooks }) => {
+      hooks.loss.tap((loss, batch) => tf.add(loss, batch.targets) as tf.Scalar);
+      hooks.evaluate.tap(async (metrics, { crossEntropy }) => ({ ...metrics, again: await crossEntropy() }));
+    });
+    expect(raised.evalLoss).to.be.closeTo(plain.evalLoss + 1, 1e-5);
+    expect(raised.perplexity).to.equal(plain.perplexity);
+    expect(raised.calls).to.equal(3);
+  });
+
+  it('takes a pass of its own where the objective does not measure it', async () => {
+    const doubled = await evaluated('doubled', ({ hooks }) => {
+      const loss: Objective['loss'] = (model, batch, pass) =>
+        tf.mul(model.crossEntropy(batch, pass), 2) as tf.Scalar;
+      hooks.makeObjective.tap(() => ({ loss }), { stage: -1 });
+    });
+    expect(doubled.perplexity).to.be.closeTo(Math.exp(doubled.evalLoss / 2), 1e-3);
+    expect(doubled.calls).to.equal(3);
+  });
+});
 
 describe('the answers that a metric asks for', () => {
   let data: string;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { makeConfig } from '../../../core/config/load.js';
 import { warmupStepsOf } from '../../../core/run/plugin-parts.js';
-import { warmupNotice } from '../../../core/run/start-event.js';
+import { evaluationNotice, warmupNotice } from '../../../core/run/start-event.js';
 
 const train = (values: object) =>
   makeConfig({ model: { path: 'm' }, data: { sources: ['cot'] }, train: values }).train;
@@ -24,5 +24,17 @@ describe('the warm-up', () => {
       /^the warm-up \(100 steps\) outlasts the run \(8 steps\): .* Lower train\.warmupSteps, .*train\.epochs/,
     );
     expect(warmupNotice(train({ warmupRatio: 1 }), 1)).to.match(/\(1 step\).* Lower train\.warmupRatio/);
+  });
+});
+
+describe('what waits for evaluations', () => {
+  const rows = (held: number) => ({ train: [], validation: Array(held).fill([]), heldOut: [] });
+
+  it('is named, each plugin once, where no rows are held out, and only then', () => {
+    expect(evaluationNotice(rows(0), [])).to.equal(undefined);
+    expect(evaluationNotice(rows(1), ['perplexity'])).to.equal(undefined);
+    expect(evaluationNotice(rows(0), ['perplexity', 'stopper', 'stopper'])).to.match(
+      /^no rows are held out, .* does nothing: perplexity, stopper\. Raise data\.validationSize$/,
+    );
   });
 });

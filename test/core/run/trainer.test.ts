@@ -247,6 +247,25 @@ describe('Trainer', () => {
     expect(evaluation).to.have.property('perplexity', Math.exp(evaluation.evalLoss as number));
   });
 
+  it('says before the first step what waits for evaluations in vain, where no rows are held out', async () => {
+    const events: string[] = [];
+    const waiting = definePlugin({
+      name: 'waiting',
+      apiVersion: 2,
+      apply({ hooks }) {
+        hooks.evaluate.tap((metrics) => metrics);
+        hooks.log.tap((event) => {
+          events.push(event.type === 'notice' ? event.message : event.type);
+        });
+      },
+    });
+    const values = { output, data, metrics: ['perplexity'], train: { maxSteps: 1 } };
+    await (await composeTestRun(values, [waiting])).trainer.run();
+    const message =
+      'no rows are held out, so that nothing is evaluated; what waits for it does nothing: perplexity, waiting. Raise data.validationSize';
+    expect(events.slice(events.indexOf('start'))).to.deep.equal(['start', message, 'step', 'save']);
+  });
+
   it('stops at a loss that is no number, with the step in the message and the last good adapter kept', async () => {
     const good: number[][] = [];
     let calls = 0;
