@@ -15,13 +15,27 @@ import { type BuildReport, buildFolder } from './build-report.js';
 
 const SOURCES = path.join(path.dirname(fileURLToPath(import.meta.url)), 'src');
 
+const AVX2 = ['-mavx2', '-mfma', '-mf16c'];
 const AVX512 = ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mfma', '-mf16c'];
+interface Isa {
+  readonly name: string;
+  readonly table: string;
+  readonly flags: readonly string[];
+  /** What tells isa.cpp that it is there. A compiler that does not know its flags builds without it: it came late. */
+  readonly defines?: string;
+}
 /** The instruction sets of the machine's architecture: src/kernels/ is compiled once for each. */
-const ISAS: readonly { name: string; table: string; flags: readonly string[] }[] = [
+const ISAS: readonly Isa[] = [
   { name: 'plain', table: 'kernelsPlain', flags: [] },
   ...(process.arch === 'x64'
     ? [
-        { name: 'avx2', table: 'kernelsAvx2', flags: ['-mavx2', '-mfma', '-mf16c'] },
+        { name: 'avx2', table: 'kernelsAvx2', flags: AVX2 },
+        {
+          name: 'avx-vnni',
+          table: 'kernelsAvxVnni',
+          flags: [...AVX2, '-mavxvnni'],
+          defines: 'EVOLVE_AVX_VNNI',
+        },
         { name: 'avx512', table: 'kernelsAvx512', flags: AVX512 },
         { name: 'avx512-vnni', table: 'kernelsAvx512Vnni', flags: [...AVX512, '-mavx512vnni'] },
         {
@@ -81,13 +95,16 @@ async function build(): Promise<void> {
   // What is there stays in use until the new one takes its place.
   mkdirSync(objectFolder, { recursive: true });
   const object = (name: string) => path.join(objectFolder, `${name}.o`);
+  const isas: Isa[] = [];
+  for (const isa of ISAS) if (!isa.defines || (await accepts(compiler, isa.flags))) isas.push(isa);
+  const defines = isas.flatMap((isa) => (isa.defines ? [`-D${isa.defines}`] : []));
   const units = [
     ...['addon/addon.cpp', 'isa.cpp', 'threads.cpp'].map((source) => ({
       name: path.basename(source, '.cpp'),
       source,
-      flags: [] as string[],
+      flags: defines,
     })),
-    ...ISAS.map(({ name, table, flags }) => ({
+    ...isas.map(({ name, table, flags }) => ({
       name: `kernels-${name}`,
       source: 'kernels/kernels.cpp',
       flags: [`-DEVOLVE_TABLE=${table}`, `-DEVOLVE_ISA="${name}"`, ...flags],
@@ -139,6 +156,16 @@ async function findCompiler(): Promise<string> {
     }
   }
   throw new BuildError(`there is no C++ compiler (${candidates.join(', ')})`, INSTALL);
+}
+
+async function accepts(compiler: string, flags: readonly string[]): Promise<boolean> {
+  try {
+    await run(compiler, [...flags, '-x', 'c++', '-fsyntax-only', '/dev/null']);
+    return true;
+  } catch (error) {
+    if (error instanceof BuildError) return false;
+    throw error;
+  }
 }
 
 async function inParallel<T>(
