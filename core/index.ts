@@ -81,8 +81,8 @@ export {
   generateAll,
 } from './generation/generate.js';
 export type { SearchOptions } from './generation/options.js';
-export { PagedCache } from './generation/paged-cache.js';
-export { BLOCK_TOKENS, PagedLayer, SLAB_BLOCKS } from './generation/paged-layer.js';
+export { type BlockStore, PagedCache } from './generation/paged-cache.js';
+export { BLOCK_TOKENS, type BlockTable, PagedLayer, SLAB_BLOCKS } from './generation/paged-layer.js';
 export { type Answer, type Hypothesis, type Search, TokenSearch } from './generation/search.js';
 export { UncachedTokens } from './generation/uncached-tokens.js';
 export { type AdamWOptions, type AdamWState, adamw } from './ops/adamw.js';

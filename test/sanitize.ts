@@ -6,7 +6,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { type BuildReport, buildFolder } from '../plugins/devices/native/build-report.js';
+import { type BuildReport, buildFolder } from '../plugins/devices/kit/build-report.js';
 import { ROOT } from './support/files.js';
 
 /** By what EVOLVE_SANITIZE is set to. The library has to be there before Node.js itself, which is built without. */

@@ -1,19 +1,31 @@
 /**
- * The key-value cache for devices that have none of their own. Memory is given out in blocks of tokens, and several sequences
+ * The key-value cache. Memory is given out in blocks of tokens, and several sequences
  * may hold the same block (PagedAttention, arXiv 2309.06180): nothing is moved when a sequence grows, and a fork costs a list
  * of numbers. Only a last block that is not full is copied before one of its holders writes to it.
  */
 
 import type { Batch } from '../contracts/batch.js';
 import type { CachedSequence, CachePass, KeyValueCache } from '../contracts/cache.js';
-import { BLOCK_TOKENS, type BlockTable, LayerStore, PagedLayer } from './paged-layer.js';
+import type { CachedLayer } from '../ops/cached-layer.js';
+import { BLOCK_TOKENS, type BlockTable, LayerStore } from './paged-layer.js';
 import { runningSum, UncachedTokens } from './uncached-tokens.js';
 
+/** Where the blocks of one layer lie. */
+export interface BlockStore {
+  /** The layer's part of the cache, for one pass. */
+  layer(table: BlockTable): CachedLayer;
+  /** Copies a block. There may be none yet. */
+  copy(from: number, to: number): void;
+}
+
 export class PagedCache implements KeyValueCache {
-  readonly #layers: LayerStore[] = [];
+  readonly #layers: BlockStore[] = [];
   /** How many sequences hold each block. */
   readonly #holders: number[] = [];
   readonly #free: number[] = [];
+
+  /** @param makeStore makes room for a layer; a device may have it in memory of its own */
+  constructor(private readonly makeStore: () => BlockStore = () => new LayerStore()) {}
 
   begin(): PagedSequence {
     return new PagedSequence(this);
@@ -33,8 +45,8 @@ export class PagedCache implements KeyValueCache {
   }
 
   /** @internal */
-  store(layer: number): LayerStore {
-    this.#layers[layer] ??= new LayerStore();
+  store(layer: number): BlockStore {
+    this.#layers[layer] ??= this.makeStore();
     return this.#layers[layer];
   }
 
@@ -146,9 +158,9 @@ export class PagedPass extends UncachedTokens implements CachePass {
     };
   }
 
-  layer(index: number): PagedLayer {
+  layer(index: number): CachedLayer {
     this.#isUsed = true;
-    return new PagedLayer(this.#table, this.cache.store(index));
+    return this.cache.store(index).layer(this.#table);
   }
 
   commit(): void {

@@ -100,6 +100,10 @@ export class LayerStore {
   readonly #slabs: Float32Array[] = [];
   #width = 0;
 
+  layer(table: BlockTable): PagedLayer {
+    return new PagedLayer(table, this);
+  }
+
   /** The slabs, grown so that `block` has its place. */
   slabs(kvHeads: number, headDim: number, block: number): readonly Float32Array[] {
     const width = kvHeads * headDim;

@@ -129,6 +129,14 @@ export function describeDevice(name: string, given: DeviceFixture, third?: Choic
       }
     });
 
-    if (hasCache) describeCache(`of the device ${name}`, () => device!.makeCache!());
+    if (hasCache) {
+      describe('in its own memory', () => {
+        beforeEach(async function () {
+          if (!device) skip(this, `the device ${name} cannot be had here`);
+          await tf.setBackend(device.backend);
+        });
+        describeCache(`of the device ${name}`, () => device!.makeCache!(), true);
+      });
+    }
   });
 }

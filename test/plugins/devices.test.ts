@@ -1,5 +1,6 @@
 import { describeDevice } from '../contracts/device.js';
 import { describeFamily } from '../contracts/family.js';
+import { DRIVER } from '../support/cuda.js';
 
 describeFamily('devices', describeDevice, [
   ['native', {}],
@@ -7,5 +8,6 @@ describeFamily('devices', describeDevice, [
   ['portable', {}],
   ['portable', { options: { backend: 'cpu' } }],
   ['tensorflow', {}],
+  ['cuda', { options: { driver: DRIVER }, isFar: true, hasCache: true }],
   ['far', { isFar: true, hasCache: true }, 'far.ts'],
 ]);

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { outOfMemory } from '../../../core/index.js';
-import { type BuildReport, buildFolder } from './build-report.js';
+import { type BuildReport, buildFolder } from '../kit/build-report.js';
 import { memoryOf } from './memory.js';
 
 /** A frozen weight as the kernels take it; opaque. */

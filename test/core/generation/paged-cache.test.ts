@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { PagedCache, type PagedPass, type PagedSequence } from '../../../core/generation/paged-cache.js';
-import { BLOCK_TOKENS } from '../../../core/generation/paged-layer.js';
+import { BLOCK_TOKENS, type PagedLayer } from '../../../core/generation/paged-layer.js';
 import type { Batch, LanguageModel } from '../../../core/index.js';
 import { attention } from '../../../core/ops/attention.js';
 import { ATTENTION_CASES, batchOf, errorOfCaching, upTo } from '../../contracts/cache.js';
@@ -11,13 +11,16 @@ import { addon, describeNative } from '../../support/native.js';
 import { relativeError } from '../../support/numbers.js';
 import { labelled } from '../../support/rows.js';
 
+/** A layer in the memory of the machine, as there is one where a cache is not told otherwise. */
+const layerOf = (pass: PagedPass, index: number) => pass.layer(index) as PagedLayer;
+
 /** Computes nothing: as if a model had gone through the pass. */
 function pretend(batch: Batch, sequences: readonly PagedSequence[]): PagedPass {
   const pass = sequences[0].cache.pass(batch, sequences);
   for (const layer of [0, 1]) {
     const tokens = pass.batch.inputIds;
     const values = Float32Array.from({ length: 2 * tokens.length }, (_, i) => tokens[i >> 1] + layer / 2);
-    pass.layer(layer).append(values, values, 1, 2);
+    layerOf(pass, layer).append(values, values, 1, 2);
   }
   pass.commit();
   return pass;
@@ -27,7 +30,7 @@ function pretend(batch: Batch, sequences: readonly PagedSequence[]): PagedPass {
 function heldBy(sequence: PagedSequence, layer = 0): number[] {
   const probe = sequence.fork();
   const pass = sequence.cache.pass(batchOf([probe.length + 1]), [probe]);
-  const { keys } = pass.layer(layer).read(0, sequence.length, 1, 2);
+  const { keys } = layerOf(pass, layer).read(0, sequence.length, 1, 2);
   probe.free();
   return Array.from({ length: sequence.length }, (_, i) => keys[2 * i] - layer / 2);
 }

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { type BuildReport, buildFolder } from '../../../../plugins/devices/native/build-report.js';
+import { type BuildReport, buildFolder } from '../../../../plugins/devices/kit/build-report.js';
 import { ROOT, TemporaryFolder } from '../../../support/files.js';
 import { describeNative } from '../../../support/native.js';
 

@@ -14,9 +14,14 @@ export interface BuildReport {
   readonly advice?: string;
 }
 
-/** `.native/` in the package, with a folder more for a sanitizer's build. */
-export function buildFolder(sanitizer = ''): string {
+/** The folder of the package, wherever in it this file was compiled to. */
+export function packageFolder(): string {
   let folder = path.dirname(fileURLToPath(import.meta.url));
   while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
-  return path.join(folder, '.native', sanitizer);
+  return folder;
+}
+
+/** `.native/` in the package, with a folder more for a sanitizer's build. */
+export function buildFolder(sanitizer = ''): string {
+  return path.join(packageFolder(), '.native', sanitizer);
 }

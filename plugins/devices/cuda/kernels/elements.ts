@@ -1,0 +1,52 @@
+import { tf } from '../../../../core/index.js';
+import { F32 } from '../backend.js';
+import { allTyped, type Cuda, fasterKernel, sizeOf, typed } from './kit.js';
+
+/** What TensorFlow.js itself calls between the ops: sums of like tensors, multiples, other shapes of the same data. */
+export function registerElements({ backend }: Cuda): void {
+  const { driver } = backend;
+  const isFloat = (info: tf.TensorInfo) => info.dtype === 'float32';
+
+  // The residual stream: a sum stays in fp32, whatever its terms are.
+  fasterKernel('Add', ({ a, b }) => {
+    if (!isFloat(a) || !isFloat(b) || a.shape.join() !== b.shape.join()) return undefined;
+    const y = backend.output(a.shape);
+    const [x, z] = [a, b].map((info) => backend.arrayOf(info));
+    driver.kernel('add').overElements(sizeOf(a), ...allTyped(x, z, y.array), sizeOf(a));
+    return y.info;
+  });
+
+  fasterKernel('Multiply', ({ a, b }) => {
+    const [x, factor] = sizeOf(b) === 1 ? [a, b] : [b, a];
+    if (!isFloat(a) || !isFloat(b) || factor.shape.length > 0) return undefined;
+    const array = backend.arrayOf(x);
+    const y = backend.output(x.shape, array.type);
+    const { pointer } = backend.float32Of(factor);
+    const scaleByScalar = driver.kernel('scaleByScalar');
+    scaleByScalar.overElements(sizeOf(x), ...typed(array), pointer, ...typed(y.array), sizeOf(x));
+    return y.info;
+  });
+
+  const filled = (shape: number[], value: number) => {
+    const y = backend.output(shape, F32);
+    const size = tf.util.sizeFromShape(shape);
+    driver.kernel('fill').overElements(size, y.array.pointer, value, size);
+    return y.info;
+  };
+  fasterKernel('Fill', (_, { shape, value, dtype }: tf.FillAttrs) =>
+    typeof value === 'number' && (dtype ?? 'float32') === 'float32' ? filled(shape, value) : undefined,
+  );
+  fasterKernel('ZerosLike', ({ x }) => (isFloat(x) ? filled(x.shape, 0) : undefined));
+  fasterKernel('OnesLike', ({ x }) => (isFloat(x) ? filled(x.shape, 1) : undefined));
+
+  fasterKernel('Identity', ({ x }) => backend.alias(x, x.shape));
+  fasterKernel('Reshape', ({ x }, { shape }: tf.ReshapeAttrs) => {
+    const size = sizeOf(x);
+    const known = tf.util.inferFromImplicitShape(shape, size);
+    tf.util.assert(
+      tf.util.sizeFromShape(known) === size,
+      () => `a tensor [${x.shape}] cannot be reshaped to [${shape}]`,
+    );
+    return backend.alias(x, known);
+  });
+}

@@ -1,0 +1,126 @@
+import { type KernelAttrs, tf } from '../../../../core/index.js';
+import { BF16, type DeviceArray, F32, type FloatType } from '../backend.js';
+import { computeType } from '../weights.js';
+import { type Cuda, gradient, kernel, tensorOf, typed } from './kit.js';
+import { multiply, withDense } from './products.js';
+
+/** How much memory the logits may take. */
+const PIECE_BYTES = 256 * 2 ** 20;
+
+/** The matrix of the output layer `[vocabulary, hidden]`, and where its gradient goes. */
+interface OutputLayer {
+  readonly dense: Pick<DeviceArray, 'pointer' | 'type'>;
+  readonly vocabulary: number;
+  readonly compute: FloatType;
+  readonly bias: number | null;
+  readonly dw?: DeviceArray | undefined;
+}
+
+/**
+ * The log-probabilities of labels, and the output layer with the cross-entropy, whose gradients are computed with the loss: they
+ * are multiples of it. The logits of a few hundred tokens are there at a time, in fp32.
+ */
+export function registerLoss(cuda: Cuda): void {
+  const { backend, weights } = cuda;
+  const { driver } = backend;
+
+  const compute = (
+    x: tf.TensorInfo,
+    { labels, training }: KernelAttrs<'TrainableLinearCrossEntropy'>,
+    { dense, vocabulary, compute, bias, dw }: OutputLayer,
+  ): [loss: tf.TensorInfo, dx: tf.TensorInfo] => {
+    const [tokens, hidden] = x.shape;
+    const input = backend.arrayOf(x);
+    const width = input.type === BF16 ? 2 : 4;
+    const dx = backend.output(training ? x.shape : [0]);
+    const loss = backend.output([]);
+    const most = Math.max(1, Math.floor(PIECE_BYTES / vocabulary / 4));
+    const piece = Math.min(tokens, most);
+    backend.withArray(labels, (ids) =>
+      backend.withWorkspace(tokens * 4, (losses) =>
+        backend.withWorkspace(piece * vocabulary * 4, (pointer) => {
+          const logits = { array: { pointer, type: F32 } } as const;
+          for (let at = 0; at < tokens; at += piece) {
+            const m = Math.min(piece, tokens - at);
+            const rows = { pointer: input.pointer + at * hidden * width, type: input.type };
+            const shape = { m, n: vocabulary, k: hidden };
+            multiply(backend, { array: rows }, { array: dense }, logits.array, shape, { compute, bias });
+            const crossEntropy = driver.kernel('crossEntropyInPlace');
+            const each = [ids + at * 4, losses + at * 4, Number(training)];
+            crossEntropy.overRows(m, vocabulary, pointer, vocabulary, ...each);
+            if (!training) continue;
+            const target = { pointer: dx.array.pointer + at * hidden * 4, type: F32 } as const;
+            const back = { m, n: hidden, k: vocabulary };
+            multiply(backend, logits, { array: dense, isTransposed: true }, target, back, { compute });
+            if (!dw) continue;
+            const options = { compute, adding: at > 0 };
+            const transposed = { array: rows, isTransposed: true };
+            const ofWeight = { m: vocabulary, n: hidden, k: m };
+            multiply(backend, { ...logits, isTransposed: true }, transposed, dw, ofWeight, options);
+          }
+          driver.kernel('sum').launch([1], 256, losses, tokens, loss.array.pointer);
+        }),
+      ),
+    );
+    return [loss.info, dx.info];
+  };
+
+  kernel('LinearCrossEntropy', ({ x }, attrs) => {
+    const { weight, bias } = attrs;
+    const arithmetic = computeType(weight);
+    const offsets = bias && backend.float32Of(bias).pointer;
+    return withDense(backend, weights.of(weight), arithmetic, (dense) =>
+      compute(x, attrs, { dense, vocabulary: weight.shape[0], compute: arithmetic, bias: offsets }),
+    );
+  });
+  gradient('LinearCrossEntropy', { outputs: [false, true] }, ([dy], [dx], { training }) => {
+    requireTraining('LinearCrossEntropy', training);
+    return { x: () => tf.mul(dx, dy) };
+  });
+
+  kernel('TrainableLinearCrossEntropy', ({ x, weight }, attrs) => {
+    const dw = backend.output(attrs.training ? weight.shape : [0]);
+    const layer: OutputLayer = {
+      dense: backend.arrayOf(weight),
+      vocabulary: weight.shape[0],
+      compute: F32,
+      bias: null,
+      dw: attrs.training ? dw.array : undefined,
+    };
+    return [...compute(x, attrs, layer), dw.info];
+  });
+  const saves = { outputs: [false, true, true] };
+  gradient('TrainableLinearCrossEntropy', saves, ([dy], [dx, dw], { training }) => {
+    requireTraining('TrainableLinearCrossEntropy', training);
+    return { x: () => tf.mul(dx, dy), weight: () => tf.mul(dw, dy) };
+  });
+
+  kernel('LogProbabilities', ({ logits }, { labels }) => {
+    const [tokens, vocabulary] = logits.shape;
+    const [y, logSums] = [backend.output([tokens]), backend.output([tokens])];
+    const array = typed(backend.arrayOf(logits));
+    const results = [y, logSums].map(({ array: { pointer } }) => pointer);
+    backend.withArray(labels, (ids) =>
+      driver.kernel('logProbabilities').overRows(tokens, vocabulary, ...array, vocabulary, ids, ...results),
+    );
+    return [y.info, logSums.info];
+  });
+  const forGradient = { inputs: ['logits'], outputs: [false, true] } as const;
+  gradient('LogProbabilities', forGradient, ([dy], [logits, logSums], { labels }) => ({
+    logits: () => {
+      const [tokens, vocabulary] = logits.shape;
+      const dlogits = backend.output(logits.shape);
+      const array = typed(backend.arrayOf(logits));
+      const [sums, d] = [logSums, dy].map((info) => backend.float32Of(info).pointer);
+      backend.withArray(labels, (ids) => {
+        const kernelOf = driver.kernel('logProbabilitiesGradient');
+        kernelOf.overRows(tokens, vocabulary, ...array, vocabulary, ids, sums, d, dlogits.array.pointer);
+      });
+      return tensorOf(dlogits.info);
+    },
+  }));
+}
+
+function requireTraining(name: string, training: boolean): void {
+  if (!training) throw new Error(`${name} was computed without training, so it has no gradient`);
+}

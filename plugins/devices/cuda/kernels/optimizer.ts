@@ -1,0 +1,48 @@
+import type { tf } from '../../../../core/index.js';
+import { type Cuda, kernel, sizeOf, typed } from './kit.js';
+
+/** AdamW over all parameters, and the norm of all gradients. */
+export function registerOptimizer({ backend }: Cuda): void {
+  const { driver } = backend;
+
+  kernel('AdamW', (inputs, options) => {
+    const { learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, step } = options;
+    // Each factor is computed in double and rounded once: 1 − beta2 computed in fp32 would keep four digits.
+    const factors = [
+      gradientScale,
+      beta1,
+      1 - beta1,
+      beta2,
+      1 - beta2,
+      1 - learningRate * weightDecay,
+      learningRate / (1 - beta1 ** step),
+      Math.sqrt(1 - beta2 ** step),
+      epsilon,
+    ];
+    const count = Object.keys(inputs).length / 4;
+    return Array.from({ length: count }, (_, i): tf.TensorInfo[] => {
+      const given = (['p', 'g', 'm', 'v'] as const).map((name) => inputs[`${name}${i}`]);
+      const [value, , mean, square] = given;
+      const outputs = [value, mean, square].map(({ shape }) => backend.output(shape));
+      const from = given.map((info) => backend.float32Of(info).pointer);
+      const to = outputs.map(({ array }) => array.pointer);
+      driver.kernel('adamw').overElements(sizeOf(value), ...from, ...factors, ...to, sizeOf(value));
+      return outputs.map(({ info }) => info);
+    }).flat();
+  });
+
+  kernel('GlobalNorm', (inputs) => {
+    const tensors = Object.values(inputs) as tf.TensorInfo[];
+    const y = backend.output([]);
+    const blocks = 16;
+    backend.withWorkspace(tensors.length * blocks * 8, (sums) => {
+      const sumOfSquares = driver.kernel('sumOfSquares');
+      for (const [i, x] of tensors.entries()) {
+        const target = sums + i * blocks * 8;
+        sumOfSquares.launch([blocks], 256, ...typed(backend.arrayOf(x)), target, sizeOf(x));
+      }
+      driver.kernel('rootOfSum').launch([1], 1, sums, tensors.length * blocks, y.array.pointer);
+    });
+    return y.info;
+  });
+}

@@ -1,0 +1,109 @@
+/** How a product of two matrices is computed: which kernel, in which parts. src/kernels/products.hpp has the kernels. */
+
+import type { Pointer } from '../addon.js';
+import { BF16, type CudaBackend, type DeviceArray, F32, type FloatType } from '../backend.js';
+import { MOST_ROWS_OF_BLOCKS } from '../driver.js';
+import type { CardWeight } from '../weights.js';
+import { typed } from './kit.js';
+
+export interface Operand {
+  readonly array: Pick<DeviceArray, 'pointer' | 'type'>;
+  /** A: stored as `[k, m]` and not `[m, k]`. B: stored as `[k, n]` and not `[n, k]`. */
+  readonly isTransposed?: boolean;
+}
+
+export interface ProductShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** So many products, whose matrices lie behind each other. */
+  readonly batch?: number;
+}
+
+export interface ProductOptions {
+  /** The arithmetic. */
+  readonly compute: FloatType;
+  readonly factor?: number;
+  /** `[n]` in fp32 */
+  readonly bias?: Pointer | null;
+  /** Whether the product is added to what the result holds. */
+  readonly adding?: boolean;
+}
+
+/** Rows and columns of the result that a block computes. */
+const TILES: Readonly<Record<FloatType, number>> = { [F32]: 64, [BF16]: 128 };
+/** A sum of so many terms is worth a part of its own. */
+const TERMS_OF_A_PART = 512;
+const MOST_PARTS = 32;
+
+/** `c [m, n] = factor · a [m, k] b [k, n] + bias`. */
+export function multiply(
+  backend: CudaBackend,
+  a: Operand,
+  b: Operand,
+  c: Pick<DeviceArray, 'pointer' | 'type'>,
+  { m, n, k, batch = 1 }: ProductShape,
+  { compute, factor = 1, bias = null, adding = false }: ProductOptions,
+): void {
+  if (m * n * batch === 0) return;
+  const { driver } = backend;
+  const product = driver.kernel(compute === F32 ? 'productF32' : 'productBf16');
+  const grid = [n, m].map((extent) => Math.ceil(extent / TILES[compute]));
+  if (grid[1] > MOST_ROWS_OF_BLOCKS || batch > MOST_ROWS_OF_BLOCKS) {
+    throw new RangeError(`a product [${m}, ${k}] × [${k}, ${n}] is too large for one launch`);
+  }
+  const launch = (target: readonly number[], z: number, isAdding: boolean, splits: number) =>
+    product.launch(
+      [...grid, z],
+      256,
+      ...typed(a.array as DeviceArray),
+      Number(a.isTransposed ?? false),
+      ...typed(b.array as DeviceArray),
+      Number(b.isTransposed ?? false),
+      m,
+      n,
+      k,
+      factor,
+      bias,
+      ...target,
+      Number(isAdding),
+      splits,
+    );
+  const parts = batch === 1 && !bias && c.type === F32 ? partsOf(driver.multiprocessors, grid, k) : 1;
+  if (parts === 1) {
+    launch([c.pointer, c.type], batch, adding, 1);
+    return;
+  }
+  backend.withWorkspace(parts * m * n * 4, (partial) => {
+    launch([partial, F32], parts, false, parts);
+    driver.kernel('sumOfSplits').overElements(m * n, partial, parts, c.pointer, Number(adding), m * n);
+  });
+}
+
+/** In how many parts k is summed, so that every multiprocessor has a block. */
+function partsOf(multiprocessors: number, grid: readonly number[], k: number): number {
+  const blocks = grid[0] * grid[1];
+  const wanted = Math.ceil(multiprocessors / blocks);
+  return Math.max(1, Math.min(wanted, Math.floor(k / TERMS_OF_A_PART), MOST_PARTS));
+}
+
+/** Up to so many rows read a weight as it is stored, once; more have it decoded before. */
+export const FEW_ROWS = 8;
+
+/** `use` gets all of a weight in the type that products of `compute` read: as it is stored, or decoded into a workspace. */
+export function withDense<T>(
+  backend: CudaBackend,
+  weight: CardWeight,
+  compute: FloatType,
+  use: (array: Pick<DeviceArray, 'pointer' | 'type'>) => T,
+): T {
+  const [storage, , , data] = weight.args;
+  if (storage === compute) return use({ pointer: data as Pointer, type: compute });
+  const [rows, columns] = weight.shape;
+  const size = rows * columns;
+  return backend.withWorkspace(size * (compute === F32 ? 4 : 2), (pointer) => {
+    const decodeWeight = backend.driver.kernel('decodeWeight');
+    decodeWeight.overElements(size, ...weight.args, 0, rows, pointer, compute);
+    return use({ pointer, type: compute });
+  });
+}

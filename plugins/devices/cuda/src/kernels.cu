@@ -1,0 +1,12 @@
+// All kernels, in one unit: NVRTC makes kernels.ptx of it, and the emulated driver is compiled with it.
+#include "kernels/attention.hpp"
+#include "kernels/cached-attention.hpp"
+#include "kernels/columns.hpp"
+#include "kernels/elements.hpp"
+#include "kernels/gates.hpp"
+#include "kernels/loss.hpp"
+#include "kernels/norms.hpp"
+#include "kernels/optimizer.hpp"
+#include "kernels/products.hpp"
+#include "kernels/rotary.hpp"
+#include "kernels/rows.hpp"

@@ -1,0 +1,32 @@
+// Element by element.
+#pragma once
+#include "../gpu.hpp"
+
+// y = a + b
+KERNEL void add(const void* a, i32 aType, const void* b, i32 bType, void* y, i32 yType, u64 count) {
+  for (u64 i = threadIndex(); i < count; i += threadCount()) store(y, yType, i, load(a, aType, i) + load(b, bType, i));
+}
+REGISTER(add)
+
+// y = a · factor
+KERNEL void scale(const void* a, i32 aType, float factor, void* y, i32 yType, u64 count) {
+  for (u64 i = threadIndex(); i < count; i += threadCount()) store(y, yType, i, load(a, aType, i) * factor);
+}
+REGISTER(scale)
+
+// y = a · factor, where the factor is a number on the card
+KERNEL void scaleByScalar(const void* a, i32 aType, const float* factor, void* y, i32 yType, u64 count) {
+  for (u64 i = threadIndex(); i < count; i += threadCount()) store(y, yType, i, load(a, aType, i) * *factor);
+}
+REGISTER(scaleByScalar)
+
+// The same numbers in another type.
+KERNEL void convert(const void* x, i32 xType, void* y, i32 yType, u64 count) {
+  for (u64 i = threadIndex(); i < count; i += threadCount()) store(y, yType, i, load(x, xType, i));
+}
+REGISTER(convert)
+
+KERNEL void fill(float* y, float value, u64 count) {
+  for (u64 i = threadIndex(); i < count; i += threadCount()) y[i] = value;
+}
+REGISTER(fill)

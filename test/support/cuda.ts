@@ -1,0 +1,73 @@
+/**
+ * The cuda device in tests: on the emulated driver, which needs no GPU, or on a card
+ * where EVOLVE_CUDA_DRIVER names its driver.
+ * What its kernels yield is held to what the composed form yields on the cpu backend.
+ */
+
+import { existsSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import { emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
+import cuda from '../../plugins/devices/cuda/index.js';
+import { askDevice } from './devices.js';
+import { numbersOf, onReference, type Results } from './native.js';
+import { relativeError } from './numbers.js';
+import { skip } from './skip.js';
+
+/** The driver that tests open. */
+export const DRIVER = process.env.EVOLVE_CUDA_DRIVER ?? emulatedDriver();
+
+/** Runs `use` with environment variables set, and puts them back. */
+export async function withEnvironment<T>(
+  values: Readonly<Record<string, string | undefined>>,
+  use: () => Promise<T>,
+): Promise<T> {
+  const before = Object.keys(values).map((name) => [name, process.env[name]] as const);
+  const set = (entries: Iterable<readonly [string, string | undefined]>) => {
+    for (const [name, value] of entries) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  };
+  set(Object.entries(values));
+  try {
+    return await use();
+  } finally {
+    set(before);
+  }
+}
+
+/** Tests that need the cuda device; skipped, with a line that says why, where neither a card nor a compiler is. */
+export function describeCuda(title: string, tests: () => void): void {
+  describe(title, () => {
+    before(async function () {
+      if (DRIVER === emulatedDriver() && !existsSync(DRIVER)) {
+        skip(this, 'the emulated driver is not built, for want of a C++ compiler');
+      }
+      const { device, declined } = await askDevice(cuda, { driver: DRIVER }, 'cuda');
+      expect(device, declined[0]).to.be.an('object');
+    });
+    tests();
+  });
+}
+
+/**
+ * Holds what `compute` yields on the card to the reference, by default the same on the cpu backend; twice, which must agree bit
+ * by bit. Errors are relative to the largest magnitude of a result.
+ */
+export async function expectOnCard(
+  tolerance: number,
+  compute: () => Results,
+  reference = compute,
+): Promise<void> {
+  const expected = await onReference(reference);
+  await tf.setBackend('cuda');
+  const [actual, again] = [compute, compute].map(numbersOf);
+  await tf.setBackend('cpu');
+  expect(Object.keys(actual)).to.deep.equal(Object.keys(expected));
+  for (const [name, values] of Object.entries(expected)) {
+    expect(relativeError(actual[name], values), name).to.be.at.most(tolerance);
+    const isSame = Buffer.from(actual[name].buffer).equals(Buffer.from(again[name].buffer));
+    expect(isSame, `${name} is the same each time`).to.equal(true);
+  }
+}
