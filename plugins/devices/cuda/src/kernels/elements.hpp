@@ -26,6 +26,12 @@ KERNEL void scaleByScalar(const void* a, i32 aType, const float* factor, void* y
 }
 REGISTER(scaleByScalar)
 
+// y = a / divisor, where the divisor is a number on the card
+KERNEL void divideByScalar(const void* a, i32 aType, const float* divisor, void* y, i32 yType, u64 count) {
+  for (u64 i = threadIndex(); i < count; i += threadCount()) store(y, yType, i, load(a, aType, i) / *divisor);
+}
+REGISTER(divideByScalar)
+
 // The same numbers in another type.
 KERNEL void convert(const void* x, i32 xType, void* y, i32 yType, u64 count) {
   forFours(count, [&](u64 i) { storeUpToFour(y, yType, i, count, loadUpToFour(x, xType, i, count)); });

@@ -132,7 +132,7 @@ KERNEL BOUNDS(256, 2) void productBf16B(PRODUCT_PARAMETERS) {
 }
 REGISTER(productBf16B)
 
-KERNEL BOUNDS(256, 2) void productBf16A(PRODUCT_PARAMETERS) {
+KERNEL BOUNDS(256, 1) void productBf16A(PRODUCT_PARAMETERS) {
   Product p = PRODUCT_ARGUMENTS;
   multiplyInBf16<true, false>(p);
 }
