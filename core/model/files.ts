@@ -35,6 +35,7 @@ export function openModel(hooks: Hooks, location: string): OpenModel {
   // A folder with a config.json has all that a model needs. Otherwise the checkpoint may have it.
   const isWhole = isFolder && existsSync(path.join(folder, 'config.json'));
   if (isFolder && !isWhole && existsSync(path.join(folder, ADAPTER_CONFIG))) refuseAdapter(folder);
+  if (isFolder && !isWhole && existsSync(path.join(folder, 'config.yaml'))) refuseRun(folder);
   const readModelFile = async (name: string) => {
     const checkpoint = isWhole ? undefined : await (isFolder ? openIfKnown() : openCheckpoint());
     // A checkpoint that holds such files holds all of them: files beside it may be of another model.
@@ -76,6 +77,17 @@ function refuseAdapter(folder: string): never {
   const model = base === undefined ? 'its base model' : `its base model, ${base},`;
   const advice = `Give ${model} as model.path, and this folder as adapter.init (on the command line --model and --adapter).`;
   throw new EvolveError('MODEL_INVALID', message, advice, { at: ['model', 'path'] });
+}
+
+/** @throws EvolveError that says where the model of a run is */
+function refuseRun(folder: string): never {
+  const message = `${displayPath(folder)} is the folder of a run (config.yaml), no model`;
+  const whole = path.join(folder, 'model');
+  const advice = existsSync(whole)
+    ? `The model that it trained is ${displayPath(whole)}.`
+    : `Its config.yaml names its model; the adapter that it trained is ${displayPath(path.join(folder, 'adapter'))}.`;
+  const how = `${advice} On the command line --run names a run.`;
+  throw new EvolveError('MODEL_INVALID', message, how, { at: ['model', 'path'] });
 }
 
 function baseOf(file: string): string | undefined {

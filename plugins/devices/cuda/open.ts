@@ -4,14 +4,13 @@ import path from 'node:path';
 import { type Device, type LanguageModel, PagedCache, tf } from '../../../core/index.js';
 import { packageFolder } from '../kit/build-report.js';
 import { type Addon, driverCode } from './addon.js';
-import { CudaBackend, F32 } from './backend.js';
+import { BF16, CudaBackend, F32 } from './backend.js';
 import { CardLayerStore } from './cache.js';
 import { Declined, type OpenCard, versionOf } from './card.js';
 import { Driver } from './driver.js';
 import { Fallbacks } from './fallback.js';
 import { tellingFaults } from './faults.js';
 import { registerAttention } from './kernels/attention.js';
-import { registerCachedAttention } from './kernels/cached-attention.js';
 import { registerColumns } from './kernels/columns.js';
 import { registerElements } from './kernels/elements.js';
 import { registerGates } from './kernels/gates.js';
@@ -80,7 +79,6 @@ function makeBackend(open: OpenCard): NonNullable<typeof opened> {
     registerLinear,
     registerMatMul,
     registerAttention,
-    registerCachedAttention,
     registerLoss,
     registerNorms,
     registerGates,
@@ -107,7 +105,7 @@ function loadKernels(addon: Addon, { card }: OpenCard): Driver {
   }
 }
 
-/** Takes the frozen weights to the card. What lies between products has the type of their arithmetic. */
+/** Takes the frozen weights to the card. What lies between products has the type of most products' arithmetic. */
 function placeWeights(cuda: Cuda, model: LanguageModel): () => void {
   const placed = new Map<unknown, CardWeight>();
   for (const site of [...model.embeddings, ...model.linears]) {
@@ -115,8 +113,8 @@ function placeWeights(cuda: Cuda, model: LanguageModel): () => void {
     placed.set(site.weight, weight);
     site.weight = weight;
   }
-  const types = model.linears.map(({ weight }) => computeType(weight));
-  cuda.between = types.includes(F32) ? F32 : (types[0] ?? F32);
+  const inBf16 = model.linears.filter(({ weight }) => computeType(weight) === BF16);
+  cuda.between = 2 * inBf16.length > model.linears.length ? BF16 : F32;
   return () => {
     for (const weight of placed.values()) weight.free();
   };

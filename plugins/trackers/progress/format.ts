@@ -65,7 +65,7 @@ export function describeEnd(result: RunResult, { saved, losses }: EndFacts): str
     `${why}${steps}: ${describeLosses(losses)}${describeHeldOut(result)}
 peak memory: ${mebibytes(result.peakMemory)}${describeDevice(result)}
 ` +
-    `${path.basename(saved)}: ${displayPath(saved)}
+    `${path.basename(saved)}: ${displayPath(saved)} (step ${result.savedStep})
 ` +
     `try it: ${tryIt} --instruction "…"`
   );
