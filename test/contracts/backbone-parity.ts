@@ -247,8 +247,8 @@ const TOKENS: Readonly<Record<string, readonly [alone: number, together: number]
   tensorflow: [128, 128],
 };
 
-/** On the emulated driver. */
-const FEW_TOKENS = [6, 3] as const;
+/** On the emulated driver: a prompt takes it seconds. test/contracts/device.ts has texts side by side there. */
+const FEW_TOKENS = [4, 0] as const;
 
 async function continues(
   model: LanguageModel,
@@ -271,6 +271,7 @@ async function continues(
   };
   expect(ids).to.have.lengthOf(128);
   expect(await answersOf([begin(records[record], alone)])).to.deep.equal([ids.slice(0, alone)]);
+  if (together === 0) return;
   const others = records.filter((_, i) => i !== record).slice(0, 2);
   const expected: (readonly number[])[] = [ids.slice(0, together)];
   for (const other of others) expected.push(...(await answersOf([begin(other, together)])));
