@@ -1,6 +1,6 @@
 /** What tracker plugins get: events, and how the run ended. */
 
-import type { Device } from './device.js';
+import type { Device, DeviceUsage } from './device.js';
 import type { DownloadState } from './hub.js';
 
 /** What one optimizer step did. With `logEvery` above 1, it covers all steps since the last event. */
@@ -17,6 +17,8 @@ export interface StepEvent {
   /** How many tokens went through the model. */
   readonly tokens: number;
   readonly tokensPerSecond: number;
+  /** On a device with memory of its own: the most of it that was taken at a time until now, in bytes. */
+  readonly peakDeviceMemory?: number;
 }
 
 /**
@@ -94,6 +96,8 @@ export interface RunResult {
   readonly output: string;
   /** Optimizer steps done. */
   readonly steps: number;
+  /** The step of which the adapter or model in the output folder is; null if none was saved. */
+  readonly savedStep: number | null;
   readonly device: (Pick<Device, 'name' | 'backend' | 'description'> & { requested: string }) | null;
   readonly parameters: { total: number; trainable: number } | null;
   readonly rows: RowCounts | null;
@@ -105,6 +109,10 @@ export interface RunResult {
   readonly seconds: number;
   /** The most memory that the process held at a time, mapped files included, in bytes. */
   readonly peakMemory: number;
+  /** On a device with memory of its own: the most of it that was taken at a time, in bytes. */
+  readonly peakDeviceMemory?: number;
+  /** There too: what the CPU computed because the device has no kernel for it, by the kernel's name. */
+  readonly fallbacks?: DeviceUsage['fallbacks'];
   readonly versions: Readonly<Record<string, string>>;
   /** Why a plugin stopped it. */
   readonly stopReason?: string | undefined;

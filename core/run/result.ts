@@ -16,11 +16,12 @@ export interface RunFacts {
   readonly requestedDevice: string;
   readonly parameters: RunResult['parameters'];
   readonly rows: RunResult['rows'];
+  readonly savedStep: RunResult['savedStep'];
 }
 
 /** @param end why it failed, or why a plugin stopped it; empty if it was completed */
 export function resultOf(
-  { output, device, requestedDevice, parameters, rows }: RunFacts,
+  { output, device, requestedDevice, parameters, rows, savedStep }: RunFacts,
   { step, metrics }: RunProgress,
   end: { readonly failure?: unknown; readonly stopReason?: string },
   seconds: number,
@@ -28,11 +29,13 @@ export function resultOf(
   const { failure, stopReason } = end;
   const code = failure instanceof EvolveError ? failure.code : 'UNEXPECTED';
   const ended = stopReason === undefined ? 'completed' : 'stopped';
+  const usage = device?.usage?.();
   const failed = code === 'INTERRUPTED' ? 'interrupted' : 'failed';
   return {
     status: failure === undefined ? ended : failed,
     output,
     steps: step,
+    savedStep,
     device: device && {
       name: device.name,
       backend: device.backend,
@@ -44,6 +47,7 @@ export function resultOf(
     ...metrics,
     seconds: Math.round(seconds * 1000) / 1000,
     peakMemory: process.resourceUsage().maxRSS * 1024,
+    ...(usage && { peakDeviceMemory: usage.peakMemory, fallbacks: usage.fallbacks }),
     versions: { evolve: packageVersion(), node: process.versions.node, tfjs: tf.version_core },
     ...(failure === undefined && stopReason !== undefined && { stopReason }),
     ...(failure !== undefined && { error: { code, message: messageOf(failure) } }),
