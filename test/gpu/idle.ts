@@ -19,7 +19,7 @@ import { emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
 import { LORA } from '../bench/settings.js';
 import { compose } from '../support/compose.js';
 import { labelled } from '../support/rows.js';
-import { modelFolder, RANDOM_WEIGHTS, randomQuantizer } from './model.js';
+import { modelFolder, randomModel } from './model.js';
 import type { Job } from './plan.js';
 
 export interface Asked {
@@ -61,10 +61,9 @@ async function measure(job: Job): Promise<Asked> {
         model: { path: modelFolder(folder, job) },
         quantizer: 'none',
         adapter: { ...LORA, dropout: 0 },
-        plugins: [RANDOM_WEIGHTS],
         device: { name: 'cuda', driver: emulatedDriver() },
       },
-      { further: randomQuantizer(job.storage) },
+      { further: randomModel(job.storage) },
     );
     await run.assembler.openDevice();
     const { model } = await run.assembler.assemble();
