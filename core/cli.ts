@@ -132,6 +132,18 @@ program
   .option('--json', 'write JSON lines to standard output')
   .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
 
+const device = program.command('device').description('what computes');
+device
+  .command('install')
+  .description('make ready on this machine what a device needs and evolve does not bring')
+  .argument('<name>', 'the device: tensorflow')
+  .option('--python <path>', 'the Python that has its library (default: that of EVOLVE_PYTHON, or python3)')
+  .option('--from <dir>', 'the folder of its library, where it is not of a Python')
+  .addHelpText('after', examples('device install tensorflow --python venv/bin/python'))
+  .action(async (name, options) =>
+    (await import('./commands/device-install.js')).deviceInstallCommand(name, options),
+  );
+
 function examples(...commands: readonly string[]): string {
   return ['', 'Examples:', ...commands.map((command) => `  evolve ${command}`)].join('\n');
 }
