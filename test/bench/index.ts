@@ -8,6 +8,7 @@ import path from 'node:path';
 import { Argument, Command } from 'commander';
 import { ROOT } from '../support/files.js';
 import { BARS } from './bars.js';
+import { beside } from './beside.js';
 import { contention } from './contention.js';
 import type { Context, Part } from './context.js';
 import { decode } from './decode.js';
@@ -39,6 +40,7 @@ const PARTS = [
   'embedded',
   'decode',
   'contention',
+  'beside',
 ] as const;
 const FOLDER = path.join(ROOT, '.bench');
 
@@ -68,6 +70,7 @@ async function bench(names: string[], options: Options): Promise<void> {
     embedded,
     decode: decode(Number(options.layers)),
     contention,
+    beside,
   };
   const machine = { ...machineFacts(), python: (await peer?.ask<object>('facts')) ?? null };
   const file = path.join(FOLDER, `${machine.date.replaceAll(':', '-')}.json`);

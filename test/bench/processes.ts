@@ -10,6 +10,8 @@ import { PYTHON, PYTHON_ENV, script } from './python.js';
 export interface TimedEvent {
   /** Seconds since the process was started. */
   readonly at: number;
+  /** Seconds of the processor that it had taken until then. */
+  readonly cpu: number | null;
   readonly event: Record<string, unknown> & { type: string };
 }
 
@@ -61,7 +63,11 @@ async function measure(command: string, args: readonly string[], env = process.e
   });
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.startsWith('{'))
-      events.push({ at: (performance.now() - startedAt) / 1000, event: JSON.parse(line) });
+      events.push({
+        at: (performance.now() - startedAt) / 1000,
+        cpu: cpuSeconds(child.pid ?? 0),
+        event: JSON.parse(line),
+      });
   });
   const status = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
