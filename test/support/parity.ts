@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import type { Batch, EncodedExample, LanguageModel } from '../../core/index.js';
 import { loadAddon } from '../../plugins/devices/native/addon.js';
+import { isInstalled } from '../../plugins/devices/tensorflow/installed.js';
 import { readFixture } from './compose.js';
 import { fixture } from './files.js';
 import { rowOf } from './rows.js';
@@ -69,12 +70,13 @@ export const DEVICES: readonly TestDevice[] = [
   {
     title: 'tensorflow',
     device: 'tensorflow',
-    ...(hasTensorFlow() ? {} : { missing: 'no package of TensorFlow is installed with its addon' }),
+    ...(hasTensorFlow() ? {} : { missing: 'TensorFlow is not installed (evolve device install tensorflow)' }),
   },
 ];
 
 /** Looked for, not loaded: that would make it the backend of all tests. */
 function hasTensorFlow(): boolean {
+  if (isInstalled()) return true;
   return ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'].some((name) => {
     try {
       const lib = new URL('../lib/', import.meta.resolve(name));

@@ -19,7 +19,7 @@ import { Ops } from './ops.js';
 import { openedBackend, sources } from './runtime.js';
 import { TensorflowWeight, Weights } from './weights.js';
 
-const ADVICE = '`evolve device install tensorflow` builds what it needs on a TensorFlow of Python';
+const ADVICE = '`evolve device install tensorflow` builds it on a TensorFlow of Python';
 
 export default definePlugin({
   name: 'tensorflow',
@@ -27,15 +27,18 @@ export default definePlugin({
   family: 'devices',
   install: installTensorflow,
   apply(trainer) {
+    // Asked for by name and then again for any device, it declines in the same words, which are told once.
+    let advice = '';
     trainer.hooks.openDevice.tap(
       async (request) => {
         if (!request.wants('tensorflow')) return undefined;
         const reasons: string[] = [];
-        for (const { name, load } of sources()) {
-          const fault = await load();
+        // On a CPU the native device is faster.
+        const needsGpu = request.name === 'auto';
+        for (const { name, mayHaveGpu, load } of sources()) {
+          const fault = needsGpu && !mayHaveGpu ? 'sees no GPU' : await load();
           const onGpu = !fault && openedBackend().isUsingGpuDevice;
-          // On a CPU the native device is faster.
-          if (fault || (!onGpu && request.name === 'auto')) {
+          if (fault || (needsGpu && !onGpu)) {
             reasons.push(`${name} ${fault ?? 'sees no GPU'}`);
             continue;
           }
@@ -48,7 +51,7 @@ export default definePlugin({
             placeWeights: (model) => placeWeights(tensorflow, model),
           };
         }
-        const advice = request.name === 'auto' ? '' : `; ${ADVICE}`;
+        if (!needsGpu) advice = `, but ${ADVICE}`;
         request.decline('tensorflow', `${reasons.join(', ')}${advice}`);
         return undefined;
       },

@@ -1,5 +1,6 @@
 /** Where `evolve device install tensorflow` puts what it builds, and what it notes of that. */
 
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { buildFolder } from '../kit/build-report.js';
 
@@ -15,4 +16,9 @@ export interface Installed {
   readonly version: string;
   /** The folder of the package tfjs-node: its JavaScript, and the addon's sources. */
   readonly sources: string;
+}
+
+/** Whether an installation was completed. */
+export function isInstalled(): boolean {
+  return existsSync(path.join(FOLDER, INSTALLED));
 }

@@ -9,22 +9,31 @@ import path from 'node:path';
 import util from 'node:util';
 import { tf } from '../../../core/index.js';
 import type { Binding, NodeBackend } from './binding.js';
-import { ADDON, FOLDER, INSTALLED, type Installed } from './installed.js';
+import { ADDON, FOLDER, INSTALLED, type Installed, isInstalled } from './installed.js';
 
 export const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
+
+/** Without one of these Linux has no GPU that TensorFlow could use: of NVIDIA, of Windows below it, of AMD. */
+const GPU_NODES = ['/dev/nvidiactl', '/dev/dxg', '/dev/kfd'];
 
 /** Where TensorFlow may come from. */
 export interface Source {
   /** For the person. */
   readonly name: string;
+  /** False where loading it would only show that there is no GPU. */
+  readonly mayHaveGpu: boolean;
   /** Makes it the backend. @returns what keeps it from working, if anything does */
   load(): Promise<string | undefined>;
 }
 
 /** In the order in which they are tried. */
 export function sources(): Source[] {
-  const packages = PACKAGES.map((name) => ({ name, load: () => opening(() => import(name), name) }));
-  return existsSync(path.join(FOLDER, INSTALLED)) ? [builtHere(), ...packages] : packages;
+  const packages = PACKAGES.map((name) => ({
+    name,
+    mayHaveGpu: true,
+    load: () => opening(() => import(name), name),
+  }));
+  return isInstalled() ? [builtHere(), ...packages] : packages;
 }
 
 /** TensorFlow as it was opened. */
@@ -39,14 +48,16 @@ function builtHere(): Source {
   const name = `TensorFlow in ${folder}`;
   return {
     name,
+    mayHaveGpu: process.platform !== 'linux' || GPU_NODES.some(existsSync),
     load: () =>
       opening(async () => {
         // The second time the backend is there.
         if (tf.findBackendFactory('tensorflow')) return;
         const require = createRequire(path.join(scripts, 'package.json'));
+        const script = (file: string) => path.join(scripts, 'dist', `${file}.js`);
         const binding = require(path.join(FOLDER, ADDON)) as Binding;
-        const { NodeJSKernelBackend } = require('./dist/nodejs_kernel_backend.js');
-        require('./dist/register_all_kernels.js');
+        const { NodeJSKernelBackend } = require(script('nodejs_kernel_backend'));
+        require(script('register_all_kernels'));
         tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, name));
       }, name),
   };
@@ -64,11 +75,11 @@ async function opening(load: () => Promise<unknown>, name: string): Promise<stri
   }
 }
 
-/** tfjs-node 4.22 calls a function that Node 23 and later no longer have. */
+/** tfjs-node 4.22 calls functions that Node 23 and later no longer have, and that Node 22 warns of. */
 function restoreUtil(): void {
   const legacy = util as { isNullOrUndefined?: (value: unknown) => boolean; isArray?: typeof Array.isArray };
-  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
-  legacy.isArray ??= Array.isArray;
+  legacy.isNullOrUndefined = (value) => value === null || value === undefined;
+  legacy.isArray = Array.isArray;
 }
 
 /** One phrase for the two usual cases: never installed, and installed where its native part could not be fetched. */
