@@ -1,12 +1,16 @@
 #!/usr/bin/env node
 /** The command line: arguments -> command -> exit status (0 done, 1 the run failed, 2 faulty input, 130 interrupted). */
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EvolveError, messageOf } from './base/errors.js';
 import { printable } from './base/printable.js';
 import { packageVersion } from './base/version.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
+/** Each is a text of its own, with its keys and values. */
+const MOST_BEAMS = 256;
+const DEVICES = ['auto', 'native', 'tensorflow', 'portable'];
+const SHELLS = ['bash', 'zsh', 'fish'] as const;
 const KEEP_TEMPLATE = "the base model's chat template, not that of the run's data.template";
 
 // A command's module, with all of TensorFlow.js behind it, is loaded when the command is given.
@@ -15,7 +19,7 @@ const program = new Command('evolve')
   .version(packageVersion())
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'evolve: ')) })
-  .showHelpAfterError('(evolve --help lists the commands; evolve COMMAND --help, what a command takes)');
+  .showHelpAfterError(wrongCommand(process.argv.slice(2)));
 
 program
   .command('run')
@@ -23,14 +27,14 @@ program
   .argument('<config>', 'a YAML file that describes the run, such as those in configs/')
   .option('--set <key=value>', 'override a value of the configuration; may be repeated', collect, [])
   .option('--output <dir>', 'where the run goes (default: runs/ and the name of the configuration)')
-  .option(
-    '--device <name>',
-    "what computes: auto, native, tensorflow, portable (default: the configuration's, or auto)",
-  )
+  .option('--device <name>', `what computes: ${DEVICES.join(', ')} (default: the configuration's, or auto)`)
   .option('--json', 'write JSON lines to standard output')
   .addHelpText(
     'after',
     examples('run mine.yaml', 'run mine.yaml --set train.epochs=2 --set adapter.r=16 --output runs/mine'),
+  )
+  .showHelpAfterError(
+    '(a value of the configuration is set as in --set train.epochs=2, without spaces; evolve run --help lists the options)',
   )
   .action(async (file, options) => (await import('./commands/run.js')).runCommand(file, options));
 
@@ -40,6 +44,13 @@ program
   .option('--run <dir>', 'the folder of a run: its model with its adapter')
   .option('--model <path>', 'a base model')
   .option('--adapter <dir>', 'an adapter for --model')
+  .option('--template <name>', 'with --model: how prompts read, as data.template of a run (default: alpaca)')
+  .option(
+    '--plugin <name>',
+    "with --model: a third party's plugin, as in plugins of a run; may be repeated",
+    collect,
+    [],
+  )
   .option('--instruction <text>', 'what to do')
   .option('--input <text>', 'further context of the instruction')
   .option(
@@ -73,7 +84,7 @@ program
   .option(
     '--num-beams <n>',
     'follow this many continuations, and take the likeliest whole answer (default: 1)',
-    integer(1),
+    integer(1, MOST_BEAMS),
   )
   .option(
     '--length-penalty <x>',
@@ -87,9 +98,12 @@ program
   .addHelpText(
     'after',
     examples(
-      'generate --run runs/mine --instruction "Name a fruit."',
+      'generate --run runs/mine --instruction "What is a banana?"',
       'generate --model PATH --adapter runs/mine/adapter --input-file questions.txt --json',
     ),
+  )
+  .showHelpAfterError(
+    '(what to do is given as --instruction "Name a fruit."; evolve generate --help lists the options)',
   )
   .action(async (options) => (await import('./commands/generate.js')).generateCommand(options));
 
@@ -132,6 +146,7 @@ program
   .option('--json', 'write JSON lines to standard output')
   .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
 
+<<<<<<< HEAD
 const device = program.command('device').description('what computes');
 device
   .command('install')
@@ -143,6 +158,26 @@ device
   .action(async (name, options) =>
     (await import('./commands/device-install.js')).deviceInstallCommand(name, options),
   );
+=======
+program
+  .command('completion')
+  .description('print what has a shell complete the command line: source it in its startup file')
+  .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
+  .addHelpText('after', examples('completion bash >> ~/.bashrc'))
+  .action(async (shell) => {
+    const { completionScript } = await import('./commands/completion.js');
+    process.stdout.write(completionScript(shell, program, { '--device': DEVICES }));
+  });
+
+/** The advice where the first word is no command. */
+function wrongCommand([word = '']: readonly string[]): string {
+  const lists = 'evolve --help lists the commands; evolve COMMAND --help, what a command takes';
+  if (/\.(ya?ml|json)$/.test(word)) return `(a run is started by: evolve run ${word})`;
+  return /^(train|finetune|fine-tune|start)$/.test(word)
+    ? `(evolve run CONFIG trains; ${lists})`
+    : `(${lists})`;
+}
+>>>>>>> main
 
 function examples(...commands: readonly string[]): string {
   return ['', 'Examples:', ...commands.map((command) => `  evolve ${command}`)].join('\n');
@@ -167,10 +202,11 @@ function number(range: { above?: number; from?: number; to?: number }) {
   };
 }
 
-function integer(low: number) {
+function integer(low: number, high = Number.POSITIVE_INFINITY) {
   return (text: string): number => {
-    if (/^\d+$/.test(text) && Number(text) >= low) return Number(text);
-    throw new InvalidArgumentError(`Expected a whole number from ${low}.`);
+    if (/^\d+$/.test(text) && Number(text) >= low && Number(text) <= high) return Number(text);
+    const to = Number.isFinite(high) ? ` to ${high}` : '';
+    throw new InvalidArgumentError(`Expected a whole number from ${low}${to}.`);
   };
 }
 
@@ -206,4 +242,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
+  // What a plugin has left open, such as a timer, does not keep a process that the person wants ended.
+  if (process.exitCode === 130) setTimeout(() => process.exit(), 1000).unref();
 }

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { resolveSources } from '../core/data/catalogue.js';
 import { makeSamples } from '../data/make/samples.js';
 import { compose, readData, withModel } from './support/compose.js';
-import { ROOT } from './support/files.js';
+import { fixture, ROOT } from './support/files.js';
 
 const data = (...names: string[]) => path.join(ROOT, 'data', ...names);
 
@@ -38,6 +38,21 @@ describe('data/', () => {
     expect(await filesOf('alpaca-cot')).to.deep.equal(['alpaca.json', 'cot.tsv']);
     expect(await filesOf('belle1.5m')).to.deep.equal(['belle.jsonl']);
   });
+
+  for (const [name, family] of [
+    ['llama-tiny', 'llama-prepend'],
+    ['bloom-tiny', 'bloom'],
+  ]) {
+    it(`has ${name}, whose tokenizer is LLaMA's or BLOOM's but for its tokens and merges`, () => {
+      const formOf = (file: string) => {
+        const { model, ...parts } = JSON.parse(readFileSync(file, 'utf8'));
+        const { vocab, merges, ...settings } = model;
+        return { ...parts, ...settings };
+      };
+      const reference = formOf(fixture('tokenizers', `${family}.json`));
+      expect(formOf(data('models', name, 'tokenizer.json'))).to.deep.equal(reference);
+    });
+  }
 
   for (const name of readdirSync(data('models'))) {
     const folder = data('models', name);

@@ -63,7 +63,7 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model } = assembled;
-  context.model = model;
+  context.assembled(assembled);
   try {
     await mkdir(path.dirname(output), { recursive: true });
     // A new folder beside the output: nobody else writes into it.

@@ -1,4 +1,5 @@
 import { EvolveError } from '../base/errors.js';
+import type { Locate } from '../config/validate.js';
 import type { DecodeAllOptions } from '../generation/decoder.js';
 import {
   GENERATE_DEFAULTS,
@@ -11,7 +12,7 @@ import type { AssembledModel } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
 import { catchInterruption } from './interruption.js';
-import { configOf, type ModelChoice } from './model-choice.js';
+import { configOf, type ModelChoice, templateNotice } from './model-choice.js';
 import { type Instruction, type PromptOptions, promptsOf } from './prompts.js';
 
 interface GenerateCommandOptions extends ModelChoice, PromptOptions, Partial<GenerateOptions> {
@@ -25,12 +26,17 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   const sampling = samplingOptions(options);
   const config = await configOf(options);
   const trackers = [['progress', { stream: 'stderr' }]] as const;
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, folder: options.run });
+  const locate: Locate = ([section, ...keys]) =>
+    options.template !== undefined && section === 'data' ? '--template' : [section, ...keys].join('.');
+  const plugins = await loadPlugins(config, locate, { trackers, folder: options.run });
   const { signal } = catchInterruption();
-  const { assembler } = composeAssembly(config, plugins, signal);
+  const { assembler, hooks, context } = composeAssembly(config, plugins, signal);
+  const message = await templateNotice(options, config);
+  if (message !== undefined) hooks.log.call({ type: 'notice', message });
   const device = await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model, encoder } = assembled;
+  context.assembled(assembled);
   try {
     if (options.inputFile === undefined && !options.json && process.stdout.isTTY) {
       await answerAsItGrows(assembled, prompts[0], sampling, { device, signal });

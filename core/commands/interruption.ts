@@ -1,8 +1,8 @@
 /** What ends a command early: Ctrl-C, a closed terminal, a reader of standard output that went away. */
 
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
+import { strayErrorOf } from '../base/breath.js';
 import { EvolveError, messageOf } from '../base/errors.js';
+import { isUnderNohup } from './nohup.js';
 
 /** The codes of errors that say that nobody reads any more: a pipe without a reader, a terminal that was closed. */
 const GONE: ReadonlySet<string | undefined> = new Set(['EPIPE', 'EIO']);
@@ -13,39 +13,25 @@ const GONE: ReadonlySet<string | undefined> = new Set(['EPIPE', 'EIO']);
  */
 export function catchInterruption(): AbortController {
   const interruption = new AbortController();
+  const outlives = isUnderNohup();
   const interrupt = (why = '') => interruption.abort(new EvolveError('INTERRUPTED', 'interrupted', why));
   process.once('SIGINT', () => interrupt());
   process.once('SIGTERM', () => interrupt());
   // A closed terminal sends it more than once: the shell does, and the system.
   process.on('SIGHUP', () => {
-    if (!isUnderNohup()) interrupt('The terminal was closed.');
+    if (!outlives) interrupt('The terminal was closed.');
   });
   let isTold = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     const said = `Standard output cannot be written: ${error.message}.`;
     // A full disk ends nothing, and under nohup a run outlives its terminal.
-    if (GONE.has(error.code) && !isUnderNohup()) return interrupt(said);
+    if (GONE.has(error.code) && !outlives) return interrupt(said);
     if (!isTold) process.stderr.write(`evolve: ${said}\n`);
     isTold = true;
   });
   // What cannot be said there is not said.
   process.stderr.on('error', () => {});
   return interruption;
-}
-
-/**
- * Node.js forgets that SIGHUP was to be ignored. nohup leaves two other traces: its name as the command that the shell
- * started, and a standard input that can only be written.
- */
-function isUnderNohup(): boolean {
-  if (path.basename(process.env._ ?? '') === 'nohup') return true;
-  try {
-    const [, flags] = readFileSync('/proc/self/fdinfo/0', 'utf8').match(/^flags:\s*(\d+)$/m) ?? [];
-    const accessMode = Number.parseInt(flags, 8) & 3;
-    return accessMode === 1;
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -67,7 +53,7 @@ export function catchStrayErrors(interruption: AbortController, hasPlugins: bool
   return () => {
     process.setUncaughtExceptionCaptureCallback(null);
     process.off('unhandledRejection', end);
-    const { aborted, reason } = interruption.signal;
-    if (aborted && !(reason instanceof EvolveError && reason.code === 'INTERRUPTED')) throw reason;
+    const stray = strayErrorOf(interruption.signal);
+    if (stray !== undefined) throw stray;
   };
 }

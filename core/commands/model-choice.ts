@@ -2,17 +2,24 @@
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { parseDocument } from 'yaml';
 import { EvolveError } from '../base/errors.js';
 import { displayPath, resolvePath } from '../base/paths.js';
 import { type AssemblyConfig, loadConfig, makeAssembly } from '../config/load.js';
 import { resolveModel } from '../config/model-name.js';
 import { readJsonFile } from '../model/files.js';
+import { writerOf } from '../run/lock.js';
 
 export interface ModelChoice {
   readonly run?: string;
   readonly model?: string;
   readonly adapter?: string;
   readonly device?: string;
+  /** With `model`: how prompts read, as `data.template` says it in a configuration. */
+  readonly template?: string;
+  /** With `model`: third parties' plugins, each as an item of `plugins` in a configuration. */
+  readonly plugin?: readonly string[];
 }
 
 /**
@@ -33,6 +40,14 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
       const message = '--adapter goes with --model, but --run was given';
       throw new EvolveError('COMMAND_LINE', message, 'A run has an adapter of its own.');
     }
+    for (const [name, given] of [
+      ['template', options.template],
+      ['plugin', options.plugin?.[0]],
+    ]) {
+      if (given === undefined) continue;
+      const message = `--${name} goes with --model, but --run was given`;
+      throw new EvolveError('COMMAND_LINE', message, 'A run has its own.');
+    }
     const run = resolvePath('', options.run);
     requireRun(run);
     const { config } = await loadConfig(path.join(run, 'config.yaml'));
@@ -50,17 +65,17 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
     const init = savedIn(run, 'adapter');
     if (!init) {
       const message = `the run ${displayPath(run)} has neither adapter/ nor model/: nothing was saved`;
-      const how = existsSync(path.join(run, 'run.json'))
-        ? 'Its run.json says how it ended. Let it run again.'
-        : 'It goes on still and has not saved yet, or was killed before it did.';
-      throw new EvolveError('MODEL_UNKNOWN', message, how);
+      throw new EvolveError('MODEL_UNKNOWN', message, whyUnsaved(run));
     }
     const adapter = { method: config.adapter.method, init };
     return makeAssembly({ model, quantizer, plugins, adapter, device, data, train });
   }
   const model = { path: options.model };
   const device = options.device ?? 'auto';
-  if (options.adapter === undefined) return makeAssembly({ model, device });
+  const data = options.template === undefined ? {} : { template: parsed('template', options.template) };
+  const plugins = (options.plugin ?? []).map((entry) => parsed('plugin', entry));
+  const base = { model, device, data, plugins };
+  if (options.adapter === undefined) return makeAssembly(base);
   const init = resolveModel('', options.adapter);
   // The files of a hub's adapter are not here yet. Adapters with a name are LoRA's.
   const isPath = path.isAbsolute(init);
@@ -75,14 +90,50 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
   }
   const method = String(described.peft_type ?? 'lora').toLowerCase();
   const adapter = { method, init };
-  return makeAssembly({ model, device, adapter });
+  return makeAssembly({ ...base, adapter });
+}
+
+/** The value of an option that says what a key of a configuration says. */
+function parsed(option: string, text: string): unknown {
+  const document = parseDocument(text);
+  if (document.errors.length === 0) return document.toJS();
+  const message = `--${option} ${text}: the value is no YAML`;
+  throw new EvolveError('COMMAND_LINE', message, 'Give a name, or what a configuration would say.');
+}
+
+/** What to tell where the adapter lies in the folder of a run that has another template; undefined if there is nothing. */
+export async function templateNotice(
+  { adapter, template: given }: ModelChoice,
+  { data: { template } }: AssemblyConfig,
+): Promise<string | undefined> {
+  if (adapter === undefined || given !== undefined) return undefined;
+  const run = path.dirname(resolvePath('', adapter));
+  const file = path.join(run, 'config.yaml');
+  const trained = existsSync(file) && (await loadConfig(file).catch(() => undefined))?.config.data.template;
+  if (!trained || isDeepStrictEqual(trained, template)) return undefined;
+  const [of, by] = [trained.name, template.name].map((name) => JSON.stringify(name));
+  return (
+    `the adapter was trained with the template ${of}, as ${displayPath(file)} says, but prompts are worded by ${by}. ` +
+    `Give --run ${displayPath(run)}, or --template`
+  );
+}
+
+/** A run that was killed leaves no run.json, and a lock that nobody holds. */
+function whyUnsaved(run: string): string {
+  const writer = writerOf(run);
+  if (writer !== undefined) return `It goes on still (process ${writer}), and has not saved yet.`;
+  if (existsSync(path.join(run, 'run.json'))) return 'Its run.json says how it ended. Let it run again.';
+  return 'It was killed before it saved. Let it run again.';
 }
 
 function requireRun(folder: string): void {
   if (existsSync(path.join(folder, 'config.yaml'))) return;
   const what = existsSync(folder) ? 'holds no config.yaml: it is no run' : 'is not there';
   const message = `--run ${displayPath(folder)}: the folder ${what}`;
-  throw new EvolveError('MODEL_UNKNOWN', message, 'Name the output folder of a run, such as runs/mine.');
+  const above = path.dirname(folder);
+  const isWithin = existsSync(path.join(above, 'config.yaml'));
+  const run = isWithin ? displayPath(above) : 'such as runs/mine';
+  throw new EvolveError('MODEL_UNKNOWN', message, `Name the output folder of a run, ${run}.`);
 }
 
 /** What a run saved. A crash in the middle of a save may have left it under the name that it has while it is replaced. */

@@ -78,6 +78,20 @@ function parseJson(text: string, place: string): unknown {
 function toInstruction(value: unknown, place: string): Instruction {
   const { instruction, input } = (value ?? {}) as { instruction?: unknown; input?: unknown };
   const text = input ?? '';
+  const lost = ['system', 'history'].filter(
+    (key) => !isEmpty((value as Record<string, unknown> | null)?.[key]),
+  );
+  if (lost.length > 0) {
+    const message = `${place}: has ${lost.join(' and ')}, which would be lost: a question here is an instruction, with or without an input`;
+    throw new EvolveError('COMMAND_LINE', message, FORM);
+  }
   if (typeof instruction === 'string' && typeof text === 'string') return { instruction, input: text };
   throw new EvolveError('COMMAND_LINE', `${place}: expected an instruction, with or without an input`, FORM);
+}
+
+/** Files of other trainers have these keys in every record, most of them empty. */
+function isEmpty(value: unknown): boolean {
+  return (
+    value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
+  );
 }

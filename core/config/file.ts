@@ -5,6 +5,7 @@ import { cosmiconfig } from 'cosmiconfig';
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { displayPath } from '../base/paths.js';
+import { mergeable, merged } from './layers.js';
 import type { Locate } from './validate.js';
 
 /** The values of a configuration file, and where each stands. */
@@ -31,7 +32,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
       throw new EvolveError('CONFIG_FILE', faults.join('\n'), 'Correct the YAML; indentation is by spaces.');
     }
     documents.push({ file: filepath, document, lines });
-    return document.toJS();
+    return mergeable(document.toJS());
   };
   const explorer = cosmiconfig('evolve', {
     loaders: { '.yaml': load, '.yml': load, '.json': load },
@@ -42,7 +43,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
     if (error instanceof EvolveError) throw error;
     throw unreadable(file, error);
   });
-  const values: unknown = result?.config;
+  const values: unknown = merged(result?.config);
   const advice = 'Start from one of the files in configs/.';
   if (values === undefined || values === null) {
     throw new EvolveError('CONFIG_FILE', `${file}: the configuration is empty`, advice);
@@ -82,9 +83,11 @@ function unreadable(file: string, error: unknown): EvolveError {
   if (code === 'EISDIR') {
     return new EvolveError('CONFIG_FILE', `${file}: is a folder`, 'Name the YAML file in it.');
   }
+  // Of cosmiconfig.
+  const isOfOtherKind = messageOf(error).startsWith('No loader specified');
   return new EvolveError(
     'CONFIG_FILE',
-    `${file}: ${messageOf(error)}`,
+    `${file}: ${isOfOtherKind ? 'is no configuration, by its name' : messageOf(error)}`,
     'A configuration is a .yaml, .yml or .json file.',
   );
 }

@@ -11,6 +11,7 @@ import type { z } from 'zod';
 import { EvolveError } from '../base/errors.js';
 import { resolvePath } from '../base/paths.js';
 import { readConfigFile } from './file.js';
+import { replacedBy } from './layers.js';
 import { resolveModel } from './model-name.js';
 import { type AssemblyValues, assemblySchema, type ConfigValues, configSchema } from './schema.js';
 import { type Locate, validate } from './validate.js';
@@ -57,7 +58,7 @@ export async function loadConfig(
 ): Promise<LoadedConfig> {
   const { values, locate: locateInFiles } = await readConfigFile(file);
   const assigned = new Set<string>();
-  for (const assignment of overrides.set ?? []) assigned.add(assign(values, assignment));
+  for (const assignment of overrides.set ?? []) assigned.add(assign(values, assignment, assigned));
   const flagOf = (keys: readonly PropertyKey[]) =>
     keys.map((_, i) => keys.slice(0, i + 1).join('.')).find((prefix) => assigned.has(prefix));
   const locate: Locate = (keys) => {
@@ -115,8 +116,8 @@ function valid<T>(schema: z.ZodType<T>, values: unknown): T {
   return data;
 }
 
-/** Applies one `a.b=value`; returns its path. */
-function assign(values: Record<string, unknown>, assignment: string): string {
+/** Applies one `a.b=value`; returns its path. What does not go with it goes, unless it was assigned too. */
+function assign(values: Record<string, unknown>, assignment: string, assigned: ReadonlySet<string>): string {
   const at = assignment.indexOf('=');
   const keys = assignment.slice(0, at).split('.');
   if (at < 1 || keys.some((key) => key === '' || key === '__proto__')) {
@@ -146,7 +147,10 @@ function assign(values: Record<string, unknown>, assignment: string): string {
     const message = `--set ${assignment}: ${keys.slice(0, -1).join('.')} is a list, which has no "${last}"`;
     throw new EvolveError('COMMAND_LINE', message, 'Items are numbered from 0.');
   }
-  parent[last] = parsed.toJS();
+  const value: unknown = parsed.toJS();
+  for (const key of replacedBy(parent, keys, value))
+    if (!assigned.has([...keys.slice(0, -1), key].join('.'))) delete parent[key];
+  parent[last] = value;
   return keys.join('.');
 }
 

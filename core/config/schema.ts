@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import { DEFAULT_METHOD } from './layers.js';
 
 const count = z.number().int().positive();
 
@@ -34,7 +35,7 @@ const model = z.strictObject({
   init: z.enum(['checkpoint', 'random']).default('checkpoint'),
 });
 const quantizer = named.default({ name: 'none' });
-const adapter = z.looseObject({ method: z.string().min(1).default('lora') });
+const adapter = z.looseObject({ method: z.string().min(1).default(DEFAULT_METHOD) });
 const template = named.default({ name: 'alpaca' });
 const seed = z.number().int().nonnegative().max(0xffffffff).default(42);
 const device = named.default({ name: 'auto' });

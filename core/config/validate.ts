@@ -25,12 +25,16 @@ export function validate<T>(
     if (issue.code === 'unrecognized_keys') {
       const known = knownKeys(schema, issue.path);
       return issue.keys.map((key) => {
-        const hint = suggest(key, known) || (known.length > 0 ? `; known here: ${known.join(', ')}` : '');
+        const hint =
+          suggest(key, known) ||
+          elsewhere(schema, key) ||
+          (known.length > 0 ? `; known here: ${known.join(', ')}` : '');
         return `${locate([...path, key])}: unknown key "${[...path, key].join('.')}"${hint}`;
       });
     }
     const [place, name] = [locate(path), path.join('.') || 'the configuration'];
-    return `${place === name ? name : `${place}: ${name}`}: ${explain(issue)}`;
+    const where = place === name || place === `--set ${name}` ? place : `${place}: ${name}`;
+    return `${where}: ${explain(issue)}`;
   });
   return { data: undefined, faults };
 }
@@ -50,10 +54,21 @@ function explain(issue: z.core.$ZodIssue): string {
     if (issue.input === undefined) return 'required, but missing';
     const expected =
       issue.code === 'invalid_type' ? issue.expected : issue.errors.flatMap(expectedTypes).join(' or ');
-    return `expected ${expected}, but got ${show(issue.input)}`;
+    return `expected ${inWords(expected)}, but got ${show(issue.input)}`;
   }
   const message = issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
   return issue.input === undefined ? message : `${message}, but got ${show(issue.input)}`;
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  array: 'a list, as [ … ]',
+  int: 'a whole number',
+  object: 'keys with values, as { key: value }',
+};
+
+/** What a newcomer calls the types of JSON: `array or string` -> `a list, as [ … ] or string`. */
+function inWords(types: string): string {
+  return types.replaceAll(/\b(array|int|object)\b/g, (type) => TYPE_WORDS[type]);
 }
 
 function expectedTypes(issues: readonly z.core.$ZodIssue[]): string[] {
@@ -64,6 +79,12 @@ function show(value: unknown): string {
   // JSON has no infinity.
   const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** ` (did you mean "train.epochs"?)` where a section of `schema` knows the key. */
+function elsewhere(schema: z.ZodType, key: string): string {
+  const section = knownKeys(schema, []).find((name) => knownKeys(schema, [name]).includes(key));
+  return section === undefined ? '' : ` (did you mean "${section}.${key}"?)`;
 }
 
 /** The keys that `schema` knows at `path`. */

@@ -6,6 +6,8 @@ import type { DenseType } from '../base/floats.js';
 export interface TensorInfo {
   readonly type: DenseType;
   readonly shape: readonly number[];
+  /** Why it can be no weight, as in `is of type I64`; asking for its type is then an error. */
+  readonly fault?: string | undefined;
 }
 
 /** The named tensors of an open checkpoint; bytes are read when asked for. */

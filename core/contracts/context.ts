@@ -1,6 +1,7 @@
 /** What every tap learns about the run, besides the hook's own arguments. */
 
 import type { LanguageModel } from './backbone.js';
+import type { Encoder } from './encoder.js';
 import type { Pass } from './pass.js';
 import type { World } from './world.js';
 
@@ -16,6 +17,12 @@ export interface HookContext {
    * @throws EvolveError before it is assembled
    */
   readonly model: LanguageModel;
+  /**
+   * Text -> the model's token ids, in the words of the run's template. `generate` and `Decoder` take it.
+   *
+   * @throws EvolveError before the model is assembled
+   */
+  readonly encoder: Encoder;
   /** The pass whose loss is being computed; undefined at all other times. */
   readonly pass: Pass | undefined;
   /** True while an optimizer step is computed, false in evaluation and outside of both. */

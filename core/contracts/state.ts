@@ -21,7 +21,7 @@ export interface RunLosses {
   evalLoss: number | null;
 }
 
-/** The trainer's counters, as JSON. */
+/** How far a run is: the trainer's own counters, as JSON. They are stepped in place; `RunState` has a copy of them. */
 export interface RunProgress {
   /** Optimizer steps done. */
   step: number;
@@ -36,7 +36,10 @@ export interface RunProgress {
 /** States of plugins, as JSON, each under the plugin's name. The hooks `saveState` and `restoreState` pass them. */
 export type PluginStates = Map<string, unknown>;
 
-/** The whole state of a run. */
+/**
+ * A moment of a run, from which another run can go on: how far it was, and what optimizer, schedule and plugins had kept by
+ * then. The trained variables are not in it: an adapter has them.
+ */
 export interface RunState {
   readonly progress: RunProgress;
   readonly optimizer: SavedState;

@@ -94,6 +94,8 @@ export interface RunResult {
   readonly output: string;
   /** Optimizer steps done. */
   readonly steps: number;
+  /** The step of which the adapter or model in the output folder is; null if none was saved. */
+  readonly savedStep: number | null;
   readonly device: (Pick<Device, 'name' | 'backend' | 'description'> & { requested: string }) | null;
   readonly parameters: { total: number; trainable: number } | null;
   readonly rows: RowCounts | null;

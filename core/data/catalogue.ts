@@ -76,7 +76,8 @@ export function sourcesOf(data: Pick<RunConfig['data'], 'sources' | 'edition'>):
   return { sources, faults };
 }
 
-const TABLES = 'Tables are converted to JSON lines first. ';
+const TABLES =
+  "Tables are converted to JSON lines first, for example with pandas (read_csv, then to_json with orient='records', lines=True). ";
 const JSON_FILES = 'A format says what is in the records: JSON of { instruction, input, output } is alpaca. ';
 
 /** What is meant if the format is the kind of the file. */
@@ -88,13 +89,13 @@ const KINDS_OF_FILE: Readonly<Record<string, string>> = {
   jsonl: JSON_FILES,
 };
 
-/** @param formats all that are known */
+/** @param formats all that are known. The kind of a file is no slip of one of them. */
 export function unknownSource(source: DataSource, formats: readonly string[]): EvolveError {
   const names = Object.keys(readCatalogue());
-  const message = source.path
-    ? `${source.name}: unknown data format "${source.format}"${suggest(source.format, formats)}`
-    : `unknown data name "${source.name}"${suggest(source.name, names)}`;
   const hint = KINDS_OF_FILE[source.format] ?? '';
+  const message = source.path
+    ? `${source.name}: unknown data format "${source.format}"${hint ? '' : suggest(source.format, formats)}`
+    : `unknown data name "${source.name}"${suggest(source.name, names)}`;
   const advice = `${hint}Names: ${names.join(', ')}. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
   return new EvolveError('DATA_UNKNOWN', message, advice, { at: ['data', 'sources', source.index] });
 }

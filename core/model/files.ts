@@ -1,6 +1,6 @@
 /** The files of a model that is on this machine: a folder, or one file that holds them all. */
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
@@ -35,6 +35,7 @@ export function openModel(hooks: Hooks, location: string): OpenModel {
   // A folder with a config.json has all that a model needs. Otherwise the checkpoint may have it.
   const isWhole = isFolder && existsSync(path.join(folder, 'config.json'));
   if (isFolder && !isWhole && existsSync(path.join(folder, ADAPTER_CONFIG))) refuseAdapter(folder);
+  if (isFolder && !isWhole && existsSync(path.join(folder, 'config.yaml'))) refuseRun(folder);
   const readModelFile = async (name: string) => {
     const checkpoint = isWhole ? undefined : await (isFolder ? openIfKnown() : openCheckpoint());
     // A checkpoint that holds such files holds all of them: files beside it may be of another model.
@@ -54,7 +55,10 @@ export function openModel(hooks: Hooks, location: string): OpenModel {
 }
 
 export function missingModel(location: string): EvolveError {
-  const message = `there is no file or folder ${displayPath(location)}`;
+  const broken = brokenLink(location);
+  const message = broken
+    ? `${displayPath(location)} ${broken}`
+    : `there is no file or folder ${displayPath(location)}`;
   const advice = 'Give a folder with config.json and weights, or owner/name of a model on the hub.';
   return new EvolveError('MODEL_UNKNOWN', message, advice, { at: ['model', 'path'] });
 }
@@ -75,6 +79,17 @@ function refuseAdapter(folder: string): never {
   throw new EvolveError('MODEL_INVALID', message, advice, { at: ['model', 'path'] });
 }
 
+/** @throws EvolveError that says where the model of a run is */
+function refuseRun(folder: string): never {
+  const message = `${displayPath(folder)} is the folder of a run (config.yaml), no model`;
+  const whole = path.join(folder, 'model');
+  const advice = existsSync(whole)
+    ? `The model that it trained is ${displayPath(whole)}.`
+    : `Its config.yaml names its model; the adapter that it trained is ${displayPath(path.join(folder, 'adapter'))}.`;
+  const how = `${advice} On the command line --run names a run.`;
+  throw new EvolveError('MODEL_INVALID', message, how, { at: ['model', 'path'] });
+}
+
 function baseOf(file: string): string | undefined {
   try {
     const { base_model_name_or_path: base } = JSON.parse(readFileSync(file, 'utf8'));
@@ -85,9 +100,26 @@ function baseOf(file: string): string | undefined {
 }
 
 function refuse(hooks: Hooks, location: string): never {
+  const entries = statSync(location).isDirectory() ? readdirSync(location) : [];
+  const broken = entries.flatMap((name) => {
+    const link = brokenLink(path.join(location, name));
+    return link === undefined ? [] : [`  ${name} ${link}`];
+  });
+  if (broken.length > 0) {
+    const message = `${displayPath(location)}: no weights are there:\n${broken.join('\n')}`;
+    throw new EvolveError('CHECKPOINT_INVALID', message, LINK_ADVICE);
+  }
   const known = hooks.openCheckpoint.taps.map((tap) => tap.name).join(', ');
   const message = `${displayPath(location)}: no weights in a known format are there`;
   throw new EvolveError('CHECKPOINT_INVALID', message, `Formats: ${known}.`);
+}
+
+const LINK_ADVICE = 'Put back what the link leads to, or download or copy the files again.';
+
+/** What is wrong with a link that leads nowhere; undefined of anything else. */
+function brokenLink(file: string): string | undefined {
+  if (existsSync(file) || !lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink()) return undefined;
+  return `is a link to ${readlinkSync(file)}, which is not there`;
 }
 
 /** A JSON file, parsed; undefined if there is none. */
@@ -103,6 +135,8 @@ async function readIfThere(file: string): Promise<Uint8Array | undefined> {
     if (!(await stat(file)).isFile()) throw new Error('it is no file');
     return await readFile(file);
   } catch (error) {
+    const broken = brokenLink(file);
+    if (broken) throw new EvolveError('MODEL_INVALID', `${displayPath(file)}: ${broken}`, LINK_ADVICE);
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new EvolveError('MODEL_INVALID', `${displayPath(file)}: cannot be read: ${messageOf(error)}`);
   }

@@ -7,6 +7,7 @@ import type {
   KernelTensors,
   TensorKernelName,
 } from './kernels.js';
+import { runKernel } from './run-kernel.js';
 
 /** Whether a device plugin has registered the kernel `name` for the active backend. */
 export function hasKernel(name: KernelName): boolean {
@@ -38,10 +39,9 @@ export function dispatchAll<N extends TensorKernelName>(
   attrs: KernelAttrs<N>,
   composed: () => tf.Tensor[],
 ): tf.Tensor[] {
-  if (!hasKernel(name)) return composed();
-  const tensors = inputs as unknown as tf.NamedTensorMap;
-  const outputs = tf.engine().runKernel(name, tensors, attrs as unknown as tf.NamedAttrMap);
-  return ([] as tf.Tensor[]).concat(outputs);
+  const kernel = tf.getKernel(name, tf.getBackend());
+  if (!kernel) return composed();
+  return runKernel(kernel, inputs as unknown as tf.NamedTensorMap, attrs as unknown as tf.NamedAttrMap);
 }
 
 /** Tensors as the inputs of a kernel that takes any number: `x0`, `x1`, … */

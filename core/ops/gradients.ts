@@ -138,15 +138,19 @@ function gradientsOf(node: TapeNode, inputs: string[], dys: (tf.Tensor | null)[]
   if (!gradient) throw new Error(`the operation ${kernelName} has no gradient`);
   return tf.tidy(() => {
     const thunks = gradient(dys as tf.Tensor[]);
+    const newest = Math.max(...dys.map((dy) => dy?.id ?? 0));
+    const taken = new Set<tf.Tensor>();
     return inputs.map((name) => {
       if (!thunks[name]) throw new Error(`the gradient of ${kernelName} by its input "${name}" is missing`);
-      // A clone, since it may be dy itself, or a saved tensor.
-      const dx = tf.tidy(() => thunks[name]()).clone();
+      const found = tf.tidy(() => thunks[name]());
       const { shape } = node.inputs[name];
-      if (dx.dtype !== 'float32' || dx.shape.join() !== shape.join()) {
-        const message = `the gradient of ${kernelName} by its input "${name}" is ${dx.dtype} [${dx.shape}]`;
+      if (found.dtype !== 'float32' || !tf.util.arraysEqual(found.shape, shape)) {
+        const message = `the gradient of ${kernelName} by its input "${name}" is ${found.dtype} [${found.shape}]`;
         throw new Error(`${message}, but must be float32 [${shape}]`);
       }
+      // It may be dy itself, a saved tensor or another input's gradient, which are freed on their own.
+      const dx = found.id <= newest || taken.has(found) ? found.clone() : found;
+      taken.add(dx);
       return dx;
     });
   });

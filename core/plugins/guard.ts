@@ -4,6 +4,7 @@
  */
 
 import { EvolveError, messageOf } from '../base/errors.js';
+import { unlessForever } from './forever.js';
 import { ADAPTER_RESULTS, ANSWERS, type Check, example, RESULTS } from './shapes.js';
 
 /** The plugin and the hook that a value came from. */
@@ -27,24 +28,30 @@ export function failed({ plugin, hook }: Origin, cause: unknown, within = ''): E
 /**
  * What a tap of `origin.hook` returned, checked and guarded.
  *
+ * @param signal of the run: why what its methods promise may never come
  * @throws TypeError that says what is wrong with it
  */
-export function checked(returned: unknown, origin: Origin): unknown {
+export function checked(returned: unknown, origin: Origin, signal: AbortSignal): unknown {
   const { hook } = origin;
   const check = ANSWERS[hook];
   if (returned === undefined || !check) return returned;
   const fault = check(returned);
   if (fault) throw new TypeError(fault);
   if (hook === 'loadData') return guardedExamples(returned as AsyncIterable<unknown>, origin);
-  if (hook === 'injectAdapters') guardAdapters(returned as Layers, origin);
+  if (hook === 'injectAdapters') guardAdapters(returned as Layers, origin, signal);
   const results = RESULTS[hook];
-  return results ? guarded(returned as object, origin, results) : returned;
+  return results ? guarded(returned as object, origin, results, signal) : returned;
 }
 
 /** Those that are guarded already, by whoever handed them over first. */
 const GUARDS = new WeakSet<object>();
 
-function guarded<T extends object>(target: T, origin: Origin, results: Readonly<Record<string, Check>>): T {
+function guarded<T extends object>(
+  target: T,
+  origin: Origin,
+  results: Readonly<Record<string, Check>>,
+  signal: AbortSignal,
+): T {
   if (GUARDS.has(target)) return target;
   const methods = new Map<PropertyKey, { own: unknown; guard: unknown }>();
   const guard = new Proxy(target, {
@@ -56,7 +63,7 @@ function guarded<T extends object>(target: T, origin: Origin, results: Readonly<
       if (method?.own !== own) {
         method = {
           own,
-          guard: guardedMethod(target, own as Method, origin, String(key), results[String(key)]),
+          guard: guardedMethod(target, own as Method, origin, String(key), results[String(key)], signal),
         };
         methods.set(key, method);
       }
@@ -76,6 +83,7 @@ function guardedMethod(
   origin: Origin,
   name: string,
   check: Check | undefined,
+  signal: AbortSignal,
 ): Method {
   const take = (result: unknown): unknown => {
     const fault = check?.(result);
@@ -89,7 +97,7 @@ function guardedMethod(
     try {
       const result = method.apply(target, args);
       if (!(result instanceof Promise)) return take(result);
-      if (!check || check.promised) return result.then(take).catch(fail);
+      if (!check || check.promised) return unlessForever(result, signal).then(take).catch(fail);
       // Refused now; how it ends is of no interest.
       result.catch(() => {});
       return take(result);
@@ -110,9 +118,9 @@ interface Layers {
   readonly embeddings: readonly { adapter?: object }[];
 }
 
-function guardAdapters({ linears, embeddings }: Layers, origin: Origin): void {
+function guardAdapters({ linears, embeddings }: Layers, origin: Origin, signal: AbortSignal): void {
   for (const site of [...linears, ...embeddings])
-    if (site.adapter) site.adapter = guarded(site.adapter, origin, ADAPTER_RESULTS);
+    if (site.adapter) site.adapter = guarded(site.adapter, origin, ADAPTER_RESULTS, signal);
 }
 
 async function* guardedExamples(examples: AsyncIterable<unknown>, origin: Origin): AsyncGenerator<unknown> {

@@ -5,12 +5,13 @@
 
 import type * as tf from '@tensorflow/tfjs';
 import { type Hook, SyncHook, SyncWaterfallHook } from 'tapable';
-import { interruptionOf } from '../base/breath.js';
 import { EvolveError } from '../base/errors.js';
 import { suggest } from '../base/suggest.js';
 import type { HookContext } from '../contracts/context.js';
 import type { Gradients } from '../contracts/optimizer.js';
 import { checkGradients } from './check-gradients.js';
+import { unlessForever } from './forever.js';
+import { freedIn } from './freed.js';
 import { checked, failed, type Origin } from './guard.js';
 import type { HookName, Hooks } from './hooks.js';
 import { show } from './shapes.js';
@@ -40,12 +41,15 @@ export type HooksView = { readonly [N in HookName]: TapOnly<Hooks[N]> };
  * The tap-only view of `hooks` for the plugin named `plugin`. What a tap returns is checked. A failing tap is reported with
  * the names of plugin and hook, and its cause. Tapping after `isSealed()` is refused. Taps of `log` are called in the process
  * of rank 0 alone.
+ *
+ * @param trained the variables that are trained, which no tap may dispose
  */
 export function viewFor(
   hooks: Hooks,
   plugin: string,
   isSealed: () => boolean,
   context: HookContext,
+  trained: () => Variables = () => new Map(),
 ): HooksView {
   const views = Object.entries(hooks).map(([name, hook]) => {
     const tap = (fn: AnyFunction, options: TapOptions = {}) => {
@@ -55,7 +59,7 @@ export function viewFor(
       }
       checkTap(`plugin "${plugin}" taps the hook "${name}"`, fn, options);
       const whole = name === 'log' ? forgiving(plugin, fn, hooks) : fn;
-      const called = completed(name as HookName, whole, context);
+      const called = completed(name as HookName, whole, context, trained);
       tapNamed(hook as AnyHook, { plugin, hook: name }, called, options, context.signal);
     };
     return [name, Object.freeze({ tap })];
@@ -72,6 +76,7 @@ export function viewFor(
 /** What Node and others look for in any object. */
 const PROBED: readonly string[] = ['then', 'toJSON'];
 
+type Variables = ReadonlyMap<string, tf.Variable>;
 type AnyFunction = (...args: unknown[]) => unknown;
 
 interface TapOptions {
@@ -100,21 +105,46 @@ function checkTap(what: string, fn: unknown, options: unknown): void {
 }
 
 /** `fn`, called with the context behind its arguments, and with what the hook demands of all its taps. */
-function completed(hook: HookName, fn: AnyFunction, context: HookContext): AnyFunction {
-  if (hook === 'log') return (...args) => (context.world.rank === 0 ? fn(...args, context) : undefined);
+function completed(
+  hook: HookName,
+  fn: AnyFunction,
+  context: HookContext,
+  trained: () => Variables,
+): AnyFunction {
+  const checkTrained = () => {
+    const freed = freedIn(trained());
+    if (freed !== undefined) throw new TypeError(`it disposed the trained variable ${freed}`);
+  };
+  if (hook === 'log')
+    return (...args) => {
+      if (context.world.rank !== 0) return undefined;
+      const returned = fn(...args, context);
+      checkTrained();
+      return returned;
+    };
   if (hook === 'loss')
     return (loss, ...args) => {
       const returned = fn(loss, ...args, context);
       if (returned === undefined && (loss as tf.Tensor).isDisposed)
         throw new TypeError('it disposed the loss that it was given, and returned no other');
+      checkTrained();
       return returned;
     };
-  if (hook !== 'gradients') return (...args) => fn(...args, context);
-  return async (given) => {
-    // A copy, which a tap may also change in place.
-    const handed = new Map(given as Gradients);
-    return checkGradients(given as Gradients, (await fn(handed, context)) ?? handed);
-  };
+  if (hook === 'gradients')
+    return async (given) => {
+      // A copy, which a tap may also change in place.
+      const handed = new Map(given as Gradients);
+      const gradients = checkGradients(given as Gradients, (await fn(handed, context)) ?? handed);
+      checkTrained();
+      return gradients;
+    };
+  if (hook === 'step' || hook === 'evaluate' || hook === 'save')
+    return async (...args) => {
+      const returned = await fn(...args, context);
+      checkTrained();
+      return returned;
+    };
+  return (...args) => fn(...args, context);
 }
 
 /**
@@ -158,7 +188,7 @@ function tapNamed(
   if (isAsync(hook)) {
     hook.tapPromise(named, async (...args: unknown[]) => {
       try {
-        return checked(await unlessForever(fn(...args), signal), origin);
+        return checked(await unlessForever(fn(...args), signal), origin, signal);
       } catch (cause) {
         throw failed(origin, cause);
       }
@@ -168,36 +198,11 @@ function tapNamed(
   hook.tap(named, (...args: unknown[]) => {
     try {
       const result = fn(...args);
-      if (!(result instanceof Promise)) return checked(result, origin);
+      if (!(result instanceof Promise)) return checked(result, origin, signal);
       result.catch(() => {});
       throw new TypeError('this hook is synchronous, but the tap returned a promise');
     } catch (cause) {
       throw failed(origin, cause);
     }
   });
-}
-
-/** Ends the taps that are being waited for. */
-const waiting = new Set<() => void>();
-process.on('beforeExit', () => {
-  for (const giveUp of waiting) giveUp();
-});
-
-/**
- * What a tap promised. It fails where the process has nothing left to do that could bring it: without this, Node.js would end
- * with nothing saved. Where an error that nobody caught is the reason, it is that error.
- */
-async function unlessForever(promised: unknown, signal: AbortSignal): Promise<unknown> {
-  if (!(promised instanceof Promise)) return promised;
-  let giveUp = () => {};
-  const forever = new Promise<never>((_, reject) => {
-    giveUp = () =>
-      reject(signal.aborted ? interruptionOf(signal) : new Error('it waits for something that never comes'));
-  });
-  waiting.add(giveUp);
-  try {
-    return await Promise.race([promised, forever]);
-  } finally {
-    waiting.delete(giveUp);
-  }
 }

@@ -107,11 +107,10 @@ export async function loadPlugins(
     return { plugin, options: checked.data, builtIn: isBuiltIn };
   });
   if (faults.length > 0) {
-    throw new EvolveError(
-      'PLUGIN_INVALID',
-      inOrder(faults).join('\n'),
-      '`evolve plugins` lists what there is.',
-    );
+    const advice = faults.some((fault) => fault.includes(': unknown '))
+      ? '`evolve plugins` lists what there is.'
+      : 'configs/README.md explains the options of each plugin.';
+    throw new EvolveError('PLUGIN_INVALID', inOrder(faults).join('\n'), advice);
   }
   return applied;
 }

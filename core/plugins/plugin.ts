@@ -69,12 +69,15 @@ export const SINGULAR: Readonly<Record<Family, string>> = {
 /** What a plugin may ask of the run while it goes on. */
 export interface RunControl {
   /**
-   * Ends the run after the step at hand: what was learned is evaluated and saved, and the run's status is `stopped`. The
-   * first reason counts.
+   * Ends the run after the step at hand: what was learned is evaluated and saved (unless a save is kept), and the run's status
+   * is `stopped`. The first reason counts.
    */
   stop(reason: string): void;
-  /** Has the adapter, or the model, saved after the step at hand, even if no save is due. */
-  requestSave(): void;
+  /**
+   * Has the adapter, or the model, saved after the step at hand, even if no save is due. With `keep` the run leaves this one:
+   * only a save that a plugin asks for replaces it, none that is due, nor that of the end, however the run ends.
+   */
+  requestSave(options?: { readonly keep?: boolean }): void;
   /** Has the held-out rows evaluated after the step at hand, even if no evaluation is due. */
   requestEvaluate(): void;
 }

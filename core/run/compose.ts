@@ -79,7 +79,7 @@ function composeParts(
     random,
     notice: (message) => notice(message),
     stop: (reason) => requests.stop(reason),
-    requestSave: () => requests.requestSave(),
+    requestSave: (options) => requests.requestSave(options),
     requestEvaluate: () => requests.requestEvaluate(),
   });
   notice = (message) => hooks.log.call({ type: 'notice', message });
@@ -111,7 +111,13 @@ function applyPlugins(
   let sealed = false;
   const shown = context.view();
   for (const { plugin, options } of plugins) {
-    const view = viewFor(hooks, plugin.name, () => sealed, shown);
+    const view = viewFor(
+      hooks,
+      plugin.name,
+      () => sealed,
+      shown,
+      () => context.trained,
+    );
     const trainer: TrainerView = Object.freeze({
       ...common,
       ...extensions.viewFor(plugin.name, () => sealed),

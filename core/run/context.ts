@@ -1,6 +1,7 @@
 import { EvolveError } from '../base/errors.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { HookContext } from '../contracts/context.js';
+import type { Encoder } from '../contracts/encoder.js';
 import type { Pass } from '../contracts/pass.js';
 
 /** The context of a run's hooks. The parts of the run keep it up to date. */
@@ -11,23 +12,38 @@ export class RunContext implements HookContext {
   training = false;
   world = { rank: 0, size: 1 };
   #model: LanguageModel | undefined;
+  #encoder: Encoder | undefined;
 
   constructor(readonly signal: AbortSignal = new AbortController().signal) {}
 
   get model(): LanguageModel {
-    if (this.#model) return this.#model;
-    const message = 'context.model was asked for before the model was assembled';
-    throw new EvolveError('PLUGIN_FAILED', message, 'Ask for it in hooks that come after injectAdapters.');
+    return this.#model ?? tooEarly('model');
   }
 
-  set model(model: LanguageModel) {
+  get encoder(): Encoder {
+    return this.#encoder ?? tooEarly('encoder');
+  }
+
+  /** The variables that are trained; none before there is a model. */
+  get trained(): LanguageModel['trainable'] {
+    return this.#model?.trainable ?? new Map();
+  }
+
+  /** Model and encoder are there from now on. */
+  assembled({ model, encoder }: { readonly model: LanguageModel; readonly encoder: Encoder }): void {
     this.#model = model;
+    this.#encoder = encoder;
   }
 
   /** What plugins see: the same values, read-only. */
   view(): HookContext {
-    const names = ['step', 'epoch', 'model', 'pass', 'training', 'signal', 'world'] as const;
+    const names = ['step', 'epoch', 'model', 'encoder', 'pass', 'training', 'signal', 'world'] as const;
     const getters = names.map((name) => [name, { get: () => this[name], enumerable: true }]);
     return Object.freeze(Object.defineProperties({}, Object.fromEntries(getters))) as HookContext;
   }
+}
+
+function tooEarly(what: string): never {
+  const message = `context.${what} was asked for before the model was assembled`;
+  throw new EvolveError('PLUGIN_FAILED', message, 'Ask for it in hooks that come after injectAdapters.');
 }

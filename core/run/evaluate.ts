@@ -33,6 +33,7 @@ async function meanOf(
   for (const [i, part] of chunk(rows, train.perDeviceBatchSize).entries()) {
     if (i % world.size !== world.rank) continue;
     await parts.breathe();
+    if (world.isEnding) break;
     if (ticker.isDue()) {
       parts.hooks.log.call({ type: 'progress', task: 'evaluating', done, total: rows.length });
     }
@@ -44,10 +45,8 @@ async function meanOf(
     targets += batch.targets;
     done += part.length * world.size;
   }
-  if (world.size === 1) return lossSum / targets;
-  const totals = Float64Array.of(lossSum, targets);
-  await world.sum(totals);
-  return totals[0] / totals[1];
+  const [allLosses, allTargets] = await world.total(lossSum, targets);
+  return allLosses / allTargets;
 }
 
 /** What metrics can be computed from, besides the loss `evalLoss`. */

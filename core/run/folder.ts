@@ -38,7 +38,8 @@ export class RunFolder {
   async check(): Promise<void> {
     const advice = 'Name another folder with --output.';
     const entries = await readdir(this.path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
+      // checkWritable says what is wrong with a path that is no folder.
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
       throw new EvolveError('OUTPUT_FOLDER', `output: ${displayPath(this.path)}: ${error.message}`, advice);
     });
     refuseIfLocked(this.path);
@@ -132,6 +133,7 @@ export class RunFolder {
       });
       await replace(folder, partial);
     } catch (cause) {
+      await rm(partial, { recursive: true, force: true }).catch(() => {});
       // The plugin of a format writes the file. If the system refused, that is no fault of the plugin.
       const root = cause instanceof EvolveError ? (cause.cause ?? cause) : cause;
       const isOfSystem = root instanceof Error && 'errno' in root;

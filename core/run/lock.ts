@@ -19,6 +19,12 @@ interface Holder {
   readonly began?: string;
 }
 
+/** The number of the process that writes into `folder`; undefined if none does, as after a run that was killed. */
+export function writerOf(folder: string): number | undefined {
+  const holder = holderOf(path.join(folder, LOCK));
+  return holder && isAlive(holder) ? holder.pid : undefined;
+}
+
 /** @throws EvolveError OUTPUT_FOLDER if a process that lives holds the lock of `folder` */
 export function refuseIfLocked(folder: string): void {
   const holder = holderOf(path.join(folder, LOCK));

@@ -9,13 +9,19 @@ import type { RunRequests } from './requests.js';
 import { notFinite, optimizerStep, type StepFault, type StepResult } from './step.js';
 import type { Training } from './training.js';
 
+/** Whether a plugin asked for a save, and wants it kept. */
+export interface SaveWish {
+  readonly isAsked: boolean;
+  readonly keep: boolean;
+}
+
 /** What the loop leaves to the run that it is a part of. */
 export interface LoopActions {
   readonly requests: RunRequests;
   /** The rows of one pass through the data, in the order of training; passes count from 0. */
   rowsOfEpoch(epoch: number): readonly Row[];
-  /** Saves what was learned so far. */
-  save(): Promise<void>;
+  /** Saves what was learned so far, unless a plugin has another save kept. */
+  save(asked: SaveWish): Promise<void>;
   /** A sentence with this verb (`is`, `is kept`) that says where the result so far is; empty if there is none. */
   kept(verb: string): string;
 }
@@ -73,7 +79,8 @@ async function stepWith(
   if (isEvaluated) await evaluate(training, actions);
   await requests.agree(world);
   tellRest();
-  if (requests.take('save') || isDue(train.saveEvery)) await actions.save();
+  const asked = { isAsked: requests.take('save'), keep: requests.take('keep') };
+  if (asked.isAsked || isDue(train.saveEvery)) await save(asked, training, actions);
   await requests.agree(world);
   tellRest();
   if (isOver() && !isEvaluated) await evaluate(training, actions);
@@ -112,23 +119,42 @@ async function measureBase(training: Training): Promise<void> {
 }
 
 async function evaluate(training: Training, actions: LoopActions): Promise<void> {
-  const { rows, progress, hooks } = training;
+  const { rows, progress, hooks, context, world } = training;
   if (rows.validation.length === 0) return;
   const evalLoss = await heldOutLoss(training, rows.validation);
   if (!Number.isFinite(evalLoss))
     fail(notFinite('held-out loss', progress.step, evalLoss), training, actions);
-  const metrics = await hooks.evaluate.promise({ evalLoss }, evaluationOf(training, evalLoss));
+  const metrics = await hooks.evaluate
+    .promise({ evalLoss }, evaluationOf(training, evalLoss))
+    .catch(async (error: unknown) => {
+      // The other processes must learn why this one ends.
+      if (context.signal.aborted) await actions.requests.agree(world);
+      throw error;
+    });
   progress.metrics.evalLoss = metrics.evalLoss;
   hooks.log.call({ type: 'eval', step: progress.step, ...metrics });
 }
 
+async function save(asked: SaveWish, training: Training, actions: LoopActions): Promise<void> {
+  try {
+    await actions.save(asked);
+  } catch (error) {
+    if (error instanceof EvolveError && error.code === 'NOT_FINITE') fail(error, training, actions);
+    throw error;
+  }
+}
+
 /** Ends the run. The variables go back to what they were when all was well. */
-function fail(
-  { code, message }: StepFault,
-  { undo, progress, context }: Training,
-  actions: LoopActions,
-): never {
-  if (undo.undo()) context.step = --progress.step;
-  const advice = 'Lower train.learningRate, or lengthen train.warmupSteps.';
-  throw new EvolveError(code, message, `${actions.kept('is kept')}${advice}`);
+function fail(fault: StepFault | EvolveError, training: Training, actions: LoopActions): never {
+  takeBack(training);
+  const advice =
+    ('advice' in fault && fault.advice) || 'Lower train.learningRate, or lengthen train.warmupSteps.';
+  throw new EvolveError(fault.code, fault.message, `${actions.kept('is kept')}${advice}`);
+}
+
+/** Takes the last step back; false if it cannot be. */
+export function takeBack({ undo, progress, context }: Training): boolean {
+  if (!undo.undo()) return false;
+  context.step = --progress.step;
+  return true;
 }

@@ -1,7 +1,10 @@
-import type { World } from '../contracts/world.js';
 import type { RunControl } from '../plugins/plugin.js';
+import type { RunWorld } from './run-world.js';
 
-type Wish = 'save' | 'evaluate';
+/** `keep`: of a save, that only those that plugins ask for may replace it. */
+type Wish = 'save' | 'keep' | 'evaluate';
+
+const WISHES: readonly Wish[] = ['save', 'keep', 'evaluate'];
 
 /** Keeps what plugins have asked of the run, until all its processes know of it and the trainer does it. */
 export class RunRequests implements RunControl {
@@ -21,8 +24,9 @@ export class RunRequests implements RunControl {
     this.#stopAsked ??= reason;
   }
 
-  requestSave(): void {
+  requestSave({ keep = false } = {}): void {
     this.#asked.add('save');
+    if (keep) this.#asked.add('keep');
   }
 
   requestEvaluate(): void {
@@ -30,17 +34,11 @@ export class RunRequests implements RunControl {
   }
 
   /** What was asked in one process holds in all: they must save, evaluate and end together. All call this at the same points. */
-  async agree(world: World): Promise<void> {
-    const asked = Float64Array.of(
-      Number(this.#stopAsked !== undefined),
-      Number(this.#asked.has('save')),
-      Number(this.#asked.has('evaluate')),
-    );
-    if (world.size > 1) await world.sum(asked);
-    const [stop, save, evaluate] = asked;
+  async agree(world: RunWorld): Promise<void> {
+    const asked = WISHES.map((wish) => Number(this.#asked.has(wish)));
+    const [stop, ...wishes] = await world.total(Number(this.#stopAsked !== undefined), ...asked);
     if (stop) this.#stopReason ??= this.#stopAsked ?? 'a plugin asked for it in another process of the run';
-    if (save) this.#wanted.add('save');
-    if (evaluate) this.#wanted.add('evaluate');
+    for (const [i, wish] of WISHES.entries()) if (wishes[i]) this.#wanted.add(wish);
     this.#asked.clear();
   }
 

@@ -16,11 +16,12 @@ export interface RunFacts {
   readonly requestedDevice: string;
   readonly parameters: RunResult['parameters'];
   readonly rows: RunResult['rows'];
+  readonly savedStep: RunResult['savedStep'];
 }
 
 /** @param end why it failed, or why a plugin stopped it; empty if it was completed */
 export function resultOf(
-  { output, device, requestedDevice, parameters, rows }: RunFacts,
+  { output, device, requestedDevice, parameters, rows, savedStep }: RunFacts,
   { step, metrics }: RunProgress,
   end: { readonly failure?: unknown; readonly stopReason?: string },
   seconds: number,
@@ -33,6 +34,7 @@ export function resultOf(
     status: failure === undefined ? ended : failed,
     output,
     steps: step,
+    savedStep,
     device: device && {
       name: device.name,
       backend: device.backend,

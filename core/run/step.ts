@@ -9,14 +9,14 @@ import type { Batch } from '../contracts/batch.js';
 import type { Objective } from '../contracts/objective.js';
 import type { Gradients, Optimizer } from '../contracts/optimizer.js';
 import type { Pass } from '../contracts/pass.js';
-import type { World } from '../contracts/world.js';
 import type { Row } from '../data/packing.js';
 import { globalNorm } from '../ops/global-norm.js';
 import { variableGradients } from '../ops/gradients.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { RunContext } from './context.js';
+import type { RunWorld } from './run-world.js';
+import { freedFault } from './savable.js';
 import type { Undo } from './undo.js';
-import { sumOverWorld } from './world-sums.js';
 
 /** What a step did. */
 export interface StepResult {
@@ -41,17 +41,19 @@ export interface StepParts {
   readonly objective: Objective;
   readonly optimizer: Optimizer;
   readonly undo: Undo;
-  readonly world: World;
+  readonly world: RunWorld;
   readonly hooks: Hooks;
   readonly context: RunContext;
-  /** Called between micro-batches, so that a person can interrupt. */
+  /** Called between micro-batches, so that a person can interrupt: it throws then, but not in a run of several processes. */
   breathe(): Promise<void>;
 }
 
 /**
  * The step's loss is the mean over all its target tokens, whichever micro-batch and process they are in. (The mean of the
- * micro-batches' means would favour micro-batches with few targets.) The rows say how many targets there are, so every
- * process divides its share by the same number, and the shares only need to be summed.
+ * micro-batches' means would favour micro-batches with few targets.) The rows say how many targets there are in all processes.
+ * Each process divides by this number within the loss that is recorded, before the shares are summed, and not their sum
+ * afterwards: a micro-batch then yields the same numbers, to the last digit, in a run of one process and in one of several.
+ * What is checked, and what plugins see, are the sums.
  *
  * @param rows the step's rows in all processes. Each process takes every `size`th micro-batch
  * @returns a fault if loss or gradients forbid the update
@@ -71,14 +73,15 @@ export async function optimizerStep(
     for (const [i, batch] of batches.entries()) {
       if (i % world.size !== world.rank) continue;
       await parts.breathe();
+      if (world.isEnding) break;
       const micro = gradientsOf(parts, batch, targets, i);
       losses.push(micro.loss);
       gradients = addInto(gradients, micro.gradients);
     }
-    const shares = await sumOverWorld(world, model.trainable, gradients, sum(await readAll(losses)));
-    gradients = shares.gradients;
+    const [loss] = await world.total(sum(await readAll(losses)));
+    gradients = await world.sumGradients(model.trainable, gradients);
     const number = context.step + 1;
-    if (!Number.isFinite(shares.loss)) return notFinite('loss', number, shares.loss);
+    if (!Number.isFinite(loss)) return notFinite('loss', number, loss);
     gradients = await hooks.gradients.promise(gradients);
     const gradNorm = await normOf(gradients);
     if (!Number.isFinite(gradNorm)) return notFinite('gradient norm', number, gradNorm);
@@ -97,8 +100,10 @@ export async function optimizerStep(
       parts.undo.undo();
       throw error;
     }
+    const freed = freedFault(model.trainable);
+    if (freed) throw freed;
     return {
-      loss: shares.loss,
+      loss,
       targets,
       tokens: sum(batches.map((batch) => batch.inputIds.length)),
       gradNorm,

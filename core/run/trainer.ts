@@ -6,7 +6,7 @@
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { inject, injectable } from 'tsyringe';
-import { interruptionOf } from '../base/breath.js';
+import { interruptionOf, strayErrorOf, unlessAborted } from '../base/breath.js';
 import { quoted } from '../base/command-line.js';
 import { EvolveError, messageOf } from '../base/errors.js';
 import {
@@ -25,18 +25,19 @@ import type { LanguageModel } from '../contracts/backbone.js';
 import type { Device } from '../contracts/device.js';
 import type { RunState } from '../contracts/state.js';
 import type { RunResult } from '../contracts/tracker.js';
-import type { World } from '../contracts/world.js';
 import type { ExampleReader } from '../data/examples.js';
 import type { RowMaker, SplitRows } from '../data/rows.js';
 import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { RunContext } from './context.js';
 import type { RunFolder } from './folder.js';
-import { trainingLoop } from './loop.js';
+import { type SaveWish, takeBack, trainingLoop } from './loop.js';
 import { openWorld } from './plugin-parts.js';
 import { newProgress } from './progress.js';
 import type { RunRequests } from './requests.js';
 import { resultOf, tellEnd } from './result.js';
+import { RunWorld } from './run-world.js';
+import { checkSavable, freedFault } from './savable.js';
 import { countParameters, countRows, evaluationNotice, warmupNotice } from './start-event.js';
 import { restoreState, saveState } from './state.js';
 import { countSteps, makeTraining, type Training, type TrainingBasis } from './training.js';
@@ -44,14 +45,17 @@ import { countSteps, makeTraining, type Training, type TrainingBasis } from './t
 @injectable()
 export class Trainer {
   #device: Device | null = null;
-  #world: World | undefined;
+  #world: RunWorld | undefined;
   #parameters: RunResult['parameters'] = null;
   #rows: RunResult['rows'] = null;
   #claimed = false;
   #saves: LanguageModel['saves'] = 'adapter';
   readonly #progress = newProgress();
   #training: Training | undefined;
-  #savedAtStep = 0;
+  /** Undefined while nothing is saved. */
+  #savedStep: number | undefined;
+  /** What is saved stays, until a plugin asks for another save. */
+  #isKept = false;
 
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
@@ -71,10 +75,12 @@ export class Trainer {
    */
   async run(from?: RunState): Promise<RunResult> {
     const startedAt = performance.now();
+    const { signal } = this.context;
     let assembled: AssembledModel | undefined;
     let failure: unknown;
     try {
-      this.#world = await openWorld(this.hooks);
+      const opened = await unlessAborted(openWorld(this.hooks), signal);
+      this.#world = new RunWorld(opened, signal, () => this.#interruption());
       this.context.world = this.#world;
       if (this.#writes) await this.folder.check();
       // The data comes before the model: its faults are then found in seconds, whatever the model's size.
@@ -82,20 +88,25 @@ export class Trainer {
       await this.#breathe();
       this.#device = await this.assembler.openDevice();
       assembled = await this.assembler.assemble();
-      this.context.model = assembled.model;
+      this.context.assembled(assembled);
       this.#saves = assembled.model.saves;
       const rows = await this.rowMaker.prepare(examples, assembled, () => this.#breathe());
       await this.#train(assembled, rows, from);
     } catch (error) {
       failure = error;
     }
-    const result = this.#result(failure, (performance.now() - startedAt) / 1000);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const result = this.#result(failure, seconds);
     // The person must hear what failed first.
     const note = (error: unknown) => {
       failure ??= error;
     };
     if (this.#claimed) await this.folder.writeResult(result).catch(note);
     await tellEnd(this.hooks, result).catch(note);
+    note(strayErrorOf(signal));
+    // A failure of the very end makes the run a failed one too, although all is saved.
+    if (this.#claimed && failure !== undefined && !result.error)
+      await this.folder.writeResult(this.#result(failure, seconds)).catch(note);
     await this.folder.release().catch(note);
     assembled?.dispose();
     if (failure !== undefined) throw failure;
@@ -122,7 +133,7 @@ export class Trainer {
       device: this.#device,
       rows,
       progress: this.#progress,
-      world: this.#world as World,
+      world: this.#world as RunWorld,
       hooks: this.hooks,
       context: this.context,
       breathe: () => this.#breathe(),
@@ -139,12 +150,13 @@ export class Trainer {
       await trainingLoop(training, {
         requests: this.requests,
         rowsOfEpoch: (epoch) => this.rowMaker.ofEpoch(rows.train, epoch),
-        save: () => this.#save(training.model),
+        save: (asked) => this.#saveUnlessKept(training.model, asked),
         kept: (verb) => this.#kept(verb),
       });
     } catch (error) {
-      await this.#saveAfterFailure(training.model);
-      throw error;
+      const freed = freedFault(training.model.trainable);
+      if (!freed) await this.#saveAfterFailure(training);
+      throw error instanceof EvolveError ? error : (freed ?? error);
     } finally {
       this.#training = undefined;
       training.undo.dispose();
@@ -152,16 +164,26 @@ export class Trainer {
     }
   }
 
-  async #save(model: LanguageModel): Promise<void> {
-    if (this.#writes) await this.folder.save(model, this.#progress.step);
-    this.#savedAtStep = this.#progress.step;
+  async #saveUnlessKept(model: LanguageModel, { isAsked, keep }: SaveWish): Promise<void> {
+    if (this.#isKept && !isAsked) return;
+    await this.#save(model);
+    this.#isKept ||= keep;
   }
 
-  /** Keeps what was learned so far, whatever ended the run. */
-  async #saveAfterFailure(model: LanguageModel): Promise<void> {
-    if (this.#progress.step === this.#savedAtStep) return;
-    await this.#save(model).catch((error: unknown) => {
+  async #save(model: LanguageModel): Promise<void> {
+    const { step } = this.#progress;
+    await checkSavable(model.trainable, step);
+    if (this.#writes) await this.folder.save(model, step);
+    this.#savedStep = step;
+  }
+
+  /** Keeps what was learned so far, whatever ended the run. A last step that cannot be saved is taken back. */
+  async #saveAfterFailure(training: Training): Promise<void> {
+    if (this.#isKept || this.#progress.step === (this.#savedStep ?? 0)) return;
+    await this.#save(training.model).catch(async (error: unknown) => {
       this.hooks.log.call({ type: 'notice', message: messageOf(error) });
+      const isNotFinite = error instanceof EvolveError && error.code === 'NOT_FINITE';
+      if (isNotFinite && takeBack(training)) await this.#saveAfterFailure(training);
     });
   }
 
@@ -184,29 +206,47 @@ export class Trainer {
       if (message) this.hooks.log.call({ type: 'notice', message });
   }
 
-  /** Lets signals and timers through. Ends the run if the person interrupted it. */
+  /**
+   * Lets signals and timers through. Ends the run if the person interrupted it; but if it has several processes and trains, all
+   * learn of it in their next total.
+   */
   async #breathe(): Promise<void> {
     await setImmediate();
+    const tellsOthers = this.#training?.world.isEnding;
+    if (this.context.signal.aborted && !tellsOthers) throw this.#interruption();
+  }
+
+  /** The error with which the run ends because this process was interrupted, or another one. */
+  #interruption(): unknown {
     const { signal } = this.context;
-    if (!signal.aborted) return;
-    const reason = interruptionOf(signal);
-    if (!(reason instanceof EvolveError)) throw reason;
+    const ofAnother = new EvolveError(
+      'INTERRUPTED',
+      'interrupted',
+      'Another process of the run was interrupted.',
+    );
+    const reason = signal.aborted ? interruptionOf(signal) : ofAnother;
+    if (!(reason instanceof EvolveError)) return reason;
     const { code, message, advice } = reason;
     const how = code === 'INTERRUPTED' ? `${message} after ${this.#progress.step} steps` : message;
     const next = [this.#kept('is').trimEnd(), advice, this.#goOn()].filter((text) => text !== '').join(' ');
-    throw new EvolveError(code, how, next, { cause: reason });
+    return new EvolveError(code, how, next, { cause: reason });
+  }
+
+  /** The step whose adapter or model the run leaves, if it ends now. */
+  get #stepLeft(): number {
+    return (this.#isKept ? this.#savedStep : undefined) ?? this.#progress.step;
   }
 
   /** Says where the result so far will be. */
   #kept(verb: string): string {
-    const { step } = this.#progress;
+    const step = this.#stepLeft;
     if (step === 0) return '';
     return `The ${this.#saves} of step ${step} ${verb} in ${displayPath(this.folder.path)}/${this.#saves}. `;
   }
 
   /** Says how a run can begin with what this one learned. */
   #goOn(): string {
-    if (this.#progress.step === 0) return '';
+    if (this.#stepLeft === 0) return '';
     const key = this.#saves === 'adapter' ? 'adapter.init' : 'model.path';
     const folder = path.join(this.folder.path, this.#saves);
     const words = ['--set', `${key}=${folder}`, '--output', `${displayPath(this.folder.path)}-on`];
@@ -220,6 +260,7 @@ export class Trainer {
       requestedDevice: this.config.device.name,
       parameters: this.#parameters,
       rows: this.#rows,
+      savedStep: this.#savedStep ?? null,
     };
     const { stopReason } = this.requests;
     return resultOf(facts, this.#progress, { failure, stopReason }, seconds);

@@ -26,17 +26,24 @@ PROMPTS = [
     'Write a response that appropriately completes the request.\n\n### Instruction:\n\n\n### Response:',
 ]
 
-# Newlines, single digits, and words, runs of Chinese characters and of signs, each with the space before it. A space
-# is never merged with what stands before it (as in LLaMA), so that a prompt's tokens are the same with and without
-# the answer behind it.
+# What merges are learned within: newlines, single digits, and words, runs of Chinese characters and of signs, each with
+# the space before it. A space is never merged with what stands before it (as in LLaMA), so that a prompt's tokens are
+# the same with and without the answer behind it.
 PIECES = r'\n+|\d|▁?[A-Za-z]+|▁?[一-鿿]+|▁?[^\n\dA-Za-z一-鿿▁]+|▁+'
+
+# How BLOOM cuts text (bigscience/bloom, tokenizer.json). The class within the class is one with the outer.
+BLOOM_WORDS = r' ?[^(\s|[.,!?…。，、।۔،])]+'
+
+
+def isolated(pattern: str) -> pre_tokenizers.Split:
+    return pre_tokenizers.Split(Regex(pattern), behavior='isolated')
 
 
 def train_tokenizer(documents: list[str]) -> Tokenizer:
-    """A BPE tokenizer that keeps every text exact: spaces become ▁, unknown characters become bytes."""
+    """LLaMA's form, which keeps every text exact: spaces become ▁, unknown characters bytes, and merges alone cut text."""
     tokenizer = Tokenizer(models.BPE(unk_token='<unk>', fuse_unk=True))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend('▁'), normalizers.Replace(' ', '▁')])
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(PIECES), behavior='isolated')
+    tokenizer.pre_tokenizer = isolated(PIECES)
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
         special_tokens=SPECIAL + BYTES,
@@ -50,6 +57,7 @@ def train_tokenizer(documents: list[str]) -> Tokenizer:
     form = json.loads(tokenizer.to_str())
     form['added_tokens'] = [token for token in form['added_tokens'] if token['content'] in SPECIAL]
     form['model']['byte_fallback'] = True
+    form['pre_tokenizer'] = None
     tokenizer = Tokenizer.from_str(json.dumps(form))
     tokenizer.decoder = decoders.Sequence([
         decoders.Replace('▁', ' '), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(' ', 1, 0)])
@@ -59,11 +67,10 @@ def train_tokenizer(documents: list[str]) -> Tokenizer:
 
 
 def train_byte_tokenizer(documents: list[str]) -> Tokenizer:
-    """A BPE tokenizer on bytes; no token is put before a text."""
+    """BLOOM's form: BPE on the bytes of its words; no token is put before a text."""
     tokenizer = Tokenizer(models.BPE())
-    split = pre_tokenizers.Split(Regex(PIECES.replace('▁', ' ')), behavior='isolated')
     bytes_of_piece = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, bytes_of_piece])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([isolated(PIECES.replace('▁', ' ')), bytes_of_piece])
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
         special_tokens=[*SPECIAL, '<pad>'],
@@ -72,6 +79,8 @@ def train_byte_tokenizer(documents: list[str]) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(documents + PROMPTS * 2000, trainer)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([isolated(BLOOM_WORDS), bytes_of_piece])
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     tokenizer.decoder = decoders.ByteLevel()
     return tokenizer
 

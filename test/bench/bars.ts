@@ -19,7 +19,7 @@ export const BARS: Readonly<Record<string, readonly Bar[]>> = {
   'linear int8 computed in int8, 512×4096×4096 backward': atLeast(1.6),
   'linear int8 computed in bf16 against our bf16, 512×4096×4096 forward': atLeast(0.9),
   'linear int8 computed in bf16 against our bf16, 512×4096×4096 backward': atLeast(0.9),
-  'training step against PEFT bf16': atLeast(1.5),
+  'training step against PEFT': atLeast(1.5),
   'epoch, rows per second': atLeast(3),
   'epoch, held-out loss': [{ of: 'ratio', atMost: 1.01 }],
   'epoch, peak memory': [{ of: 'ratio', atMost: 0.6 }],

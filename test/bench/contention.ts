@@ -36,18 +36,18 @@ export async function contention(context: Context): Promise<Row[]> {
 }
 
 async function training(context: Context): Promise<Row[]> {
-  const { peer, folder, device } = context;
+  const { peer, folder, device, precision } = context;
   const output = path.join(folder, 'contention');
   const args = ['run', CONFIG, '--set', `train.maxSteps=${STEPS}`, '--output', output, '--device', device];
   const ours = async () => {
-    const { seconds, cpuSeconds: cpu } = await measureEvolve(args);
+    const { seconds, cpuSeconds: cpu } = await measureEvolve(args, () => {});
     return { wall: seconds, cpu: cpu ?? Number.NaN };
   };
   if (!peer) return compare(context, 'the main job', ours);
   // The same model; its rows are longer, since the peer's share is compared with the peer's own CPU time.
   const options = peftOptions({
     model: path.join(ROOT, 'data', 'models', 'llama-tiny'),
-    dtype: 'f32',
+    dtype: precision,
     dropout: 0,
     warmupSteps: 0,
     steps: 1000,
@@ -57,22 +57,22 @@ async function training(context: Context): Promise<Row[]> {
   await peer.ask('trainingStep');
   // One step: where threads wait for each other it takes minutes.
   const step = () => peer.ask('trainingStep');
-  const remark = `that is a step of ${BATCH} × ${CUTOFF} tokens in f32`;
+  const remark = `that is a step of ${BATCH} × ${CUTOFF} tokens in ${precision}`;
   return compare(context, 'the main job', ours, () => costOf(peer.pid, step), remark);
 }
 
 async function decoding(context: Context): Promise<Row[]> {
   const model = await smollm2(context);
   if (!model) return [];
-  const { peer, device } = context;
-  await peer?.ask('openGeneration', { model, dtype: 'f32' });
+  const { peer, device, precision } = context;
+  await peer?.ask('openGeneration', { model, dtype: precision });
   return withModel({ model: { path: model }, device }, async (ours, { encoder }) => {
     const prompt = textOf(encoder, PROMPT_LENGTH);
     const decode = () => timeTokens(ours, prompt, 1, TOKENS);
     await decode();
     const theirs =
       peer && (() => costOf(peer.pid, () => peer.ask('decode', { prompt, rows: 1, tokens: TOKENS / 8 })));
-    const remark = 'SmolLM2-135M; theirs in f32, an eighth of the tokens';
+    const remark = `SmolLM2-135M; theirs in ${precision}, an eighth of the tokens`;
     return compare(context, 'decoding', () => costOf(process.pid, decode), theirs, remark);
   });
 }

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ROOT } from '../support/files.js';
+import type { Precision } from './precision.js';
 import { missingPython, type Peer, PYTHON, script } from './python.js';
 import type { Row } from './table.js';
 
@@ -20,6 +21,8 @@ export interface Context {
   readonly model: string;
   /** Where the bench may write. */
   readonly folder: string;
+  /** What the peer computes in: the faster one on this CPU. */
+  readonly precision: Precision;
   /** Undefined where the Python packages are missing. */
   readonly peer: Peer | undefined;
   say(line: string): void;

@@ -16,6 +16,8 @@ import { compose, withModel } from '../support/compose.js';
 import { type Context, smollm2 } from './context.js';
 import { RANDOM_WEIGHTS, writeLlama7b } from './llama-7b.js';
 import { Others } from './machine.js';
+import { PRECISIONS, type Precision } from './precision.js';
+import type { Peer } from './python.js';
 import { median } from './statistics.js';
 import type { Row } from './table.js';
 
@@ -80,7 +82,7 @@ async function decodeSmollm2(context: Context, bandwidth: number): Promise<Row[]
 
 /** Tokens a second, ours and theirs in turns; and the weights' bytes that ours reads a second. */
 async function against(
-  { peer, rounds }: Context,
+  { peer, rounds, say }: Context,
   { model, encoder }: Omit<AssembledModel, 'dispose'>,
   folder: string,
   storage: string,
@@ -89,17 +91,14 @@ async function against(
 ): Promise<Row[]> {
   const prompt = textOf(encoder, PROMPT_LENGTH);
   const sides: Record<string, number[]> = { ours: [] };
+  const theirs = (tokens: number) =>
+    (peer as Peer).ask<{ seconds: number[] }>('decode', { prompt, rows: batch, tokens });
+  const dtype = peer && storage === 'bf16' ? await fasterToDecode(peer, folder, () => theirs(6)) : undefined;
   const others = new Others();
   for (let round = 0; round < rounds; round++) {
+    say(`… decoding ${storage}, ${batch} at once, round ${round + 1} of ${rounds}`);
     sides.ours.push(...(await timeTokens(model, prompt, batch, TOKENS)));
-    if (!peer || storage !== 'bf16') continue;
-    for (const dtype of ['bf16', 'f32']) {
-      await peer.ask('openGeneration', { model: folder, dtype });
-      const options = { prompt, rows: batch, tokens: TOKENS };
-      await peer.ask('decode', { ...options, tokens: 4 });
-      const { seconds } = await peer.ask<{ seconds: number[] }>('decode', options);
-      sides[dtype] = [...(sides[dtype] ?? []), ...seconds];
-    }
+    if (dtype) sides[dtype] = [...(sides[dtype] ?? []), ...(await theirs(TOKENS)).seconds];
   }
   const share = others.share();
   const speed = (name: string) => (sides[name] ? batch / median(sides[name]) : null);
@@ -116,7 +115,7 @@ async function against(
     raw: { ours: sides.ours, theirs: sides[name] },
   });
   return [
-    ...(sides.bf16 ? [row('bf16'), row('f32')] : [{ ...row('-'), what }]),
+    dtype ? row(dtype) : { ...row('-'), what },
     {
       what: `${what}, weights read (theirs: the machine)`,
       unit: 'GB/s',
@@ -126,6 +125,22 @@ async function against(
       note,
     },
   ];
+}
+
+/** Opens the model in the precision in which PyTorch decodes faster; it may be another than that of large products. */
+async function fasterToDecode(
+  peer: Peer,
+  model: string,
+  decode: () => Promise<{ seconds: number[] }>,
+): Promise<Precision> {
+  const times: number[] = [];
+  for (const dtype of PRECISIONS) {
+    await peer.ask('openGeneration', { model, dtype });
+    times.push(median((await decode()).seconds));
+  }
+  const faster = PRECISIONS[times[0] <= times[1] ? 0 : 1];
+  await peer.ask('openGeneration', { model, dtype: faster });
+  return faster;
 }
 
 /** Time of a token by the length of the text before it. */

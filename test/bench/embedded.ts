@@ -13,7 +13,9 @@ export async function embedded(context: Context): Promise<Row[]> {
   const output = path.join(context.folder, 'embedded');
   const runs: Measured[] = [];
   for (let round = 0; round < Math.min(3, context.rounds); round++) {
-    runs.push(await measureEvolve(['run', config, '--output', output, '--device', context.device]));
+    runs.push(
+      await measureEvolve(['run', config, '--output', output, '--device', context.device], context.say),
+    );
   }
   if (!existsSync(path.join(output, 'adapter', 'adapter_model.safetensors')))
     throw new Error('no adapter was written');

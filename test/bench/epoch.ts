@@ -36,7 +36,7 @@ export async function epoch(context: Context): Promise<Row[]> {
   const steps = Math.ceil(files.trainRows / (BATCH * ACCUMULATION));
   const peft = peftOptions({
     model,
-    dtype: 'bf16',
+    dtype: context.precision,
     dropout: DROPOUT,
     warmupSteps: WARMUP,
     steps,
@@ -49,8 +49,8 @@ export async function epoch(context: Context): Promise<Row[]> {
   const theirs: Measured[] = [];
   // An epoch is long; its own steps even the noise out.
   for (let round = 0; round < Math.min(2, context.rounds); round++) {
-    ours.push(await measureEvolve(['run', config, '--output', output]));
-    if (peer) theirs.push(await measurePeft(peft));
+    ours.push(await measureEvolve(['run', config, '--output', output], say));
+    if (peer) theirs.push(await measurePeft(peft, say));
   }
   if (peer) requireSameTokens(ours[0], theirs[0]);
   const heldOut = async (adapter: string) =>
@@ -88,7 +88,7 @@ export async function epoch(context: Context): Promise<Row[]> {
       'rows/s',
       middle(ours, speed),
       middle(theirs, speed),
-      `gradient norms at the end: ${lastNorm(ours[0])} / ${lastNorm(theirs[0])}`,
+      `${peer ? `theirs in ${context.precision}; ` : ''}gradient norms at the end: ${lastNorm(ours[0])} / ${lastNorm(theirs[0])}`,
     ),
     row(
       'epoch, held-out loss',

@@ -29,12 +29,13 @@ export async function firstStep(context: Context): Promise<Row[]> {
     device: context.device,
   };
   writeFileSync(config, stringify(values));
-  const peft = peftOptions({ model, dtype: 'bf16', dropout: 0, warmupSteps: 0, steps: 1, rows });
+  const peft = peftOptions({ model, dtype: context.precision, dropout: 0, warmupSteps: 0, steps: 1, rows });
   const ours: Measured[] = [];
   const theirs: Measured[] = [];
   for (let round = 0; round < context.rounds; round++) {
-    ours.push(await measureEvolve(['run', config, '--output', path.join(context.folder, 'first-step')]));
-    if (context.peer) theirs.push(await measurePeft(peft));
+    const args = ['run', config, '--output', path.join(context.folder, 'first-step')];
+    ours.push(await measureEvolve(args, context.say));
+    if (context.peer) theirs.push(await measurePeft(peft, context.say));
   }
   const at = (all: Measured[], type: string) =>
     all.length === 0 ? null : median(all.map((measured) => eventOf(measured, type).at));
@@ -45,6 +46,7 @@ export async function firstStep(context: Context): Promise<Row[]> {
     ours: at(ours, type),
     theirs: at(theirs, type),
     others,
+    ...(context.peer && { note: `theirs in ${context.precision}` }),
     raw: { ours: ours.map((m) => eventOf(m, type).at), theirs: theirs.map((m) => eventOf(m, type).at) },
   });
   return [row('first step begins', 'start'), row('first step done', 'step')];

@@ -18,6 +18,7 @@ import { firstStep } from './first-step.js';
 import { kernels } from './kernels.js';
 import { llama7b } from './llama-7b.js';
 import { machineFacts } from './machine.js';
+import { fasterPrecision } from './precision.js';
 import { missingPython, Peer } from './python.js';
 import { step } from './step.js';
 import { formatTable, type Row, ratioOf } from './table.js';
@@ -50,7 +51,10 @@ async function bench(names: string[], options: Options): Promise<void> {
   const missing = missingPython(['torch', 'transformers', 'peft']);
   if (missing)
     say(`skipped: PyTorch's and PEFT's side: ${missing} (EVOLVE_PYTHON names a Python that has them)`);
-  const peer = missing ? undefined : new Peer();
+  const peer = missing ? undefined : new Peer(say);
+  const machine = { ...machineFacts(), python: (await peer?.ask<object>('facts')) ?? null };
+  say(`${machine.cpu}, ${machine.cores} cores, ${machine.instructionSets.join(' ')}`);
+  const precision = peer ? await fasterPrecision(peer, say) : 'f32';
   const context: Context = {
     device: options.device,
     rounds: Number(options.rounds),
@@ -58,6 +62,7 @@ async function bench(names: string[], options: Options): Promise<void> {
     rowsFile: options.rows,
     model: path.resolve(options.model),
     folder: FOLDER,
+    precision,
     peer,
     say,
   };
@@ -72,7 +77,6 @@ async function bench(names: string[], options: Options): Promise<void> {
     contention,
     beside,
   };
-  const machine = { ...machineFacts(), python: (await peer?.ask<object>('facts')) ?? null };
   const file = path.join(FOLDER, `${machine.date.replaceAll(':', '-')}.json`);
   const rows: Row[] = [];
   try {
@@ -89,7 +93,7 @@ async function bench(names: string[], options: Options): Promise<void> {
       }
       // After each part: a bench that is interrupted keeps what it measured.
       const figures = rows.map((row) => ({ ...row, ratio: ratioOf(row), bars: BARS[row.what] ?? [] }));
-      writeFileSync(file, JSON.stringify({ machine, options, rows: figures }, null, 1));
+      writeFileSync(file, JSON.stringify({ machine, precision, options, rows: figures }, null, 1));
     }
   } finally {
     peer?.close();
@@ -105,15 +109,6 @@ function remarks(rows: readonly Row[]): string[] {
   if (rows.some(({ others }) => (others ?? 0) > 0.1)) {
     found.push(
       'Other processes took more than 10 % of the machine ("others"): repeat those figures on a quiet one.',
-    );
-  }
-  const theirs = (what: string) => rows.find((row) => row.what === what)?.theirs ?? Number.NaN;
-  const share =
-    theirs('linear bf16, 512×4096×4096 forward') /
-    theirs('linear f32 against PyTorch f32, 512×4096×4096 forward');
-  if (share < 1) {
-    found.push(
-      `PyTorch's bf16 reaches ${share.toFixed(2)} × its own f32 on this CPU: a ratio to bf16 says little here. Look at those to f32 and to oneDNN's int8.`,
     );
   }
   return found;

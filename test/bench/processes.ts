@@ -5,12 +5,12 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { ROOT } from '../support/files.js';
 import { cpuSeconds, Others, peakMemory } from './machine.js';
-import { PYTHON, PYTHON_ENV, script } from './python.js';
+import { PYTHON, PYTHON_ENV, script, Watch } from './python.js';
 
 export interface TimedEvent {
   /** Seconds since the process was started. */
   readonly at: number;
-  /** Seconds of the processor that it had taken until then. */
+  /** The CPU time that it had taken by then, in seconds. */
   readonly cpu: number | null;
   readonly event: Record<string, unknown> & { type: string };
 }
@@ -23,14 +23,17 @@ export interface Measured {
   readonly others: number | null;
 }
 
+type Say = (line: string) => void;
+
 /** `evolve ARGS --json` as a person starts it. */
-export function measureEvolve(args: readonly string[]): Promise<Measured> {
-  return measure(process.execPath, [path.join(ROOT, '.build', 'core', 'cli.js'), ...args, '--json']);
+export function measureEvolve(args: readonly string[], say: Say): Promise<Measured> {
+  const all = [path.join(ROOT, '.build', 'core', 'cli.js'), ...args, '--json'];
+  return measure(`evolve ${args[0]} ${path.basename(args[1])}`, process.execPath, all, process.env, say);
 }
 
 /** python/train.py with these options. */
-export function measurePeft(options: object): Promise<Measured> {
-  return measure(PYTHON, [script('train.py'), JSON.stringify(options)], PYTHON_ENV);
+export function measurePeft(options: object, say: Say): Promise<Measured> {
+  return measure('PEFT', PYTHON, [script('train.py'), JSON.stringify(options)], PYTHON_ENV, say);
 }
 
 /** The first event of a type; throws where there is none. */
@@ -45,7 +48,14 @@ export function stepsOf(measured: Measured): readonly TimedEvent[] {
   return measured.events.filter(({ event }) => event.type === 'step');
 }
 
-async function measure(command: string, args: readonly string[], env = process.env): Promise<Measured> {
+async function measure(
+  what: string,
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  say: Say,
+): Promise<Measured> {
+  say(`… ${what}`);
   const others = new Others();
   const startedAt = performance.now();
   const child = spawn(command, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -56,23 +66,25 @@ async function measure(command: string, args: readonly string[], env = process.e
     cpu = cpuSeconds(child.pid ?? 0) ?? cpu;
     peakBytes = peakMemory(child.pid ?? 0) ?? peakBytes;
   }, 20);
+  const silence = new Watch(what, child, say);
   const events: TimedEvent[] = [];
   let stderr = '';
   child.stderr.on('data', (chunk) => {
     stderr = (stderr + chunk).slice(-4000);
   });
   createInterface({ input: child.stdout }).on('line', (line) => {
-    if (line.startsWith('{'))
-      events.push({
-        at: (performance.now() - startedAt) / 1000,
-        cpu: cpuSeconds(child.pid ?? 0),
-        event: JSON.parse(line),
-      });
+    if (!line.startsWith('{')) return;
+    const at = (performance.now() - startedAt) / 1000;
+    const event = JSON.parse(line) as TimedEvent['event'];
+    events.push({ at, cpu: cpuSeconds(child.pid ?? 0), event });
+    silence.heard();
   });
-  const status = await new Promise<number | null>((resolve, reject) => {
+  const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
-  }).finally(() => clearInterval(watch));
+  });
+  const status = await ended.finally(() => clearInterval(watch));
+  silence.stop();
   if (status !== 0) {
     const told = JSON.stringify(events.at(-1)?.event) ?? '';
     throw new Error(`${command} ${args.join(' ')} ended with status ${status}: ${told}\n${stderr}`);

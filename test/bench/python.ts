@@ -32,13 +32,52 @@ export function missingPython(modules: readonly string[]): string | undefined {
   return status === 0 ? undefined : `${PYTHON}: ${stderr.trim().split('\n').at(-1)}`;
 }
 
+/** A process that says nothing for longer is ended. */
+const LONGEST_SECONDS = 600;
+/** How often the person is told that it still works. */
+const TELL_SECONDS = 20;
+
+/** While a process works: says now and then what it does, and ends it where nothing more is heard of it. */
+export class Watch {
+  readonly #timer: NodeJS.Timeout;
+  #since = performance.now();
+  #isEnded = false;
+
+  constructor(
+    private readonly what: string,
+    child: ChildProcess,
+    say: (line: string) => void,
+  ) {
+    this.#timer = setInterval(() => {
+      const seconds = Math.round((performance.now() - this.#since) / 1000);
+      this.#isEnded = seconds >= LONGEST_SECONDS;
+      if (this.#isEnded) child.kill('SIGKILL');
+      else say(`… ${this.what}: still at it, ${seconds} s since it told something`);
+    }, TELL_SECONDS * 1000);
+    this.#timer.unref();
+  }
+
+  /** The process told something. */
+  heard(): void {
+    this.#since = performance.now();
+  }
+
+  /** @throws Error if the process was ended */
+  stop(): void {
+    clearInterval(this.#timer);
+    if (this.#isEnded) throw new Error(`${this.what}: nothing was heard of it for ${LONGEST_SECONDS} s`);
+  }
+}
+
 /** One request at a time; between requests it waits, so that never both sides compute. */
 export class Peer {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  constructor() {
+  constructor(private readonly say: (line: string) => void) {
     this.#child = spawn(PYTHON, [script('peer.py')], { env: PYTHON_ENV, stdio: ['pipe', 'pipe', 'inherit'] });
+    // Of a peer that is gone `ask` says so.
+    this.#child.stdin!.on('error', () => {});
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
 
@@ -46,9 +85,12 @@ export class Peer {
     return this.#child.pid as number;
   }
 
+  /** @throws Error if it takes too long; the peer is then gone */
   async ask<T>(op: string, args: object = {}): Promise<T> {
     this.#child.stdin!.write(`${JSON.stringify({ op, ...args })}\n`);
+    const watch = new Watch(`PyTorch: ${op}`, this.#child, this.say);
     const { value, done } = await this.#lines.next();
+    watch.stop();
     if (done) throw new Error(`the Python peer ended while it was asked for ${op}`);
     const answer = JSON.parse(value) as T & { error?: string };
     if (answer.error !== undefined) throw new Error(`the Python peer failed at ${op}:\n${answer.error}`);

@@ -53,6 +53,7 @@ const ENDS: readonly RunResult[] = [
     ...RESULT,
     status: 'failed',
     steps: 0,
+    savedStep: null,
     parameters: null,
     rows: null,
     firstLoss: null,

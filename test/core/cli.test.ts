@@ -162,7 +162,7 @@ describe('the command line', () => {
         'my.yaml:2:23: unknown key "data.cutofLength" (did you mean "cutoffLength"?)',
         'my.yaml:3:10: train.epochs: expected number, but got "three"',
         'my.yaml:4:1: unknown key "quantiser" (did you mean "quantizer"?)',
-        'my.yaml:5:12: unknown key "adapter.rank"; known here: r, alpha, useRslora, dropout, targetModules, init',
+        'my.yaml:5:12: unknown key "adapter.rank" (did you mean "r"?)',
       ));
 
     it('unknown plugins and options of plugins, all at once', () =>
@@ -170,12 +170,14 @@ describe('the command line', () => {
         configuration('quantizer: int3', 'adapter: { rank: 3 }', 'device: gpu'),
         'my.yaml:4:1: unknown quantizer "int3" (did you mean "int8"?); there are: int8, nf4, none',
         'my.yaml:5:12: unknown key "adapter.rank"',
-        'my.yaml:6:1: unknown device "gpu"; there are: native, portable, tensorflow',
+        'my.yaml:6:1: unknown device "gpu" (did you mean "tensorflow"?); there are: native, portable, tensorflow',
       ));
 
     it('a device of --device that there is not', async () => {
       const { status, stderr } = await run(configuration(), '--device', 'cpu');
-      expect(stderr).to.match(/^evolve: --device: unknown device "cpu"; there are: native/);
+      expect(stderr).to.match(
+        /^evolve: --device: unknown device "cpu" \(did you mean "native" or "portable"\?\); there are: native/,
+      );
       expect(status).to.equal(2);
     });
 
@@ -336,6 +338,7 @@ describe('the command line', () => {
         await refused(['--model', 'b', '--repetition-penalty', penalty], 'Expected a number above 0.');
       }
       await refused(['--model', 'b', '--temperature', '-1'], 'Expected a number from 0.');
+      await refused(['--model', 'b', '--num-beams', '100000'], 'Expected a whole number from 1 to 256.');
       await refused(['--model', 'b', '--top-p', '2'], 'Expected a number from 0 to 1.');
       await refused(['--model', 'b', '--adapter', folder.path], 'no adapter_config.json');
       const long = ['--model', fixture('llama'), '--input', 'word '.repeat(600)];

@@ -33,6 +33,20 @@ describe('the command line', () => {
     expect(JSON.parse(stdout).message).to.match(/^unknown option '--devise'/);
   });
 
+  for (const [args, advice] of [
+    [['mine.yaml'], 'a run is started by: evolve run mine.yaml'],
+    [['train', 'mine.yaml'], 'evolve run CONFIG trains'],
+    [['run', 'mine.yaml', '--epochs', '2'], '--set train.epochs=2'],
+    [['run', 'mine.yaml', '--set', 'train.epochs', '=', '2'], 'without spaces'],
+    [['generate', '--run', 'runs/mine', 'Name a fruit.'], '--instruction "Name a fruit."'],
+  ] as const) {
+    it(`says what was meant by \`evolve ${args.join(' ')}\``, async () => {
+      const { stderr, status } = await evolve(args);
+      expect(stderr).to.include(advice);
+      expect(status).to.equal(2);
+    });
+  }
+
   it('ends merge and export with one event, done or error', async () => {
     const folder = new TemporaryFolder();
     try {

@@ -34,6 +34,7 @@ export const RESULT: RunResult = {
   status: 'completed',
   output: '/nowhere/runs/x',
   steps: 1200,
+  savedStep: 1200,
   device: null,
   parameters: { total: 3_012_345, trainable: 12_345 },
   rows: { trainRows: 1234, validationRows: 60 },

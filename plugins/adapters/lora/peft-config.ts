@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { z } from '../../../core/index.js';
+import { displayPath, z } from '../../../core/index.js';
 import type { LoraOptions, TargetModules } from './options.js';
 import { selectionOf } from './selection.js';
 
@@ -42,10 +42,16 @@ const OTHER_KINDS: Readonly<Record<string, string>> = {
 /** Ways to begin an adapter that leave the base model as it is. */
 const INITIALIZATIONS: readonly unknown[] = [true, false, 'gaussian', 'eva', 'orthogonal', 'mica'];
 
+const FILE = 'adapter_config.json';
+
 /** The options that an adapter was made with, or what is wrong with its folder. */
 export function readAdapterConfig(folder: string): LoraOptions | string {
-  const file = path.join(folder, 'adapter_config.json');
-  if (!existsSync(file)) return `there is no ${file}`;
+  const file = path.join(folder, FILE);
+  if (!existsSync(file)) {
+    const ofRun = path.join(folder, 'adapter');
+    const advice = existsSync(path.join(ofRun, FILE)) ? `; it is in ${displayPath(ofRun)}: name that` : '';
+    return `there is no ${FILE} in ${displayPath(folder)}${advice}`;
+  }
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(file, 'utf8'));

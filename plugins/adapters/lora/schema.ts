@@ -4,13 +4,17 @@ import { EvolveError, parseModelName, z } from '../../../core/index.js';
 import type { GivenLoraOptions, LoraOptions, TargetModules } from './options.js';
 import { readAdapterConfig } from './peft-config.js';
 
+const LIST = 'expected all-linear, or a list of names such as [q_proj, v_proj]';
+
 /** What `adapter:` takes beside `method: lora`. With `init`, what is not said is as in that adapter. */
 const given = z.strictObject({
   r: z.number().int().positive().optional(),
   alpha: z.number().positive().optional(),
   useRslora: z.boolean().optional(),
   dropout: z.number().min(0).lt(1).optional(),
-  targetModules: z.union([z.literal('all-linear'), z.array(z.string().min(1)).min(1)]).optional(),
+  targetModules: z
+    .union([z.literal('all-linear', { error: LIST }), z.array(z.string().min(1)).min(1)])
+    .optional(),
   /** An adapter to start from: its folder, or its name on a hub. */
   init: z.string().min(1).optional(),
 });

@@ -29,17 +29,25 @@ const bloom: gguf.Architecture = {
   rowOrders: { attn_qkv: gguf.queriesKeysValues },
 
   read(metadata) {
-    const heads = metadata.number('attention.head_count');
+    const heads = metadata.count('attention.head_count');
     if (metadata.number('attention.head_count_kv', heads) !== heads)
       throw metadata.refuse('attention.head_count_kv', `but a BLOOM has as many as heads, ${heads}`);
-    const hiddenSize = metadata.number('embedding_length');
+    const hiddenSize = metadata.count('embedding_length');
+    if (hiddenSize % heads !== 0)
+      throw metadata.refuse(
+        'attention.head_count',
+        `into which embedding_length, ${hiddenSize}, does not divide`,
+      );
+    const intermediateSize = metadata.count('feed_forward_length', 4 * hiddenSize);
+    if (intermediateSize !== 4 * hiddenSize)
+      throw metadata.refuse('feed_forward_length', `but a BLOOM has 4 × embedding_length, ${4 * hiddenSize}`);
     const config = {
       hidden_size: hiddenSize,
-      n_inner: metadata.number('feed_forward_length', 4 * hiddenSize),
-      n_layer: metadata.number('block_count'),
+      n_inner: intermediateSize,
+      n_layer: metadata.count('block_count'),
       n_head: heads,
-      seq_length: metadata.number('context_length'),
-      layer_norm_epsilon: metadata.number('attention.layer_norm_epsilon'),
+      seq_length: metadata.count('context_length'),
+      layer_norm_epsilon: metadata.positive('attention.layer_norm_epsilon'),
     };
     return { heads, kvHeads: heads, config };
   },

@@ -58,9 +58,10 @@ export async function loadTokenizer(
   const settings = await readTokenizerSettings(files);
   const config = (await files.readJson('config.json')) ?? {};
   const generation = (await files.readJson('generation_config.json')) ?? {};
-  const begins = idsIn('config.json', config, 'bos_token_id');
-  const configuredEnds = idsIn('config.json', config, 'eos_token_id');
-  const ends = [...configuredEnds, ...idsIn('generation_config.json', generation, 'eos_token_id')];
+  const ids = (file: string, json: typeof config, key: string) => idsIn(files.path, file, json, key);
+  const begins = ids('config.json', config, 'bos_token_id');
+  const configuredEnds = ids('config.json', config, 'eos_token_id');
+  const ends = [...configuredEnds, ...ids('generation_config.json', generation, 'eos_token_id')];
   const { text, isSentencePiece } = await readFiles(files, options, settings);
 
   const { values } = settings;
@@ -151,9 +152,22 @@ async function readFiles(
   return { text, isSentencePiece: true };
 }
 
-/** What a file gives under a key: one id, a list of them, or nothing. */
-function idsIn(file: string, json: Readonly<Record<string, unknown>>, key: string): ConfiguredId[] {
-  return [json[key]].flat().flatMap((id) => (typeof id === 'number' && id >= 0 ? [{ id, file, key }] : []));
+/**
+ * What a file gives under a key: one id, a list of them, or nothing, for which some files have a number below 0.
+ *
+ * @throws EvolveError if it is anything else
+ */
+function idsIn(
+  path: string,
+  file: string,
+  json: Readonly<Record<string, unknown>>,
+  key: string,
+): ConfiguredId[] {
+  return [json[key] ?? []].flat().flatMap((id: unknown) => {
+    if (typeof id === 'number' && Number.isInteger(id)) return id < 0 ? [] : [{ id, file, key }];
+    const message = `${path}/${file}: ${key} should be the id of a token, or a list of them, but is ${JSON.stringify(json[key])}`;
+    throw new EvolveError('MODEL_INVALID', message, `Set ${key} to a whole number, or leave it out.`);
+  });
 }
 
 /** The text with U+FFFD for halves of characters. */

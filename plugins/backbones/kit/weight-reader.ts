@@ -29,7 +29,7 @@ const DRAWN_AT_ONCE = 2 ** 18;
 const COMPUTED = /(^|\.)(inv_freq|masked_bias|position_ids)$/;
 
 /**
- * Reads the tensors that a model needs, and tells at once all that are missing, of the wrong shape, or left over.
+ * Reads the tensors that a model needs, and tells at once all that are missing, of the wrong shape or type, or left over.
  *
  *     const reader = await WeightReader.open(request);
  *     const embedding = await reader.embedding('model.embed_tokens', [vocabulary, hidden]);
@@ -181,18 +181,17 @@ export class WeightReader {
     for (const [name, { shape }] of this.checkpoint?.tensors ?? []) {
       if (this.#asked.has(name) || COMPUTED.test(name)) continue;
       this.#faults.push(
-        `  the tensor ${name} [${shape}] has no place in the model that config.json describes`,
+        `  the tensor ${name} [${shape}] has no place in the model that ${this.#settings} describes`,
       );
     }
     if (this.#faults.length === 0) return;
     tf.dispose([...this.vectors.values()]);
     const more = this.#faults.length > 10 ? [`… and ${this.#faults.length - 10} more`] : [];
     const message = `${this.checkpoint?.path}:\n${[...this.#faults.slice(0, 10), ...more].join('\n')}`;
-    throw new EvolveError(
-      'MODEL_INVALID',
-      message,
-      'config.json and the weights must be of one and the same model.',
-    );
+    const advice = this.checkpoint?.files
+      ? 'Download or copy the file again.'
+      : 'config.json and the weights must be of one and the same model, and weights be floating-point numbers.';
+    throw new EvolveError('MODEL_INVALID', message, advice);
   }
 
   /** That a tied output which the checkpoint holds is the embedding. What is mapped is compared where it lies. */
@@ -217,6 +216,11 @@ export class WeightReader {
     }
   }
 
+  /** What says how large the tensors are. */
+  get #settings(): string {
+    return this.checkpoint?.files ? 'its metadata' : 'config.json';
+  }
+
   /** The name in the checkpoint. */
   #stored(name: string): string {
     return name.startsWith(this.#leftOut) ? name.slice(this.#leftOut.length) : name;
@@ -231,7 +235,11 @@ export class WeightReader {
       return undefined;
     }
     if (info.shape.join() !== shape.join()) {
-      this.#faults.push(`  the tensor ${name} is [${info.shape}], but config.json makes it [${shape}]`);
+      this.#faults.push(`  the tensor ${name} is [${info.shape}], but ${this.#settings} makes it [${shape}]`);
+      return undefined;
+    }
+    if (info.fault !== undefined) {
+      this.#faults.push(`  the tensor ${name} ${info.fault}`);
       return undefined;
     }
     return info;

@@ -33,7 +33,9 @@ export function rotaryScaling(
 ): Readonly<Record<string, unknown>> | undefined {
   // llama.cpp takes what has no type for linear; older files call the factor scale_linear.
   const type = metadata.text(`${PREFIX}type`, 'linear');
-  const factor = metadata.number(`${PREFIX}factor`, metadata.number('rope.scale_linear', 1)) || 1;
+  // 0 stands for none.
+  const given = [`${PREFIX}factor`, 'rope.scale_linear'].find((key) => metadata.number(key, 0) !== 0);
+  const factor = given === undefined ? 1 : metadata.positive(given);
   if (!['none', 'linear', 'yarn'].includes(type))
     throw metadata.refuse(`${PREFIX}type`, 'a rotary scaling that is not known; known are linear and yarn');
   const known = type === 'yarn' ? [...KEYS, ...YARN_KEYS] : KEYS;
@@ -100,21 +102,25 @@ function yarnCorrection(factor: number): number {
 }
 
 function yarnScaling(metadata: gguf.Metadata, factor: number): Record<string, unknown> {
-  const number = (key: string, missing?: number) => metadata.number(`${PREFIX}${key}`, missing);
+  const positive = (key: string, missing?: number) => metadata.positive(`${PREFIX}${key}`, missing);
   const given = (key: string) => metadata.has(`${PREFIX}${key}`);
-  if (number('yarn_ext_factor', 1) !== 1)
+  if (metadata.number(`${PREFIX}yarn_ext_factor`, 1) !== 1)
     throw metadata.refuse(`${PREFIX}yarn_ext_factor`, 'but transformers has YaRN only in full, with 1');
   const scaling: Record<string, unknown> = {
     rope_type: 'yarn',
     factor,
-    original_max_position_embeddings: number('original_context_length', metadata.number('context_length')),
+    original_max_position_embeddings: metadata.count(
+      `${PREFIX}original_context_length`,
+      metadata.count('context_length'),
+    ),
   };
   if (given('attn_factor') || given('yarn_attn_factor')) {
     // One is the whole correction of attention, as transformers has it; llama.cpp multiplies it with the other.
-    scaling.attention_factor = number('yarn_attn_factor', yarnCorrection(factor)) * number('attn_factor', 1);
+    scaling.attention_factor =
+      positive('yarn_attn_factor', yarnCorrection(factor)) * positive('attn_factor', 1);
   }
-  if (given('yarn_beta_fast')) scaling.beta_fast = number('yarn_beta_fast');
-  if (given('yarn_beta_slow')) scaling.beta_slow = number('yarn_beta_slow');
+  if (given('yarn_beta_fast')) scaling.beta_fast = positive('yarn_beta_fast');
+  if (given('yarn_beta_slow')) scaling.beta_slow = positive('yarn_beta_slow');
   return scaling;
 }
 
@@ -144,7 +150,7 @@ function llama3Scaling(
   const { data } = rotarySchema.safeParse(told);
   if (data?.rope_type === 'llama3' && data.original_max_position_embeddings) {
     const { original_max_position_embeddings: original } = data;
-    const theta = metadata.number('rope.freq_base', 10000);
+    const theta = metadata.positive('rope.freq_base', 10000);
     const parameters = { ...data, rope_theta: theta, original_max_position_embeddings: original };
     const expected = frequencyDivisors(parameters, headDim);
     const isSame = divisors.every((divisor, i) => Math.abs(divisor - expected[i]) < 1e-4 * expected[i]);

@@ -65,9 +65,11 @@ function readSettings(
   metadata: gguf.Metadata,
   tensors: ReadonlyMap<string, Float32Array>,
 ): ReturnType<gguf.Architecture['read']> {
-  const hiddenSize = metadata.number('embedding_length');
-  const heads = metadata.number('attention.head_count');
-  const kvHeads = metadata.number('attention.head_count_kv', heads);
+  const hiddenSize = metadata.count('embedding_length');
+  const heads = metadata.count('attention.head_count');
+  const kvHeads = metadata.count('attention.head_count_kv', heads);
+  if (heads % kvHeads !== 0)
+    throw metadata.refuse('attention.head_count_kv', `of which ${heads} heads are no multiple`);
   const headDim = metadata.number('attention.key_length', hiddenSize / heads);
   const valueDim = metadata.number('attention.value_length', headDim);
   const rotaryDim = metadata.number('rope.dimension_count', headDim);
@@ -75,18 +77,23 @@ function readSettings(
     const message = `has heads of ${headDim} for keys, ${valueDim} for values and ${rotaryDim} that are turned, which should be equal`;
     throw invalid(metadata.path, message, '');
   }
+  if (headDim % 2 !== 0)
+    throw metadata.refuse(
+      'attention.head_count',
+      `which makes heads of ${headDim} of ${hiddenSize}; they must have an even size`,
+    );
   const scaling = rotaryScaling(metadata, headDim, tensors.get(FREQUENCY_FACTORS));
   const config = {
     hidden_act: 'silu',
     hidden_size: hiddenSize,
-    intermediate_size: metadata.number('feed_forward_length'),
-    num_hidden_layers: metadata.number('block_count'),
+    intermediate_size: metadata.count('feed_forward_length'),
+    num_hidden_layers: metadata.count('block_count'),
     num_attention_heads: heads,
     num_key_value_heads: kvHeads,
     head_dim: headDim,
-    max_position_embeddings: metadata.number('context_length'),
-    rms_norm_eps: metadata.number('attention.layer_norm_rms_epsilon'),
-    rope_theta: metadata.number('rope.freq_base', 10000),
+    max_position_embeddings: metadata.count('context_length'),
+    rms_norm_eps: metadata.positive('attention.layer_norm_rms_epsilon'),
+    rope_theta: metadata.positive('rope.freq_base', 10000),
     ...(scaling && { rope_scaling: scaling }),
   };
   return { heads, kvHeads, config };

@@ -29,6 +29,10 @@ export interface Container {
 /** Heads have a few megabytes, most of it the tokenizer's. */
 const FIRST_READ = 2 ** 22;
 const MAX_HEAD_BYTES = 2 ** 28;
+/** Vocabularies have a few hundred thousand tokens. */
+const MAX_ITEMS = 2 ** 24;
+/** Of a value of metadata, by GGUF's number of its type: the bytes that it has at least. */
+const LEAST_BYTES: readonly number[] = [1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8];
 const MAX_DEPTH = 4;
 const MAX_AXES = 4;
 const DEFAULT_ALIGNMENT = 32;
@@ -40,9 +44,9 @@ export async function readContainer(file: TensorFile): Promise<Container> {
       return parse(file, await file.read(0, length));
     } catch (error) {
       if (!(error instanceof HeadContinues)) throw error;
-      if (length === file.size)
-        throw invalid(file.path, `is cut off: its head alone has more than its ${length} bytes`);
-      if (length >= MAX_HEAD_BYTES) throw invalid(file.path, 'its head has more bytes than can be meant');
+      if (error.end > file.size)
+        throw invalid(file.path, `is cut off: its head alone has more than its ${file.size} bytes`);
+      if (error.end > MAX_HEAD_BYTES) throw invalid(file.path, 'its head has more bytes than can be meant');
     }
   }
 }
@@ -58,23 +62,27 @@ function parse(file: TensorFile, bytes: Buffer): Container {
   const tensorCount = head.u64();
   const metadataCount = head.u64();
   const metadata = new Map<string, unknown>();
-  for (let i = 0; i < metadataCount; i++) metadata.set(head.text(), head.value(head.u32()));
-
-  const declared = Array.from({ length: Math.min(tensorCount, bytes.length) }, () => {
+  for (let i = 0; i < metadataCount; i++) {
+    const key = head.text();
+    if (metadata.has(key)) throw invalid(path, `its metadata has "${key}" twice`);
+    metadata.set(key, head.value(head.u32()));
+  }
+  const declared = new Map<string, { shape: number[]; type: number; offset: number }>();
+  for (let i = 0; i < tensorCount; i++) {
     const name = head.text();
+    if (declared.has(name)) throw invalid(path, `holds the tensor "${name}" twice`);
     const axes = head.u32();
     if (axes > MAX_AXES) throw invalid(path, `the tensor "${name}" has ${axes} axes`);
     // The file counts axes from the innermost.
     const shape = Array.from({ length: axes }, () => head.u64()).reverse();
-    return { name, shape, type: head.u32(), offset: head.u64() };
-  });
+    declared.set(name, { shape, type: head.u32(), offset: head.u64() });
+  }
   const alignment = metadata.get('general.alignment') ?? DEFAULT_ALIGNMENT;
   if (typeof alignment !== 'number' || !Number.isInteger(Math.log2(alignment)))
     throw invalid(path, `its metadata "general.alignment" should be a power of two, but is ${alignment}`);
   const dataStart = Math.ceil(head.at / alignment) * alignment;
   const tensors = new Map<string, StoredTensor>();
-  for (const { name, shape, type, offset } of declared) {
-    if (tensors.has(name)) throw invalid(path, `holds the tensor "${name}" twice`);
+  for (const [name, { shape, type, offset }] of declared) {
     tensors.set(name, placed(file, name, shape, type, dataStart + offset));
   }
   checkPlaces([...tensors.values()], dataStart, alignment, path);
@@ -127,11 +135,18 @@ function placed(
 }
 
 /** What was read of the file ends within its head. */
-class HeadContinues extends Error {}
+class HeadContinues extends Error {
+  /** @param end up to which byte it goes on at least */
+  constructor(readonly end: number) {
+    super();
+  }
+}
 
 /** Reads a head from its beginning on. */
 class Head {
   at = 0;
+  /** In all lists together. */
+  #items = 0;
 
   constructor(
     private readonly path: string,
@@ -139,11 +154,15 @@ class Head {
   ) {}
 
   take(length: number): Buffer {
+    this.#expect(length);
+    const start = this.at;
+    this.at += length;
+    return this.bytes.subarray(start, this.at);
+  }
+
+  #expect(length: number): void {
     const end = this.at + length;
-    if (end > this.bytes.length) throw new HeadContinues();
-    const taken = this.bytes.subarray(this.at, end);
-    this.at = end;
-    return taken;
+    if (end > this.bytes.length) throw new HeadContinues(end);
   }
 
   u32(): number {
@@ -183,6 +202,10 @@ class Head {
         if (depth === MAX_DEPTH) break;
         const itemType = this.u32();
         const count = this.u64();
+        this.#items += count;
+        if (this.#items > MAX_ITEMS)
+          throw invalid(this.path, `its metadata has lists of ${this.#items} values, more than can be meant`);
+        this.#expect(count * (LEAST_BYTES[itemType] ?? 0));
         const items: unknown[] = [];
         for (let i = 0; i < count; i++) items.push(this.value(itemType, depth + 1));
         return items;

@@ -106,9 +106,21 @@ function biasFlags({ biases }: Architecture, layers: number, path: string, tenso
   return flags;
 }
 
-/** The ids of special tokens, as far as the file tells them. */
-function tokenIds({ values }: Metadata): Record<string, unknown> {
+/** The ids of special tokens, as far as the file tells them. @throws EvolveError if one is the id of no token */
+function tokenIds({ values, path }: Metadata): Record<string, unknown> {
   const names = { bos_token_id: 'bos', eos_token_id: 'eos', pad_token_id: 'padding' };
-  const found = Object.entries(names).map(([key, name]) => [key, values[`tokenizer.ggml.${name}_token_id`]]);
-  return Object.fromEntries(found.filter(([, id]) => typeof id === 'number'));
+  const tokens = values['tokenizer.ggml.tokens'];
+  const count = Array.isArray(tokens) ? tokens.length : 0;
+  const found = Object.entries(names).flatMap(([key, name]) => {
+    const place = `tokenizer.ggml.${name}_token_id`;
+    const id = values[place];
+    if (id === undefined) return [];
+    if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && (id < count || !tokens))
+      return [[key, id]];
+    throw invalid(
+      path,
+      `its metadata "${place}" is ${JSON.stringify(id)}, the id of none of ${count} tokens`,
+    );
+  });
+  return Object.fromEntries(found);
 }

@@ -20,16 +20,21 @@ export function tensorInfo(
   shape: readonly number[],
   types: ReadonlyMap<string, PlainType>,
 ): StoredInfo {
+  const known = types.get(typeName);
+  if (known) return { shape, stored: known, type: known.type };
+  const fault = `is of type ${typeName}; known are ${[...types.keys()].join(', ')}`;
+  const refuse = (): never => {
+    const advice = 'Convert it with PyTorch and save the checkpoint again.';
+    throw invalid(path, `the tensor "${name}" ${fault}`, advice);
+  };
   return {
     shape,
+    fault,
     get type() {
-      return this.stored.type;
+      return refuse();
     },
     get stored() {
-      const known = types.get(typeName);
-      if (known) return known;
-      const message = `the tensor "${name}" is of type ${typeName}; known are ${[...types.keys()].join(', ')}`;
-      throw invalid(path, message, 'Convert it with PyTorch and save the checkpoint again.');
+      return refuse();
     },
   };
 }

@@ -19,7 +19,7 @@ export default definePlugin({
 
 /** A seed task becomes a record an instance; a plain record stays as it is. */
 function instancesOf(record: unknown): unknown[] {
-  const { instruction, instances } = (record ?? {}) as { instruction?: unknown; instances?: unknown };
+  const { instances, ...task } = (record ?? {}) as { instances?: unknown };
   if (!Array.isArray(instances) || instances.length === 0) return [record];
-  return instances.map((instance: object) => ({ instruction, ...instance }));
+  return instances.map((instance: object) => ({ ...task, ...instance }));
 }

@@ -4,7 +4,7 @@
  * CoT_data.json). In both, `\n` written as two characters stands for a line break.
  */
 
-import { definePlugin, deriveSeed, type InstructionExample } from '../../../core/index.js';
+import { definePlugin, deriveSeed, type InstructionExample, type TurnsExample } from '../../../core/index.js';
 import { FaultList } from '../kit/fault-list.js';
 import { readJsonExamples } from '../kit/json-examples.js';
 import { readLines } from '../kit/lines.js';
@@ -40,8 +40,13 @@ async function* readTable(file: string): AsyncGenerator<InstructionExample> {
   faults.throwIfAny(file);
 }
 
-async function* readPhrased(file: string): AsyncGenerator<InstructionExample> {
+async function* readPhrased(file: string): AsyncGenerator<InstructionExample | TurnsExample> {
   for await (const example of readJsonExamples(file)) {
+    if (example.kind === 'turns') {
+      const turns = example.turns.map((turn) => ({ ...turn, content: unescapeLineBreaks(turn.content) }));
+      yield { ...example, turns };
+      continue;
+    }
     yield {
       ...example,
       instruction: unescapeLineBreaks(example.instruction),

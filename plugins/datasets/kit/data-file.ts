@@ -54,6 +54,7 @@ export function refuseTable(file: string, head: Buffer): void {
     return;
   }
   const message = `${displayPath(file)}: is ${separator === '\t' ? 'a table (TSV)' : 'CSV'}, and no JSON: its first line is ${line}`;
-  const advice = `Convert it to JSON lines: python -c "import pandas; pandas.read_csv('OLD', sep=${JSON.stringify(separator).replaceAll('"', "'")}).to_json('NEW.jsonl', orient='records', lines=True, force_ascii=False)"`;
+  const options = `sep=${JSON.stringify(separator).replaceAll('"', "'")}, encoding='utf-8'`;
+  const advice = `Convert it to JSON lines (encoding='gbk' or 'latin1' if it is no UTF-8): python -c "import pandas; pandas.read_csv('OLD', ${options}).to_json('NEW.jsonl', orient='records', lines=True, force_ascii=False)"`;
   throw new EvolveError('DATA_FILE', message, advice);
 }

@@ -1,18 +1,18 @@
-import { displayPath, EvolveError, type InstructionExample } from '../../../core/index.js';
+import { displayPath, EvolveError, type InstructionExample, type TurnsExample } from '../../../core/index.js';
 import { FaultList } from './fault-list.js';
 import { readJsonRecords } from './records.js';
 import { toExample } from './to-example.js';
 
 /**
- * The examples of a JSON file (an array, or JSON lines) of `{ instruction, input, output }`. Where a record stands
- * for several, `expand` makes them of it.
+ * The examples of a JSON file (an array, or JSON lines) of `{ instruction, input, output }`, with `system` and `history` where a
+ * record has them. Where a record stands for several, `expand` makes them of it.
  *
  * @throws EvolveError that names every faulty record, after the last one is read
  */
 export async function* readJsonExamples(
   file: string,
   expand: (record: unknown) => unknown[] = (record) => [record],
-): AsyncGenerator<InstructionExample> {
+): AsyncGenerator<InstructionExample | TurnsExample> {
   const faults = new FaultList();
   for await (const { value, where, fault } of readJsonRecords(file)) {
     refuseConversations(file, value);

@@ -1,39 +1,57 @@
-import { type InstructionExample, z } from '../../../core/index.js';
+import { type InstructionExample, type Turn, type TurnsExample, z } from '../../../core/index.js';
 
-/** The record of Alpaca, of BELLE and of Alpaca-CoT's Chain-of-Thought sets; further keys are let be. */
+const text = z.string({ error: ({ input }) => `is no text, but ${shown(input)}` });
+const filled = text.refine((value) => value.trim() !== '', 'is empty');
+
+/**
+ * The record of Alpaca, of BELLE and of Alpaca-CoT's Chain-of-Thought sets, and two keys that the files of other trainers add
+ * (data/README.md): what the system says, and the exchanges before this one. Further keys are let be.
+ */
 const schema = z.object({
-  instruction: z.string().refine((text) => text.trim() !== '', 'is empty'),
-  input: z.string().nullish(),
-  output: z.string(),
+  instruction: filled,
+  input: text.nullish(),
+  output: text,
+  system: text.nullish(),
+  history: z
+    .array(
+      z.tuple([text, text], {
+        error: ({ input }) => `is no [question, answer], but ${shown(input)}`,
+      }),
+      { error: ({ input }) => `is no list of [question, answer], but ${shown(input)}` },
+    )
+    .nullish(),
 });
 
-/** A record with `instruction`, `input` (may be absent) and `output` -> an example, or what is wrong with it. */
-export function toExample(value: unknown): InstructionExample | string {
+/**
+ * A record with `instruction`, `input` (may be absent) and `output` -> an example, or what is wrong with it. One that has
+ * `system` or `history` too is a conversation. All of its answers are trained on, and an instruction and its input are one
+ * question.
+ */
+export function toExample(value: unknown): InstructionExample | TurnsExample | string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return `expected { instruction, input, output }, but got ${JSON.stringify(value)?.slice(0, 60)}`;
+    return `expected { instruction, input, output }, but got ${shown(value)}`;
   }
   const { data, error } = schema.safeParse(value);
-  const unread = ['history', 'system'].find((key) => !isEmpty((value as Record<string, unknown>)[key]));
-  if (data && unread !== undefined) {
-    return `"${unread}" would be lost: the record's form is { instruction, input, output }; remove the key, or write its text into "instruction"`;
+  if (error) {
+    const faults = error.issues.map(({ path: [key, ...within], message }) => {
+      const place = within.map((index) => `[${String(index)}]`).join('');
+      const isMissing = (value as Record<PropertyKey, unknown>)[key] === undefined;
+      return `"${String(key)}"${place} ${isMissing ? 'is missing' : message}`;
+    });
+    return faults.join(', ');
   }
-  if (data) {
-    const { instruction, input, output } = data;
-    return { kind: 'instruction', instruction, input: input ?? '', output };
-  }
-  const faults = error.issues.map(({ path: [key], message }) => {
-    const found = (value as Record<PropertyKey, unknown>)[key];
-    if (found === undefined) return `"${String(key)}" is missing`;
-    return typeof found === 'string'
-      ? `"${String(key)}" ${message}`
-      : `"${String(key)}" is no text, but ${JSON.stringify(found).slice(0, 60)}`;
-  });
-  return faults.join(', ');
+  const { instruction, output, system, history } = data;
+  const input = data.input ?? '';
+  if (!system && !history?.length) return { kind: 'instruction', instruction, input, output };
+  const question = input === '' ? instruction : `${instruction}\n${input}`;
+  const turns: Turn[] = [...(history ?? []), [question, output] as const].flatMap(([asked, answer]) => [
+    { role: 'user', content: asked, trained: false },
+    { role: 'assistant', content: answer, trained: answer.trim() !== '' },
+  ]);
+  if (system) turns.unshift({ role: 'system', content: system, trained: false });
+  return { kind: 'turns', turns };
 }
 
-/** Files of other trainers have `history` and `system` in every record, most of them empty. */
-function isEmpty(value: unknown): boolean {
-  return (
-    value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
-  );
+function shown(value: unknown): string | undefined {
+  return JSON.stringify(value)?.slice(0, 60);
 }

@@ -39,6 +39,10 @@ const BYTES: Readonly<Record<FloatType, number>> = { [F32]: 4, [BF16]: 2 };
 export class CudaBackend extends tf.KernelBackend {
   readonly #data: tf.DataStorage<Entry>;
   #nextId = 0;
+  readonly #constants = new WeakMap<Int32Array | Float32Array, Pointer>();
+  readonly #unheld = new FinalizationRegistry<{ pointer: Pointer; bytes: number }>(({ pointer, bytes }) =>
+    this.pool.give(pointer, bytes),
+  );
 
   constructor(
     readonly driver: Driver,
@@ -99,31 +103,29 @@ export class CudaBackend extends tf.KernelBackend {
     }
   }
 
+  /**
+   * The numbers of an array that does not change any more, such as where the sequences of a batch begin: they are brought to the
+   * card once, however many layers ask for them, and stay there as long as somebody holds the array. Null for none.
+   */
+  constant(array: Int32Array | Float32Array | undefined): Pointer | null {
+    if (!array) return null;
+    let pointer = this.#constants.get(array);
+    if (pointer === undefined) {
+      const bytes = Math.max(1, array.byteLength);
+      pointer = this.pool.take(bytes, 'what is known of a batch');
+      this.driver.addon.upload(pointer, array);
+      this.#constants.set(array, pointer);
+      this.#unheld.register(array, { pointer, bytes });
+    }
+    return pointer;
+  }
+
   /** The numbers of an array in this process, on the card for the time of `use`. */
   withArray<T>(array: Int32Array | Float32Array, use: (pointer: Pointer) => T): T {
     return this.withWorkspace(array.byteLength, (pointer) => {
       this.driver.addon.upload(pointer, array);
       return use(pointer);
     });
-  }
-
-  /** Several arrays on the card for the time of `use`; null for one that is not there. */
-  withArrays<T>(
-    arrays: readonly (Int32Array | Float32Array | undefined)[],
-    use: (pointers: (Pointer | null)[]) => T,
-  ): T {
-    const taken = arrays.map((array) => (array ? this.pool.take(array.byteLength, 'a workspace') : null));
-    try {
-      for (const [i, pointer] of taken.entries()) {
-        const array = arrays[i];
-        if (pointer !== null && array) this.driver.addon.upload(pointer, array);
-      }
-      return use(taken);
-    } finally {
-      for (const [i, pointer] of taken.entries()) {
-        if (pointer !== null) this.pool.give(pointer, arrays[i]?.byteLength ?? 0);
-      }
-    }
   }
 
   /** The same data under another shape. */

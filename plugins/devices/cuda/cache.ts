@@ -34,6 +34,7 @@ const unheld = new FinalizationRegistry<Slabs>(({ pool, pointers, bytes }) => {
 /** The blocks of one layer. */
 export class CardLayerStore implements BlockStore {
   readonly #slabs: Slabs;
+  #table = new Int32Array(0);
 
   constructor(private readonly backend: CudaBackend) {
     this.#slabs = { pool: backend.pool, pointers: [], bytes: 0 };
@@ -55,8 +56,8 @@ export class CardLayerStore implements BlockStore {
     this.backend.driver.addon.copy(target, source, bytes);
   }
 
-  /** The slabs, grown so that `block` has its place. */
-  slabs({ kvHeads, headDim, type }: CachedNumbers, block: number): readonly Pointer[] {
+  /** The pointers of the slabs as numbers of 64 bits, grown so that `block` has its place. */
+  slabs({ kvHeads, headDim, type }: CachedNumbers, block: number): Int32Array {
     const bytes = SLAB_BLOCKS * BLOCK_TOKENS * 2 * kvHeads * headDim * (type === F32 ? 4 : 2);
     if (this.#slabs.bytes !== 0 && this.#slabs.bytes !== bytes) {
       throw new RangeError(
@@ -65,12 +66,15 @@ export class CardLayerStore implements BlockStore {
     }
     this.#slabs.bytes = bytes;
     this.#grow(block);
-    return this.#slabs.pointers;
+    return this.#table;
   }
 
   #grow(block: number): void {
     const { pool, pointers, bytes } = this.#slabs;
+    if (pointers.length * SLAB_BLOCKS > block) return;
     while (pointers.length * SLAB_BLOCKS <= block) pointers.push(pool.take(bytes, 'the key-value cache'));
+    // A new array: the card is told of each once.
+    this.#table = Int32Array.from(pointers.flatMap((pointer) => [pointer | 0, pointer / 2 ** 32]));
   }
 }
 
@@ -100,16 +104,15 @@ export class CardLayer implements CachedLayer {
     const [, kvHeads, headDim] = k.shape;
     const { blocks, starts, pasts, offsets } = this.table;
     const last = blocks.reduce((most, block) => Math.max(most, block), -1);
-    const slabs = pointerTable(this.store.slabs({ kvHeads, headDim, type }, last));
+    const slabs = this.store.slabs({ kvHeads, headDim, type }, last);
     const lists = [slabs, pasts, offsets, sequencesOf(offsets), blocks, starts];
-    this.backend.withArrays(lists, ([table, ...others]) => {
-      const all = [table, type, ...others, kvHeads, headDim];
-      const [keys, values] = [k, v].map((x) => this.backend.arrayOf(x));
-      const count = tf.util.sizeFromShape(k.shape);
-      const appendToCache = this.backend.driver.kernel('appendToCache');
-      appendToCache.overElements(count, keys.pointer, keys.type, values.pointer, values.type, count, ...all);
-      use(all);
-    });
+    const [table, ...others] = lists.map((list) => this.backend.constant(list));
+    const all = [table, type, ...others, kvHeads, headDim];
+    const [keys, values] = [k, v].map((x) => this.backend.arrayOf(x));
+    const count = tf.util.sizeFromShape(k.shape);
+    const appendToCache = this.backend.driver.kernel('appendToCache');
+    appendToCache.overElements(count, keys.pointer, keys.type, values.pointer, values.type, count, ...all);
+    use(all);
   }
 
   extend(k: tf.Tensor3D, v: tf.Tensor3D): [tf.Tensor3D, tf.Tensor3D][] {
@@ -130,14 +133,15 @@ export class CardLayer implements CachedLayer {
   }
 }
 
-/** The pointers as numbers of 64 bits. */
-function pointerTable(pointers: readonly Pointer[]): Int32Array {
-  return Int32Array.from(pointers.flatMap((pointer) => [pointer | 0, pointer / 2 ** 32]));
-}
+const sequencesByOffsets = new WeakMap<Int32Array, Int32Array>();
 
-/** `[tokens]`: the sequence of each. */
+/** `[tokens]`: the sequence of each. Made once for each `offsets`, which all layers share. */
 function sequencesOf(offsets: Int32Array): Int32Array {
-  const sequences = new Int32Array(offsets[offsets.length - 1]);
-  for (let s = 0; s + 1 < offsets.length; s++) sequences.fill(s, offsets[s], offsets[s + 1]);
+  let sequences = sequencesByOffsets.get(offsets);
+  if (!sequences) {
+    sequences = new Int32Array(offsets[offsets.length - 1]);
+    for (let s = 0; s + 1 < offsets.length; s++) sequences.fill(s, offsets[s], offsets[s + 1]);
+    sequencesByOffsets.set(offsets, sequences);
+  }
   return sequences;
 }

@@ -8,12 +8,11 @@ import { definePlugin, type LanguageModel, PagedCache, tf, z } from '../../../co
 import { packageFolder } from '../kit/build-report.js';
 import { DEVICE_STAGES } from '../kit/stages.js';
 import { type Addon, type Card, driverCode, loadAddon } from './addon.js';
-import { CudaBackend, F32 } from './backend.js';
+import { BF16, CudaBackend, F32 } from './backend.js';
 import { CardLayerStore } from './cache.js';
 import { Driver } from './driver.js';
 import { registerFallbacks } from './fallback.js';
 import { registerAttention } from './kernels/attention.js';
-import { registerCachedAttention } from './kernels/cached-attention.js';
 import { registerColumns } from './kernels/columns.js';
 import { registerElements } from './kernels/elements.js';
 import { registerGates } from './kernels/gates.js';
@@ -153,7 +152,6 @@ async function openBackend(addon: Addon, card: Card): Promise<Cuda> {
       registerLinear,
       registerMatMul,
       registerAttention,
-      registerCachedAttention,
       registerLoss,
       registerNorms,
       registerGates,
@@ -182,7 +180,7 @@ function loadKernels(addon: Addon, { multiprocessors }: Card): Driver {
   }
 }
 
-/** Takes the frozen weights to the card. What lies between products has the type of their arithmetic. */
+/** Takes the frozen weights to the card. What lies between products has the type of most products' arithmetic. */
 function placeWeights(cuda: Cuda, model: LanguageModel): () => void {
   const placed = new Map<unknown, CardWeight>();
   for (const site of [...model.embeddings, ...model.linears]) {
@@ -190,8 +188,8 @@ function placeWeights(cuda: Cuda, model: LanguageModel): () => void {
     placed.set(site.weight, weight);
     site.weight = weight;
   }
-  const types = model.linears.map(({ weight }) => computeType(weight));
-  cuda.between = types.includes(F32) ? F32 : (types[0] ?? F32);
+  const inBf16 = model.linears.filter(({ weight }) => computeType(weight) === BF16);
+  cuda.between = 2 * inBf16.length > model.linears.length ? BF16 : F32;
   return () => {
     for (const weight of placed.values()) weight.free();
   };

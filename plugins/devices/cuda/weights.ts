@@ -88,11 +88,13 @@ export class CardWeight implements FrozenWeight {
   }
 }
 
-/** In which arithmetic products with `weight` are computed: fp32 for what is stored so, else the tensor cores' bf16. */
-export function computeType(weight: FrozenWeight): FloatType {
-  const { compute, storage } = weight;
+/**
+ * In which arithmetic products with `weight` are computed: fp32 for what is stored so, else the tensor cores' bf16. For weights in
+ * f16 that is what PyTorch does with a checkpoint in f16 that is loaded in bf16.
+ */
+export function computeType({ compute, storage }: FrozenWeight): FloatType {
   if (compute) return compute === 'fp32' ? F32 : BF16;
-  return storage === 'bf16' || storage === 'int8' || storage === 'nf4' ? BF16 : F32;
+  return storage === 'f32' ? F32 : BF16;
 }
 
 /** The weights that kernels were asked for and that no model has placed: they are taken to the card when they are first used. */

@@ -20,6 +20,8 @@ export interface Unit {
   /** Within the sources. */
   readonly source: string;
   readonly flags?: readonly string[];
+  /** Defined for all units where this one is built. A compiler that does not know its flags builds without it. */
+  readonly define?: string | undefined;
 }
 
 export interface Library {
@@ -101,10 +103,13 @@ class Build {
     }
     const compiler = await this.#findCompiler();
     const headers = createRequire(import.meta.url)('node-api-headers').include_dir as string;
-    const { units, sources } = this.library;
+    const { sources } = this.library;
     const flags = [...this.library.flags, `-I${headers}`];
     const state = this.#fingerprint(compiler, flags);
     if (this.#stateBefore() === state) return;
+    const units: Unit[] = [];
+    for (const unit of this.library.units) if (await this.#accepts(compiler, unit)) units.push(unit);
+    flags.push(...units.flatMap(({ define }) => (define ? [`-D${define}`] : [])));
 
     // What is there stays in use until the new one takes its place.
     mkdirSync(this.#objects, { recursive: true });
@@ -177,6 +182,17 @@ class Build {
       }
     }
     throw new BuildError(`there is no C++ compiler (${candidates.join(', ')})`, this.#install);
+  }
+
+  async #accepts(compiler: string, { define, flags = [] }: Unit): Promise<boolean> {
+    if (!define) return true;
+    try {
+      await this.#call(compiler, [...flags, '-x', 'c++', '-fsyntax-only', '/dev/null']);
+      return true;
+    } catch (error) {
+      if (error instanceof BuildError) return false;
+      throw error;
+    }
   }
 
   /** Runs a command; its output goes to the log. */

@@ -9,13 +9,27 @@ import { fileURLToPath } from 'node:url';
 import { buildLibrary, COMMON_FLAGS } from '../kit/build-addon.js';
 import { buildFolder } from '../kit/build-report.js';
 
+const AVX2 = ['-mavx2', '-mfma', '-mf16c'];
 const AVX512 = ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mfma', '-mf16c'];
+interface Isa {
+  readonly name: string;
+  readonly table: string;
+  readonly flags: readonly string[];
+  /** What tells isa.cpp that it is there. A compiler that does not know its flags builds without it: it came late. */
+  readonly define?: string;
+}
 /** The instruction sets of the machine's architecture: src/kernels/ is compiled once for each. */
-const ISAS: readonly { name: string; table: string; flags: readonly string[] }[] = [
+const ISAS: readonly Isa[] = [
   { name: 'plain', table: 'kernelsPlain', flags: [] },
   ...(process.arch === 'x64'
     ? [
-        { name: 'avx2', table: 'kernelsAvx2', flags: ['-mavx2', '-mfma', '-mf16c'] },
+        { name: 'avx2', table: 'kernelsAvx2', flags: AVX2 },
+        {
+          name: 'avx-vnni',
+          table: 'kernelsAvxVnni',
+          flags: [...AVX2, '-mavxvnni'],
+          define: 'EVOLVE_AVX_VNNI',
+        },
         { name: 'avx512', table: 'kernelsAvx512', flags: AVX512 },
         { name: 'avx512-vnni', table: 'kernelsAvx512Vnni', flags: [...AVX512, '-mavx512vnni'] },
         {
@@ -51,10 +65,11 @@ await buildLibrary({
   flags: FLAGS,
   // The longest first.
   units: [
-    ...ISAS.map(({ name, table, flags }) => ({
+    ...ISAS.map(({ name, table, flags, define }) => ({
       name: `kernels-${name}`,
       source: 'kernels/kernels.cpp',
       flags: [`-DEVOLVE_TABLE=${table}`, `-DEVOLVE_ISA="${name}"`, ...flags],
+      define,
     })).reverse(),
     { name: 'threads', source: 'threads.cpp' },
     { name: 'isa', source: 'isa.cpp' },

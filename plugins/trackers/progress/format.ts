@@ -61,7 +61,7 @@ export function describeEnd(result: RunResult, { saved, losses }: EndFacts): str
     `${why}${steps}: ${describeLosses(losses)}${describeHeldOut(result)}
 peak memory: ${count(Math.ceil(result.peakMemory / 2 ** 20))} MiB
 ` +
-    `${path.basename(saved)}: ${displayPath(saved)}
+    `${path.basename(saved)}: ${displayPath(saved)} (step ${result.savedStep})
 ` +
     `try it: ${tryIt} --instruction "…"`
   );

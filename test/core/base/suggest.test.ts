@@ -18,6 +18,18 @@ describe('suggest', () => {
     });
   }
 
+  for (const [word, known, hint] of [
+    ['cpu', ['native', 'portable', 'tensorflow'], '"native" or "portable"'],
+    ['cuda:0', ['native', 'portable', 'tensorflow'], '"tensorflow"'],
+    ['lora_alpha', ['r', 'alpha', 'targetModules'], '"alpha"'],
+    ['num_train_epochs', KNOWN, '"epochs"'],
+    ['max_seq_length', ['cutoffLength'], '"cutoffLength"'],
+  ] as const) {
+    it(`knows "${word}", as others say`, () => {
+      expect(suggest(word, known)).to.equal(` (did you mean ${hint}?)`);
+    });
+  }
+
   it('prefers another spelling of the word to a word that is near', () => {
     expect(suggest('max_steps', ['maxstep', 'maxSteps'])).to.include('"maxSteps"');
   });

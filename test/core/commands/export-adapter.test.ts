@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { writeMlxAdapter } from '../../../core/export/mlx-adapter.js';
 import { readTensors } from '../../support/checkpoints.js';
 import { evolve } from '../../support/cli.js';
+import { withModel } from '../../support/compose.js';
+import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { readGgufFile } from '../../support/gguf-file.js';
 import { expectClose } from '../../support/numbers.js';
@@ -99,8 +102,9 @@ describe('an adapter that is exported alone', () => {
       }) => Float32Array.from(values, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)]);
       for (const module of names) {
         const [a, b] = [own[`${module}.lora_a`], own[`${module}.lora_b`]];
-        const rank = a.shape[1];
-        expect(b.shape[0]).to.equal(rank);
+        // mlx-lm makes all adapters of one rank, and refuses a file whose matrices have another.
+        const { rank } = config.lora_parameters;
+        expect([a.shape[1], b.shape[0]], module).to.deep.equal([rank, rank]);
         const weight = `${module}.weight`;
         const found = sum(
           base[weight].values,
@@ -113,6 +117,28 @@ describe('an adapter that is exported alone', () => {
       }
     });
   }
+
+  it('goes to mlx-lm for the output layer too, which is found by its whole name', async () => {
+    const adapter = { method: 'lora', r: 2, targetModules: ['q_proj', 'lm_head'] };
+    await withModel({ model: { path: fixture('llama') }, adapter }, async (model) => {
+      let names: string[] = [];
+      await writeMlxAdapter(model, folder.path, 'f32', async ({ tensors }) => {
+        names = [...tensors.keys()];
+      });
+      expect(names).to.include('lm_head.lora_a').and.to.include('model.layers.1.self_attn.q_proj.lora_b');
+    });
+    const config = JSON.parse(readFileSync(folder.join('adapter_config.json'), 'utf8'));
+    expect(config.lora_parameters.keys).to.deep.equal(['lm_head', 'self_attn.q_proj']);
+  });
+
+  it('does not go to mlx-lm where a layer has no place there', async () => {
+    const values = { model: { path: fixture('bloom') }, adapter: { method: 'lora' } };
+    await withModel(values, async (model) => {
+      const written = () => writeMlxAdapter(model, folder.path, 'f32', async () => undefined);
+      await expectError(written, 'ADAPTER_INVALID', 'but transformer.h.0.self_attention.query_key_value has');
+    });
+    expect(readdirSync(folder.path)).to.deep.equal([]);
+  });
 
   it('is refused where there is none', async () => {
     const { status, stderr } = await run('--format', 'gguf-adapter', '--output', 'out');

@@ -1,14 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import type { LanguageModel } from '../../../core/index.js';
 import { evolve } from '../../support/cli.js';
 import { encoderOf, readFixture, withModel } from '../../support/compose.js';
-import { fixture, TemporaryFolder } from '../../support/files.js';
+import { fixture, ROOT, TemporaryFolder } from '../../support/files.js';
 import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
 import { relativeError } from '../../support/numbers.js';
 import { askPython, skipWithoutPython } from '../../support/python.js';
 import { labelled } from '../../support/rows.js';
+import { EXPECTED } from '../../support/tokenizers.js';
 
 const PASS = { training: false, seed: 0, checkpointing: false };
 // Of the ids those that every fixture has.
@@ -91,6 +93,52 @@ describe('export to GGUF', () => {
       });
     }
   });
+
+  /** Difficult texts, and some of those that the embedded models are trained on. */
+  function manyTexts(): string[] {
+    const records = JSON.parse(readFileSync(path.join(ROOT, 'data/samples/alpaca.json'), 'utf8'));
+    const lines = readFileSync(path.join(ROOT, 'data/samples/belle.jsonl'), 'utf8').trimEnd().split('\n');
+    const rows = [...records, ...lines.map((line) => JSON.parse(line))] as Record<string, string>[];
+    return [...EXPECTED.texts, ...rows.map(({ instruction, output }) => `${instruction}\n\n${output}`)];
+  }
+
+  for (const [name, form] of [
+    ['llama-tiny', { 'tokenizer.ggml.model': 'llama', 'tokenizer.ggml.pre': 'default' }],
+    ['bloom-tiny', { 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.pre': 'bloom' }],
+  ] as const) {
+    describe(`of the embedded ${name}`, () => {
+      const embedded = path.join(ROOT, 'data', 'models', name);
+
+      it('is read again with the same scores of tokens and the same ids of texts', async () => {
+        await exportGguf('--model', embedded, '--type', 'f16', '--output', 'out');
+        const again = { path: folder.join('out', 'model.gguf') };
+        const model = { path: embedded };
+        const [own, other] = [
+          (await encoderOf({ model })).tokenizer,
+          (await encoderOf({ model: again })).tokenizer,
+        ];
+        for (const text of manyTexts()) expect(other.encode(text), text).to.deep.equal(own.encode(text));
+        expect([other.startIds, other.eosId]).to.deep.equal([own.startIds, own.eosId]);
+        expect(await withModel({ model: again }, logitsOf)).to.deep.equal(
+          await withModel({ model }, logitsOf),
+        );
+      });
+
+      it('is loaded by transformers and by the package gguf', async function () {
+        this.timeout(300_000);
+        skipWithoutPython(this, 'torch', 'transformers', 'gguf');
+        await exportGguf('--model', embedded, '--output', 'out');
+        // transformers cuts all byte-level BPE out of GGUF as GPT-2 does, whatever the file says.
+        const texts = name === 'llama-tiny' ? manyTexts().slice(EXPECTED.texts.length) : [];
+        const { metadata, logits, tokens } = loaded(texts, 'out');
+        expect(metadata).to.include(form);
+        const model = { path: embedded };
+        expect(relativeError(logits.flat(), await withModel({ model }, logitsOf))).to.be.below(1e-3);
+        const { tokenizer } = await encoderOf({ model });
+        expect(tokens).to.deep.equal(texts.map((text) => tokenizer.encode(text)));
+      });
+    });
+  }
 
   for (const base of ['llama', 'mistral', 'qwen2', 'qwen3', 'llama-tied', 'llama3', 'bloom']) {
     it(`is read again as the model that it was, ${base}`, async () => {

@@ -71,7 +71,9 @@ ${more}`,
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
     it(`${signal} ends a run as Ctrl-C does, also where it comes twice`, async () => {
       configure(5000);
-      const run = begin(['run', 'my.yaml'], { cwd: folder.path, env: { _: 'node' } });
+      // The tests themselves may run under nohup.
+      const through = existsSync('/proc/self/status') ? ['setsid'] : [];
+      const run = begin(['run', 'my.yaml'], { cwd: folder.path, env: { _: 'node' }, through });
       await run.until('step    2/5000');
       run.child.kill(signal);
       if (signal === 'SIGHUP') run.child.kill(signal);
@@ -82,7 +84,10 @@ ${more}`,
 
   for (const [trace, env, through] of [
     ['as the command that the shell started', { _: '/usr/bin/nohup' }, []],
-    ['by standard input', {}, ['sh', '-c', 'exec "$0" "$@" 0>/dev/null']],
+    ['by standard input', { _: '' }, ['sh', '-c', 'exec "$0" "$@" 0>/dev/null']],
+    ...(existsSync('/proc/self/status')
+      ? [['by what is above it', { _: '' }, ['nohup', 'sh', '-c', 'env _= "$0" "$@"; exit $?']] as const]
+      : []),
   ] as const) {
     it(`SIGHUP does nothing under nohup, known ${trace}`, async () => {
       configure(20);
@@ -172,7 +177,80 @@ ${more}`,
     const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
     expect(stderr).to.match(/^evolve: an error outside of all hooks: late\n/);
     expect(status).to.equal(1);
-    expectKept('completed');
+    expectKept('failed');
+    expect(readJson(output, 'run.json').error).to.include({ code: 'PLUGIN_FAILED' });
+  });
+
+  it('a plugin that fails at the very end is told below the summary, and in run.json', async () => {
+    folder.write(
+      'ending.mjs',
+      `export default { name: 'ending', apiVersion: 2, apply({ hooks }) {
+        hooks.done.tap(() => { throw new Error('no network'); });
+      } };`,
+    );
+    configure(2, 'plugins: [./ending.mjs]');
+    const { status, stdout, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
+    expect(stdout).to.include('adapter: runs/my/adapter (step 2)');
+    expect(stderr).to.match(/^evolve: plugin "ending" failed in the hook "done": no network\n/);
+    expect(status).to.equal(1);
+    expectKept('failed', 2);
+    expect(readJson(output, 'run.json').error).to.have.property('message').that.includes('"ending"');
+  });
+
+  /** A world of two processes, the other of which adds nothing, and from step 3 on does not answer. */
+  const lonely = (waiting: string) =>
+    folder.write(
+      'lonely.mjs',
+      `let isAlone = false;
+      export default { name: 'lonely', apiVersion: 2, family: 'worlds', apply({ hooks }) {
+        hooks.step.tap(({ step }) => { isAlone = step === 3; });
+        hooks.openWorld.tap(() => ({
+          rank: 0,
+          size: 2,
+          sum: () => (isAlone ? new Promise(() => { ${waiting} }) : Promise.resolve()),
+          broadcast: async (bytes) => bytes,
+          barrier: async () => {},
+        }));
+      } };`,
+    );
+
+  it('a world that can never answer ends a run with everything saved', async () => {
+    lonely('');
+    configure(5000, 'plugins: [./lonely.mjs]\nworld: lonely');
+    const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
+    expect(stderr).to.match(
+      /^evolve: plugin "lonely" failed in the hook "openWorld", in sum\(\) of what it gave: it waits for something that never comes\n/,
+    );
+    expect(status).to.equal(1);
+    expectKept('failed', 3);
+    expect(readJson(output, 'run.json').error).to.have.property('message').that.includes('"lonely"');
+  });
+
+  it('one Ctrl-C ends a run whose world does not open, whatever it has open', async () => {
+    folder.write(
+      'closed.mjs',
+      `export default { name: 'closed', apiVersion: 2, family: 'worlds', apply({ hooks }) {
+        hooks.openWorld.tap(() => new Promise(() => {
+          setInterval(() => {}, 1000);
+          setTimeout(() => process.kill(process.pid, 'SIGINT'), 100);
+        }));
+      } };`,
+    );
+    configure(5, 'plugins: [./closed.mjs]\nworld: closed');
+    const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
+    expect(stderr).to.match(/^evolve: interrupted\n/);
+    expect(status).to.equal(130);
+  });
+
+  it('one Ctrl-C ends a run whose world does not answer, whatever the world has open', async () => {
+    lonely("setInterval(() => {}, 1000); setTimeout(() => process.kill(process.pid, 'SIGINT'), 100);");
+    configure(5000, 'plugins: [./lonely.mjs]\nworld: lonely');
+    const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
+    expect(stderr).to.match(
+      /^evolve: interrupted after 3 steps\nThe adapter of step 3 is in runs\/my\/adapter/,
+    );
+    expect(status).to.equal(130);
+    expectKept('interrupted', 3);
   });
 
   for (const [what, wait, said] of [

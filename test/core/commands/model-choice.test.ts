@@ -1,8 +1,11 @@
-import { mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync } from 'node:fs';
 import { expect } from 'chai';
+import type { EvolveError } from '../../../core/base/errors.js';
 import { configOf } from '../../../core/commands/model-choice.js';
+import { lock, unlock } from '../../../core/run/lock.js';
+import { evolve } from '../../support/cli.js';
 import { expectError } from '../../support/errors.js';
-import { TemporaryFolder } from '../../support/files.js';
+import { fixture, TemporaryFolder } from '../../support/files.js';
 
 describe('the model of a run', () => {
   let folder: TemporaryFolder;
@@ -56,7 +59,10 @@ describe('the model of a run', () => {
         'model/',
         text,
       );
-    await refused('has not saved yet');
+    await refused('It was killed before it saved.');
+    await lock(folder.path);
+    await refused(`It goes on still (process ${process.pid}), and has not saved yet.`);
+    await unlock(folder.path);
     folder.write('run.json', '{}');
     await refused('Its run.json says how it ended');
   });
@@ -72,5 +78,74 @@ describe('the model of a run', () => {
       );
     await refused('other', 'holds no config.yaml');
     await refused('absent', 'is not there');
+    mkdirSync(folder.join('adapter'));
+    await refused('adapter', 'it is no run');
+    const { advice } = (await configOf({ run: folder.join('adapter') }).catch(
+      (error: EvolveError) => error,
+    )) as EvolveError;
+    expect(advice).to.equal(`Name the output folder of a run, ${folder.path}.`);
+  });
+});
+
+describe('the template of evolve generate --model', () => {
+  let folder: TemporaryFolder;
+  beforeEach(() => {
+    folder = new TemporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  const prompt = ['--instruction', 'Name a fruit.', '--max-new-tokens', '3', '--device', 'portable'];
+  const generate = (...args: string[]) =>
+    evolve(['generate', '--model', fixture('llama'), ...prompt, ...args], { cwd: folder.path });
+
+  it('is the one that --template names, a third party’s too; another answer shows it', async () => {
+    const alpaca = await generate();
+    const vicuna = fixture('plugins', 'vicuna.ts');
+    const others = [
+      await generate('--template', 'plain'),
+      await generate('--template', '{name: vicuna}', '--plugin', vicuna),
+    ];
+    for (const { status, stdout, stderr } of others) {
+      expect(status, stderr).to.equal(0);
+      expect(stdout).to.not.equal(alpaca.stdout);
+    }
+    const config = await configOf({ model: 'base', template: 'vicuna', plugin: [`[${vicuna}, {x: 1}]`] });
+    expect(config.plugins).to.deep.equal([[vicuna, { x: 1 }]]);
+  });
+
+  for (const [args, text] of [
+    [['--template', 'plian'], '--template: unknown template "plian" (did you mean "plain"?)'],
+    [['--template', '{name: plain, x: 3}'], '--template: unknown key "data.template.x"'],
+    [['--template', '{'], '--template {: the value is no YAML'],
+  ] as const) {
+    it(`is refused where it is ${args[1]}`, async () => {
+      const { status, stderr } = await generate(...args);
+      expect(stderr).to.include(text);
+      expect(status).to.equal(2);
+    });
+  }
+
+  it('goes with --model alone', async () => {
+    for (const given of [{ template: 'plain' }, { plugin: ['./x.ts'] }]) {
+      const text = `--${Object.keys(given)[0]} goes with --model, but --run was given`;
+      await expectError(() => configOf({ run: folder.path, ...given }), 'COMMAND_LINE', text);
+    }
+  });
+
+  it('is told where the adapter’s run has another', async () => {
+    const config = { model: { path: 'base' }, data: { sources: ['none'], template: { name: 'plain' } } };
+    folder.write('mine/config.yaml', JSON.stringify(config));
+    cpSync(fixture('peft-adapter'), folder.join('mine', 'adapter'), { recursive: true });
+    const adapter = ['--adapter', 'mine/adapter'];
+    const told = await generate(...adapter);
+    expect(told.status, told.stderr).to.equal(0);
+    expect(told.stderr).to.include(
+      'the adapter was trained with the template "plain", as mine/config.yaml says, but prompts are worded by "alpaca". ' +
+        'Give --run mine, or --template',
+    );
+    const given = await generate(...adapter, '--template', 'plain');
+    expect(given.status, given.stderr).to.equal(0);
+    expect(given.stderr).to.not.include('template');
+    expect(given.stdout).to.not.equal(told.stdout);
   });
 });

@@ -58,6 +58,14 @@ describe('the instructions of --input-file', () => {
     await refused('\n \n', 'is empty');
   });
 
+  it('are refused where what a conversation has besides would be lost', async () => {
+    const record = { ...TWO[0], system: '', history: [] };
+    expect(read('q.json', JSON.stringify([record]))).to.deep.equal([TWO[0]]);
+    const further = { ...record, system: 'Be brief.', history: [['Hi', 'Hello']] };
+    const file = () => read('q.json', JSON.stringify([record, further]));
+    await expectError(file, 'COMMAND_LINE', 'record 2: has system and history, which would be lost');
+  });
+
   it('are those of standard input where the file is -', () => {
     const args = [
       'generate',

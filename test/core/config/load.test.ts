@@ -100,10 +100,10 @@ describe('loadConfig', () => {
       );
       expect(faults).to.deep.equal([
         ':2:3: model.path: expected string, but got 5',
-        ':4:3: data.sources: expected array, but got "alpaca"',
+        ':4:3: data.sources: expected a list, as [ … ], but got "alpaca"',
         ':5:3: data.shuffle: expected boolean, but got "maybe"',
         ':7:3: train.epochs: expected number, but got "two"',
-        ':8:3: train.seed: expected int, but got 1.5',
+        ':8:3: train.seed: expected a whole number, but got 1.5',
       ]);
     });
 
@@ -179,12 +179,13 @@ describe('loadConfig', () => {
     });
 
     it('is named as the place of its faults', async () => {
-      const set = ['train.epochs=two', 'train.spe=1', 'data={sources: 3}', 'train.logEvery='];
+      const set = ['train.epochs=two', 'epochs=2', 'train.spe=1', 'data={sources: 3}', 'train.logEvery='];
       expect(await faultsOf(MINIMAL, { set })).to.have.members([
-        '--set train.epochs: train.epochs: expected number, but got "two"',
+        '--set train.epochs: expected number, but got "two"',
+        '--set epochs: unknown key "epochs" (did you mean "train.epochs"?)',
         '--set train.spe: unknown key "train.spe" (did you mean "seed"?)',
-        '--set data: data.sources: expected array, but got 3',
-        '--set train.logEvery: train.logEvery: expected number, but got null',
+        '--set data: data.sources: expected a list, as [ … ], but got 3',
+        '--set train.logEvery: expected number, but got null',
       ]);
     });
 
@@ -297,6 +298,18 @@ output: $HOME/out
     });
   });
 
+  it('takes with --set what replaces a key of the file, unless both are set', async () => {
+    const text = `${MINIMAL}train: { warmupSteps: 10, optimizer: { name: sgd, momentum: 0.9 } }\n`;
+    const set = ['train.warmupRatio=0.1', 'train.optimizer.beta1=0.8', 'train.optimizer.name=lion'];
+    const { train } = await load(text, { set });
+    expect(train).to.include({ warmupRatio: 0.1 }).and.to.not.have.property('warmupSteps');
+    expect(train.optimizer).to.deep.equal({ name: 'lion', beta1: 0.8 });
+    const same = await load(text, { set: ['train.optimizer.name=sgd'] });
+    expect(same.train.optimizer).to.deep.equal({ name: 'sgd', momentum: 0.9 });
+    const both = await faultsOf(text, { set: ['train.warmupRatio=0.1', 'train.warmupSteps=3'] });
+    expect(both.join()).to.include('but not both');
+  });
+
   it('takes the device of the command line, without the options of the other', async () => {
     const text = `${MINIMAL}device: { name: tensorflow, x: 1 }\n`;
     expect((await load(text)).device).to.deep.equal({ name: 'tensorflow', x: 1 });
@@ -324,6 +337,60 @@ output: $HOME/out
       expect(config.data.sources).to.deep.equal(['cot']);
       expect(config.train).to.include({ epochs: 2, seed: 3 });
       expect(config).not.to.have.property('$import');
+    });
+
+    for (const [what, base, own, expected] of [
+      ['warmupRatio', 'warmupSteps: 10', 'warmupRatio: 0.1', { warmupRatio: 0.1 }],
+      ['warmupSteps', 'warmupRatio: 0.1', 'warmupSteps: 10', { warmupSteps: 10 }],
+      [
+        'another optimizer',
+        'optimizer: { name: sgd, momentum: 0.9 }',
+        'optimizer: { name: lion, beta1: 0.8 }',
+        { optimizer: { name: 'lion', beta1: 0.8 } },
+      ],
+      [
+        'an option of the same optimizer',
+        'optimizer: { name: sgd, momentum: 0.9, nesterov: true }',
+        'optimizer: { name: sgd, momentum: 0.5 }',
+        { optimizer: { name: 'sgd', momentum: 0.5, nesterov: true } },
+      ],
+      [
+        'an option without the name',
+        'optimizer: { name: sgd, momentum: 0.9, nesterov: true }',
+        'optimizer: { momentum: 0.5 }',
+        { optimizer: { name: 'sgd', momentum: 0.5, nesterov: true } },
+      ],
+    ] as const) {
+      it(`takes ${what} in the place of what the base file says, at any depth`, async () => {
+        folder.write('base.yaml', `${MINIMAL}train: { ${base}, seed: 3 }\n`);
+        folder.write('middle.yaml', '$import: ./base.yaml\n');
+        const { train } = await load(`$import: ./middle.yaml\ntrain: { ${own} }\n`);
+        const given = {
+          warmupSteps: train.warmupSteps,
+          warmupRatio: train.warmupRatio,
+          optimizer: train.optimizer,
+        };
+        const none = { warmupSteps: undefined, warmupRatio: undefined, optimizer: { name: 'adamw' } };
+        expect(given).to.deep.equal({ ...none, ...expected });
+        expect(train.seed).to.equal(3);
+      });
+    }
+
+    it('takes another adapter without the options of the first, whose name is the default', async () => {
+      folder.write('base.yaml', `${MINIMAL}adapter: { r: 8 }\n`);
+      expect((await load('$import: ./base.yaml\nadapter: { method: full }\n')).adapter).to.deep.equal({
+        method: 'full',
+      });
+      expect((await load('$import: ./base.yaml\nadapter: { method: lora }\n')).adapter).to.deep.equal({
+        method: 'lora',
+        r: 8,
+      });
+    });
+
+    it('refuses both keys of the warm-up in one file', async () => {
+      folder.write('base.yaml', MINIMAL);
+      const faults = await faultsOf('$import: ./base.yaml\ntrain: { warmupSteps: 3, warmupRatio: 0.1 }\n');
+      expect(faults.join()).to.include('expected warmupSteps or warmupRatio, but not both');
     });
 
     it('finds the place of faults in either file', async () => {

@@ -70,7 +70,9 @@ describe('validate', () => {
     expect(faults).to.have.length(4);
     expect(faults[0]).to.equal('@items/1/format: items.1.format: required, but missing');
     expect(faults[1]).to.equal('@items/1/formt: unknown key "items.1.formt" (did you mean "format"?)');
-    expect(faults[2]).to.equal('@items/2: items.2: expected string or object, but got 5');
+    expect(faults[2]).to.equal(
+      '@items/2: items.2: expected string or keys with values, as { key: value }, but got 5',
+    );
     expect(faults[3]).to.match(/^@items\/3: items\.3: too small: .*, but got ""$/);
   });
 
@@ -82,7 +84,9 @@ describe('validate', () => {
   });
 
   it('names the whole where the whole is wrong', () => {
-    expect(faultsOf(7)).to.deep.equal(['@: the configuration: expected object, but got 7']);
+    expect(faultsOf(7)).to.deep.equal([
+      '@: the configuration: expected keys with values, as { key: value }, but got 7',
+    ]);
   });
 
   it('shows infinity as it is, and long values shortened', () => {

@@ -53,6 +53,20 @@ describe('ModelAssembler.loadEncoder', () => {
     );
   });
 
+  it('knows the folder of a run that is given as the model', async () => {
+    folder.write('config.yaml', '');
+    const refused = (text: string) =>
+      expectError(
+        () => encoderOf({ model: { path: folder.path } }),
+        'MODEL_INVALID',
+        'is the folder of a run',
+        text,
+      );
+    await refused(`the adapter that it trained is ${folder.join('adapter')}`);
+    folder.write('model/config.json', '{}');
+    await refused(`The model that it trained is ${folder.join('model')}`);
+  });
+
   it('takes the template that the configuration names', async () => {
     const promptOf = async (template: string) => {
       const values = { model: { path: fixture('llama') }, data: { sources: ['none'], template } };

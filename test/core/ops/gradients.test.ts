@@ -154,6 +154,27 @@ describe('variableGradients', () => {
       expect(() => variableGradients(inside as () => tf.Scalar, one)).to.throw('backward');
     });
 
+    it('frees no tensor that a gradient hands back and that is not its own, and none twice', () => {
+      const variables = makeVariables();
+      const mine = tf.ones<tf.Rank.R2>([4, 4]);
+      const constant = tf.customGrad((x) => ({ value: tf.square(x as tf.Tensor), gradFunc: () => mine }));
+      const both = tf.customGrad((x, y) => ({
+        value: tf.add(x as tf.Tensor, y as tf.Tensor),
+        gradFunc: (dy: tf.Tensor) => {
+          const doubled = tf.mul(dy, 2);
+          return [doubled, doubled];
+        },
+      }));
+      const [a, b, c] = variables.values();
+      const loss = () => tf.sum(tf.add(constant(a), both(b, c))) as tf.Scalar;
+      for (let time = 0; time < 2; time++) {
+        const [, byA, byB, byC] = numbersOf(loss, variables);
+        expect(byA).to.deep.equal([...mine.dataSync()]);
+        expect(byB).to.deep.equal(new Array(16).fill(2)).and.to.deep.equal(byC);
+      }
+      tf.dispose([mine, ...variables.values()]);
+    });
+
     it('refuses a gradient of another shape', () => {
       const [a] = variables.values();
       const wrong = tf.customGrad((x) => ({

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import { EvolveError } from '../../../core/base/errors.js';
+import type { HookContext } from '../../../core/contracts/context.js';
 import { definePlugin, type Plugin, type TrainerView } from '../../../core/plugins/plugin.js';
 import { expectError } from '../../support/errors.js';
 import { composeTestRun, readJson, withRunPlace } from '../../support/runs.js';
@@ -36,6 +38,12 @@ describe('what plugins do to the end of a run', () => {
     );
     await expectError(() => run.trainer.run(), 'PLUGIN_FAILED', 'no network', '"first"');
     expect(told).to.deep.equal(['first', 'second completed']);
+    const { error, ...record } = readJson(output, 'run.json');
+    expect(record).to.include({ status: 'failed', steps: 3, savedStep: 3 });
+    expect(error).to.deep.equal({
+      code: 'PLUGIN_FAILED',
+      message: 'plugin "first" failed in the hook "done": no network',
+    });
   });
 
   it('a tracker whose disk is full ends no training; it is told once', async () => {
@@ -63,6 +71,40 @@ describe('what plugins do to the end of a run', () => {
       });
     });
     await expectError(async () => (await compose(faulty)).trainer.run(), 'PLUGIN_FAILED', 'x is no function');
+  });
+
+  for (const hook of ['loss', 'gradients', 'step', 'evaluate', 'save'] as const) {
+    it(`a tap of ${hook} that disposes what is trained is named`, async () => {
+      const disposing = plugin('disposing', ({ hooks }) => {
+        const dispose = (...args: unknown[]): undefined => {
+          const { model, step, training } = args[args.length - 1] as HookContext;
+          if (step === (training ? 1 : 2))
+            for (const variable of model.trainable.values()) variable.dispose();
+        };
+        hooks[hook].tap(dispose);
+      });
+      const train = { maxSteps: 3, saveEvery: 1, evalEvery: 2 };
+      const run = await composeTestRun({ output, data, validationSize: 2, train }, [disposing]);
+      await expectError(
+        () => run.trainer.run(),
+        'PLUGIN_FAILED',
+        `plugin "disposing" failed in the hook "${hook}": it disposed the trained variable base_model.model`,
+      );
+      // The adapter of the save before stays.
+      expect(readJson(output, 'run.json')).to.include({ status: 'failed', savedStep: 1 });
+      expect(existsSync(`${output}/adapter/adapter_model.safetensors`)).to.equal(true);
+    });
+  }
+
+  it('a tracker that disposes what is trained is told of, too', async () => {
+    const disposing = plugin('disposing', ({ hooks }) => {
+      hooks.log.tap(({ type }, context) => {
+        if (type === 'step') for (const variable of context.model.trainable.values()) variable.dispose();
+      });
+    });
+    const run = await compose(disposing);
+    const message = 'plugin "disposing" failed in the hook "log": it disposed the trained variable';
+    await expectError(() => run.trainer.run(), 'PLUGIN_FAILED', message);
   });
 
   it('an error with a code of their own is a failure', async () => {

@@ -50,6 +50,16 @@ describe('an optimizer that fails within an update', () => {
     expect(after).to.deep.equal(before);
   });
 
+  it('is told of where it disposes what it should change', async () => {
+    const run = await runWith((variables) => {
+      for (const variable of variables.values()) variable.dispose();
+    });
+    const failure = await run.trainer.run().catch((error) => error);
+    expect(failure).to.include({ code: 'PLUGIN_FAILED' });
+    expect(failure.message).to.match(/^the trained variable base_model\S+ was disposed by a plugin$/);
+    expect(failure.advice).to.include('Look at the optimizer');
+  });
+
   it('is refused where it returns a promise, which nobody would wait for', async () => {
     const run = await runWith(async () => {
       throw new Error('too late');

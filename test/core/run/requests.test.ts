@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import type { HookContext } from '../../../core/contracts/context.js';
+import { GENERATE_DEFAULTS, generate } from '../../../core/generation/generate.js';
 import { definePlugin, type Plugin, type TrainerView } from '../../../core/plugins/plugin.js';
 import { expectError } from '../../support/errors.js';
 import { TemporaryFolder } from '../../support/files.js';
@@ -99,7 +100,67 @@ describe('what a plugin asks of a run', () => {
   });
 });
 
+describe('a save that a plugin wants kept', () => {
+  let data: string;
+  let output: string;
+  withRunPlace((place) => {
+    ({ data, output } = place);
+  });
+
+  for (const [end, status] of [
+    ['its last step', 'completed'],
+    ['an interruption', 'interrupted'],
+    ['a failure', 'failed'],
+  ] as const) {
+    it(`is replaced by those alone that plugins ask for, also where the run ends by ${end}`, async () => {
+      const interruption = new AbortController();
+      const keeping = plugin((trainer) => {
+        trainer.hooks.step.tap(({ step }) => {
+          if (step === 2 || step === 4) trainer.requestSave({ keep: step === 2 });
+          if (step === 6 && status === 'interrupted') interruption.abort();
+          if (step === 6 && status === 'failed') throw new Error('no more');
+        });
+      });
+      const train = { maxSteps: 7, saveEvery: 1 };
+      const run = await composeTestRun({ output, data, train }, [keeping], interruption.signal);
+      const failure: { advice?: string } | undefined = await run.trainer.run().then(
+        () => undefined,
+        (error) => error,
+      );
+      if (status === 'interrupted') expect(failure?.advice).to.include('The adapter of step 4 is in');
+      const saves = run.events.flatMap((event) => (event.type === 'save' ? [event.step] : []));
+      expect(saves).to.deep.equal([1, 2, 4]);
+      expect(readJson(output, 'run.json')).to.include({
+        status,
+        steps: status === 'completed' ? 7 : 6,
+        savedStep: 4,
+      });
+    });
+  }
+});
+
 describe('the context of hooks', () => {
+  it('has the encoder, with which a plugin has the model answer anywhere', async () => {
+    const folder = new TemporaryFolder();
+    try {
+      const answers: string[] = [];
+      const asking = plugin(({ hooks }) => {
+        hooks.step.tap(async (_, { model, encoder, signal }) => {
+          const prompt = { instruction: 'Name a fruit.', input: '' };
+          const options = { ...GENERATE_DEFAULTS, maxNewTokens: 2 };
+          answers.push((await generate(model, encoder, prompt, options, undefined, { signal })).text);
+        });
+      });
+      const data = folder.write('rows.json', EIGHT_ROWS);
+      const values = { output: folder.join('run'), data, train: { maxSteps: 1 } };
+      await (await composeTestRun(values, [asking])).trainer.run();
+      expect(answers).to.have.length(1);
+      expect(answers[0]).to.not.equal('');
+    } finally {
+      folder.remove();
+    }
+  });
+
   it('follows the run, cannot be changed, and has no model before there is one', async () => {
     const folder = new TemporaryFolder();
     try {

@@ -135,8 +135,8 @@ describe('Trainer', () => {
     const run = await composeTestRun({ output, data, train }, [watching]);
     await run.trainer.run();
     expect(reads.sync).to.equal(0);
-    // The losses of the four micro-batches, and the norm; the adapter's two matrices of each of four layers are saved.
-    expect(reads.async).to.equal(2 + 8);
+    // The losses of the four micro-batches, and the norm. The adapter is saved: its norm, two matrices of each of four layers.
+    expect(reads.async).to.equal(2 + 1 + 8);
   });
 
   it('computes the same with gradient checkpointing', async () => {
@@ -323,6 +323,48 @@ describe('Trainer', () => {
     expect(readJson(output, 'run.json')).to.include({ status: 'failed', steps: 2 });
   });
 
+  for (const [what, interrupt] of [
+    ['a save finds', false],
+    ['an interruption finds', true],
+  ] as const) {
+    it(`takes the last update back where ${what} that it left no finite number`, async () => {
+      const interruption = new AbortController();
+      let good: number[] = [];
+      const poisoning = definePlugin({
+        name: 'poisoning',
+        apiVersion: 2,
+        apply({ hooks }) {
+          hooks.step.tap(async ({ step }, { model }) => {
+            const [variable] = model.trainable.values();
+            if (step === 2) good = [...(await variable.data())];
+            if (step < 3) return;
+            const poison = tf.fill(variable.shape, Number.NaN);
+            variable.assign(poison);
+            poison.dispose();
+            if (interrupt) interruption.abort();
+          });
+        },
+      });
+      const train = { maxSteps: interrupt ? 9 : 3 };
+      const run = await composeTestRun({ output, data, train }, [poisoning], interruption.signal);
+      const message = 'after step 3 the trained variable';
+      if (interrupt) await expectError(() => run.trainer.run(), 'INTERRUPTED');
+      else await expectError(() => run.trainer.run(), 'NOT_FINITE', message, 'step 2 is kept');
+      const notices = run.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+      expect(notices.join('\n').includes(message)).to.equal(interrupt);
+      expect(readJson(output, 'run.json')).to.include({
+        status: interrupt ? 'interrupted' : 'failed',
+        steps: 2,
+        savedStep: 2,
+      });
+      expect(readdirSync(output).filter((name) => name.includes('partial'))).to.deep.equal([]);
+      const bytes = readFileSync(`${output}/adapter/adapter_model.safetensors`);
+      const start = bytes.byteOffset + 8 + Number(bytes.readBigUInt64LE());
+      const kept = new Float32Array(bytes.buffer.slice(start), 0, good.length);
+      expect([...kept]).to.deep.equal(good);
+    });
+  }
+
   it('stops at a gradient of zero, which would end in an adapter that changes nothing', async () => {
     const zeroing = definePlugin({
       name: 'zeroing',
@@ -388,6 +430,8 @@ describe('Trainer', () => {
       'no space left on device',
     );
     expect(weights().equals(before as Buffer)).to.equal(true);
+    expect(readJson(output, 'run.json')).to.include({ steps: 4, savedStep: 2 });
+    expect(existsSync(`${output}/adapter.partial`)).to.equal(false);
     expect(readJson(output, 'adapter', 'adapter_config.json')).to.include({ peft_type: 'LORA' });
   });
 

@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
+import type { EvolveError } from '../../../core/base/errors.js';
+import type { HookContext } from '../../../core/contracts/context.js';
+import type { Prompt } from '../../../core/contracts/dataset.js';
 import type { World } from '../../../core/contracts/world.js';
 import { definePlugin, type Plugin } from '../../../core/plugins/plugin.js';
 import type { TemporaryFolder } from '../../support/files.js';
 import { expectClose } from '../../support/numbers.js';
-import { composeTestRun, readMetrics, readSteps, withRunPlace } from '../../support/runs.js';
+import { composeTestRun, readJson, readMetrics, readSteps, withRunPlace } from '../../support/runs.js';
 import { worldsOf } from '../../support/worlds.js';
 
 const worldPlugin = (world: World): Plugin =>
@@ -76,4 +79,55 @@ describe('a run of several processes', () => {
     const evaluated = readMetrics(folder.join('rank0')).filter(({ type }) => type === 'eval');
     expect(evaluated.map(({ step }) => step)).to.deep.equal([0, 1, 2]);
   });
+
+  for (const [where, steps, hook] of [
+    ['after a step', 2, 'step'],
+    ['within a step', 2, 'loss'],
+    ['while a metric is taken', 2, 'evaluate'],
+  ] as const) {
+    it(`ends after the same step in all where one is interrupted ${where}`, async () => {
+      const interruption = new AbortController();
+      const interrupting = definePlugin({
+        name: 'interrupting',
+        apiVersion: 2,
+        apply({ hooks }) {
+          const interrupt = (...args: unknown[]): undefined => {
+            const { step, world, training } = args[args.length - 1] as HookContext;
+            if (world.rank === 1 && step === steps && training === (hook === 'loss')) interruption.abort();
+          };
+          hooks[hook].tap(interrupt);
+          // What is interrupted throws.
+          hooks.evaluate.tap((_, { examples, generate }, { step }) => {
+            if (step > 1)
+              return generate(examples.slice(0, 1) as Prompt[], { maxNewTokens: 1 }).then(() => {});
+            return undefined;
+          });
+          // With an amended loss the cross-entropy is measured by itself, which the other process does meanwhile.
+          hooks.loss.tap((loss) => loss);
+          hooks.evaluate.tap((_, { crossEntropy }) => crossEntropy().then(() => {}));
+        },
+      }) as Plugin;
+      const values = { data, validationSize: 3, train: { maxSteps: 9, evalEvery: 2 } };
+      const runs = await Promise.all(
+        worldsOf(2).map((world) =>
+          composeTestRun(
+            { ...values, output: folder.join(`rank${world.rank}`) },
+            [worldPlugin(world), interrupting],
+            world.rank === 1 ? interruption.signal : undefined,
+          ),
+        ),
+      );
+      const failures = await Promise.all(
+        runs.map(({ trainer }) => trainer.run().catch((error: EvolveError) => error)),
+      );
+      for (const failure of failures)
+        expect(failure).to.include({ code: 'INTERRUPTED', message: `interrupted after ${steps} steps` });
+      expect((failures[0] as EvolveError).advice).to.include('Another process of the run was interrupted.');
+      expect(readJson(folder.join('rank0'), 'run.json')).to.include({
+        status: 'interrupted',
+        steps,
+        savedStep: steps,
+      });
+    });
+  }
 });

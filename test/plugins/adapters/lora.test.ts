@@ -172,6 +172,13 @@ describe("lora's options", () => {
     await refused({ r: '8' }, 'adapter.r: expected number, but got "8"');
   });
 
+  it('take targets as a list: one name alone is refused with what to write, and advice for options', () =>
+    refused(
+      { targetModules: 'q_proj' },
+      'adapter.targetModules: expected all-linear, or a list of names such as [q_proj, v_proj], but got "q_proj"',
+      'configs/README.md explains the options',
+    ));
+
   it('that are unknown are refused with the nearest known one', () =>
     refused({ targetModule: ['q_proj'] }, 'unknown key "adapter.targetModule"', 'targetModules'));
 
@@ -186,6 +193,9 @@ describe("lora's options", () => {
     const folder = new TemporaryFolder();
     try {
       await refused({ init: folder.path }, 'adapter.init', 'adapter_config.json');
+      // A run's folder has its adapter in a folder of its own.
+      folder.write('adapter/adapter_config.json', '{}');
+      await refused({ init: folder.path }, `it is in ${folder.join('adapter')}: name that`);
       folder.write('adapter_config.json', '{');
       await refused({ init: folder.path }, 'adapter_config.json', 'no JSON');
     } finally {

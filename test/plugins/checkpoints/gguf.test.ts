@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { GENERATE_DEFAULTS, generate } from '../../../core/generation/generate.js';
@@ -210,6 +210,28 @@ describe('the checkpoint format gguf', () => {
       const bytes = ggufOf({ a: 'text', b: ['x'] }, {}, DATA);
       bytes.writeBigUInt64LE(2n ** 60n, bytes.indexOf('text') - 8);
       await refused(bytes, 'cut off');
+    });
+
+    it('a list of more values than can be meant, in a file large enough for them, before it is read', async () => {
+      const bytes = ggufOf({ b: ['x'] }, {}, DATA);
+      // A file of zeros that takes no room: the list is one of bytes then.
+      const list = bytes.indexOf('b', 24) + 1 + 4;
+      bytes.writeUInt32LE(0, list);
+      bytes.writeBigUInt64LE(10n ** 9n, list + 4);
+      const file = folder.write('x.gguf', bytes);
+      truncateSync(file, 2e9);
+      await expectError(() => openCheckpoint(file), 'CHECKPOINT_INVALID', 'lists of 1000000000 values');
+    });
+
+    it('a key or a tensor that is there twice, as in a file of zeros', async () => {
+      for (const [at, told] of [
+        [16, 'its metadata has "" twice'],
+        [8, 'holds the tensor "" twice'],
+      ] as const) {
+        const bytes = ggufOf({}, {}, new Uint8Array(4096));
+        bytes.writeBigUInt64LE(10n ** 9n, at);
+        await refused(bytes, told);
+      }
     });
 
     it('what is no GGUF file, or of a version to come', async () => {

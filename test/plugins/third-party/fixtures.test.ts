@@ -1,12 +1,24 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { EvalEvent } from '../../../core/contracts/tracker.js';
+import { definePlugin, type Plugin } from '../../../core/plugins/plugin.js';
 import { describePlugin } from '../../contracts/plugin.js';
 import { fixture, type TemporaryFolder } from '../../support/files.js';
 import { expectClose } from '../../support/numbers.js';
 import { composeTestRun, type RunValues, readMetrics, readSteps, withRunPlace } from '../../support/runs.js';
 
 const plugin = (name: string) => fixture('plugins', `${name}.ts`);
+
+const stoppingAt = (last: number): Plugin =>
+  definePlugin({
+    name: 'stopping',
+    apiVersion: 2,
+    apply(trainer) {
+      trainer.hooks.step.tap(({ step }) => {
+        if (step === last) trainer.stop('enough');
+      });
+    },
+  }) as Plugin;
 
 describe('what third parties write as plugins, without a hack', () => {
   let folder: TemporaryFolder;
@@ -24,16 +36,23 @@ describe('what third parties write as plugins, without a hack', () => {
   const evaluations = (output: string) =>
     readMetrics(output).filter((event) => event.type === 'eval') as unknown as EvalEvent[];
 
-  it('early stopping: a run ends when nothing gets better; the best is saved when it is found', async () => {
-    const { result, events } = await run('stopped', {
+  it('early stopping: a run ends when nothing gets better, and leaves what it had learned at the best', async () => {
+    const train = { evalEvery: 2, saveEvery: 3 };
+    const { result, events, output } = await run('stopped', {
       plugins: [[plugin('early-stopping'), { patience: 2, minDelta: 100 }]],
-      train: { maxSteps: 20, evalEvery: 2 },
+      train: { ...train, maxSteps: 20 },
     });
     // The first evaluation is the best by far; the two after it are not better by 100.
-    expect(result).to.include({ status: 'stopped', steps: 6 });
+    expect(result).to.include({ status: 'stopped', steps: 6, savedStep: 2 });
     expect(result.stopReason).to.match(/^held-out loss is not below \d+\.\d{4} after 6 steps$/);
     const saves = events.flatMap((event) => (event.type === 'save' ? [event.step] : []));
-    expect(saves).to.deep.equal([2, 6]);
+    expect(saves).to.deep.equal([2]);
+    // A run of the same schedule that ends there.
+    const short = folder.join('short');
+    const values = { output: short, data, validationSize: 2, train: { ...train, maxSteps: 20 } };
+    await (await composeTestRun(values, [stoppingAt(2)])).trainer.run();
+    const weights = (folder: string) => readFileSync(`${folder}/adapter/adapter_model.safetensors`);
+    expect(weights(output).equals(weights(short))).to.equal(true);
   });
 
   it('a schedule that follows the loss', async () => {

@@ -63,7 +63,7 @@ describe('what progress prints of', () => {
       '1,200 steps in 1:15: loss 2.5000 -> 1.2500\n' +
         'held-out loss 3.0000 before training -> 1.5000\n' +
         'peak memory: 512 MiB\n' +
-        `adapter: ${path.join('runs', 'x', 'adapter')}\n` +
+        `adapter: ${path.join('runs', 'x', 'adapter')} (step 1200)\n` +
         `try it: npx evolving-alpaca generate --run ${path.join('runs', 'x')} --instruction "…"`,
     );
     expect(describeEnd({ ...RESULT, evalLoss: null }, { saved: '/x/model', losses: [1] })).to.not.include(

@@ -42,6 +42,20 @@ export class Metadata {
     throw this.refuse(key, 'but should be a number');
   }
 
+  /** The same, above 0. @throws EvolveError if it is not */
+  positive(key: string, missing?: number): number {
+    const value = this.number(key, missing);
+    if (value > 0) return value;
+    throw this.refuse(key, 'but should be a number above 0');
+  }
+
+  /** The same, of things that are counted. @throws EvolveError if it is no whole number above 0 */
+  count(key: string, missing?: number): number {
+    const value = this.number(key, missing);
+    if (Number.isInteger(value) && value > 0) return value;
+    throw this.refuse(key, 'but should be a whole number above 0');
+  }
+
   text(key: string, missing: string): string {
     return String(this.values[`${this.architecture}.${key}`] ?? missing);
   }

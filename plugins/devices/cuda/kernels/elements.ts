@@ -16,16 +16,19 @@ export function registerElements({ backend }: Cuda): void {
     return y.info;
   });
 
-  fasterKernel('Multiply', ({ a, b }) => {
-    const [x, factor] = sizeOf(b) === 1 ? [a, b] : [b, a];
-    if (!isFloat(a) || !isFloat(b) || factor.shape.length > 0) return undefined;
+  const byScalar = (name: string, x: tf.TensorInfo, scalar: tf.TensorInfo) => {
+    if (!isFloat(x) || !isFloat(scalar) || scalar.shape.length > 0) return undefined;
     const array = backend.arrayOf(x);
     const y = backend.output(x.shape, array.type);
-    const { pointer } = backend.float32Of(factor);
-    const scaleByScalar = driver.kernel('scaleByScalar');
-    scaleByScalar.overElements(sizeOf(x), ...typed(array), pointer, ...typed(y.array), sizeOf(x));
+    const { pointer } = backend.float32Of(scalar);
+    driver.kernel(name).overElements(sizeOf(x), ...typed(array), pointer, ...typed(y.array), sizeOf(x));
     return y.info;
-  });
+  };
+  fasterKernel('Multiply', ({ a, b }) =>
+    sizeOf(b) === 1 ? byScalar('scaleByScalar', a, b) : byScalar('scaleByScalar', b, a),
+  );
+  // The loss is divided by the number of labels: on the CPU, that would wait for the whole forward pass.
+  fasterKernel('RealDiv', ({ a, b }) => byScalar('divideByScalar', a, b));
 
   const filled = (shape: number[], value: number) => {
     const y = backend.output(shape, F32);

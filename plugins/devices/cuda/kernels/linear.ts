@@ -6,7 +6,7 @@ import { type DeviceArray, F32, type FloatType } from '../backend.js';
 import { computeType } from '../weights.js';
 import { dropoutArguments } from './gates.js';
 import { type Cuda, gradient, kernel, sizeOf, tensorOf, typed } from './kit.js';
-import { FEW_ROWS, multiply, withDense } from './products.js';
+import { multiply, multiplyFewRows, withDense } from './products.js';
 
 /** Either input of the branch: `[rows, columns]`. */
 interface Branch extends Pick<KernelAttrs<'LoraLinear'>, 'scaling' | 'dropout' | 'seed'> {
@@ -33,12 +33,9 @@ export function registerLinear(cuda: Cuda): void {
     const placed = weights.of(weight);
     const offsets = bias && backend.float32Of(bias).pointer;
     const compute = computeType(weight);
-    if (tokens <= FEW_ROWS) {
-      const grid = [Math.ceil(n / 4)];
-      driver
-        .kernel('fewRows')
-        .launch(grid, 128, ...placed.args, ...typed(input), tokens, offsets, ...typed(y.array));
-    } else {
+    const isDone =
+      tokens > 0 && multiplyFewRows(backend, { weight: placed, compute }, input, tokens, offsets, y.array);
+    if (!isDone) {
       withDense(backend, placed, compute, (dense) =>
         multiply(
           backend,

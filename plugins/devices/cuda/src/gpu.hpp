@@ -23,7 +23,10 @@ typedef unsigned long long u64;
 #define REGISTER(name)
 #define CONSTANT static __device__ __constant__
 #define UNROLL _Pragma("unroll")
+#define NO_UNROLL _Pragma("unroll 1")
 #define INFINITY __int_as_float(0x7f800000)
+// The most threads of a block, and how many blocks a multiprocessor must have room for: bounds the registers of a thread.
+#define BOUNDS(threads, blocks) __launch_bounds__(threads, blocks)
 
 DEVICE float asFloat(u32 bits) { return __uint_as_float(bits); }
 DEVICE u32 asBits(float x) { return __float_as_uint(x); }
@@ -46,6 +49,21 @@ DEVICE float halfToFloat(u16 bits) {
 
 DEVICE float shuffleXor(float x, int mask) { return __shfl_xor_sync(~0u, x, mask); }
 DEVICE float shuffle(float x, int lane) { return __shfl_sync(~0u, x, lane); }
+
+// Four 8 × 8 matrices of 16-bit numbers from shared memory, for a warp: lane 8i + r has the address of row r of matrix i, a
+// multiple of 16. Lane 4g + t gets of each numbers 2t and 2t + 1 of row g; transposed, rows 2t and 2t + 1 of column g.
+DEVICE void loadMatrices(u32* numbers, const void* row) {
+  const u32 source = (u32)__cvta_generic_to_shared(row);
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(numbers[0]), "=r"(numbers[1]), "=r"(numbers[2]), "=r"(numbers[3])
+               : "r"(source) : "memory");
+}
+DEVICE void loadMatricesTransposed(u32* numbers, const void* row) {
+  const u32 source = (u32)__cvta_generic_to_shared(row);
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(numbers[0]), "=r"(numbers[1]), "=r"(numbers[2]), "=r"(numbers[3])
+               : "r"(source) : "memory");
+}
 
 // d += a b on the tensor cores, for a warp: a is 16 × 16, b is 16 × 8, both bf16; d is 16 × 8. Lane 4g + t holds
 // a[g | g + 8][2t, 2t + 1 | + 8], b[2t, 2t + 1 | + 8][g] and d[g | g + 8][2t, 2t + 1]. Source: PTX ISA, mma.m16n8k16.
@@ -86,9 +104,50 @@ DEVICE void store(void* y, i32 type, u64 i, float value) {
   else ((u16*)y)[i] = floatToBf16(value);
 }
 
+// Numbers i … i + 3 of an array whose four numbers lie at a multiple of their size.
+DEVICE float4 loadFour(const void* x, i32 type, u64 i) {
+  if (type == F32) return *(const float4*)((const float*)x + i);
+  const uint2 pairs = *(const uint2*)((const u16*)x + i);
+  return {asFloat(pairs.x << 16), asFloat(pairs.x & 0xffff0000u), asFloat(pairs.y << 16), asFloat(pairs.y & 0xffff0000u)};
+}
+DEVICE void storeFour(void* y, i32 type, u64 i, float4 v) {
+  if (type == F32) *(float4*)((float*)y + i) = v;
+  else *(uint2*)((u16*)y + i) = {packBf16(v.x, v.y), packBf16(v.z, v.w)};
+}
+// Whether an array of rows of so many numbers can be read four at a time.
+DEVICE bool liesInFours(const void* x, u64 columns) { return columns % 4 == 0 && (u64)x % 16 == 0; }
+
+// Numbers i … i + 3 of an array of `count`, wherever it lies; beyond its end there are zeros, and nothing is stored.
+DEVICE float4 loadUpToFour(const void* x, i32 type, u64 i, u64 count) {
+  if (i + 4 <= count && (u64)x % 16 == 0) return loadFour(x, type, i);
+  return {load(x, type, i), i + 1 < count ? load(x, type, i + 1) : 0.f, i + 2 < count ? load(x, type, i + 2) : 0.f,
+          i + 3 < count ? load(x, type, i + 3) : 0.f};
+}
+DEVICE void storeUpToFour(void* y, i32 type, u64 i, u64 count, float4 v) {
+  if (i + 4 <= count && (u64)y % 16 == 0) {
+    storeFour(y, type, i, v);
+    return;
+  }
+  store(y, type, i, v.x);
+  if (i + 1 < count) store(y, type, i + 1, v.y);
+  if (i + 2 < count) store(y, type, i + 2, v.z);
+  if (i + 3 < count) store(y, type, i + 3, v.w);
+}
+
 // The index of this thread among all, and how many there are: for loops over elements.
 DEVICE u64 threadIndex() { return (u64)blockIdx.x * blockDim.x + threadIdx.x; }
 DEVICE u64 threadCount() { return (u64)gridDim.x * blockDim.x; }
+
+// Calls body(i) with every fourth element of `count`, for threads that take four at a time.
+template <class Body>
+DEVICE void forFours(u64 count, Body body) {
+  for (u64 i = threadIndex() * 4; i < count; i += threadCount() * 4) body(i);
+}
+// f of each number of four.
+template <class F>
+DEVICE float4 ofEach(F f, float4 a) { return {f(a.x), f(a.y), f(a.z), f(a.w)}; }
+template <class F>
+DEVICE float4 ofEach(F f, float4 a, float4 b) { return {f(a.x, b.x), f(a.y, b.y), f(a.z, b.z), f(a.w, b.w)}; }
 
 // The sum, or the largest, of a value of each thread of the block; every thread gets it. A fixed order of additions: the same
 // numbers give the same sum. The block is at most 1,024 threads, a multiple of 32.

@@ -3,6 +3,7 @@
 #include "kernels/cached-attention.hpp"
 #include "kernels/columns.hpp"
 #include "kernels/elements.hpp"
+#include "kernels/few-rows.hpp"
 #include "kernels/gates.hpp"
 #include "kernels/loss.hpp"
 #include "kernels/norms.hpp"
@@ -10,3 +11,5 @@
 #include "kernels/products.hpp"
 #include "kernels/rotary.hpp"
 #include "kernels/rows.hpp"
+#include "kernels/tensor-attention.hpp"
+#include "kernels/tensor-products.hpp"

@@ -1,15 +1,34 @@
 // Which instruction sets this CPU has, and which of them is taken when nobody says.
 #include "kernels.hpp"
 
-namespace evolve {
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
-int supportedIsas(const Kernels* (&list)[5]) {
+namespace evolve {
+namespace {
+
+#if defined(EVOLVE_AVX_VNNI)
+/** AVX-VNNI: bit 4 of EAX in the second part of CPUID's leaf 7. Compilers have no name for it as long as the flag. */
+bool hasAvxVnni() {
+  unsigned most, eax, ebx, ecx, edx;
+  if (!__get_cpuid_count(7, 0, &most, &ebx, &ecx, &edx) || most < 1) return false;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1) != 0;
+}
+#endif
+
+}  // namespace
+
+int supportedIsas(const Kernels* (&list)[kMostIsas]) {
   int count = 0;
   list[count++] = &kernelsPlain;
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return count;
   list[count++] = &kernelsAvx2;
+#if defined(EVOLVE_AVX_VNNI)
+  if (hasAvxVnni()) list[count++] = &kernelsAvxVnni;
+#endif
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
       !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq"))
     return count;
@@ -22,7 +41,7 @@ int supportedIsas(const Kernels* (&list)[5]) {
 }
 
 const Kernels& preferredIsa() {
-  const Kernels* list[5];
+  const Kernels* list[kMostIsas];
   int count = supportedIsas(list);
   if (list[count - 1]->bf16Pays && !list[count - 1]->bf16Pays()) count--;
   return *list[count - 1];

@@ -205,10 +205,12 @@ struct Kernels {
                        uint16_t* target);
 };
 
-extern const Kernels kernelsPlain, kernelsAvx2, kernelsAvx512, kernelsAvx512Vnni, kernelsAvx512Bf16;
+extern const Kernels kernelsPlain, kernelsAvx2, kernelsAvxVnni, kernelsAvx512, kernelsAvx512Vnni, kernelsAvx512Bf16;
 
-/** The sets that this CPU can run, each including those before it. */
-int supportedIsas(const Kernels* (&list)[5]);
+constexpr int kMostIsas = 6;
+
+/** The sets that this CPU can run, the faster ones behind. AVX-VNNI is there where the compiler knows it. */
+int supportedIsas(const Kernels* (&list)[kMostIsas]);
 
 /** The last of them, or the one before where bf16 does not pay. */
 const Kernels& preferredIsa();

@@ -57,8 +57,8 @@ int64_t scratchBytes();
 
 /** Who needs scratch memory; slots below `perThread` are used within loops, the others by the caller alone. */
 namespace slot {
-enum : int { weights, rank, queries, keys, values, scores, products, keyGradient, valueGradient, dots, rows, perThread,
-  left = perThread, shared, codes, scales, sums, partials, branch, factors, outliers, logits, losses, gradient, count };
+enum : int { weights, rank, queries, keys, values, scores, products, keyGradient, valueGradient, dots, rows, codes, perThread,
+  left = perThread, shared, scales, sums, partials, branch, factors, outliers, logits, losses, gradient, count };
 }
 
 }  // namespace evolve

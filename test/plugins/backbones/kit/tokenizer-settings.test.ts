@@ -106,6 +106,18 @@ describe('ids at which answers end', () => {
       expect(idsOf(tokenizer, ['say so'])).to.deep.equal([[1, 263, 314, 263, 520]]);
       expect([tokenizer.eosId, ...tokenizer.stopIds]).to.deep.equal([2, 2, 263]);
     });
+
+    it(`are numbers, and none where the number is below 0: ${file}`, async () => {
+      const withIds = (ids: unknown) =>
+        tokenizerOf({ ...MODEL, 'tokenizer_config.json': LLAMA, [file]: { eos_token_id: ids } });
+      for (const none of [null, -1, []]) expect((await withIds(none)).stopIds).to.deep.equal([2]);
+      for (const ids of ['2', [2, '</s>'], 2.5, true, [null]])
+        await expectError(
+          () => withIds(ids),
+          'MODEL_INVALID',
+          `${file}: eos_token_id should be the id of a token, or a list of them, but is ${JSON.stringify(ids)}`,
+        );
+    });
   }
 });
 

@@ -1,4 +1,4 @@
-import { cpSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { TensorToWrite } from '../../../../core/index.js';
 import { changeTensors } from '../../../support/checkpoints.js';
@@ -80,6 +80,32 @@ describe('the tensors of a checkpoint', () => {
       folder.path,
       'model.layers.0.self_attn.q_proj.bias [32] has no place',
       'model.layers.2.input_layernorm.weight [24] has no place',
+    );
+  });
+
+  it('are refused with those of a wrong type or shape, all named in one error, before any is read', async () => {
+    take('mistral');
+    const [first, second] = ['model.layers.0.mlp.up_proj.weight', 'model.layers.1.input_layernorm.weight'];
+    await changeTensors(folder.path, (tensors) => {
+      tensors.set('model.layers.0.self_attn.q_proj.weight', zeros(8, 8));
+    });
+    // Numbers of four bytes all the same.
+    const file = folder.join('model.safetensors');
+    const bytes = readFileSync(file);
+    const length = Number(bytes.readBigUInt64LE());
+    const header = JSON.parse(bytes.toString('utf8', 8, 8 + length));
+    for (const name of [first, second]) header[name].dtype = 'I32';
+    const text = JSON.stringify(header).padEnd(length);
+    expect(text).to.have.lengthOf(length);
+    bytes.write(text, 8);
+    writeFileSync(file, bytes);
+    await expectError(
+      load,
+      'MODEL_INVALID',
+      `${first} is of type I32; known are F32, F16, BF16, F64`,
+      `${second} is of type I32`,
+      'model.layers.0.self_attn.q_proj.weight is [8,8], but config.json makes it [',
+      'floating-point numbers',
     );
   });
 

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect } from 'chai';
 import { tokenizerFilesOf } from '../../../../plugins/checkpoints/gguf/tokenizer.js';
 import { tokenizerMetadata } from '../../../../plugins/checkpoints/gguf/write-tokenizer.js';
 import { expectError } from '../../../support/errors.js';
+import { ROOT } from '../../../support/files.js';
 import { expectReference, tokenizerFile, tokenizerOf } from '../../../support/tokenizers.js';
 
 const SETTINGS = Buffer.from(JSON.stringify({ eos_token: '</s>', bos_token: '<s>' }));
@@ -37,6 +40,38 @@ describe('a tokenizer written to GGUF', () => {
       const config = { vocab_size: ROWS, eos_token_id: 1 };
       const tokenizer = await rewritten({ 'tokenizer.json': tokenizerFile(`${name}.json`) }, config);
       expectReference(tokenizer, references[name] ?? name);
+    });
+  }
+
+  for (const [name, kind] of [
+    ['llama-tiny', { 'tokenizer.ggml.model': 'llama', 'tokenizer.ggml.pre': 'default' }],
+    ['bloom-tiny', { 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.pre': 'bloom' }],
+  ] as const) {
+    it(`has the tokens and merges of the embedded ${name}, and llama.cpp's name for its kind`, async () => {
+      const embedded = (file: string) => readFileSync(path.join(ROOT, 'data', 'models', name, file));
+      const config = JSON.parse(embedded('config.json').toString());
+      const files = ['tokenizer.json', 'tokenizer_config.json', 'generation_config.json'];
+      const written = await metadataOf(
+        Object.fromEntries(files.map((file) => [file, embedded(file)])),
+        config,
+      );
+      const { vocab, merges } = JSON.parse(embedded('tokenizer.json').toString()).model;
+      const tokens = written['tokenizer.ggml.tokens'] as string[];
+      expect(written).to.include({
+        ...kind,
+        'tokenizer.ggml.bos_token_id': 1,
+        'tokenizer.ggml.eos_token_id': 2,
+      });
+      expect(Object.fromEntries(tokens.map((token, id) => [token, id]))).to.deep.equal(vocab);
+      if (name === 'bloom-tiny')
+        expect(written['tokenizer.ggml.merges']).to.deep.equal(
+          merges.map((pair: string[]) => pair.join(' ')),
+        );
+      else {
+        const scores = written['tokenizer.ggml.scores'] as number[];
+        const ranks = merges.map((pair: string[]) => -scores[vocab[pair.join('')]]);
+        expect(ranks).to.deep.equal(merges.map((_: unknown, rank: number) => rank));
+      }
     });
   }
 

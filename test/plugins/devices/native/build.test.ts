@@ -1,10 +1,11 @@
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { type CliResult, evolve, execute } from '../../../support/cli.js';
 import { fixture, ROOT, TemporaryFolder } from '../../../support/files.js';
 import { describeNative } from '../../../support/native.js';
 import { EIGHT_ROWS } from '../../../support/runs.js';
+import { skip } from '../../../support/skip.js';
 
 /** A copy of the package as an installation has it, without an addon. */
 class PackageCopy extends TemporaryFolder {
@@ -108,6 +109,27 @@ describe("the build of the native device's addon", () => {
 
     const line = await copy.deviceLine('native');
     expect(line).to.match(/^device portable: .*not native: .*c\+\+ failed with status 3\. .*build\.log/);
+  });
+
+  it('leaves out an instruction set whose flags the compiler does not know', async function () {
+    if (process.arch !== 'x64') skip(this, 'all instruction sets of this architecture are old');
+    const makesFiles = 'while [ $# -gt 1 ]; do [ "$1" = -o ] && : > "$2"; shift; done; true';
+    const built = async (compiler: string) => {
+      const { stderr } = await copy.build(compiler);
+      expect(stderr).to.equal('');
+      expect(JSON.parse(copy.read('.native', 'build.json'))).to.include({ status: 'built' });
+      return copy.read('.native', 'build.log');
+    };
+    const refuses = copy.compiler('case "$*" in *-mavxvnni*) exit 1;; esac', makesFiles);
+    const without = await built(refuses);
+    expect(without).to.include('kernels-avx2.o').and.to.not.include('kernels-avx-vnni.o');
+    expect(without).to.not.include('EVOLVE_AVX_VNNI');
+
+    rmSync(copy.join('.native'), { recursive: true });
+    const all = await built(copy.compiler(makesFiles));
+    expect(all)
+      .to.include('kernels-avx-vnni.o')
+      .and.to.match(/EVOLVE_AVX_VNNI .*isa\.cpp/);
   });
 
   it('a failed one is tried again the next time', async () => {

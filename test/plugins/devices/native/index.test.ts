@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -8,6 +9,7 @@ import { compose } from '../../../support/compose.js';
 import { askDevice } from '../../../support/devices.js';
 import { expectError } from '../../../support/errors.js';
 import { addon, describeNative } from '../../../support/native.js';
+import { skip } from '../../../support/skip.js';
 
 const { EVOLVE_ISA } = process.env;
 
@@ -66,6 +68,14 @@ describeNative('the device native', () => {
       const { device } = await askDevice(native, { threads: 1 }, 'native');
       expect(device?.description).to.equal(`C++ kernels for ${isa}, one thread`);
     }
+  });
+
+  it('finds AVX-VNNI where this CPU has it, so that the tests of kernels run on it', function () {
+    const flags = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+    if (!/\bavx_vnni\b/.test(flags)) {
+      skip(this, 'this CPU has no AVX-VNNI, or does not say so: no test runs the kernels for it');
+    }
+    expect(addon.isas()).to.include('avx-vnni');
   });
 
   it('refuses a forced instruction set that is not there, with those that are', async () => {

@@ -1,5 +1,7 @@
-import { cpSync, truncateSync } from 'node:fs';
+import { cpSync, existsSync, truncateSync } from 'node:fs';
 import { expect } from 'chai';
+import { writerOf } from '../../../../core/run/lock.js';
+import { evolve } from '../../../support/cli.js';
 import { fixture, TemporaryFolder } from '../../../support/files.js';
 import { describeNative } from '../../../support/native.js';
 import { begin } from '../../../support/processes.js';
@@ -26,6 +28,11 @@ device: native
       const { status, stderr } = await run.end();
       expect(stderr).to.match(/^evolve: a weights file was cut short/);
       expect(status).to.equal(1);
+      // Nothing claims that the run goes on, or ended in another way: there is no result, and the lock is free.
+      expect(existsSync(folder.join('runs', 'my', 'run.json'))).to.equal(false);
+      expect(writerOf(folder.join('runs', 'my'))).to.equal(undefined);
+      const answer = await evolve(['generate', '--run', folder.join('runs', 'my'), '--instruction', 'Hi']);
+      expect(answer.stderr).to.include('It was killed before it saved.');
     } finally {
       folder.remove();
     }

@@ -113,13 +113,15 @@ napi_value textOf(napi_env env, const std::string& text) {
   return result;
 }
 
-// Uploads go through two buffers that the card reads by itself, while the other is filled.
+// Uploads go through buffers that the card reads by itself, in turns: a buffer is waited for only when its turn comes again, so
+// that the small arrays of a batch never wait for the kernels before them.
 struct Staging {
-  static constexpr size_t kBytes = 16 << 20;
+  static constexpr size_t kBytes = 1 << 20, kCount = 32;
   void* memory = nullptr;
   Handle copied = nullptr;
   bool isBusy = false;
-} stagings[2];
+} stagings[Staging::kCount];
+size_t nextStaging = 0;
 
 // open(library) opens the driver. It returns { version, count }.
 napi_value open(const Arguments& arguments) {
@@ -199,8 +201,9 @@ napi_value release(const Arguments& arguments) {
 napi_value upload(const Arguments& arguments) {
   Pointer target = arguments.pointer(0);
   auto [source, left] = arguments.bytes(1);
-  for (int i = 0; left > 0; i ^= 1) {
-    Staging& staging = stagings[i];
+  while (left > 0) {
+    Staging& staging = stagings[nextStaging];
+    nextStaging = (nextStaging + 1) % Staging::kCount;
     if (!staging.memory) {
       CALL(cuMemHostAlloc, &staging.memory, Staging::kBytes, 0);
       constexpr unsigned kWithoutTiming = 2;

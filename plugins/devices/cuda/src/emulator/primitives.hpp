@@ -16,8 +16,11 @@ using u32 = uint32_t;
 using i64 = int64_t;
 using u64 = uint64_t;
 
-struct uint2 {
+struct alignas(8) uint2 {
   u32 x, y;
+};
+struct alignas(8) float2 {
+  float x, y;
 };
 struct alignas(16) uint4 {
   u32 x, y, z, w;
@@ -38,6 +41,8 @@ struct alignas(16) float4 {
 #define SHARED alignas(16) static thread_local
 #define CONSTANT static const
 #define UNROLL
+#define NO_UNROLL
+#define BOUNDS(threads, blocks)
 #define REGISTER(name) static const emulator::Registered registered_##name(#name, name);
 
 DEVICE void __syncthreads() { emulator::waitForBlock(); }
@@ -93,6 +98,29 @@ DEVICE float shuffle(float x, int lane) {
 }
 DEVICE float shuffleXor(float x, int mask) { return shuffle(x, laneOf() ^ mask); }
 
+// Number `column` of row `row` of matrix i, whose rows lie where lanes 8i … 8i + 7 say.
+DEVICE u32 matrixNumber(const emulator::Exchange& warp, int i, int row, int column) {
+  u64 address;
+  memcpy(&address, warp.values[8 * i + row], 8);
+  return ((const u16*)address)[column];
+}
+template <bool isTransposed>
+DEVICE void exchangeMatrices(u32* numbers, const void* row) {
+  if ((uintptr_t)row & 15) throw std::runtime_error("ldmatrix of an address that is no multiple of 16");
+  auto& warp = exchange();
+  memcpy(warp.values[laneOf()], &row, 8);
+  emulator::waitForWarp();
+  const int g = laneOf() >> 2, t = laneOf() & 3;
+  for (int i = 0; i < 4; i++) {
+    const u32 low = isTransposed ? matrixNumber(warp, i, 2 * t, g) : matrixNumber(warp, i, g, 2 * t);
+    const u32 high = isTransposed ? matrixNumber(warp, i, 2 * t + 1, g) : matrixNumber(warp, i, g, 2 * t + 1);
+    numbers[i] = low | high << 16;
+  }
+  emulator::waitForWarp();
+}
+DEVICE void loadMatrices(u32* numbers, const void* row) { exchangeMatrices<false>(numbers, row); }
+DEVICE void loadMatricesTransposed(u32* numbers, const void* row) { exchangeMatrices<true>(numbers, row); }
+
 DEVICE void multiplyTiles(float* d, const u32* a, const u32* b) {
   auto& warp = exchange();
   u32* mine = warp.values[laneOf()];
@@ -100,18 +128,27 @@ DEVICE void multiplyTiles(float* d, const u32* a, const u32* b) {
   memcpy(mine + 4, b, 8);
   emulator::waitForWarp();
   const int g = laneOf() >> 2, t = laneOf() & 3;
-  auto half = [](u32 pair, int odd) { return asFloat(odd ? pair & 0xffff0000 : pair << 16); };
-  for (int i = 0; i < 4; i++) {
-    const int row = g + (i >= 2 ? 8 : 0), column = 2 * t + (i & 1);
-    float sum = 0;
-    for (int k = 0; k < 16; k++) {
-      const int lane = (k & 7) >> 1, upper = k >= 8;
-      const u32 left = warp.values[(row & 7) * 4 + lane][(row >= 8) + 2 * upper];
-      const u32 right = warp.values[column * 4 + lane][4 + upper];
-      sum += half(left, k & 1) * half(right, k & 1);
+  // Rows g and g + 8 of a, columns 2t and 2t + 1 of b.
+  float rows[2][16], columns[2][16];
+  for (int lane = 0; lane < 4; lane++) {
+    for (int i = 0; i < 4; i++) {
+      const u32 pair = warp.values[g * 4 + lane][i];
+      float* target = rows[i & 1] + 2 * lane + (i >= 2 ? 8 : 0);
+      target[0] = asFloat(pair << 16);
+      target[1] = asFloat(pair & 0xffff0000);
     }
-    d[i] += sum;
+    for (int i = 0; i < 4; i++) {
+      const u32 pair = warp.values[(2 * t + (i & 1)) * 4 + lane][4 + (i >> 1)];
+      float* target = columns[i & 1] + 2 * lane + (i >= 2 ? 8 : 0);
+      target[0] = asFloat(pair << 16);
+      target[1] = asFloat(pair & 0xffff0000);
+    }
   }
+  float sums[4] = {0, 0, 0, 0};
+  for (int k = 0; k < 16; k++) {
+    for (int i = 0; i < 4; i++) sums[i] += rows[i >> 1][k] * columns[i & 1][k];
+  }
+  for (int i = 0; i < 4; i++) d[i] += sums[i];
   emulator::waitForWarp();
 }
 

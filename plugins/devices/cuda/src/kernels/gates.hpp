@@ -6,20 +6,23 @@ DEVICE float sigmoid(float x) { return 1.f / (1.f + expf(-x)); }
 
 // y = silu(gate) · up
 KERNEL void swiglu(const void* gate, i32 gateType, const void* up, i32 upType, void* y, i32 yType, u64 count) {
-  for (u64 i = threadIndex(); i < count; i += threadCount()) {
-    const float g = load(gate, gateType, i);
-    store(y, yType, i, g * sigmoid(g) * load(up, upType, i));
-  }
+  forFours(count, [&](u64 i) {
+    const float4 g = loadUpToFour(gate, gateType, i, count), u = loadUpToFour(up, upType, i, count);
+    storeUpToFour(y, yType, i, count, ofEach([](float g, float u) { return g * sigmoid(g) * u; }, g, u));
+  });
 }
 REGISTER(swiglu)
 
 KERNEL void swigluGradient(const void* gate, i32 gateType, const void* up, i32 upType, const void* dy, i32 dyType, void* dgate,
                            void* dup, i32 yType, u64 count) {
-  for (u64 i = threadIndex(); i < count; i += threadCount()) {
-    const float g = load(gate, gateType, i), d = load(dy, dyType, i), s = sigmoid(g);
-    store(dgate, yType, i, d * load(up, upType, i) * s * (1.f + g * (1.f - s)));
-    store(dup, yType, i, d * g * s);
-  }
+  forFours(count, [&](u64 i) {
+    const float4 g = loadUpToFour(gate, gateType, i, count), u = loadUpToFour(up, upType, i, count);
+    const float4 d = loadUpToFour(dy, dyType, i, count), s = ofEach(sigmoid, g);
+    const float4 slope = ofEach([](float g, float s) { return s * (1.f + g * (1.f - s)); }, g, s);
+    const float4 byGate = {d.x * u.x * slope.x, d.y * u.y * slope.y, d.z * u.z * slope.z, d.w * u.w * slope.w};
+    storeUpToFour(dgate, yType, i, count, byGate);
+    storeUpToFour(dup, yType, i, count, {d.x * g.x * s.x, d.y * g.y * s.y, d.z * g.z * s.z, d.w * g.w * s.w});
+  });
 }
 REGISTER(swigluGradient)
 
@@ -54,9 +57,10 @@ DEVICE u32 mixBits(u32 x) {
 
 // Element i is 0 where mix(seed ^ mix(i)) < threshold, else multiplied by `kept`. The mask is computed again, not stored.
 KERNEL void dropout(const void* x, i32 xType, u32 threshold, float kept, u32 seed, void* y, i32 yType, u64 count) {
-  for (u64 i = threadIndex(); i < count; i += threadCount()) {
-    const bool isDropped = mixBits(seed ^ mixBits((u32)i)) < threshold;
-    store(y, yType, i, isDropped ? 0.f : load(x, xType, i) * kept);
-  }
+  auto of = [=](float v, u64 i) { return mixBits(seed ^ mixBits((u32)i)) < threshold ? 0.f : v * kept; };
+  forFours(count, [&](u64 i) {
+    const float4 v = loadUpToFour(x, xType, i, count);
+    storeUpToFour(y, yType, i, count, {of(v.x, i), of(v.y, i + 1), of(v.z, i + 2), of(v.w, i + 3)});
+  });
 }
 REGISTER(dropout)

@@ -34,19 +34,19 @@ KERNEL void logProbabilitiesGradient(const void* logits, i32 type, u64 vocabular
 }
 REGISTER(logProbabilitiesGradient)
 
-// losses [tokens] = logsumexp − logit[label]; the logits become their gradient, softmax − onehot(label).
-KERNEL void crossEntropyInPlace(float* logits, u64 vocabulary, const i32* labels, float* losses, i32 wantsGradient) {
+// losses [tokens] = logsumexp − logit[label]; dlogits = softmax − onehot(label), unless it is null. It may be the logits' memory.
+KERNEL void crossEntropy(const float* logits, u64 vocabulary, const i32* labels, float* losses, void* dlogits, i32 dType) {
   const u64 start = blockIdx.x * vocabulary;
   const u64 label = labels[blockIdx.x];
   const float logSum = logSumOfRow(logits, F32, start, vocabulary);
   if (threadIdx.x == 0) losses[blockIdx.x] = logSum - logits[start + label];
   __syncthreads();
-  if (!wantsGradient) return;
+  if (!dlogits) return;
   for (u64 i = threadIdx.x; i < vocabulary; i += blockDim.x) {
-    logits[start + i] = expf(logits[start + i] - logSum) - (i == label ? 1.f : 0.f);
+    store(dlogits, dType, start + i, expf(logits[start + i] - logSum) - (i == label ? 1.f : 0.f));
   }
 }
-REGISTER(crossEntropyInPlace)
+REGISTER(crossEntropy)
 
 // y = Σ x, in double, in a fixed order. One block.
 KERNEL void sum(const float* x, u64 count, float* y) {

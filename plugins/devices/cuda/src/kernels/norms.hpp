@@ -2,18 +2,33 @@
 #pragma once
 #include "../gpu.hpp"
 
+// Calls body(column) with every fourth column of a row, for the threads of the block.
+template <class Body>
+DEVICE void forFoursOfRow(u64 columns, Body body) {
+  for (u64 i = threadIdx.x * 4; i < columns; i += blockDim.x * 4) body(i);
+}
+DEVICE float sumOfFour(float4 v) { return v.x + v.y + v.z + v.w; }
+DEVICE float4 times(float4 a, float4 b) { return {a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w}; }
+DEVICE float4 times(float4 a, float b) { return {a.x * b, a.y * b, a.z * b, a.w * b}; }
+DEVICE float4 minus(float4 a, float4 b) { return {a.x - b.x, a.y - b.y, a.z - b.z, a.w - b.w}; }
+// A row of an array, as loadUpToFour and storeUpToFour take it. Rows of a number of columns that is no multiple of 4 lie anywhere.
+DEVICE const void* rowAt(const void* x, i32 type, u64 start) { return (const char*)x + start * (type == F32 ? 4 : 2); }
+
 // y = x / sqrt(mean(x²) + epsilon) · weight
 KERNEL void rmsNorm(const void* x, i32 xType, const float* weight, float epsilon, void* y, i32 yType, u64 columns) {
   const u64 start = blockIdx.x * columns;
+  const void* row = rowAt(x, xType, start);
+  void* target = (void*)rowAt(y, yType, start);
   float squares = 0;
-  for (u64 i = threadIdx.x; i < columns; i += blockDim.x) {
-    const float v = load(x, xType, start + i);
-    squares += v * v;
-  }
+  forFoursOfRow(columns, [&](u64 i) {
+    const float4 v = loadUpToFour(row, xType, i, columns);
+    squares += sumOfFour(times(v, v));
+  });
   const float scale = 1.f / sqrtf(sumOverBlock(squares) / columns + epsilon);
-  for (u64 i = threadIdx.x; i < columns; i += blockDim.x) {
-    store(y, yType, start + i, load(x, xType, start + i) * scale * weight[i]);
-  }
+  forFoursOfRow(columns, [&](u64 i) {
+    const float4 v = loadUpToFour(row, xType, i, columns), w = loadUpToFour(weight, F32, i, columns);
+    storeUpToFour(target, yType, i, columns, times(times(v, scale), w));
+  });
 }
 REGISTER(rmsNorm)
 
@@ -21,18 +36,20 @@ REGISTER(rmsNorm)
 KERNEL void rmsNormGradient(const void* x, i32 xType, const float* weight, const void* dy, i32 dyType, float epsilon, float* dx,
                             float* scales, u64 columns) {
   const u64 start = blockIdx.x * columns;
+  const void *row = rowAt(x, xType, start), *given = rowAt(dy, dyType, start);
   float squares = 0, product = 0;
-  for (u64 i = threadIdx.x; i < columns; i += blockDim.x) {
-    const float v = load(x, xType, start + i);
-    squares += v * v;
-    product += load(dy, dyType, start + i) * weight[i] * v;
-  }
+  forFoursOfRow(columns, [&](u64 i) {
+    const float4 v = loadUpToFour(row, xType, i, columns), w = loadUpToFour(weight, F32, i, columns);
+    squares += sumOfFour(times(v, v));
+    product += sumOfFour(times(times(loadUpToFour(given, dyType, i, columns), w), v));
+  });
   const float scale = 1.f / sqrtf(sumOverBlock(squares) / columns + epsilon);
   const float mean = sumOverBlock(product) / columns;
-  for (u64 i = threadIdx.x; i < columns; i += blockDim.x) {
-    const float v = load(x, xType, start + i);
-    dx[start + i] = scale * (load(dy, dyType, start + i) * weight[i] - v * scale * scale * mean);
-  }
+  forFoursOfRow(columns, [&](u64 i) {
+    const float4 v = loadUpToFour(row, xType, i, columns), w = loadUpToFour(weight, F32, i, columns);
+    const float4 d = times(loadUpToFour(given, dyType, i, columns), w);
+    storeUpToFour(dx + start, F32, i, columns, times(minus(d, times(v, scale * scale * mean)), scale));
+  });
   if (threadIdx.x == 0) scales[blockIdx.x] = scale;
 }
 REGISTER(rmsNormGradient)

@@ -5,7 +5,6 @@
 // C is [splits, m, n], to be summed by sumOfSplits: for a small result of many numbers.
 #pragma once
 #include "../gpu.hpp"
-#include "weights.hpp"
 
 struct Product {
   const void *a, *b;
@@ -32,7 +31,8 @@ DEVICE void locate(Product& p, u64* start, u64* end) {
   *start = 0;
   *end = p.k;
   if (p.splits > 1) {
-    const u64 each = (p.k + p.splits - 1) / p.splits;
+    // A multiple of what a tile has of k, so that every part begins where 16 bytes do.
+    const u64 each = ((p.k + p.splits - 1) / p.splits + 31) / 32 * 32;
     *start = blockIdx.z * each;
     *end = *start + each < p.k ? *start + each : p.k;
   } else {
@@ -97,99 +97,6 @@ KERNEL void productF32(PRODUCT_PARAMETERS) {
 }
 REGISTER(productF32)
 
-// In bf16 with fp32 sums, on the tensor cores: a block of 256 threads has 128 × 128 of C, each of its 8 warps 64 × 32.
-#define TILE 128
-#define DEPTH 32
-// Rows of a tile are as far apart that eight lanes of different rows read different banks.
-#define PITCH (DEPTH + 8)
-
-// 128 rows × 32 of one operand to shared memory as bf16, in rows along k. Where both lie well, 16 bytes at a time in the background.
-DEVICE void fetchTile(u16* tile, const void* x, i32 type, bool isTransposed, u64 rows, u64 k, u64 row, u64 at, u64 end) {
-  const bool isAligned = type == BF16 && !isTransposed && k % 8 == 0 && end % 8 == 0 && (u64)x % 16 == 0;
-  if (isAligned) {
-    for (u32 i = threadIdx.x; i < TILE * DEPTH / 8; i += blockDim.x) {
-      const u32 r = i / (DEPTH / 8), c = i % (DEPTH / 8) * 8;
-      u16* target = tile + r * PITCH + c;
-      if (row + r < rows && at + c < end) {
-        copyAsync16(target, (const u16*)x + (row + r) * k + at + c);
-      } else {
-        *(uint4*)target = {0, 0, 0, 0};
-      }
-    }
-  } else {
-    for (u32 i = threadIdx.x; i < TILE * DEPTH / 2; i += blockDim.x) {
-      const u32 r = isTransposed ? i % TILE : i / (DEPTH / 2), c = (isTransposed ? i / TILE : i % (DEPTH / 2)) * 2;
-      float pair[2];
-      UNROLL for (int j = 0; j < 2; j++) {
-        const bool isWithin = row + r < rows && at + c + j < end;
-        const u64 index = isTransposed ? (at + c + j) * rows + row + r : (row + r) * k + at + c + j;
-        pair[j] = isWithin ? load(x, type, index) : 0.f;
-      }
-      *(u32*)(tile + r * PITCH + c) = packBf16(pair[0], pair[1]);
-    }
-  }
-  commitCopies();
-}
-
-KERNEL void productBf16(PRODUCT_PARAMETERS) {
-  Product p = PRODUCT_ARGUMENTS;
-  u64 start, end;
-  locate(p, &start, &end);
-  SHARED u16 as[2][TILE * PITCH];
-  SHARED u16 bs[2][TILE * PITCH];
-  const u64 row = (u64)blockIdx.y * TILE, column = (u64)blockIdx.x * TILE;
-  const u32 warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-  const u32 y = warp % 2 * 64, x = warp / 2 * 32;
-  float sums[4][4][4];
-  UNROLL for (int i = 0; i < 4; i++) {
-    UNROLL for (int j = 0; j < 4; j++) {
-      UNROLL for (int e = 0; e < 4; e++) sums[i][j][e] = 0;
-    }
-  }
-  auto fetch = [&](u64 at, int stage) {
-    fetchTile(as[stage], p.a, p.aType, p.isATransposed, p.m, p.k, row, at, end);
-    fetchTile(bs[stage], p.b, p.bType, p.isBTransposed, p.n, p.k, column, at, end);
-  };
-  if (start < end) fetch(start, 0);
-  int stage = 0;
-  for (u64 at = start; at < end; at += DEPTH, stage ^= 1) {
-    if (at + DEPTH < end) {
-      fetch(at + DEPTH, stage ^ 1);
-      waitForCopies<2>();
-    } else {
-      waitForCopies<0>();
-    }
-    __syncthreads();
-    for (int depth = 0; depth < DEPTH; depth += 16) {
-      u32 left[4][4], right[4][2];
-      UNROLL for (int i = 0; i < 4; i++) {
-        const u16* at0 = as[stage] + (y + 16 * i + g) * PITCH + depth + 2 * t;
-        left[i][0] = *(const u32*)at0;
-        left[i][1] = *(const u32*)(at0 + 8 * PITCH);
-        left[i][2] = *(const u32*)(at0 + 8);
-        left[i][3] = *(const u32*)(at0 + 8 * PITCH + 8);
-      }
-      UNROLL for (int j = 0; j < 4; j++) {
-        const u16* at0 = bs[stage] + (x + 8 * j + g) * PITCH + depth + 2 * t;
-        right[j][0] = *(const u32*)at0;
-        right[j][1] = *(const u32*)(at0 + 8);
-      }
-      UNROLL for (int i = 0; i < 4; i++) {
-        UNROLL for (int j = 0; j < 4; j++) multiplyTiles(sums[i][j], left[i], right[j]);
-      }
-    }
-    __syncthreads();
-  }
-  UNROLL for (int i = 0; i < 4; i++) {
-    UNROLL for (int j = 0; j < 4; j++) {
-      UNROLL for (int e = 0; e < 4; e++) {
-        storeC(p, row + y + 16 * i + g + (e >= 2 ? 8 : 0), column + x + 8 * j + 2 * t + e % 2, sums[i][j][e]);
-      }
-    }
-  }
-}
-REGISTER(productBf16)
-
 // c [count] = Σ over splits of partial [splits, count], added to what c holds where `adding`.
 KERNEL void sumOfSplits(const float* partial, u32 splits, float* c, i32 adding, u64 count) {
   for (u64 i = threadIndex(); i < count; i += threadCount()) {
@@ -199,29 +106,3 @@ KERNEL void sumOfSplits(const float* partial, u32 splits, float* c, i32 adding, 
   }
 }
 REGISTER(sumOfSplits)
-
-// Few rows of x [rows ≤ 8, columns] times a stored weight, y [rows, out] + bias: a warp has a row of the weight, which it reads once.
-#define FEW_ROWS 8
-
-KERNEL void fewRows(WEIGHT_PARAMETERS, const void* x, i32 xType, u32 rows, const float* bias, void* y, i32 yType) {
-  const Weight w = WEIGHT_ARGUMENTS;
-  const u64 out = (u64)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
-  const u32 lane = threadIdx.x % 32;
-  // A warp beyond the last row goes along, for the shuffles.
-  const u64 row = out < w.rows ? out : w.rows - 1;
-  float sums[FEW_ROWS];
-  UNROLL for (int i = 0; i < FEW_ROWS; i++) sums[i] = 0;
-  for (u64 column = lane; column < w.columns; column += 32) {
-    const float v = element(w, row, column);
-    UNROLL for (u32 i = 0; i < FEW_ROWS; i++) {
-      if (i < rows) sums[i] += v * load(x, xType, i * w.columns + column);
-    }
-  }
-  UNROLL for (u32 i = 0; i < FEW_ROWS; i++) {
-    for (int mask = 16; mask > 0; mask >>= 1) sums[i] += shuffleXor(sums[i], mask);
-    if (lane == 0 && i < rows && out < w.rows) {
-      store(y, yType, i * w.rows + out, sums[i] + (bias ? bias[out] : 0.f));
-    }
-  }
-}
-REGISTER(fewRows)

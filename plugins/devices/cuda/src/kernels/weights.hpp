@@ -54,11 +54,49 @@ DEVICE float element(const Weight& w, u64 row, u64 column) {
   }
 }
 
+// Numbers i … i + 7, where the matrix has a multiple of 8 columns. `normalFloat4` is kNormalFloat4 in shared memory: constant memory
+// answers the lanes of a warp one after another where they ask for different numbers.
+DEVICE void eightElements(const Weight& w, u64 i, const float* normalFloat4, float* v) {
+  if (w.storage == INT8) {
+    const uint2 bytes = *(const uint2*)((const i8*)w.data + i);
+    const float scale = w.scales[i / w.columns];
+    UNROLL for (u32 e = 0; e < 8; e++) v[e] = (float)(i8)((e < 4 ? bytes.x : bytes.y) >> e % 4 * 8) * scale;
+  } else if (w.storage == NF4) {
+    const u32 codes = *(const u32*)((const u8*)w.data + i / 2);
+    const float absmax = absmaxOf(w, i / 64);
+    // The first of a byte's two codes is in its high half.
+    UNROLL for (u32 e = 0; e < 8; e++) v[e] = normalFloat4[codes >> (e ^ 1) * 4 & 15] * absmax;
+  } else if (w.storage == F16) {
+    UNROLL for (u32 e = 0; e < 8; e++) v[e] = halfToFloat(((const u16*)w.data)[i + e]);
+  } else {
+    const float4 low = loadFour(w.data, w.storage, i), high = loadFour(w.data, w.storage, i + 4);
+    v[0] = low.x, v[1] = low.y, v[2] = low.z, v[3] = low.w;
+    v[4] = high.x, v[5] = high.y, v[6] = high.z, v[7] = high.w;
+  }
+}
+
 // Rows start … start + rows − 1 in another type: what the products read.
 KERNEL void decodeWeight(WEIGHT_PARAMETERS, u64 start, u64 rows, void* y, i32 yType) {
   const Weight w = WEIGHT_ARGUMENTS;
-  for (u64 i = threadIndex(); i < rows * w.columns; i += threadCount()) {
-    store(y, yType, i, element(w, start + i / w.columns, i % w.columns));
+  if (w.columns % 8 != 0) {
+    for (u64 i = threadIndex(); i < rows * w.columns; i += threadCount()) {
+      store(y, yType, i, element(w, start + i / w.columns, i % w.columns));
+    }
+    return;
+  }
+  SHARED float normalFloat4[16];
+  if (threadIdx.x < 16) normalFloat4[threadIdx.x] = kNormalFloat4[threadIdx.x];
+  __syncthreads();
+  const u64 before = start * w.columns;
+  for (u64 i = threadIndex() * 8; i < rows * w.columns; i += threadCount() * 8) {
+    float v[8];
+    eightElements(w, before + i, normalFloat4, v);
+    if (yType == BF16) {
+      *(uint4*)((u16*)y + i) = {packBf16(v[0], v[1]), packBf16(v[2], v[3]), packBf16(v[4], v[5]), packBf16(v[6], v[7])};
+    } else {
+      storeFour(y, F32, i, {v[0], v[1], v[2], v[3]});
+      storeFour(y, F32, i + 4, {v[4], v[5], v[6], v[7]});
+    }
   }
 }
 REGISTER(decodeWeight)

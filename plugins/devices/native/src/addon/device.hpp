@@ -15,7 +15,7 @@ inline const Kernels* kernels = &kernelsPlain;
 
 /** () -> names of the instruction sets that this CPU can run */
 inline napi_value isas(const Args& args) {
-  const Kernels* list[5];
+  const Kernels* list[kMostIsas];
   const int count = supportedIsas(list);
   napi_value result;
   napi_create_array(args.env, &result);
@@ -25,7 +25,7 @@ inline napi_value isas(const Args& args) {
 
 /** (isa or null, threads) -> the name of the instruction set taken */
 inline napi_value open(const Args& args) {
-  const Kernels* list[5];
+  const Kernels* list[kMostIsas];
   const int count = supportedIsas(list);
   if (args.isNull(0)) {
     kernels = &preferredIsa();

@@ -10,7 +10,7 @@ namespace {
 /** A product that is added in fp32: left [rows, rank] · right [rank, columns]. */
 struct RankUpdate {
   int64_t rank = 0;
-  /** Packed by packRankLeft. */
+  /** Packed by RankLeft. */
   const uint32_t* left = nullptr;
   /** The first `masked` of the rank, the branch, go through the mask; the outlier columns do not. */
   int64_t masked = 0;
@@ -79,16 +79,30 @@ inline __attribute__((always_inline)) void finishTile(Tile<F32Lane>& sums, int64
   writeTile(sums, c, target.columns, rows, count, true);
 }
 
-/** Packs the left factor of a rank update: the branch's columns [rows, rank], then the outlier columns of x. */
-inline const uint32_t* packRankLeft(const float* branch, int64_t branchRank, const float* x, const float* factors,
-                                    const int32_t* outliers, int64_t outlierCount, int64_t rows, int64_t columns) {
-  const int64_t rank = branchRank + outlierCount;
-  const int64_t stride = leftStride(rank);
-  const int64_t panels = ceilDiv(rows, kRows);
-  auto* packed = static_cast<float*>(scratch(0, slot::branch, panels * stride * 4));
-  parallelFor(panels, kTouch * rows * rank, [&](int64_t panel, int) {
-    float* to = packed + panel * stride;
-    for (int64_t k = 0; k < rank; k++)
+/** The left factor of a rank update: the branch's columns [rows, rank], then the outlier columns of x [rows, columns]. */
+struct RankLeft {
+  const float* branch;
+  int64_t branchRank;
+  const float* x;
+  const float* factors;
+  const int32_t* outliers;
+  int64_t outlierCount, rows, columns;
+  float* packed = nullptr;
+
+  int64_t rank() const { return branchRank + outlierCount; }
+  int64_t panels() const { return ceilDiv(rows, kRows); }
+
+  /** Takes memory for it; packPanel then fills it. Null where the rank is 0. */
+  const uint32_t* take() {
+    if (rank() == 0) return nullptr;
+    packed = static_cast<float*>(scratch(0, slot::branch, panels() * leftStride(rank()) * 4));
+    return reinterpret_cast<const uint32_t*>(packed);
+  }
+
+  void packPanel(int64_t panel) const {
+    if (rank() == 0) return;
+    float* to = packed + panel * leftStride(rank());
+    for (int64_t k = 0; k < rank(); k++)
       for (int64_t i = 0; i < kRows; i++) {
         const int64_t row = panel * kRows + i;
         if (row >= rows) {
@@ -100,9 +114,12 @@ inline const uint32_t* packRankLeft(const float* branch, int64_t branchRank, con
           to[k * kRows + i] = x[row * columns + column] * (factors ? factors[column] : 1.0f);
         }
       }
-  });
-  return reinterpret_cast<const uint32_t*>(packed);
-}
+  }
+
+  void packAll() const {
+    if (rank() > 0) parallelFor(panels(), kTouch * rows * rank(), [&](int64_t panel, int) { packPanel(panel); });
+  }
+};
 
 }  // namespace
 }  // namespace evolve

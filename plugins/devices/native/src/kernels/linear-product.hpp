@@ -32,6 +32,20 @@ struct LinearProduct {
   int64_t outlierCount;
   Target target;
 
+  /**
+   * Sets what is added in fp32: the branch, whose left factor is `branch`, and the outlier columns of x. Its left side is
+   * still to be packed, whole or panel by panel.
+   */
+  RankLeft takeOutliers(const QuantizedLeft& quantized, const float* branch, const float* x, const float* factors) {
+    outliers = quantized.outliers;
+    outlierCount = quantized.outlierCount;
+    update.rank = branchRank + outlierCount;
+    const int64_t depth = forward ? w.columns : w.rows;
+    RankLeft ranks{branch, branchRank, x, factors, outliers, outlierCount, target.rows, depth};
+    update.left = ranks.take();
+    return ranks;
+  }
+
   bool scaled() const { return forward && w.storage == Storage::int8; }
 
   ColumnData prepare(int64_t column, int64_t count, int thread) const {

@@ -57,28 +57,23 @@ inline void linear(const float* x, uint64_t id, int64_t tokens, const Weight& w,
     skinnyDots(x, tokens, in, Mask(branch->dropout, branch->seed), branch->a, branch->rank, branch->scaling, memory);
     down = memory;
   }
-  QuantizedLeft quantized{};
   if (compute == Compute::int8) {
     const bool isPacked = isShared(id, compute, tokens, in);
     Left<Int8Lane> left(tokens, in,
                         static_cast<uint32_t*>(scratch(0, slot::shared, Left<Int8Lane>::bytes(tokens, in))));
-    quantized = isPacked ? sharedLeft.quantized : quantizeLeft(x, tokens, in, nullptr, outlier);
-    if (!isPacked) {
-      packLeft(left, Int8Source{quantized.codes, in});
+    const QuantizedLeft quantized = isPacked ? sharedLeft.quantized : measureLeft(x, tokens, in, nullptr, outlier);
+    const RankLeft ranks = product.takeOutliers(quantized, down, x, nullptr);
+    if (isPacked) {
+      ranks.packAll();
+    } else {
+      packQuantized(left, x, quantized, [&](int64_t panel) { ranks.packPanel(panel); });
       sharedLeft = {id, compute, tokens, in, quantized};
     }
-    product.outliers = quantized.outliers;
-    product.outlierCount = quantized.outlierCount;
-  }
-  product.update.rank = product.branchRank + product.outlierCount;
-  if (product.update.rank > 0)
-    product.update.left = packRankLeft(down, product.branchRank, x, nullptr, product.outliers, product.outlierCount,
-                                       tokens, in);
-  if (compute == Compute::int8) {
-    Left<Int8Lane> left(tokens, in,
-                        static_cast<uint32_t*>(scratch(0, slot::shared, Left<Int8Lane>::bytes(tokens, in))));
     product.runInt8(left, quantized);
-  } else if (compute == Compute::bf16) {
+    return;
+  }
+  product.takeOutliers(QuantizedLeft{}, down, x, nullptr).packAll();
+  if (compute == Compute::bf16) {
     product.run(packForward<Bf16Lane>(x, id, tokens, in, compute));
   } else {
     product.run(packForward<F32Lane>(x, id, tokens, in, compute));
@@ -103,29 +98,25 @@ inline void linearInputGradient(const float* dy, int64_t tokens, const Weight& w
   }
   // A row of an int8 weight is one step of the reduction, so its scale goes to dy.
   const float* factors = w.storage == Storage::int8 ? w.scales : nullptr;
-  QuantizedLeft quantized{};
-  if (compute == Compute::int8) {
-    forget();
-    quantized = quantizeLeft(dy, tokens, out, factors, outlier);
-    product.outliers = quantized.outliers;
-    product.outlierCount = quantized.outlierCount;
-  }
-  product.update.rank = product.branchRank + product.outlierCount;
-  if (product.update.rank > 0)
-    product.update.left =
-        packRankLeft(up, product.branchRank, dy, factors, product.outliers, product.outlierCount, tokens, out);
-  const auto pack = [&]<class Lane>(Lane, const auto& source) {
-    Left<Lane> left(tokens, out, static_cast<uint32_t*>(scratch(0, slot::left, Left<Lane>::bytes(tokens, out))));
-    packLeft(left, source);
-    return left;
+  const auto take = [&]<class Lane>(Lane) {
+    return Left<Lane>(tokens, out, static_cast<uint32_t*>(scratch(0, slot::left, Left<Lane>::bytes(tokens, out))));
   };
   if (compute == Compute::int8) {
-    product.runInt8(pack(Int8Lane{}, Int8Source{quantized.codes, out}), quantized);
-  } else if (compute == Compute::bf16) {
-    product.run(pack(Bf16Lane{}, DenseSource{dy, out, factors}));
-  } else {
-    product.run(pack(F32Lane{}, DenseSource{dy, out, factors}));
+    forget();
+    const QuantizedLeft quantized = measureLeft(dy, tokens, out, factors, outlier);
+    const RankLeft ranks = product.takeOutliers(quantized, up, dy, factors);
+    const auto left = take(Int8Lane{});
+    packQuantized(left, dy, quantized, [&](int64_t panel) { ranks.packPanel(panel); });
+    product.runInt8(left, quantized);
+    return;
   }
+  product.takeOutliers(QuantizedLeft{}, up, dy, factors).packAll();
+  const auto run = [&](const auto& left) {
+    packLeft(left, DenseSource{dy, out, factors});
+    product.run(left);
+  };
+  if (compute == Compute::bf16) run(take(Bf16Lane{}));
+  else run(take(F32Lane{}));
 }
 
 inline void branchGradient(const float* x, const float* dy, int64_t tokens, int64_t in, int64_t out,

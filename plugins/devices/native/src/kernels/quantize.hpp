@@ -8,15 +8,16 @@
 namespace evolve {
 namespace {
 
-/** A left operand in int8: row i is scales[i] · codes[i], but for the outlier columns, whose codes are 0. */
+/** A left operand in int8, but for its packed codes: row i is scales[i] · codes[i]. Outlier columns have codes of 0. */
 struct QuantizedLeft {
-  int8_t* codes;
   /** [rows, to a multiple of kRows] */
   float* scales;
   /** [rows, blocks of the reduction]: the sums of codes, for Int8Lane::bias. */
   int32_t* sums;
   const int32_t* outliers;
   int64_t outlierCount;
+  /** By what the columns are multiplied before, the outliers by 0; or null. Only until the codes are packed. */
+  const float* kept;
 };
 
 constexpr int64_t kRowsATask = 16;
@@ -90,19 +91,22 @@ inline int64_t findOutliers(const float* excess, int64_t threads, int64_t column
   return most;
 }
 
+/** Blocks of the reduction of `columns` int8 numbers; each has a sum of codes of its own. */
+inline int64_t blocksOf(int64_t columns) {
+  return std::max<int64_t>(1, ceilDiv(columns, kBlock * Int8Lane::width));
+}
+
 /**
- * Quantizes x [rows, columns], its columns multiplied with `factors` (or null), to 127 steps of each row's largest
- * magnitude. Outlier columns are set apart, as LLM.int8() (arXiv 2208.07339) does: one such number would cost the rest
+ * Finds scales and outliers of x [rows, columns], its columns multiplied with `factors` (or null), for 127 steps of each
+ * row's largest magnitude; packQuantized goes on from there. Outlier columns are set apart, as LLM.int8() (arXiv 2208.07339) does: one such number would cost the rest
  * of its row most of the steps. The threshold is relative to a row's root mean square, so that it serves gradients
  * too; 0 sets none apart.
  */
-inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns, const float* factors,
+inline QuantizedLeft measureLeft(const float* x, int64_t rows, int64_t columns, const float* factors,
                                   float threshold) {
   const int64_t padded = ceilDiv(rows, kRows) * kRows;
-  const int64_t blockElements = kBlock * Int8Lane::width;
-  const int64_t blocks = std::max<int64_t>(1, ceilDiv(columns, blockElements));
+  const int64_t blocks = blocksOf(columns);
   QuantizedLeft result{};
-  result.codes = static_cast<int8_t*>(scratch(0, slot::codes, rows * columns));
   result.scales = static_cast<float*>(scratch(0, slot::scales, padded * 4));
   result.sums = static_cast<int32_t*>(scratch(0, slot::sums, padded * blocks * 4));
   std::fill(result.scales + rows, result.scales + padded, 0.0f);
@@ -132,37 +136,54 @@ inline QuantizedLeft quantizeLeft(const float* x, int64_t rows, int64_t columns,
   });
   if (threshold > 0) result.outlierCount = findOutliers(excess, threadCount(), columns, threshold, outliers);
 
-  const float* kept = factors;
+  result.kept = factors;
   if (result.outlierCount > 0) {
     auto* masked = static_cast<float*>(scratch(0, slot::factors, columns * 4));
     for (int64_t i = 0; i < columns; i++) masked[i] = factors ? factors[i] : 1.0f;
     for (int64_t i = 0; i < result.outlierCount; i++) masked[outliers[i]] = 0;
-    kept = masked;
+    result.kept = masked;
   }
-  parallelFor(ceilDiv(rows, kRowsATask), kTouch * rows * columns, [&](int64_t task, int) {
-    for (int64_t row = task * kRowsATask; row < std::min(rows, (task + 1) * kRowsATask); row++) {
-      const float* values = x + row * columns;
-      float& scale = result.scales[row];
-      if (result.outlierCount > 0 && !std::isnan(scale)) {
-        float largest, squares;
-        measure(values, kept, columns, largest, squares);
-        scale = stepOf(largest);
-      }
-      if (std::isnan(scale)) {
-        std::memset(result.codes + row * columns, 0, static_cast<size_t>(columns));
-        std::fill(result.sums + row * blocks, result.sums + (row + 1) * blocks, 0);
-        continue;
-      }
-      const float inverse = scale > 0 ? 1 / scale : 0.0f;
-      for (int64_t block = 0; block < blocks; block++) {
-        const int64_t start = block * blockElements;
-        const int64_t count = std::min(blockElements, columns - start);
-        result.sums[row * blocks + block] = quantize(values + start, kept ? kept + start : nullptr, count, inverse,
-                                                     result.codes + row * columns + start);
-      }
-    }
-  });
   return result;
+}
+
+/** The codes of one row of x, and their sums. */
+inline void quantizeRow(const float* values, int64_t row, int64_t columns, const QuantizedLeft& left, int8_t* codes) {
+  const int64_t blockElements = kBlock * Int8Lane::width;
+  const int64_t blocks = blocksOf(columns);
+  const float* kept = left.kept;
+  float& scale = left.scales[row];
+  if (left.outlierCount > 0 && !std::isnan(scale)) {
+    float largest, squares;
+    measure(values, kept, columns, largest, squares);
+    scale = stepOf(largest);
+  }
+  if (std::isnan(scale)) {
+    std::memset(codes, 0, static_cast<size_t>(columns));
+    std::fill(left.sums + row * blocks, left.sums + (row + 1) * blocks, 0);
+    return;
+  }
+  const float inverse = scale > 0 ? 1 / scale : 0.0f;
+  for (int64_t block = 0; block < blocks; block++) {
+    const int64_t start = block * blockElements;
+    const int64_t count = std::min(blockElements, columns - start);
+    left.sums[row * blocks + block] =
+        quantize(values + start, kept ? kept + start : nullptr, count, inverse, codes + start);
+  }
+}
+
+/** Quantizes and packs x panel by panel, and calls `also(panel)`: one loop, in which a panel's codes stay in the cache. */
+template <class Also>
+void packQuantized(const Left<Int8Lane>& left, const float* x, const QuantizedLeft& quantized, const Also& also) {
+  const int64_t columns = left.depth;
+  parallelFor(ceilDiv(left.rows, kRows), kTouch * left.rows * columns, [&](int64_t panel, int thread) {
+    auto* codes = static_cast<int8_t*>(scratch(thread, slot::codes, kRows * columns));
+    const int64_t first = panel * kRows;
+    const int64_t count = std::min<int64_t>(kRows, left.rows - first);
+    for (int64_t i = 0; i < count; i++)
+      quantizeRow(x + (first + i) * columns, first + i, columns, quantized, codes + i * columns);
+    packRows<Int8Lane, kRows>(Int8Source{codes, columns}, 0, count, 0, columns, left.lanes + panel * left.stride);
+    also(panel);
+  });
 }
 
 /** As kernels.hpp says; the same numbers as plugins/quantizers/int8. */

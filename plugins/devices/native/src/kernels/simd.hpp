@@ -133,7 +133,7 @@ struct Bf16Lane {
 using Bf16Lane = F32Lane;
 #endif
 
-#if defined(__AVX512VNNI__)
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
 /** The right operand is stored plus 128, unsigned, as the instruction wants it; see `bias`. */
 struct Int8Lane {
   static constexpr int width = 4;
@@ -142,7 +142,11 @@ struct Int8Lane {
   using Element = int8_t;
   using Sum = vi;
   static Sum dot(Sum sum, vu a, vu b) {
+#if defined(__AVX512VNNI__)
     return (vi)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)b, (__m512i)a);
+#else
+    return (vi)_mm256_dpbusd_avx_epi32((__m256i)sum, (__m256i)b, (__m256i)a);
+#endif
   }
 };
 #else

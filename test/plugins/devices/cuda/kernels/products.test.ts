@@ -19,6 +19,10 @@ const SHAPES: [number, number, number][] = [
   [70, 40, 130],
   [129, 64, 64],
   [12, 2100, 20],
+  [3, 128, 70],
+  [32, 640, 33],
+  [33, 192, 160],
+  [300, 72, 140],
 ];
 /** Sums of a few thousand products, in another order. */
 const EXACT = 3e-6;
@@ -46,11 +50,16 @@ describeCuda('cuda products', () => {
   }
 
   for (const storage of STORAGES) {
-    it(`of a weight in ${storage}`, () =>
-      expectOnCard(storage === 'f32' || storage === 'f16' ? EXACT : BF16, () => {
-        const weight = makeWeight(storage, [65, 128], new Random(1).uniform(65 * 128, -1, 1));
-        return withGradients({ x: randomTensor([13, 128], 2) }, ({ x }) => linear(x as tf.Tensor2D, weight));
-      }));
+    // Of few rows, of more, and of so many that the weight is decoded before.
+    for (const tokens of [3, 13, 40]) {
+      it(`of ${tokens} rows and a weight in ${storage}`, () =>
+        expectOnCard(storage === 'f32' ? EXACT : BF16, () => {
+          const weight = makeWeight(storage, [65, 640], new Random(1).uniform(65 * 640, -1, 1));
+          return withGradients({ x: randomTensor([tokens, 640], 2) }, ({ x }) =>
+            linear(x as tf.Tensor2D, weight),
+          );
+        }));
+    }
   }
 
   for (const rate of [0, 0.4]) {

@@ -1,0 +1,7 @@
+import type * as tf from '@tensorflow/tfjs';
+
+/** The name of a trained variable that was disposed while the run still needs it; undefined if all are there. */
+export function freedIn(variables: ReadonlyMap<string, tf.Variable>): string | undefined {
+  for (const [name, variable] of variables) if (variable.isDisposed) return name;
+  return undefined;
+}

@@ -1,0 +1,91 @@
+/** The processes of a run: what they sum, and how they end together. */
+
+import * as tf from '@tensorflow/tfjs';
+import { unlessAborted } from '../base/breath.js';
+import type { Gradients } from '../contracts/optimizer.js';
+import type { World } from '../contracts/world.js';
+
+/** An interrupted process waits so long for the others, which may have one more micro-batch to compute. */
+const PATIENCE_MS = 10_000;
+
+/**
+ * Whether a process was interrupted, and room for numbers. All totals are of one length: one process may be interrupted within
+ * a metric, while another goes on to the total of the next metric.
+ */
+const TOTAL_LENGTH = 8;
+
+/** A world as a run uses it. Of two processes or more, one that is interrupted does not end alone if the others answer. */
+export class RunWorld {
+  readonly rank: number;
+  readonly size: number;
+  /** All have learned that the run ends, and call the world no more. */
+  #isOver = false;
+
+  /**
+   * @param signal aborted when this process is to end
+   * @param interruption the error with which it ends then, or because another one ends
+   */
+  constructor(
+    private readonly world: World,
+    private readonly signal: AbortSignal,
+    private readonly interruption: () => unknown,
+  ) {
+    ({ rank: this.rank, size: this.size } = world);
+  }
+
+  /** True where the work at hand should be left, and the next total be asked for: there all learn of it. */
+  get isEnding(): boolean {
+    return this.size > 1 && this.signal.aborted;
+  }
+
+  /**
+   * Sums of numbers over all processes, in double precision.
+   *
+   * @throws the interruption, in every process, if one of several was interrupted; none of them has the sums then
+   */
+  async total(...numbers: number[]): Promise<number[]> {
+    if (this.size === 1) return numbers;
+    if (this.#isOver) throw this.interruption();
+    const sums = new Float64Array(TOTAL_LENGTH);
+    sums.set([Number(this.signal.aborted), ...numbers]);
+    await this.#answered(this.world.sum(sums));
+    this.#isOver = sums[0] > 0;
+    if (this.#isOver) throw this.interruption();
+    return [...sums.subarray(1, numbers.length + 1)];
+  }
+
+  /**
+   * The gradients of a step, summed over all processes. (A process without a micro-batch has none.) They go through the world
+   * in one flat array. Those that are replaced are freed.
+   */
+  async sumGradients(variables: ReadonlyMap<string, tf.Variable>, gradients: Gradients): Promise<Gradients> {
+    if (this.size === 1) return gradients;
+    const sizes = Array.from(variables.values(), ({ size }) => size);
+    const flat = new Float32Array(sizes.reduce((total, size) => total + size, 0));
+    let at = 0;
+    for (const [i, name] of [...variables.keys()].entries()) {
+      const gradient = gradients.get(name);
+      if (gradient) flat.set(await gradient.data<'float32'>(), at);
+      at += sizes[i];
+    }
+    await this.#answered(this.world.sum(flat));
+    tf.dispose([...gradients.values()]);
+    const summed = new Map<string, tf.Tensor>();
+    at = 0;
+    for (const [name, { shape, size }] of variables) {
+      summed.set(name, tf.tensor(flat.slice(at, at + size), shape, 'float32'));
+      at += size;
+    }
+    return summed;
+  }
+
+  /** What the other processes answer; the interruption, if they do not although this one is interrupted. */
+  async #answered(answer: Promise<void>): Promise<void> {
+    try {
+      await unlessAborted(answer, this.signal, PATIENCE_MS);
+    } catch (error) {
+      // A world may end its calls by itself then.
+      throw this.signal.aborted ? this.interruption() : error;
+    }
+  }
+}

@@ -1,0 +1,325 @@
+// Attention (attention.hpp) in bf16 on the tensor cores; scores, softmax and sums are fp32.
+//
+// A block of 4 warps has 64 rows, 16 a warp: queries, or for the gradients of keys and values keys. The other side comes in tiles.
+// Scores stay in the registers, whose layout is that of the next product's left operand. Nothing is added by two blocks: the
+// gradients of queries and of keys are computed by kernels of their own. Rows have up to 64 or up to 128 numbers.
+#pragma once
+#include "attention.hpp"
+#include "tiles.hpp"
+
+#define OWN_ROWS 64
+#define ATTENTION_THREADS 128
+#define LOG2_E 1.4426950408889634f
+
+// What a block has, and where.
+struct Rows {
+  u32 sequence, start, length, first;
+};
+DEVICE Rows rowsOf(const Sequences& s) {
+  const u32 sequence = s.tiles[2 * blockIdx.x], start = s.offsets[sequence];
+  return {sequence, start, (u32)s.offsets[sequence + 1] - start, (u32)s.tiles[2 * blockIdx.x + 1]};
+}
+
+// `count` rows of one head of x [tokens, heads, headDim], from row `first` of the sequence on; 0 beyond its end.
+template <u32 width, u32 count>
+DEVICE void fetchHead(u16* tile, const void* x, i32 type, const Rows& rows, u32 first, u32 heads, u32 head, u32 headDim) {
+  UNROLL for (u32 i = threadIdx.x; i < count * width / CHUNK; i += ATTENTION_THREADS) {
+    const u32 r = i / (width / CHUNK), c = i % (width / CHUNK);
+    const bool isThere = first + r < rows.length && c * CHUNK < headDim;
+    const u32 numbers = isThere ? (headDim - c * CHUNK < CHUNK ? headDim - c * CHUNK : CHUNK) : 0;
+    const u64 at = ((u64)(rows.start + first + r) * heads + head) * headDim + c * CHUNK;
+    fetchChunk(tile + placeInTile<width>(r, c), x, type, at, numbers);
+  }
+}
+
+template <u32 tiles>
+DEVICE void clearTiles(float (&x)[tiles][4]) {
+  UNROLL for (u32 i = 0; i < tiles; i++) {
+    UNROLL for (int e = 0; e < 4; e++) x[i][e] = 0;
+  }
+}
+
+// products [16, 8 · tiles] = own rows `row` … `row` + 15 times the other side's rows.
+template <u32 width, u32 tiles>
+DEVICE void multiplyRows(float (&products)[tiles][4], const u16* own, u32 row, const u16* others) {
+  clearTiles(products);
+  UNROLL for (u32 depth = 0; depth < width; depth += 16) {
+    u32 left[4];
+    leftOperand<width>(left, own, row, depth);
+    UNROLL for (u32 j = 0; j < tiles; j += 2) {
+      u32 right[4];
+      rightOperands<width>(right, others, depth, 8 * j);
+      multiplyTiles(products[j], left, right);
+      multiplyTiles(products[j + 1], left, right + 2);
+    }
+  }
+}
+
+// sums [16, width] += weights [16, 8 · tiles] times the other side's rows.
+template <u32 width, u32 tiles>
+DEVICE void addWeighted(float (&sums)[width / 8][4], const float (&weights)[tiles][4], const u16* others) {
+  UNROLL for (u32 step = 0; step < tiles; step += 2) {
+    const u32 left[4] = {packBf16(weights[step][0], weights[step][1]), packBf16(weights[step][2], weights[step][3]),
+                         packBf16(weights[step + 1][0], weights[step + 1][1]), packBf16(weights[step + 1][2], weights[step + 1][3])};
+    UNROLL for (u32 d = 0; d < width / 8; d += 2) {
+      u32 right[4];
+      rightOperandsTransposed<width>(right, others, 8 * step, 8 * d);
+      multiplyTiles(sums[d], left, right);
+      multiplyTiles(sums[d + 1], left, right + 2);
+    }
+  }
+}
+
+// The warp's 16 rows of one head of y; row g times factors[0], row g + 8 times factors[1].
+template <u32 width>
+DEVICE void storeHead(void* y, i32 type, const float (&sums)[width / 8][4], const float* factors, const Rows& rows, u32 heads,
+                      u32 head, u32 headDim) {
+  const u32 lane = threadIdx.x % 32, own = rows.first + threadIdx.x / 32 * 16 + lane / 4;
+  UNROLL for (u32 half = 0; half < 2; half++) {
+    if (own + 8 * half >= rows.length) continue;
+    const u64 at = ((u64)(rows.start + own + 8 * half) * heads + head) * headDim;
+    UNROLL for (u32 d = 0; d < width / 8; d++) {
+      const u32 column = 8 * d + lane % 4 * 2;
+      const float a = sums[d][2 * half] * factors[half], b = sums[d][2 * half + 1] * factors[half];
+      if (type == BF16 && headDim % 2 == 0) {
+        if (column < headDim) *(u32*)((u16*)y + at + column) = packBf16(a, b);
+      } else {
+        if (column < headDim) store(y, type, at + column, a);
+        if (column + 1 < headDim) store(y, type, at + column + 1, b);
+      }
+    }
+  }
+}
+
+// The larger, or the sum, of a value of the four lanes that share a row.
+DEVICE float maximumOverFour(float x) {
+  x = fmaxf(x, shuffleXor(x, 1));
+  return fmaxf(x, shuffleXor(x, 2));
+}
+DEVICE float sumOverFour(float x) {
+  x += shuffleXor(x, 1);
+  return x + shuffleXor(x, 2);
+}
+
+// Grid: tiles of queries × heads.
+template <u32 width>
+DEVICE void attendInBf16(const void* q, i32 qType, const void* k, i32 kType, const void* v, i32 vType, void* y, i32 yType,
+                         float* logSums, u32 tokens, const Sequences& s) {
+  constexpr u32 kKeys = 64;
+  SHARED u16 queries[OWN_ROWS * width];
+  SHARED u16 keys[kKeys * width];
+  SHARED u16 values[kKeys * width];
+  const Rows rows = rowsOf(s);
+  const u32 head = blockIdx.y, kvHead = head / (s.heads / s.kvHeads), lane = threadIdx.x % 32;
+  const u32 query = rows.first + threadIdx.x / 32 * 16 + lane / 4;
+  const u32 last = rows.first + OWN_ROWS <= rows.length ? rows.first + OWN_ROWS - 1 : rows.length - 1;
+  // Later queries see as much or more.
+  const u32 bound = seenBy(s, rows.sequence, last), seenByAll = seenBy(s, rows.sequence, rows.first);
+  const u32 seen[2] = {seenBy(s, rows.sequence, query), seenBy(s, rows.sequence, query + 8)};
+  const float scale = s.scale * LOG2_E, slope = s.slopes ? s.slopes[head] * LOG2_E : 0.f;
+  float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0}, sums[width / 8][4];
+  clearTiles(sums);
+  fetchHead<width, OWN_ROWS>(queries, q, qType, rows, rows.first, s.heads, head, s.headDim);
+  fetchHead<width, kKeys>(keys, k, kType, rows, 0, s.kvHeads, kvHead, s.headDim);
+  commitCopies();
+  for (u32 at = 0; at < bound; at += kKeys) {
+    waitForCopies<0>();
+    __syncthreads();
+    fetchHead<width, kKeys>(values, v, vType, rows, at, s.kvHeads, kvHead, s.headDim);
+    commitCopies();
+    float scores[kKeys / 8][4];
+    multiplyRows<width>(scores, queries, threadIdx.x / 32 * 16, keys);
+    waitForCopies<0>();
+    __syncthreads();
+    if (at + kKeys < bound) fetchHead<width, kKeys>(keys, k, kType, rows, at + kKeys, s.kvHeads, kvHead, s.headDim);
+    commitCopies();
+    float larger[2] = {-INFINITY, -INFINITY};
+    UNROLL for (u32 j = 0; j < kKeys / 8; j++) {
+      UNROLL for (u32 e = 0; e < 4; e++) {
+        const u32 key = at + 8 * j + lane % 4 * 2 + e % 2, half = e / 2;
+        float score = scores[j][e] * scale;
+        if (s.slopes) score += slope * ((float)key - (float)(query + 8 * half));
+        if (at + kKeys > seenByAll && key >= seen[half]) score = -INFINITY;
+        scores[j][e] = score;
+        larger[half] = fmaxf(larger[half], score);
+      }
+    }
+    float kept[2];
+    UNROLL for (int half = 0; half < 2; half++) {
+      const float most = fmaxf(largest[half], maximumOverFour(larger[half]));
+      kept[half] = exp2f(largest[half] - most);
+      largest[half] = most;
+      sum[half] *= kept[half];
+    }
+    UNROLL for (u32 j = 0; j < kKeys / 8; j++) {
+      UNROLL for (u32 e = 0; e < 4; e++) {
+        scores[j][e] = exp2f(scores[j][e] - largest[e / 2]);
+        sum[e / 2] += scores[j][e];
+      }
+    }
+    UNROLL for (u32 d = 0; d < width / 8; d++) {
+      UNROLL for (int e = 0; e < 4; e++) sums[d][e] *= kept[e / 2];
+    }
+    addWeighted<width>(sums, scores, values);
+  }
+  float factors[2];
+  UNROLL for (int half = 0; half < 2; half++) {
+    const float total = sumOverFour(sum[half]);
+    factors[half] = 1.f / total;
+    const u32 own = query + 8 * half;
+    if (lane % 4 == 0 && own < rows.length) {
+      logSums[(u64)head * tokens + rows.start + own] = largest[half] / LOG2_E + logf(total);
+    }
+  }
+  storeHead<width>(y, yType, sums, factors, rows, s.heads, head, s.headDim);
+}
+
+// Weights as they were in the forward pass, and by them the gradients of the scores times `scale`; all are [16, 8 · tiles] of
+// a warp. `statistics` is { log-sum · log2 e, delta } of the query of number e of tile j.
+template <u32 tiles, class IsSeen, class Bias, class Statistics>
+DEVICE void scoreGradients(float (&scores)[tiles][4], float (&changes)[tiles][4], const Sequences& s, IsSeen isSeen, Bias bias,
+                           Statistics statistics) {
+  UNROLL for (u32 j = 0; j < tiles; j++) {
+    UNROLL for (u32 e = 0; e < 4; e++) {
+      float weight = 0, change = 0;
+      if (isSeen(j, e)) {
+        const float2 of = statistics(j, e);
+        weight = exp2f(scores[j][e] * (s.scale * LOG2_E) + bias(j, e) - of.x);
+        change = weight * (changes[j][e] - of.y) * s.scale;
+      }
+      scores[j][e] = weight;
+      changes[j][e] = change;
+    }
+  }
+}
+
+// Grid: tiles of queries × heads.
+template <u32 width>
+DEVICE void queryGradientInBf16(const void* q, i32 qType, const void* k, i32 kType, const void* v, i32 vType, const void* dy,
+                                i32 dyType, const float* logSums, const float* deltas, void* dq, i32 dqType, u32 tokens,
+                                const Sequences& s) {
+  constexpr u32 kKeys = 32;
+  SHARED u16 queries[OWN_ROWS * width];
+  SHARED u16 gradients[OWN_ROWS * width];
+  SHARED u16 keys[kKeys * width];
+  SHARED u16 values[kKeys * width];
+  const Rows rows = rowsOf(s);
+  const u32 head = blockIdx.y, kvHead = head / (s.heads / s.kvHeads), lane = threadIdx.x % 32, row = threadIdx.x / 32 * 16;
+  const u32 query = rows.first + row + lane / 4;
+  const u32 last = rows.first + OWN_ROWS <= rows.length ? rows.first + OWN_ROWS - 1 : rows.length - 1;
+  const u32 bound = seenBy(s, rows.sequence, last);
+  const float slope = s.slopes ? s.slopes[head] * LOG2_E : 0.f;
+  u32 seen[2];
+  float2 of[2];
+  UNROLL for (u32 half = 0; half < 2; half++) {
+    const u32 own = query + 8 * half;
+    const u64 place = (u64)head * tokens + rows.start + own;
+    const bool isThere = own < rows.length;
+    seen[half] = isThere ? seenBy(s, rows.sequence, own) : 0;
+    of[half] = {isThere ? logSums[place] * LOG2_E : 0.f, isThere ? deltas[place] : 0.f};
+  }
+  float sums[width / 8][4];
+  clearTiles(sums);
+  fetchHead<width, OWN_ROWS>(queries, q, qType, rows, rows.first, s.heads, head, s.headDim);
+  fetchHead<width, OWN_ROWS>(gradients, dy, dyType, rows, rows.first, s.heads, head, s.headDim);
+  for (u32 at = 0; at < bound; at += kKeys) {
+    __syncthreads();
+    fetchHead<width, kKeys>(keys, k, kType, rows, at, s.kvHeads, kvHead, s.headDim);
+    fetchHead<width, kKeys>(values, v, vType, rows, at, s.kvHeads, kvHead, s.headDim);
+    commitCopies();
+    waitForCopies<0>();
+    __syncthreads();
+    float scores[kKeys / 8][4], changes[kKeys / 8][4];
+    multiplyRows<width>(scores, queries, row, keys);
+    multiplyRows<width>(changes, gradients, row, values);
+    auto keyOf = [&](u32 j, u32 e) { return at + 8 * j + lane % 4 * 2 + e % 2; };
+    scoreGradients(
+        scores, changes, s, [&](u32 j, u32 e) { return keyOf(j, e) < seen[e / 2]; },
+        [&](u32 j, u32 e) { return s.slopes ? slope * ((float)keyOf(j, e) - (float)(query + 8 * (e / 2))) : 0.f; },
+        [&](u32, u32 e) { return of[e / 2]; });
+    addWeighted<width>(sums, changes, keys);
+  }
+  const float factors[2] = {1, 1};
+  storeHead<width>(dq, dqType, sums, factors, rows, s.heads, head, s.headDim);
+}
+
+// Grid: tiles of keys × kvHeads. The heads that share a key add up in their order.
+template <u32 width>
+DEVICE void keyGradientInBf16(const void* q, i32 qType, const void* k, i32 kType, const void* v, i32 vType, const void* dy,
+                              i32 dyType, const float* logSums, const float* deltas, void* dk, void* dv, i32 dkType, u32 tokens,
+                              const Sequences& s) {
+  constexpr u32 kQueries = 32;
+  SHARED u16 keys[OWN_ROWS * width];
+  SHARED u16 values[OWN_ROWS * width];
+  SHARED u16 queries[kQueries * width];
+  SHARED u16 gradients[kQueries * width];
+  const Rows rows = rowsOf(s);
+  const u32 kvHead = blockIdx.y, groups = s.heads / s.kvHeads, lane = threadIdx.x % 32, row = threadIdx.x / 32 * 16;
+  const u32 key = rows.first + row + lane / 4;
+  const u32 prefix = s.prefixes ? (u32)s.prefixes[rows.sequence] : 0;
+  // No query before the first key of the tile sees it, but those of a prefix that goes on behind it.
+  const u32 from = rows.first < prefix ? 0 : rows.first / kQueries * kQueries;
+  float ofKeys[width / 8][4], ofValues[width / 8][4];
+  clearTiles(ofKeys);
+  clearTiles(ofValues);
+  fetchHead<width, OWN_ROWS>(keys, k, kType, rows, rows.first, s.kvHeads, kvHead, s.headDim);
+  fetchHead<width, OWN_ROWS>(values, v, vType, rows, rows.first, s.kvHeads, kvHead, s.headDim);
+  for (u32 head = kvHead * groups; head < (kvHead + 1) * groups; head++) {
+    const float slope = s.slopes ? s.slopes[head] * LOG2_E : 0.f;
+    const u64 place = (u64)head * tokens + rows.start;
+    for (u32 at = from; at < rows.length; at += kQueries) {
+      __syncthreads();
+      fetchHead<width, kQueries>(queries, q, qType, rows, at, s.heads, head, s.headDim);
+      fetchHead<width, kQueries>(gradients, dy, dyType, rows, at, s.heads, head, s.headDim);
+      commitCopies();
+      waitForCopies<0>();
+      __syncthreads();
+      float weights[kQueries / 8][4], changes[kQueries / 8][4];
+      multiplyRows<width>(weights, keys, row, queries);
+      multiplyRows<width>(changes, values, row, gradients);
+      auto queryOf = [&](u32 j, u32 e) { return at + 8 * j + lane % 4 * 2 + e % 2; };
+      scoreGradients(
+          weights, changes, s,
+          [&](u32 j, u32 e) {
+            const u32 query = queryOf(j, e);
+            return query < rows.length && key + 8 * (e / 2) < (query < prefix ? prefix : query + 1);
+          },
+          [&](u32 j, u32 e) { return s.slopes ? slope * ((float)(key + 8 * (e / 2)) - (float)queryOf(j, e)) : 0.f; },
+          [&](u32 j, u32 e) {
+            return float2{logSums[place + queryOf(j, e)] * LOG2_E, deltas[place + queryOf(j, e)]};
+          });
+      addWeighted<width>(ofValues, weights, gradients);
+      addWeighted<width>(ofKeys, changes, queries);
+    }
+  }
+  const float factors[2] = {1, 1};
+  storeHead<width>(dk, dkType, ofKeys, factors, rows, s.kvHeads, kvHead, s.headDim);
+  storeHead<width>(dv, dkType, ofValues, factors, rows, s.kvHeads, kvHead, s.headDim);
+}
+
+// The kernels, with the arguments of those in fp32.
+#define ATTENTION_KERNELS(width)                                                                                             \
+  KERNEL BOUNDS(ATTENTION_THREADS, 2) void attentionBf16_##width(                                                            \
+      const void* q, i32 qType, const void* k, i32 kType, const void* v, i32 vType, void* y, i32 yType, float* logSums,      \
+      u32 tokens, SEQUENCES_PARAMETERS) {                                                                                    \
+    const Sequences s = SEQUENCES_ARGUMENTS;                                                                                 \
+    attendInBf16<width>(q, qType, k, kType, v, vType, y, yType, logSums, tokens, s);                                         \
+  }                                                                                                                          \
+  REGISTER(attentionBf16_##width)                                                                                            \
+  KERNEL BOUNDS(ATTENTION_THREADS, 2) void attentionQueryGradientBf16_##width(                                               \
+      const void* q, i32 qType, const void* k, i32 kType, const void* v, i32 vType, const void* dy, i32 dyType,              \
+      const float* logSums, const float* deltas, void* dq, i32 dqType, u32 tokens, SEQUENCES_PARAMETERS) {                   \
+    const Sequences s = SEQUENCES_ARGUMENTS;                                                                                 \
+    queryGradientInBf16<width>(q, qType, k, kType, v, vType, dy, dyType, logSums, deltas, dq, dqType, tokens, s);            \
+  }                                                                                                                          \
+  REGISTER(attentionQueryGradientBf16_##width)                                                                               \
+  KERNEL BOUNDS(ATTENTION_THREADS, 2) void attentionKeyGradientBf16_##width(                                                 \
+      const void* q, i32 qType, const void* k, i32 kType, const void* v, i32 vType, const void* dy, i32 dyType,              \
+      const float* logSums, const float* deltas, void* dk, void* dv, i32 dkType, u32 tokens, SEQUENCES_PARAMETERS) {         \
+    const Sequences s = SEQUENCES_ARGUMENTS;                                                                                 \
+    keyGradientInBf16<width>(q, qType, k, kType, v, vType, dy, dyType, logSums, deltas, dk, dv, dkType, tokens, s);          \
+  }                                                                                                                          \
+  REGISTER(attentionKeyGradientBf16_##width)
+
+ATTENTION_KERNELS(64)
+ATTENTION_KERNELS(128)
