@@ -146,7 +146,6 @@ program
   .option('--json', 'write JSON lines to standard output')
   .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
 
-<<<<<<< HEAD
 const device = program.command('device').description('what computes');
 device
   .command('install')
@@ -158,7 +157,7 @@ device
   .action(async (name, options) =>
     (await import('./commands/device-install.js')).deviceInstallCommand(name, options),
   );
-=======
+
 program
   .command('completion')
   .description('print what has a shell complete the command line: source it in its startup file')
@@ -177,7 +176,6 @@ function wrongCommand([word = '']: readonly string[]): string {
     ? `(evolve run CONFIG trains; ${lists})`
     : `(${lists})`;
 }
->>>>>>> main
 
 function examples(...commands: readonly string[]): string {
   return ['', 'Examples:', ...commands.map((command) => `  evolve ${command}`)].join('\n');

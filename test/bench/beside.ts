@@ -42,7 +42,8 @@ async function inTurns(
   for (let round = 0; round < context.rounds; round++) {
     for (const [i, device] of devices.entries()) {
       const output = path.join(context.folder, `beside-${device}`);
-      const measured = await measureEvolve(['run', ...args, '--output', output, '--device', device]);
+      const of = ['run', ...args, '--output', output, '--device', device];
+      const measured = await measureEvolve(of, context.say);
       const steps = stepsOf(measured);
       seconds[i].push(...costs(steps));
       losses[i] = steps.at(-1)?.event.loss as number;
