@@ -9,7 +9,7 @@ import { packageVersion } from './base/version.js';
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
 /** Each is a text of its own, with its keys and values. */
 const MOST_BEAMS = 256;
-const DEVICES = ['auto', 'native', 'tensorflow', 'portable'];
+const DEVICES = ['auto', 'cuda', 'tensorflow', 'native', 'portable'];
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 const KEEP_TEMPLATE = "the base model's chat template, not that of the run's data.template";
 
@@ -146,7 +146,22 @@ program
   .option('--json', 'write JSON lines to standard output')
   .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
 
-const device = program.command('device').description('what computes');
+const device = program
+  .command('device')
+  .description('list the devices: what there is of each, or why it cannot be used')
+  .option('--json', 'write JSON lines to standard output')
+  .addHelpText('after', examples('device', 'device check cuda'))
+  .action(async (options) => (await import('./commands/device.js')).deviceCommand(options));
+
+device
+  .command('check')
+  .description('hold what a device computes to the plain form of each op')
+  .argument('[name]', 'the device (default: the one that auto takes)')
+  .option('--json', 'write JSON lines to standard output')
+  .action(async (name, _, command: Command) =>
+    (await import('./commands/device.js')).deviceCheckCommand(name, command.optsWithGlobals()),
+  );
+
 device
   .command('install')
   .description('make ready on this machine what a device needs and evolve does not bring')

@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   NO_GRADIENT: 1,
   WRITE_FAILED: 1,
   OUT_OF_MEMORY: 1,
+  DEVICE_FAILED: 1,
   INTERRUPTED: 130,
 } as const;
 

@@ -17,7 +17,7 @@ export async function deviceInstallCommand(name: string, options: InstallOptions
     const what = device
       ? `the device ${name} needs nothing installed`
       : `there is no device "${name}"${suggest(name, names)}`;
-    throw new EvolveError('COMMAND_LINE', what, `It can be asked of: ${names.join(', ')}.`);
+    throw new EvolveError('DEVICE_UNKNOWN', what, `It can be asked of: ${names.join(', ')}.`);
   }
   const tell = (line: string) => process.stderr.write(`${printable(line)}\n`);
   const installed = await device.install({ ...options, tell });

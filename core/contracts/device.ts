@@ -12,6 +12,20 @@ export interface DeviceRequest {
   decline(name: string, reason: string): void;
 }
 
+/** How often the CPU computed what a device has no kernel for, and how many bytes were fetched from the device for it. */
+export interface FallbackCount {
+  readonly calls: number;
+  readonly bytes: number;
+}
+
+/** What a device with memory of its own used since it was opened. */
+export interface DeviceUsage {
+  /** The most bytes of its memory that were taken at a time. */
+  readonly peakMemory: number;
+  /** By the name of the kernel. */
+  readonly fallbacks: Readonly<Record<string, FallbackCount>>;
+}
+
 /** A device that was opened. */
 export interface Device {
   readonly name: string;
@@ -19,6 +33,8 @@ export interface Device {
   readonly backend: string;
   /** One line for the person: what computes. */
   readonly description: string;
+  /** What `evolve device` tells besides: `{ driver: 'for CUDA 12.4', memory: '79.2 GiB, 78.1 GiB free' }`. */
+  readonly details?: Readonly<Record<string, string>>;
   /**
    * Takes the model's frozen weights to the device, once they are quantized and adapters are in place. A device with memory
    * of its own replaces the weights of the sites (`site.weight`) by its own, so that nobody holds the originals.
@@ -28,6 +44,8 @@ export interface Device {
   placeWeights?(model: LanguageModel): undefined | (() => void);
   /** A key-value cache in the device's own memory, for one model. Without it decoding takes a PagedCache. */
   makeCache?(): KeyValueCache;
+  /** Of a device with memory of its own: what it has used until now. */
+  usage?(): DeviceUsage;
 }
 
 /** What a person says with `evolve device install NAME`. */

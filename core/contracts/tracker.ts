@@ -1,6 +1,6 @@
 /** What tracker plugins get: events, and how the run ended. */
 
-import type { Device } from './device.js';
+import type { Device, DeviceUsage } from './device.js';
 import type { DownloadState } from './hub.js';
 
 /** What one optimizer step did. With `logEvery` above 1, it covers all steps since the last event. */
@@ -17,6 +17,8 @@ export interface StepEvent {
   /** How many tokens went through the model. */
   readonly tokens: number;
   readonly tokensPerSecond: number;
+  /** On a device with memory of its own: the most of it that was taken at a time until now, in bytes. */
+  readonly peakDeviceMemory?: number;
 }
 
 /**
@@ -107,6 +109,10 @@ export interface RunResult {
   readonly seconds: number;
   /** The most memory that the process held at a time, mapped files included, in bytes. */
   readonly peakMemory: number;
+  /** On a device with memory of its own: the most of it that was taken at a time, in bytes. */
+  readonly peakDeviceMemory?: number;
+  /** There too: what the CPU computed because the device has no kernel for it, by the kernel's name. */
+  readonly fallbacks?: DeviceUsage['fallbacks'];
   readonly versions: Readonly<Record<string, string>>;
   /** Why a plugin stopped it. */
   readonly stopReason?: string | undefined;

@@ -2,21 +2,32 @@ import { EvolveError } from '../base/errors.js';
 import type { Device, DeviceRequest } from '../contracts/device.js';
 import type { Hooks } from '../plugins/hooks.js';
 
-/**
- * Opens the device that is asked for. If it does not open, takes the next one and says why in one line. In which order
- * `auto` asks, the devices say by the stages of their taps (plugins/devices/kit/).
- */
-export async function openDevice(hooks: Hooks, name: string): Promise<Device> {
+/** What came of asking for a device: the device, or why those that were asked do not open, `name: reason`. */
+export interface DeviceAnswer {
+  readonly device: Device | undefined;
+  readonly declined: readonly string[];
+}
+
+/** Asks for the device `name`, or for any with `auto`. In which order `auto` asks, the devices say by the stages of their taps. */
+export async function askDevice(hooks: Hooks, name: string): Promise<DeviceAnswer> {
   const declined: string[] = [];
-  const ask = (wanted: string) => {
-    const request: DeviceRequest = {
-      name: wanted,
-      wants: (candidate) => wanted === 'auto' || wanted === candidate,
-      decline: (candidate, reason) => declined.push(`${candidate}: ${reason}`),
-    };
-    return hooks.openDevice.promise(request);
+  const request: DeviceRequest = {
+    name,
+    wants: (candidate) => name === 'auto' || name === candidate,
+    decline: (candidate, reason) => declined.push(`${candidate}: ${reason}`),
   };
-  const device = (await ask(name)) ?? (name === 'auto' ? undefined : await ask('auto'));
+  return { device: await hooks.openDevice.promise(request), declined };
+}
+
+/** Opens the device that is asked for. If it does not open, takes the next one and says why in one line. */
+export async function openDevice(hooks: Hooks, name: string): Promise<Device> {
+  let { device, declined } = await askDevice(hooks, name);
+  if (!device && name !== 'auto') {
+    const others = await askDevice(hooks, 'auto');
+    // Asked for by name, it has said why already, at greater length.
+    const further = others.declined.filter((reason) => !reason.startsWith(`${name}: `));
+    [device, declined] = [others.device, [...declined, ...further]];
+  }
   const reasons = [...new Set(declined)];
   if (!device) {
     throw new EvolveError('DEVICE_UNKNOWN', `no device can be opened: ${reasons.join('; ')}`);

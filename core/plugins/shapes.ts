@@ -29,6 +29,10 @@ const isInteger = (least: number) => (value: unknown) =>
 const text = is('a text', (value) => typeof value === 'string');
 const name = is('a name', (value) => typeof value === 'string' && value !== '');
 const flag = is('true or false', (value) => typeof value === 'boolean');
+const texts = is(
+  'texts by name',
+  (value) => isObject(value) && Object.values(value).every((each) => typeof each === 'string'),
+);
 const number = is('a number', (value) => typeof value === 'number');
 const finite = is('a finite number', Number.isFinite);
 const rate = is('a finite number, at least 0', (value) => Number.isFinite(value) && (value as number) >= 0);
@@ -183,8 +187,10 @@ export const ANSWERS: Readonly<Record<string, Check>> = {
     name,
     backend: name,
     description: text,
+    details: optional(texts),
     placeWeights: optional(method),
     makeCache: optional(method),
+    usage: optional(method),
   }),
   locateModel: object('a place', { path: name, name }),
   makeTemplate: object('a template', { name: text, exchanges: method, chatTemplate: optional(text) }),
@@ -238,7 +244,9 @@ const promised = (check: Check): Check => Object.assign((value: unknown) => chec
 
 /** What the methods of an answer return, by hook. */
 export const RESULTS: Readonly<Record<string, Parts>> = {
-  openDevice: {},
+  openDevice: {
+    usage: object('what was used', { peakMemory: count, fallbacks: is('counts by kernel', isObject) }),
+  },
   openWorld: { broadcast: promised(is('a Uint8Array', (value) => value instanceof Uint8Array)) },
   makeTemplate: {
     exchanges: (value) =>

@@ -2,6 +2,7 @@
 
 import { chunk } from '../base/collections.js';
 import { EvolveError } from '../base/errors.js';
+import type { StepEvent } from '../contracts/tracker.js';
 import type { Row } from '../data/packing.js';
 import { evaluationOf, heldOutLoss } from './evaluate.js';
 import { newWindow, stepEvent } from './progress.js';
@@ -58,7 +59,11 @@ async function stepWith(
   count(done, rows.length, startedAt, training);
   tellContext(training);
 
-  const event = stepEvent(progress, context.epoch, learningRate, done.gradNorm);
+  const usage = training.device?.usage?.();
+  const event: StepEvent = {
+    ...stepEvent(progress, context.epoch, learningRate, done.gradNorm),
+    ...(usage && { peakDeviceMemory: usage.peakMemory }),
+  };
   progress.metrics.firstLoss ??= event.loss;
   progress.metrics.lastLoss = event.loss;
   await hooks.step.promise(event);

@@ -29,6 +29,7 @@ export function resultOf(
   const { failure, stopReason } = end;
   const code = failure instanceof EvolveError ? failure.code : 'UNEXPECTED';
   const ended = stopReason === undefined ? 'completed' : 'stopped';
+  const usage = device?.usage?.();
   const failed = code === 'INTERRUPTED' ? 'interrupted' : 'failed';
   return {
     status: failure === undefined ? ended : failed,
@@ -46,6 +47,7 @@ export function resultOf(
     ...metrics,
     seconds: Math.round(seconds * 1000) / 1000,
     peakMemory: process.resourceUsage().maxRSS * 1024,
+    ...(usage && { peakDeviceMemory: usage.peakMemory, fallbacks: usage.fallbacks }),
     versions: { evolve: packageVersion(), node: process.versions.node, tfjs: tf.version_core },
     ...(failure === undefined && stopReason !== undefined && { stopReason }),
     ...(failure !== undefined && { error: { code, message: messageOf(failure) } }),

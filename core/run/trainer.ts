@@ -181,7 +181,10 @@ export class Trainer {
   async #saveAfterFailure(training: Training): Promise<void> {
     if (this.#isKept || this.#progress.step === (this.#savedStep ?? 0)) return;
     await this.#save(training.model).catch(async (error: unknown) => {
-      this.hooks.log.call({ type: 'notice', message: messageOf(error) });
+      const { step } = this.#progress;
+      const message = `the ${this.#saves} of step ${step} cannot be saved: ${messageOf(error)}`;
+      const kept = this.#savedStep ? `; that of step ${this.#savedStep} is kept` : '';
+      this.hooks.log.call({ type: 'notice', message: `${message}${kept}` });
       const isNotFinite = error instanceof EvolveError && error.code === 'NOT_FINITE';
       if (isNotFinite && takeBack(training)) await this.#saveAfterFailure(training);
     });

@@ -11,6 +11,7 @@ import { decode } from '../../core/generation/decoder.js';
 import { GENERATE_DEFAULTS } from '../../core/generation/options.js';
 import { TokenSearch } from '../../core/generation/search.js';
 import {
+  type Device,
   type Encoder,
   type InstructionExample,
   type LanguageModel,
@@ -56,7 +57,7 @@ export function describeParity(backbone: string, options: ParityFixture): void {
   const adapter = { method: 'lora', init: fixture(expected, 'adapter') };
 
   describe(`the backbone ${backbone} on ${options.fixture}/, held to transformers and PEFT`, () => {
-    for (const { title, device, missing } of DEVICES) {
+    for (const { title, device, missing, isEmulated = false } of DEVICES) {
       describe(`on ${title}`, () => {
         before(function () {
           if (missing !== undefined) skip(this, missing);
@@ -64,9 +65,9 @@ export function describeParity(backbone: string, options: ParityFixture): void {
         const base = { model, device, quantizer: IN_FP32 };
         describeNumbers(base);
         describeQuantized({ model, device });
-        describeGeneration(base, ...TOKENS[title]);
-        // Plain JavaScript is a reference, and slow.
-        if (title !== 'portable, cpu') describeTraining(title, base);
+        describeGeneration(base, ...(isEmulated ? FEW_TOKENS : TOKENS[title]));
+        // Plain JavaScript is a reference, and slow; the emulated driver is slower still (devices/cuda/runs.test.ts trains there).
+        if (title !== 'portable, cpu' && !isEmulated) describeTraining(title, base);
       });
     }
     describeTokens();
@@ -180,12 +181,14 @@ export function describeParity(backbone: string, options: ParityFixture): void {
   function describeGeneration(base: object, alone: number, together: number): void {
     it(`continues greedily as transformers does for ${alone} tokens, among others for ${together}, with the adapter and without`, async () => {
       const { greedy, adapted } = parity;
-      await withModel({ ...base }, (loaded, { encoder }) =>
-        continues(loaded, encoder, greedy, alone, together),
-      );
-      await withModel({ ...base, adapter }, (loaded, { encoder }) =>
-        continues(loaded, encoder, adapted.greedy, alone, together),
-      );
+      for (const [values, wanted] of [
+        [base, greedy],
+        [{ ...base, adapter }, adapted.greedy],
+      ] as const) {
+        await withModel({ ...values }, async (loaded, { encoder, assembler }) =>
+          continues(loaded, encoder, wanted, [alone, together], await assembler.openDevice()),
+        );
+      }
     });
   }
 
@@ -242,14 +245,18 @@ const TOKENS: Readonly<Record<string, readonly [alone: number, together: number]
   // It has no cache of its own, and is not made for single tokens.
   tensorflow: [32, 8],
   native: [128, 128],
+  cuda: [128, 128],
 };
+
+/** On the emulated driver. */
+const FEW_TOKENS = [6, 3] as const;
 
 async function continues(
   model: LanguageModel,
   encoder: Encoder,
   { record, ids }: Continuation,
-  alone: number,
-  together: number,
+  [alone, together]: readonly [number, number],
+  device: Device,
 ): Promise<void> {
   const records = RECORD_EXAMPLES;
   const begin = (prompt: InstructionExample, tokens: number) => {
@@ -260,7 +267,7 @@ async function continues(
     return new TokenSearch(start, options);
   };
   const answersOf = async (searches: TokenSearch[]) => {
-    await decode(model, searches);
+    await decode(model, searches, undefined, { device });
     return searches.map(({ answer }) => answer.ids);
   };
   expect(ids).to.have.lengthOf(128);

@@ -62,7 +62,7 @@ export function pack(folder: string): { file: string; bytes: number } {
   const file = path.join(folder, 'evolve-gpu.tar.xz');
   const { status, stderr } = spawnSync('tar', ['-cJf', file, '-C', stage, '.'], {
     encoding: 'utf8',
-    env: { ...process.env, XZ_OPT: '-6 -T0' },
+    env: { ...process.env, XZ_OPT: '-3 -T0' },
   });
   if (status !== 0) throw new Error(`tar failed: ${stderr}`);
   rmSync(stage, { recursive: true });

@@ -5,6 +5,7 @@
  */
 
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
@@ -16,6 +17,9 @@ import { skip } from './skip.js';
 
 /** The driver that tests open. */
 export const DRIVER = process.env.EVOLVE_CUDA_DRIVER ?? emulatedDriver();
+
+/** An environment in which commands find the emulated driver where they would look for the real one. */
+export const EMULATED = { LD_LIBRARY_PATH: path.dirname(emulatedDriver()) };
 
 /** Runs `use` with environment variables set, and puts them back. */
 export async function withEnvironment<T>(
@@ -37,13 +41,18 @@ export async function withEnvironment<T>(
   }
 }
 
+export const NOT_EMULATED = 'the emulated driver is not built, for want of a C++ compiler';
+
+/** Skips, with a line that says why, where the emulated driver is not built. */
+export function requireEmulated(test: Mocha.Context): void {
+  if (!existsSync(emulatedDriver())) skip(test, NOT_EMULATED);
+}
+
 /** Tests that need the cuda device; skipped, with a line that says why, where neither a card nor a compiler is. */
 export function describeCuda(title: string, tests: () => void): void {
   describe(title, () => {
     before(async function () {
-      if (DRIVER === emulatedDriver() && !existsSync(DRIVER)) {
-        skip(this, 'the emulated driver is not built, for want of a C++ compiler');
-      }
+      if (DRIVER === emulatedDriver()) requireEmulated(this);
       const { device, declined } = await askDevice(cuda, { driver: DRIVER }, 'cuda');
       expect(device, declined[0]).to.be.an('object');
     });

@@ -1,9 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import type { Batch, EncodedExample, LanguageModel } from '../../core/index.js';
+import { emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
 import { loadAddon } from '../../plugins/devices/native/addon.js';
 import { isInstalled } from '../../plugins/devices/tensorflow/installed.js';
 import { readFixture } from './compose.js';
+import { DRIVER, NOT_EMULATED } from './cuda.js';
 import { fixture } from './files.js';
 import { rowOf } from './rows.js';
 
@@ -55,6 +57,8 @@ export interface TestDevice {
   readonly device: object | string;
   /** Why it cannot be had. */
   readonly missing?: string;
+  /** Its arithmetic is right and very slow: a test takes as little of it as shows something. */
+  readonly isEmulated?: boolean;
 }
 
 const addon = loadAddon();
@@ -68,11 +72,20 @@ export const DEVICES: readonly TestDevice[] = [
     ...('reason' in addon ? { missing: addon.reason } : {}),
   },
   {
+    title: 'cuda',
+    device: { name: 'cuda', driver: DRIVER },
+    ...(DRIVER === emulatedDriver() && { isEmulated: true, ...missingEmulated() }),
+  },
+  {
     title: 'tensorflow',
     device: 'tensorflow',
     ...(hasTensorFlow() ? {} : { missing: 'TensorFlow is not installed (evolve device install tensorflow)' }),
   },
 ];
+
+function missingEmulated(): Pick<TestDevice, 'missing'> {
+  return existsSync(DRIVER) ? {} : { missing: NOT_EMULATED };
+}
 
 /** Looked for, not loaded: that would make it the backend of all tests. */
 function hasTensorFlow(): boolean {

@@ -85,6 +85,10 @@ export class CudaBackend extends tf.KernelBackend {
     return whole.array;
   }
 
+  isOnCard(dataId: tf.DataId): boolean {
+    return this.#entry(dataId).onCard !== undefined;
+  }
+
   /** A new tensor, for a kernel to fill. */
   output(shape: number[], type: FloatType = F32): Output {
     const size = tf.util.sizeFromShape(shape);

@@ -5,5 +5,5 @@ import { buildFolder } from '../kit/build-report.js';
 
 /** Where `build.ts --emulated` puts it. */
 export function emulatedDriver(): string {
-  return path.join(buildFolder(), 'emulated-gpu', 'libcuda.so.1');
+  return path.join(buildFolder(process.env.EVOLVE_SANITIZE), 'emulated-gpu', 'libcuda.so.1');
 }

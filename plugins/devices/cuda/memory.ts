@@ -30,9 +30,13 @@ export class DevicePool {
     return this.#usedBytes;
   }
 
-  /** The most bytes that were taken from the card at once. */
+  /** The most bytes that were taken from the card at once, since `beginPeak`. */
   get peakBytes(): number {
     return this.#peakBytes;
+  }
+
+  beginPeak(): void {
+    this.#peakBytes = this.#heldBytes;
   }
 
   /**

@@ -8,6 +8,9 @@ import {
   type StepEvent,
 } from '../../../core/index.js';
 
+/** So many of what a device has no kernels for are named. */
+const MOST_FALLBACKS = 4;
+
 type StartEvent = Extract<LogEvent, { type: 'start' }>;
 
 export function describeStart(event: StartEvent): string {
@@ -21,13 +24,14 @@ export function describeStart(event: StartEvent): string {
 }
 
 export function describeStep(event: StepEvent, steps: number, secondsLeft: number): string {
-  const { step, loss, learningRate, gradNorm, tokensPerSecond } = event;
+  const { step, loss, learningRate, gradNorm, tokensPerSecond, peakDeviceMemory } = event;
   return [
     `step ${String(step).padStart(String(steps).length)}/${steps}`,
     `loss ${loss.toFixed(4)}`,
     `lr ${learningRate.toExponential(2)}`,
     `grad norm ${gradNorm.toFixed(3)}`,
     `${Math.round(tokensPerSecond)} tokens/s`,
+    ...(peakDeviceMemory === undefined ? [] : [mebibytes(peakDeviceMemory)]),
     `${duration(secondsLeft)} left`,
   ].join('  ');
 }
@@ -59,7 +63,7 @@ export function describeEnd(result: RunResult, { saved, losses }: EndFacts): str
   const tryIt = commandLine(['generate', '--run', displayPath(result.output)]);
   return (
     `${why}${steps}: ${describeLosses(losses)}${describeHeldOut(result)}
-peak memory: ${count(Math.ceil(result.peakMemory / 2 ** 20))} MiB
+peak memory: ${mebibytes(result.peakMemory)}${describeDevice(result)}
 ` +
     `${path.basename(saved)}: ${displayPath(saved)} (step ${result.savedStep})
 ` +
@@ -81,6 +85,23 @@ function describeHeldOut({ baseLoss, evalLoss }: RunResult): string {
   if (evalLoss === null) return '';
   const before = baseLoss === null ? '' : `${baseLoss.toFixed(4)} before training -> `;
   return `\nheld-out loss ${before}${evalLoss.toFixed(4)}`;
+}
+
+/** What was taken of the device's own memory, and what it had no kernels for. */
+function describeDevice({ device, peakDeviceMemory, fallbacks = {} }: RunResult): string {
+  if (peakDeviceMemory === undefined) return '';
+  const memory = `, ${mebibytes(peakDeviceMemory)} on the device`;
+  const counts = Object.entries(fallbacks).sort(([, a], [, b]) => b.bytes - a.bytes);
+  if (counts.length === 0) return memory;
+  const most = counts.slice(0, MOST_FALLBACKS).map(([name, { calls }]) => `${name} ${count(calls)} times`);
+  if (counts.length > most.length) most.push(`${counts.length - most.length} others`);
+  const bytes = counts.reduce((sum, [, each]) => sum + each.bytes, 0);
+  return `${memory}\ncomputed on the CPU, as ${device?.name} has no such kernel: ${most.join(', ')}; ${size(bytes)} were fetched for it`;
+}
+
+/** `1234567` bytes -> `2 MiB`, rounded up. */
+export function mebibytes(bytes: number): string {
+  return `${count(Math.ceil(bytes / 2 ** 20))} MiB`;
 }
 
 /** `75` -> `1:15`, `3675` -> `1:01:15`. */

@@ -1,7 +1,7 @@
 /** The line at the bottom of a terminal, made to fit its columns. */
 
 import type { ProgressEvent, StepEvent } from '../../../core/index.js';
-import { count, duration } from './format.js';
+import { count, duration, mebibytes } from './format.js';
 
 const WIDEST_BAR = 30;
 const NARROWEST_BAR = 4;
@@ -35,6 +35,7 @@ export function stepLine(state: StepState, columns: number): string {
     { text: `loss ${event?.loss.toFixed(4) ?? '–'}`, rank: 1 },
     { text: `lr ${event?.learningRate.toExponential(1) ?? '–'}`, rank: 5 },
     { text: `${event ? Math.round(event.tokensPerSecond) : '–'} tokens/s`, rank: 6 },
+    ...(event?.peakDeviceMemory === undefined ? [] : [{ text: mebibytes(event.peakDeviceMemory), rank: 7 }]),
     { text: duration(secondsGone), rank: 4 },
     { text: `${event ? duration(secondsLeft(state)) : '–'} left`, rank: 2 },
   ];

@@ -71,6 +71,21 @@ describe('what progress prints of', () => {
     );
   });
 
+  it("what a run took of a device's own memory, and what the device has no kernels for", () => {
+    const [mebibyte, facts] = [2 ** 20, { saved: '/x/model', losses: [1] }];
+    expect(describeStep({ ...STEP, peakDeviceMemory: 1234.5 * mebibyte }, 200, 75)).to.include(
+      '  1235 tokens/s  1,235 MiB  1:15 left',
+    );
+    const device = { name: 'cuda', backend: 'cuda', description: 'a card', requested: 'auto' };
+    const ended = { ...RESULT, device, peakDeviceMemory: 3 * mebibyte, fallbacks: {} };
+    expect(describeEnd(ended, facts)).to.include('\npeak memory: 512 MiB, 3 MiB on the device\nmodel: ');
+    const names = ['Cumsum', 'Tile', 'Pack', 'OneHot', 'Sum', 'Max'];
+    const fallbacks = Object.fromEntries(names.map((name, i) => [name, { calls: 1000 + i, bytes: 10 ** i }]));
+    expect(describeEnd({ ...ended, fallbacks }, facts)).to.include(
+      '\ncomputed on the CPU, as cuda has no such kernel: Max 1,005 times, Sum 1,004 times, OneHot 1,003 times, Pack 1,002 times, 2 others; 111.1 kB were fetched for it\n',
+    );
+  });
+
   it('an end that was none', () => {
     for (const status of ['failed', 'interrupted'] as const) {
       expect(describeEnd({ ...RESULT, status }, { saved: '', losses: [] })).to.equal(

@@ -16,6 +16,12 @@ describe('the line at the bottom of a terminal', () => {
     }
   });
 
+  it('has the memory of the device, where it has one of its own and there is room', () => {
+    const onDevice = { ...state, event: { ...state.event, peakDeviceMemory: 3 * 2 ** 30 } };
+    expect(stepLine(onDevice, 100)).to.include('  12345 tokens/s  3,072 MiB  12:34  ');
+    expect(stepLine(onDevice, 72)).to.equal(stepLine(state, 72));
+  });
+
   it('is there before the first step', () => {
     const line = stepLine({ steps: 20, secondsGone: 3 }, 80);
     expect(line).to.match(/^░+ {2}0% {2}0\/20 {2}loss – {2}lr – {2}– tokens\/s {2}0:03 {2}– left$/);

@@ -30,6 +30,17 @@ export function registerElements({ backend }: Cuda): void {
   // The loss is divided by the number of labels: on the CPU, that would wait for the whole forward pass.
   fasterKernel('RealDiv', ({ a, b }) => byScalar('divideByScalar', a, b));
 
+  // By a number in this process, such as how many targets a step has: to divide by it on the card would read it back.
+  fasterKernel('RealDiv', ({ a, b }) => {
+    if (!isFloat(a) || b.shape.length > 0 || backend.isOnCard(b.dataId)) return undefined;
+    const array = backend.arrayOf(a);
+    const y = backend.output(a.shape, array.type);
+    const [divisor] = backend.readSync(b.dataId) as Float32Array;
+    const scale = driver.kernel('scale');
+    scale.overElements(sizeOf(a), ...typed(array), 1 / divisor, ...typed(y.array), sizeOf(a));
+    return y.info;
+  });
+
   const filled = (shape: number[], value: number) => {
     const y = backend.output(shape, F32);
     const size = tf.util.sizeFromShape(shape);
@@ -42,7 +53,14 @@ export function registerElements({ backend }: Cuda): void {
   fasterKernel('ZerosLike', ({ x }) => (isFloat(x) ? filled(x.shape, 0) : undefined));
   fasterKernel('OnesLike', ({ x }) => (isFloat(x) ? filled(x.shape, 1) : undefined));
 
+  // A gradient is cast to the type that it has.
+  fasterKernel('Cast', ({ x }, { dtype }: tf.CastAttrs) =>
+    isFloat(x) && dtype === 'float32' ? backend.alias(x, x.shape) : undefined,
+  );
   fasterKernel('Identity', ({ x }) => backend.alias(x, x.shape));
+  fasterKernel('Cast', ({ x }, { dtype }: tf.CastAttrs) =>
+    x.dtype === dtype ? backend.alias(x, x.shape) : undefined,
+  );
   fasterKernel('Reshape', ({ x }, { shape }: tf.ReshapeAttrs) => {
     const size = sizeOf(x);
     const known = tf.util.inferFromImplicitShape(shape, size);

@@ -1,8 +1,9 @@
 // libcuda.so.1 for machines without a GPU: device memory is the process's, a module is the kernels compiled in here, and a
 // launch runs its blocks on fibers. Only what the addon calls is there. Faults are injected by environment variables:
 //
-//     EVOLVE_EMULATED_MEMORY=64M      how much device memory there is
-//     EVOLVE_EMULATED_FAULTS=cuLaunchKernel:3:719,cuInit:1:100      the third launch answers 719, the first cuInit 100
+//     EVOLVE_EMULATED_MEMORY=64M      how much device memory there is; EVOLVE_EMULATED_OTHERS=60M what other processes have of it
+//     EVOLVE_EMULATED_FAULTS=cuLaunchKernel:3:719,cuInit:1:100      the third launch answers 719, the first cuInit 100; call 0 is
+//                                     each call. After 214 and 700 to 719 the card is lost: all calls answer the same
 //     EVOLVE_EMULATED_IDLE=1          nothing is computed or copied, and what is read is zero: what is left is the time of
 //                                     JavaScript and the addon, and how much memory is asked for
 //     EVOLVE_EMULATED_CAPABILITY=70   the compute capability; EVOLVE_EMULATED_DRIVER=11080 the version
@@ -15,6 +16,13 @@
 
 #include "fibers.hpp"
 #include "registry.hpp"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(start, bytes)
+#define ASAN_UNPOISON_MEMORY_REGION(start, bytes)
+#endif
 
 namespace {
 
@@ -45,20 +53,33 @@ bool isIdle() {
   return idle;
 }
 
-size_t totalMemory() {
+size_t bytesOf(const char* text) {
   char* unit;
-  const double number = strtod(setting("EVOLVE_EMULATED_MEMORY", "4G"), &unit);
+  const double number = strtod(text, &unit);
   return size_t(number * (*unit == 'G' ? 1 << 30 : *unit == 'M' ? 1 << 20 : *unit == 'K' ? 1 << 10 : 1));
+}
+size_t totalMemory() { return bytesOf(setting("EVOLVE_EMULATED_MEMORY", "4G")); }
+size_t freeMemory() {
+  const size_t taken = used + bytesOf(setting("EVOLVE_EMULATED_OTHERS", "0"));
+  return taken < totalMemory() ? totalMemory() - taken : 0;
 }
 
 // What the call of `name` answers by EVOLVE_EMULATED_FAULTS, or success.
 Result injected(const char* name) {
   static std::map<std::string, int> calls;
+  static Result lost = kSuccess;
+  if (lost != kSuccess) return lost;
   const int call = ++calls[name];
-  const std::string wanted = std::string(name) + ":" + std::to_string(call) + ":";
   const std::string faults = std::string(",") + setting("EVOLVE_EMULATED_FAULTS", "");
-  const size_t at = faults.find("," + wanted);
-  return at == std::string::npos ? kSuccess : atoi(faults.c_str() + at + 1 + wanted.size());
+  for (const int number : {0, call}) {
+    const std::string wanted = std::string(",") + name + ":" + std::to_string(number) + ":";
+    const size_t at = faults.find(wanted);
+    if (at == std::string::npos) continue;
+    const Result fault = atoi(faults.c_str() + at + wanted.size());
+    if (fault == 214 || (fault >= 700 && fault <= 719)) lost = fault;
+    return fault;
+  }
+  return kSuccess;
 }
 #define FAULTS \
   if (const Result fault = injected(__func__)) return fault
@@ -131,20 +152,22 @@ EXPORTED Result cuCtxSynchronize() {
 EXPORTED Result cuMemGetInfo_v2(size_t* free, size_t* total) {
   FAULTS;
   *total = totalMemory();
-  *free = *total - used;
+  *free = freeMemory();
   return kSuccess;
 }
 
 EXPORTED Result cuMemAlloc_v2(Pointer* pointer, size_t bytes) {
   FAULTS;
   if (bytes == 0) return kInvalid;
-  if (used + bytes > totalMemory()) return kOutOfMemory;
+  if (bytes > freeMemory()) return kOutOfMemory;
   auto* base = static_cast<char*>(aligned_alloc(kGuard, (bytes + 3 * kGuard - 1) / kGuard * kGuard));
   if (!base) return kOutOfMemory;
   memset(base, kGuardByte, kGuard);
   // Not numbers: what is read before it was written shows.
   if (!isIdle()) memset(base + kGuard, 0xff, bytes);
   memset(base + kGuard + bytes, kGuardByte, kGuard);
+  ASAN_POISON_MEMORY_REGION(base, kGuard);
+  ASAN_POISON_MEMORY_REGION(base + kGuard + bytes, kGuard);
   *pointer = reinterpret_cast<Pointer>(base + kGuard);
   blocks[*pointer] = {base, bytes};
   used += bytes;
@@ -154,6 +177,7 @@ EXPORTED Result cuMemFree_v2(Pointer pointer) {
   FAULTS;
   const auto found = blocks.find(pointer);
   if (found == blocks.end()) return kInvalid;
+  ASAN_UNPOISON_MEMORY_REGION(found->second.base, 2 * kGuard + found->second.bytes);
   const bool whole = isWhole(found->second);
   used -= found->second.bytes;
   free(found->second.base);
@@ -246,7 +270,8 @@ EXPORTED Result cuGetErrorName(Result result, const char** name) {
       {218, "CUDA_ERROR_INVALID_PTX"},              {kNotFound, "CUDA_ERROR_NOT_FOUND"},
       {kIllegalAddress, "CUDA_ERROR_ILLEGAL_ADDRESS"}, {kFailed, "CUDA_ERROR_LAUNCH_FAILED"},
       {803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"},   {222, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"},
-      {999, "CUDA_ERROR_UNKNOWN"},
+      {46, "CUDA_ERROR_DEVICE_UNAVAILABLE"},        {214, "CUDA_ERROR_ECC_UNCORRECTABLE"},
+      {304, "CUDA_ERROR_OPERATING_SYSTEM"},         {999, "CUDA_ERROR_UNKNOWN"},
   };
   const auto found = names.find(result);
   *name = found == names.end() ? "CUDA_ERROR_UNKNOWN" : found->second;

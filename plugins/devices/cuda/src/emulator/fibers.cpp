@@ -2,7 +2,14 @@
 
 #include "registry.hpp"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <pthread.h>
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <vector>
 
@@ -45,7 +52,7 @@ namespace {
 constexpr size_t kStackBytes = 64 * 1024;
 
 struct Fiber {
-  std::vector<char> stack = std::vector<char>(kStackBytes);
+  std::unique_ptr<char[]> stack{new char[kStackBytes]};
 #if defined(__x86_64__)
   void* at = nullptr;
 #else
@@ -53,6 +60,9 @@ struct Fiber {
 #endif
   bool ended = false;
   LaterCopies copies;
+#if defined(__SANITIZE_ADDRESS__)
+  void* fakeStack = nullptr;
+#endif
 };
 
 // A barrier: how many have come, and how often it has opened.
@@ -80,23 +90,55 @@ thread_local void* caller;
 thread_local ucontext_t caller;
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+thread_local void* callersFakeStack;
+void*& savedOf(int thread) { return thread < 0 ? callersFakeStack : fibers[thread].fakeStack; }
+#endif
+
 void standAt(int thread) {
   currentThread = thread;
   const uint32_t i = thread;
   threadAt = {i % blockSize.x, i / blockSize.x % blockSize.y, i / (blockSize.x * blockSize.y)};
 }
 
-#if defined(__x86_64__)
+// AddressSanitizer must know which stack is in use. A fiber that has ended comes back no more.
+#if defined(__SANITIZE_ADDRESS__)
+struct Stack {
+  const void* bottom;
+  size_t bytes;
+};
+Stack stackOf(int thread) {
+  if (thread >= 0) return {fibers[thread].stack.get(), kStackBytes};
+  pthread_attr_t attributes;
+  void* bottom;
+  size_t bytes;
+  pthread_getattr_np(pthread_self(), &attributes);
+  pthread_attr_getstack(&attributes, &bottom, &bytes);
+  pthread_attr_destroy(&attributes);
+  return {bottom, bytes};
+}
+void leaveStack(int from, int to) {
+  const Stack next = stackOf(to);
+  const bool ends = from >= 0 && fibers[from].ended;
+  __sanitizer_start_switch_fiber(ends ? nullptr : &savedOf(from), next.bottom, next.bytes);
+}
+void arriveAt(int thread) { __sanitizer_finish_switch_fiber(savedOf(thread), nullptr, nullptr); }
+#else
+void leaveStack(int, int) {}
+void arriveAt(int) {}
+#endif
+
 void switchTo(int from, int to) {
+  leaveStack(from, to);
+#if defined(__x86_64__)
   void** saved = from < 0 ? &caller : &fibers[from].at;
   evolveSwitchStack(saved, to < 0 ? caller : fibers[to].at);
-}
 #else
-void switchTo(int from, int to) {
   ucontext_t* saved = from < 0 ? &caller : &fibers[from].at;
   swapcontext(saved, to < 0 ? &caller : &fibers[to].at);
-}
 #endif
+  arriveAt(from);
+}
 
 // The next fiber that has not ended, or −1.
 int nextAfter(int thread) {
@@ -136,6 +178,7 @@ thread_local const char* fault;
 thread_local char faultText[256];
 
 void runFiber() {
+  arriveAt(currentThread);
   try {
     (*body)();
   } catch (const std::exception& error) {
@@ -161,8 +204,13 @@ void runFiber() {
 void prepare(Fiber& fiber) {
   fiber.ended = false;
   fiber.copies.clear();
+#if defined(__SANITIZE_ADDRESS__)
+  fiber.fakeStack = nullptr;
+  // Of what ran here before.
+  ASAN_UNPOISON_MEMORY_REGION(fiber.stack.get(), kStackBytes);
+#endif
 #if defined(__x86_64__)
-  auto top = reinterpret_cast<uintptr_t>(fiber.stack.data() + fiber.stack.size()) & ~uintptr_t{15};
+  auto top = reinterpret_cast<uintptr_t>(fiber.stack.get() + kStackBytes) & ~uintptr_t{15};
   auto* slots = reinterpret_cast<void**>(top);
   *--slots = nullptr;
   *--slots = reinterpret_cast<void*>(runFiber);
@@ -170,8 +218,8 @@ void prepare(Fiber& fiber) {
   fiber.at = slots;
 #else
   getcontext(&fiber.at);
-  fiber.at.uc_stack.ss_sp = fiber.stack.data();
-  fiber.at.uc_stack.ss_size = fiber.stack.size();
+  fiber.at.uc_stack.ss_sp = fiber.stack.get();
+  fiber.at.uc_stack.ss_size = kStackBytes;
   fiber.at.uc_link = nullptr;
   makecontext(&fiber.at, runFiber, 0);
 #endif
