@@ -162,6 +162,17 @@ device
     (await import('./commands/device.js')).deviceCheckCommand(name, command.optsWithGlobals()),
   );
 
+device
+  .command('install')
+  .description('make ready on this machine what a device needs and evolve does not bring')
+  .argument('<name>', 'the device: tensorflow')
+  .option('--python <path>', 'the Python that has its library (default: that of EVOLVE_PYTHON, or python3)')
+  .option('--from <dir>', 'the folder of its library, where it is not of a Python')
+  .addHelpText('after', examples('device install tensorflow --python venv/bin/python'))
+  .action(async (name, options) =>
+    (await import('./commands/device-install.js')).deviceInstallCommand(name, options),
+  );
+
 program
   .command('completion')
   .description('print what has a shell complete the command line: source it in its startup file')

@@ -39,7 +39,13 @@ export {
   type TurnsExample,
   unknownKind,
 } from './contracts/dataset.js';
-export type { Device, DeviceRequest, DeviceUsage, FallbackCount } from './contracts/device.js';
+export type {
+  Device,
+  DeviceRequest,
+  DeviceUsage,
+  FallbackCount,
+  InstallRequest,
+} from './contracts/device.js';
 export { type EmbeddingAdapter, EmbeddingSite } from './contracts/embedding-site.js';
 export type { Encoder, EncoderRequest, Tokenizer } from './contracts/encoder.js';
 export type { Generated, GenerateOptions } from './contracts/generation.js';

@@ -3,8 +3,8 @@ import { closest, distance } from 'fastest-levenshtein';
 /** What transformers, PEFT, PyTorch and the Alpaca-CoT project call things (as `plain` writes it), and evolve's names. */
 const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   cpu: ['native', 'portable'],
-  gpu: ['tensorflow'],
-  cuda: ['tensorflow'],
+  gpu: ['cuda', 'tensorflow'],
+  nvidia: ['cuda'],
   '4bit': ['nf4'],
   '8bit': ['int8'],
   adamwtorch: ['adamw'],

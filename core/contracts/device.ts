@@ -47,3 +47,13 @@ export interface Device {
   /** Of a device with memory of its own: what it has used until now. */
   usage?(): DeviceUsage;
 }
+
+/** What a person says with `evolve device install NAME`. */
+export interface InstallRequest {
+  /** The Python in whose packages a library is looked for; by default that of EVOLVE_PYTHON, or python3. */
+  readonly python?: string | undefined;
+  /** The folder of the library, which is then not looked for. */
+  readonly from?: string | undefined;
+  /** Tells the person what is being done. */
+  tell(line: string): void;
+}

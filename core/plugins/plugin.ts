@@ -13,6 +13,7 @@
 import type { z } from 'zod';
 import type { RandomStreams } from '../base/random.js';
 import type { AssemblyConfig, RunConfig } from '../config/load.js';
+import type { InstallRequest } from '../contracts/device.js';
 import type { ExtensionsView } from './extensions.js';
 import type { HooksView } from './hooks-view.js';
 
@@ -103,6 +104,14 @@ export interface Plugin<Options = unknown> {
   /** The options that it takes. Unknown keys are refused. Without a schema it takes none. */
   readonly schema?: z.ZodType<Options> | undefined;
   apply(trainer: TrainerView, options: Options): void;
+  /**
+   * Of a built-in device that needs what the package does not bring: makes it ready on this machine, for
+   * `evolve device install NAME`.
+   *
+   * @returns what was installed, for the person
+   * @throws EvolveError DEVICE_INSTALL
+   */
+  install?(request: InstallRequest): Promise<string>;
 }
 
 /** Types a plugin: `options` in `apply` is what `schema` yields. */

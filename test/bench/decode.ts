@@ -6,6 +6,7 @@
 
 import * as tf from '@tensorflow/tfjs';
 import type { LanguageModel } from '../../core/contracts/backbone.js';
+import type { Device } from '../../core/contracts/device.js';
 import type { Encoder } from '../../core/contracts/encoder.js';
 import { decode as decodeAll } from '../../core/generation/decoder.js';
 import { GENERATE_DEFAULTS } from '../../core/generation/options.js';
@@ -167,6 +168,7 @@ export async function timeTokens(
   prompt: readonly number[],
   batch: number,
   tokens: number,
+  device?: Device,
 ): Promise<number[]> {
   // No token ends the text.
   const limit = prompt.length + tokens;
@@ -175,9 +177,10 @@ export async function timeTokens(
   const searches = Array.from({ length: batch }, () => new TokenSearch(prompt, options));
   const times: number[] = [];
   const last = searches[batch - 1];
-  await decodeAll(model, searches, (search) => {
+  const note = (search: unknown) => {
     if (search === last) times.push(performance.now() / 1000);
-  });
+  };
+  await decodeAll(model, searches, note, { device });
   return times.slice(1).map((time, i) => time - times[i]);
 }
 

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { Argument, Command } from 'commander';
 import { ROOT } from '../support/files.js';
 import { BARS } from './bars.js';
+import { beside } from './beside.js';
 import { contention } from './contention.js';
 import type { Context, Part } from './context.js';
 import { decode } from './decode.js';
@@ -40,6 +41,7 @@ const PARTS = [
   'embedded',
   'decode',
   'contention',
+  'beside',
 ] as const;
 const FOLDER = path.join(ROOT, '.bench');
 
@@ -73,6 +75,7 @@ async function bench(names: string[], options: Options): Promise<void> {
     embedded,
     decode: decode(Number(options.layers)),
     contention,
+    beside,
   };
   const file = path.join(FOLDER, `${machine.date.replaceAll(':', '-')}.json`);
   const rows: Row[] = [];

@@ -12,7 +12,17 @@ import { eventOf, measureEvolve, stepsOf } from './processes.js';
 import { CUTOFF, LORA } from './settings.js';
 import type { Row } from './table.js';
 
-const SHAPE = { hidden: 4096, wide: 11008, heads: 32, vocabulary: 32000 };
+/** The sizes of a LLaMA. */
+export interface LlamaShape {
+  readonly hidden: number;
+  readonly wide: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly layers: number;
+  readonly vocabulary: number;
+}
+
+const SHAPE = { hidden: 4096, wide: 11008, heads: 32, kvHeads: 32, vocabulary: 32000 };
 const STEPS = 2;
 
 /** The plugin that makes the weights. */
@@ -81,25 +91,30 @@ function perPass(layers: number): number {
 
 /** Makes the folder of a LLaMA of 7B's shape; RANDOM_WEIGHTS fills it. */
 export function writeLlama7b(context: Context, layers: number): string {
-  const model = path.join(context.folder, 'llama-7b');
+  return writeLlama(context, 'llama-7b', { ...SHAPE, layers });
+}
+
+/** Makes the folder of a LLaMA with the tokenizer of the embedded one; RANDOM_WEIGHTS fills it. */
+export function writeLlama(context: Context, name: string, shape: LlamaShape): string {
+  const model = path.join(context.folder, name);
   mkdirSync(model, { recursive: true });
   const tiny = path.join(ROOT, 'data', 'models', 'llama-tiny');
   copyFileSync(path.join(tiny, 'tokenizer_config.json'), path.join(model, 'tokenizer_config.json'));
   const tokenizer = JSON.parse(readFileSync(path.join(tiny, 'tokenizer.json'), 'utf8'));
   // Every row of the embedding needs a token; these stand in no text.
   const { vocab } = tokenizer.model;
-  for (let id = Object.keys(vocab).length; id < SHAPE.vocabulary; id++) vocab[`<unused_${id}>`] = id;
+  for (let id = Object.keys(vocab).length; id < shape.vocabulary; id++) vocab[`<unused_${id}>`] = id;
   writeFileSync(path.join(model, 'tokenizer.json'), JSON.stringify(tokenizer));
   writeFileSync(
     path.join(model, 'config.json'),
     JSON.stringify({
       model_type: 'llama',
-      hidden_size: SHAPE.hidden,
-      intermediate_size: SHAPE.wide,
-      num_hidden_layers: layers,
-      num_attention_heads: SHAPE.heads,
-      num_key_value_heads: SHAPE.heads,
-      vocab_size: SHAPE.vocabulary,
+      hidden_size: shape.hidden,
+      intermediate_size: shape.wide,
+      num_hidden_layers: shape.layers,
+      num_attention_heads: shape.heads,
+      num_key_value_heads: shape.kvHeads,
+      vocab_size: shape.vocabulary,
       max_position_embeddings: 2048,
       rms_norm_eps: 1e-5,
     }),

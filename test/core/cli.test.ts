@@ -170,13 +170,13 @@ describe('the command line', () => {
         configuration('quantizer: int3', 'adapter: { rank: 3 }', 'device: gpu'),
         'my.yaml:4:1: unknown quantizer "int3" (did you mean "int8"?); there are: int8, nf4, none',
         'my.yaml:5:12: unknown key "adapter.rank"',
-        'my.yaml:6:1: unknown device "gpu" (did you mean "tensorflow"?); there are: native, portable, tensorflow',
+        'my.yaml:6:1: unknown device "gpu" (did you mean "cuda" or "tensorflow"?); there are: cuda, native, portable, tensorflow',
       ));
 
     it('a device of --device that there is not', async () => {
       const { status, stderr } = await run(configuration(), '--device', 'cpu');
       expect(stderr).to.match(
-        /^evolve: --device: unknown device "cpu" \(did you mean "native" or "portable"\?\); there are: native/,
+        /^evolve: --device: unknown device "cpu" \(did you mean "native" or "portable"\?\); there are: cuda, native/,
       );
       expect(status).to.equal(2);
     });

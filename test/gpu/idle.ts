@@ -18,13 +18,15 @@ import { Kernel } from '../../plugins/devices/cuda/driver.js';
 import { emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
 import { LORA } from '../bench/settings.js';
 import { compose } from '../support/compose.js';
-import { modelFolder, RANDOM_WEIGHTS, randomQuantizer } from './model.js';
+import { labelled } from '../support/rows.js';
+import { modelFolder, randomModel } from './model.js';
 import type { Job } from './plan.js';
 
 export interface Asked {
   readonly launches: number;
   /** Reads of the card, of which each waits for it. */
   readonly reads: number;
+  /** CPU time of a step. */
   readonly milliseconds: number;
   readonly peakBytes: number;
   /** Launches by kernel. */
@@ -35,10 +37,8 @@ const backend = () => tf.backend() as unknown as CudaBackend;
 
 /** One optimizer step as core/run/step.ts takes it, but that nobody looks whether loss and norm are numbers. */
 function step(model: LanguageModel, { rows, cutoff, vocabulary }: Job): void {
-  const inputIds = () => Array.from({ length: cutoff }, (_, i) => (7 * i) % vocabulary);
-  const batch = model.collate(
-    Array.from({ length: rows }, () => ({ inputIds: inputIds(), labels: inputIds() })) as never,
-  );
+  const ids = Array.from({ length: cutoff }, (_, i) => (7 * i) % vocabulary);
+  const batch = model.collate(Array.from({ length: rows }, () => labelled(ids)));
   const pass = { training: true, seed: 1, checkpointing: true };
   const { loss, gradients } = variableGradients(
     () => tf.div(model.crossEntropy(batch, pass), batch.targets) as tf.Scalar,
@@ -61,10 +61,9 @@ async function measure(job: Job): Promise<Asked> {
         model: { path: modelFolder(folder, job) },
         quantizer: 'none',
         adapter: { ...LORA, dropout: 0 },
-        plugins: [RANDOM_WEIGHTS],
         device: { name: 'cuda', driver: emulatedDriver() },
       },
-      { further: randomQuantizer(job.storage) },
+      { further: randomModel(job.storage) },
     );
     await run.assembler.openDevice();
     const { model } = await run.assembler.assemble();
@@ -79,6 +78,7 @@ async function measure(job: Job): Promise<Asked> {
     const { download } = addon;
     addon.download = (...args) => {
       reads++;
+      if (process.env.EVOLVE_TRACE) console.error(new Error().stack);
       download.apply(addon, args);
     };
     const times: number[] = [];
@@ -86,9 +86,10 @@ async function measure(job: Job): Promise<Asked> {
     for (let i = 0; i < job.steps; i++) {
       for (const name of Object.keys(kernels)) delete kernels[name];
       reads = 0;
-      const start = performance.now();
+      const start = process.cpuUsage();
       tf.tidy(() => step(model, job));
-      times.push(performance.now() - start);
+      const { user, system } = process.cpuUsage(start);
+      times.push((user + system) / 1000);
     }
     const launches = Object.values(kernels).reduce((sum, count) => sum + count, 0);
     const milliseconds = Math.min(...times);

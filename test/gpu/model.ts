@@ -7,13 +7,11 @@ import type { Plugin } from '../../core/plugins/plugin.js';
 import { Int8Weight, quantizeInt8 } from '../../plugins/quantizers/int8/int8-weight.js';
 import { Nf4Weight } from '../../plugins/quantizers/nf4/nf4-weight.js';
 import { quantizeNf4 } from '../../plugins/quantizers/nf4/quantize.js';
-import { RANDOM_WEIGHTS } from '../bench/llama-7b.js';
+import randomWeights from '../bench/random-llama.js';
 import { ROOT } from '../support/files.js';
 import type { Llama } from './shapes.js';
 
-export { RANDOM_WEIGHTS };
-
-/** Makes the model's folder; RANDOM_WEIGHTS fills it. */
+/** Makes the model's folder; randomWeights fills it. */
 export function modelFolder(parent: string, shape: Llama): string {
   const folder = path.join(parent, `llama-${shape.hidden}-${shape.layers}`);
   mkdirSync(folder, { recursive: true });
@@ -52,11 +50,12 @@ export function rowsFile(folder: string, count: number): string {
 }
 
 /**
- * Puts a weight in int8 or nf4 in the place of each linear layer's; `bf16` leaves them. One of each shape is quantized, and its
+ * Plugins that fill the folder, and put a weight in int8 or nf4 in the place of each linear layer's; `bf16`
+ * leaves them. One of each shape is quantized, and its
  * numbers are every layer's: to quantize a 30B takes JavaScript longer than all that is measured.
  */
-export function randomQuantizer(storage: string): Plugin[] {
-  if (storage === 'bf16') return [];
+export function randomModel(storage: string): Plugin[] {
+  if (storage === 'bf16') return [randomWeights];
   const made = new Map<string, FrozenWeight>();
   const copyOf = (weight: FrozenWeight): FrozenWeight => {
     const shape = String(weight.shape);
@@ -72,6 +71,7 @@ export function randomQuantizer(storage: string): Plugin[] {
     return new Nf4Weight(first.shape, codes, scales);
   };
   return [
+    randomWeights,
     definePlugin({
       name: `random-${storage}`,
       apiVersion: 2,

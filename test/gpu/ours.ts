@@ -12,7 +12,7 @@ import { LORA } from '../bench/settings.js';
 import { median } from '../bench/statistics.js';
 import { compose } from '../support/compose.js';
 import { ROOT } from '../support/files.js';
-import { modelFolder, RANDOM_WEIGHTS, randomQuantizer, rowsFile } from './model.js';
+import { modelFolder, randomModel, rowsFile } from './model.js';
 import {
   DECODING,
   LINEARS,
@@ -89,11 +89,10 @@ async function training(shape: Llama, storage: string): Promise<Figures> {
         warmupSteps: 0,
         epochs: steps,
       },
-      plugins: [RANDOM_WEIGHTS],
       device: DEVICE,
       output: path.join(FOLDER, 'run'),
     },
-    { further: randomQuantizer(storage) },
+    { further: randomModel(storage) },
   );
   run.hooks.step.tap('bench', () => {
     ends.push(performance.now() / 1000);
@@ -114,15 +113,14 @@ async function decoding(storage: string): Promise<Figures> {
   const values = {
     model: { path: modelFolder(FOLDER, LLAMA_7B) },
     device: DEVICE,
-    plugins: [RANDOM_WEIGHTS],
   };
-  const run = await compose(values, { adapter: false, further: randomQuantizer(storage) });
-  await run.assembler.openDevice();
+  const run = await compose(values, { adapter: false, further: randomModel(storage) });
+  const device = await run.assembler.openDevice();
   const { model, encoder, dispose } = await run.assembler.assemble();
   try {
     const { prompt, tokens, texts } = DECODING;
     for (const count of texts) {
-      const times = await timeTokens(model, textOf(encoder, prompt), count, tokens);
+      const times = await timeTokens(model, textOf(encoder, prompt), count, tokens, device);
       figures[`${count} ${count === 1 ? 'text' : 'texts'}, speed`] = count / median(times);
     }
   } finally {

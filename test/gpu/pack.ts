@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -37,7 +38,7 @@ const LEFT_OUT_PACKAGES = new Set([
   'node-api-headers',
 ]);
 const LEFT_OUT =
-  /\.(map|d\.[cm]?ts|tsx?|md|flow)$|[./](min|es2017|fesm|esm)\.m?js$|\/(src|demo|benchmarks|es6|miniprogram|\.github)(\/|$)/;
+  /\.(map|d\.[cm]?ts|tsx?|md|flow)$|[./](min|es2017|fesm|esm)\.m?js$|tensorflow.*\/(src|demo|benchmarks|es6|miniprogram|\.github)(\/|$)/;
 
 const RUN = `#!/bin/sh
 # Tests and measures the cuda device on this machine's card. EVOLVE_PYTHON: a Python with torch, transformers and peft.
@@ -49,9 +50,9 @@ export function pack(folder: string): { file: string; bytes: number } {
   const stage = path.join(folder, 'stage');
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(stage);
-  for (const name of NEEDED) copy(path.join(ROOT, name), path.join(stage, name));
+  for (const name of NEEDED) copy(name, stage);
   for (const name of packagesOf(ROOT, TEST_PACKAGES)) {
-    copy(path.join(ROOT, 'node_modules', name), path.join(stage, 'node_modules', name));
+    copy(path.join('node_modules', name), stage);
   }
   const node = path.join(stage, 'node');
   cpSync(process.execPath, node, { dereference: true });
@@ -62,7 +63,7 @@ export function pack(folder: string): { file: string; bytes: number } {
   const file = path.join(folder, 'evolve-gpu.tar.xz');
   const { status, stderr } = spawnSync('tar', ['-cJf', file, '-C', stage, '.'], {
     encoding: 'utf8',
-    env: { ...process.env, XZ_OPT: '-6 -T0' },
+    env: { ...process.env, XZ_OPT: '-3 -T0' },
   });
   if (status !== 0) throw new Error(`tar failed: ${stderr}`);
   rmSync(stage, { recursive: true });
@@ -71,12 +72,15 @@ export function pack(folder: string): { file: string; bytes: number } {
   return { file, bytes: size };
 }
 
-function copy(from: string, to: string): void {
+/** `name` of the checkout, to the same place in `stage`. */
+function copy(name: string, stage: string): void {
+  const from = path.join(ROOT, name);
   if (!existsSync(from)) return;
-  cpSync(from, to, {
+  const filter = (source: string) => source === from || !LEFT_OUT.test(path.relative(ROOT, source));
+  cpSync(realpathSync(from), path.join(stage, name), {
     recursive: true,
     dereference: true,
-    filter: (source) => !LEFT_OUT.test(source) || source === from,
+    filter: (source) => filter(source.replace(realpathSync(from), from)),
   });
 }
 

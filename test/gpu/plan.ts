@@ -42,8 +42,8 @@ export function plan({ hidden, wide, layers, vocabulary, heads, storage, rows, c
   const decoded = storage === 'bf16' ? 0 : Math.max(hidden * wide, hidden * hidden) * BF16;
   const layer = tokens * (hidden * (6 * F32 + 10 * BF16) + 5 * wide * BF16 + heads * 2 * F32) + decoded;
   const output = Math.min(LOGITS, tokens * vocabulary * 6) + tokens * hidden * (F32 + BF16);
-  // The layers and the output layer take turns.
-  const total = weights + adapter + checkpoints + Math.max(layer, output);
+  // Layers and output layer take turns, but the pool keeps what has been used in other sizes.
+  const total = weights + adapter + checkpoints + layer + output;
   return { weights, adapter, checkpoints, layer, output, total };
 }
 

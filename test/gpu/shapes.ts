@@ -25,7 +25,7 @@ export const LINEARS: [number, number, number][] = isSmall
       [2048, 4096, 4096],
       [2048, 4096, 11008],
     ];
-export const TRAINING = isSmall ? { rows: 2, cutoff: 32, steps: 2 } : { rows: 4, cutoff: 512, steps: 6 };
+export const TRAINING = isSmall ? { rows: 2, cutoff: 96, steps: 2 } : { rows: 4, cutoff: 512, steps: 6 };
 export const DECODING = isSmall
   ? { prompt: 8, tokens: 4, texts: [1, 3] }
   : { prompt: 64, tokens: 48, texts: [1, 32] };

@@ -7,7 +7,7 @@ describeFamily('devices', describeDevice, [
   ['native', { options: { threads: 1 } }],
   ['portable', {}],
   ['portable', { options: { backend: 'cpu' } }],
-  ['tensorflow', {}],
+  ['tensorflow', { isFar: true }],
   ['cuda', { options: { driver: DRIVER }, isFar: true, hasCache: true }],
   ['far', { isFar: true, hasCache: true }, 'far.ts'],
 ]);

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Batch, EncodedExample, LanguageModel } from '../../core/index.js';
 import { emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
 import { loadAddon } from '../../plugins/devices/native/addon.js';
+import { isInstalled } from '../../plugins/devices/tensorflow/installed.js';
 import { readFixture } from './compose.js';
 import { DRIVER, NOT_EMULATED } from './cuda.js';
 import { fixture } from './files.js';
@@ -78,7 +79,7 @@ export const DEVICES: readonly TestDevice[] = [
   {
     title: 'tensorflow',
     device: 'tensorflow',
-    ...(hasTensorFlow() ? {} : { missing: 'no package of TensorFlow is installed with its addon' }),
+    ...(hasTensorFlow() ? {} : { missing: 'TensorFlow is not installed (evolve device install tensorflow)' }),
   },
 ];
 
@@ -88,6 +89,7 @@ function missingEmulated(): Pick<TestDevice, 'missing'> {
 
 /** Looked for, not loaded: that would make it the backend of all tests. */
 function hasTensorFlow(): boolean {
+  if (isInstalled()) return true;
   return ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'].some((name) => {
     try {
       const lib = new URL('../lib/', import.meta.resolve(name));

@@ -37,6 +37,10 @@ export interface Library {
   readonly sources: string;
   readonly units: readonly Unit[];
   readonly flags: readonly string[];
+  /** What it is linked to. */
+  readonly libraries?: readonly string[];
+  /** The command that tries again; `npm rebuild` unless it is given. */
+  readonly again?: string;
 }
 
 /** What every library is compiled with. */
@@ -49,7 +53,7 @@ export const COMMON_FLAGS = [
   '-Wextra',
 ] as const;
 
-const INSTALL = 'Install a C++20 compiler (Debian, Ubuntu: apt-get install g++), then run npm rebuild.';
+const COMPILER = 'Install a C++20 compiler (Debian, Ubuntu: apt-get install g++), then run';
 
 /** A compiler that could not be started, or what it said. */
 class BuildError extends Error {
@@ -88,6 +92,11 @@ class Build {
     this.#objects = path.join(library.folder, `objects-${library.report}`);
   }
 
+  /** What to do where there is no compiler. */
+  get #install(): string {
+    return `${COMPILER} ${this.library.again ?? 'npm rebuild'}.`;
+  }
+
   async run(): Promise<void> {
     if (process.platform === 'win32') {
       throw new BuildError('it is not made for Windows', 'Use WSL, or device: portable.');
@@ -116,6 +125,7 @@ class Build {
       '-shared',
       ...linkFlags,
       ...units.map(object),
+      ...(this.library.libraries ?? []),
       '-o',
       partial,
     ]);
@@ -140,7 +150,9 @@ class Build {
       .filter((entry) => entry.isFile())
       .map(({ parentPath, name }) => path.join(parentPath, name));
     for (const file of files.sort()) hash.update(readFileSync(file));
-    return hash.update(JSON.stringify([compiler, flags, this.library.units])).digest('hex');
+    return hash
+      .update(JSON.stringify([compiler, flags, this.library.units, this.library.libraries]))
+      .digest('hex');
   }
 
   #stateBefore(): string | undefined {
@@ -169,7 +181,7 @@ class Build {
         if (!(error instanceof BuildError)) throw error;
       }
     }
-    throw new BuildError(`there is no C++ compiler (${candidates.join(', ')})`, INSTALL);
+    throw new BuildError(`there is no C++ compiler (${candidates.join(', ')})`, this.#install);
   }
 
   async #accepts(compiler: string, { define, flags = [] }: Unit): Promise<boolean> {
@@ -193,7 +205,7 @@ class Build {
       child.stdout.on('data', (data) => output.push(String(data)));
       child.stderr.on('data', (data) => output.push(String(data)));
       child.on('error', (error) =>
-        reject(new BuildError(`${command} cannot be started: ${error.message}`, INSTALL)),
+        reject(new BuildError(`${command} cannot be started: ${error.message}`, this.#install)),
       );
       child.on('close', (code) => {
         this.#log.push(`$ ${line}`, ...output);

@@ -1,43 +1,58 @@
 /**
- * TensorFlow's own runtime through @tensorflow/tfjs-node-gpu, or @tensorflow/tfjs-node, whichever is installed and
- * loads. Both are optional: they fetch TensorFlow's library when they are installed, which not every network allows.
+ * TensorFlow's own runtime. Frozen weights lie in its memory as they are stored, and the core's ops run as TensorFlow's
+ * operations: nothing is read back in a step but the loss.
  */
 
-import util from 'node:util';
-import { definePlugin, tf } from '../../../core/index.js';
+import { definePlugin, type LanguageModel } from '../../../core/index.js';
 import { DEVICE_STAGES } from '../kit/stages.js';
+import { installTensorflow } from './install.js';
+import { registerAttention } from './kernels/attention.js';
+import { registerDropout } from './kernels/dropout.js';
+import { registerGates } from './kernels/gates.js';
+import type { Tensorflow } from './kernels/kit.js';
+import { registerLinear } from './kernels/linear.js';
+import { registerLoss } from './kernels/loss.js';
+import { registerNorms } from './kernels/norms.js';
+import { registerOptimizer } from './kernels/optimizer.js';
+import { registerRows } from './kernels/rows.js';
+import { Ops } from './ops.js';
+import { openedBackend, sources } from './runtime.js';
+import { TensorflowWeight, Weights } from './weights.js';
 
-const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
-
-/** What the binding of both packages tells of itself. */
-interface NodeBackend {
-  readonly isUsingGpuDevice?: boolean;
-}
+const ADVICE = '`evolve device install tensorflow` builds it on a TensorFlow of Python';
 
 export default definePlugin({
   name: 'tensorflow',
   apiVersion: 2,
   family: 'devices',
+  install: installTensorflow,
   apply(trainer) {
+    // Asked for by name and then again for any device, it declines in the same words, which are told once.
+    let advice = '';
     trainer.hooks.openDevice.tap(
       async (request) => {
         if (!request.wants('tensorflow')) return undefined;
-        restoreUtil();
-        // TensorFlow tells of its CPU and of CUDA libraries on standard error; the line of the device says what matters.
-        process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
         const reasons: string[] = [];
-        for (const name of PACKAGES) {
-          const fault = await load(name);
-          const onGpu = !fault && (tf.backend() as NodeBackend).isUsingGpuDevice === true;
-          // On a CPU the native device is faster.
-          if (fault || (!onGpu && request.name === 'auto')) {
+        // On a CPU the native device is faster.
+        const needsGpu = request.name === 'auto';
+        for (const { name, mayHaveGpu, load } of sources()) {
+          const fault = needsGpu && !mayHaveGpu ? 'sees no GPU' : await load();
+          const onGpu = !fault && openedBackend().isUsingGpuDevice;
+          if (fault || (needsGpu && !onGpu)) {
             reasons.push(`${name} ${fault ?? 'sees no GPU'}`);
             continue;
           }
+          const tensorflow = registered();
           const what = onGpu ? 'on the GPU' : 'on the CPU';
-          return { name: 'tensorflow', backend: 'tensorflow', description: `TensorFlow ${what} (${name})` };
+          return {
+            name: 'tensorflow',
+            backend: 'tensorflow',
+            description: `TensorFlow ${what} (${name})`,
+            placeWeights: (model) => placeWeights(tensorflow, model),
+          };
         }
-        request.decline('tensorflow', reasons.join(', '));
+        if (!needsGpu) advice = `, but ${ADVICE}`;
+        request.decline('tensorflow', `${reasons.join(', ')}${advice}`);
         return undefined;
       },
       { stage: DEVICE_STAGES.tensorflow },
@@ -45,27 +60,38 @@ export default definePlugin({
   },
 });
 
-/** What keeps a package from working, if anything does. */
-async function load(name: string): Promise<string | undefined> {
-  try {
-    await import(name);
-    return (await tf.setBackend('tensorflow')) ? undefined : 'does not start its backend';
-  } catch (error) {
-    return explain(name, error);
+/** The kernels are made known once a process. */
+let opened: Tensorflow | undefined;
+
+function registered(): Tensorflow {
+  if (opened) return opened;
+  const ops = new Ops(openedBackend());
+  // On a CPU what fits the caches is faster, and what is larger than 32 MiB the allocator gives back each time.
+  const tensorflow = { ops, weights: new Weights(ops), pieceBytes: (ops.onGpu ? 256 : 24) * 2 ** 20 };
+  for (const register of [
+    registerLinear,
+    registerAttention,
+    registerLoss,
+    registerNorms,
+    registerGates,
+    registerDropout,
+    registerRows,
+    registerOptimizer,
+  ]) {
+    register(tensorflow);
   }
+  opened = tensorflow;
+  return tensorflow;
 }
 
-/** tfjs-node 4.22 calls a function that Node 23 and later no longer have. */
-function restoreUtil(): void {
-  const legacy = util as { isNullOrUndefined?: (value: unknown) => boolean };
-  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
-}
-
-/** One phrase for the two usual cases: never installed, and installed where its native part could not be fetched. */
-function explain(name: string, error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ERR_MODULE_NOT_FOUND' && message.includes(`'${name}'`)) return 'is not installed';
-  if (message.includes('tfjs_binding.node'))
-    return 'is installed without its addon, which it fetches when installed';
-  return `does not load: ${message.split('\n')[0]}`;
+function placeWeights({ ops }: Tensorflow, model: LanguageModel): () => void {
+  const placed = new Map<unknown, TensorflowWeight>();
+  for (const site of [...model.embeddings, ...model.linears]) {
+    const weight = placed.get(site.weight) ?? new TensorflowWeight(ops, site.weight);
+    placed.set(site.weight, weight);
+    site.weight = weight;
+  }
+  return () => {
+    for (const weight of placed.values()) weight.free();
+  };
 }

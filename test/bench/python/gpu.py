@@ -15,7 +15,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SMALL = sys.argv[2] == "small"
 SEVEN = (128, 192, 2, 2, 3072) if SMALL else (4096, 11008, 32, 32, 32000)
 LINEARS = [(40, 64, 128)] if SMALL else [(2048, 4096, 4096), (2048, 4096, 11008)]
-ROWS, CUTOFF, STEPS = (2, 32, 2) if SMALL else (4, 512, 6)
+ROWS, CUTOFF, STEPS = (2, 96, 2) if SMALL else (4, 512, 6)
 PROMPT, TOKENS, TEXTS = (8, 4, [1, 3]) if SMALL else (64, 48, [1, 32])
 REPEATS = 1 if SMALL else 30
 

@@ -20,7 +20,8 @@ describe('suggest', () => {
 
   for (const [word, known, hint] of [
     ['cpu', ['native', 'portable', 'tensorflow'], '"native" or "portable"'],
-    ['cuda:0', ['native', 'portable', 'tensorflow'], '"tensorflow"'],
+    ['cuda:0', ['cuda', 'native', 'portable', 'tensorflow'], '"cuda"'],
+    ['gpu', ['cuda', 'native', 'portable', 'tensorflow'], '"cuda" or "tensorflow"'],
     ['lora_alpha', ['r', 'alpha', 'targetModules'], '"alpha"'],
     ['num_train_epochs', KNOWN, '"epochs"'],
     ['max_seq_length', ['cutoffLength'], '"cutoffLength"'],

@@ -53,6 +53,10 @@ export function registerElements({ backend }: Cuda): void {
   fasterKernel('ZerosLike', ({ x }) => (isFloat(x) ? filled(x.shape, 0) : undefined));
   fasterKernel('OnesLike', ({ x }) => (isFloat(x) ? filled(x.shape, 1) : undefined));
 
+  // A gradient is cast to the type that it has.
+  fasterKernel('Cast', ({ x }, { dtype }: tf.CastAttrs) =>
+    isFloat(x) && dtype === 'float32' ? backend.alias(x, x.shape) : undefined,
+  );
   fasterKernel('Identity', ({ x }) => backend.alias(x, x.shape));
   fasterKernel('Cast', ({ x }, { dtype }: tf.CastAttrs) =>
     x.dtype === dtype ? backend.alias(x, x.shape) : undefined,

@@ -16,20 +16,24 @@ export function registerNorms(cuda: Cuda): void {
   gradient('RmsNorm', { inputs: ['x', 'weight'] }, ([dy], [x, weight], { epsilon }) => {
     const [rows, columns] = x.shape;
     const [input, output] = [x, dy].map((info) => typed(backend.arrayOf(info)));
-    const dx = backend.output(x.shape);
-    const dweight = backend.withWorkspace(rows * 4, (scales) => {
-      const rmsNormGradient = driver.kernel('rmsNormGradient');
-      const { pointer } = backend.float32Of(weight);
-      const results = [dx.array.pointer, scales];
-      rmsNormGradient.overRows(rows, columns, ...input, pointer, ...output, epsilon, ...results, columns);
-      return sumOverRows(cuda, rows, columns, (grid, threads, partial) =>
-        driver
-          .kernel('normWeightGradient')
-          .launch(grid, threads, ...input, ...output, null, scales, partial, null, rows, columns),
-      );
-    });
-    const [byX, byWeight] = [dx, dweight].map(({ info }) => tensorOf(info));
-    return { x: () => byX, weight: () => byWeight };
+    const [dx, scales] = [backend.output(x.shape), backend.output([rows])];
+    const rmsNormGradient = driver.kernel('rmsNormGradient');
+    const { pointer } = backend.float32Of(weight);
+    const results = [dx.array.pointer, scales.array.pointer];
+    rmsNormGradient.overRows(rows, columns, ...input, pointer, ...output, epsilon, ...results, columns);
+    const [byX] = [dx, scales].map(({ info }) => tensorOf(info));
+    return {
+      x: () => byX,
+      // Asked for where the norm's weight is trained.
+      weight: () => {
+        const dweight = sumOverRows(cuda, rows, columns, (grid, threads, partial) => {
+          const normWeightGradient = driver.kernel('normWeightGradient');
+          const given = [...input, ...output, null, scales.array.pointer];
+          normWeightGradient.launch(grid, threads, ...given, partial, null, rows, columns);
+        });
+        return tensorOf(dweight.info);
+      },
+    };
   });
 
   kernel('LayerNorm', ({ x, weight, bias }, { epsilon }) => {

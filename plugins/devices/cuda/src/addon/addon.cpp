@@ -1,5 +1,8 @@
 // The CUDA driver API for Node.js. It needs no CUDA header and no toolkit: libcuda.so.1 is opened when the device is. All work
 // goes to one stream, in order. Pointers on the device are numbers: a double holds their 48 bits.
+#include "arguments.hpp"
+#include "driver.hpp"
+
 #include <dlfcn.h>
 #include <node_api.h>
 
@@ -11,107 +14,8 @@
 
 namespace {
 
-using Result = int;
-using Pointer = uint64_t;
-using Handle = void*;
-
-#define DRIVER(F)                                                                                                           \
-  F(cuInit, (unsigned))                                                                                                     \
-  F(cuDriverGetVersion, (int*))                                                                                             \
-  F(cuDeviceGetCount, (int*))                                                                                               \
-  F(cuDeviceGet, (int*, int))                                                                                               \
-  F(cuDeviceGetName, (char*, int, int))                                                                                     \
-  F(cuDeviceGetAttribute, (int*, int, int))                                                                                 \
-  F(cuDevicePrimaryCtxRetain, (Handle*, int))                                                                               \
-  F(cuCtxSetCurrent, (Handle))                                                                                              \
-  F(cuCtxSynchronize, ())                                                                                                   \
-  F(cuMemGetInfo_v2, (size_t*, size_t*))                                                                                    \
-  F(cuMemAlloc_v2, (Pointer*, size_t))                                                                                      \
-  F(cuMemFree_v2, (Pointer))                                                                                                \
-  F(cuMemHostAlloc, (void**, size_t, unsigned))                                                                             \
-  F(cuMemcpyHtoDAsync_v2, (Pointer, const void*, size_t, Handle))                                                           \
-  F(cuMemcpyDtoHAsync_v2, (void*, Pointer, size_t, Handle))                                                                 \
-  F(cuMemcpyDtoDAsync_v2, (Pointer, Pointer, size_t, Handle))                                                               \
-  F(cuMemsetD8Async, (Pointer, unsigned char, size_t, Handle))                                                              \
-  F(cuEventCreate, (Handle*, unsigned))                                                                                     \
-  F(cuEventRecord, (Handle, Handle))                                                                                        \
-  F(cuEventSynchronize, (Handle))                                                                                           \
-  F(cuModuleLoadData, (Handle*, const void*))                                                                               \
-  F(cuModuleGetFunction, (Handle*, Handle, const char*))                                                                    \
-  F(cuLaunchKernel, (Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle, void**, void**)) \
-  F(cuGetErrorName, (Result, const char**))                                                                                 \
-  F(cuGetErrorString, (Result, const char**))
-
-#define DECLARE(name, parameters) Result(*name) parameters;
-DRIVER(DECLARE)
-
 constexpr int kMultiprocessors = 16, kMajor = 75, kMinor = 76;
 constexpr size_t kMostArguments = 32;
-
-// A call of the driver that failed. JavaScript sees `code`, the driver's name of the error, and `call`.
-struct DriverError {
-  const char* call;
-  Result result;
-};
-
-void check(Result result, const char* call) {
-  if (result != 0) throw DriverError{call, result};
-}
-#define CALL(name, ...) check(name(__VA_ARGS__), #name)
-
-class Arguments {
- public:
-  Arguments(napi_env env, napi_callback_info info) : env(env) { napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr); }
-
-  double number(int i) const {
-    double value;
-    if (napi_get_value_double(env, values_[i], &value) != napi_ok) throw std::invalid_argument("a number is missing");
-    return value;
-  }
-  Pointer pointer(int i) const { return Pointer(number(i)); }
-  Handle handle(int i) const { return reinterpret_cast<Handle>(pointer(i)); }
-  bool isNull(int i) const {
-    napi_valuetype type;
-    napi_typeof(env, values_[i], &type);
-    return type == napi_null || type == napi_undefined;
-  }
-  std::string text(int i) const {
-    size_t length = 0;
-    if (napi_get_value_string_utf8(env, values_[i], nullptr, 0, &length) != napi_ok) throw std::invalid_argument("a text is missing");
-    std::string text(length, '\0');
-    napi_get_value_string_utf8(env, values_[i], text.data(), length + 1, &length);
-    return text;
-  }
-  // The bytes of a typed array.
-  std::pair<uint8_t*, size_t> bytes(int i) const {
-    static constexpr size_t kSizes[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
-    napi_typedarray_type type;
-    size_t length;
-    void* data;
-    if (napi_get_typedarray_info(env, values_[i], &type, &length, &data, nullptr, nullptr) != napi_ok) {
-      throw std::invalid_argument("a typed array is missing");
-    }
-    return {static_cast<uint8_t*>(data), length * kSizes[type]};
-  }
-
-  const napi_env env;
-
- private:
-  size_t count_ = 16;
-  napi_value values_[16];
-};
-
-napi_value numberOf(napi_env env, double value) {
-  napi_value result;
-  napi_create_double(env, value, &result);
-  return result;
-}
-napi_value numberOf(napi_env env, Handle handle) { return numberOf(env, double(reinterpret_cast<uintptr_t>(handle))); }
-napi_value textOf(napi_env env, const std::string& text) {
-  napi_value result;
-  napi_create_string_utf8(env, text.data(), text.size(), &result);
-  return result;
-}
 
 // Uploads go through buffers that the card reads by itself, in turns: a buffer is waited for only when its turn comes again, so
 // that the small arrays of a batch never wait for the kernels before them.

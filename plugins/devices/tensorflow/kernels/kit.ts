@@ -1,0 +1,19 @@
+/** What all kernels need: TensorFlow's operations, the weights, and a short way to make a kernel and its gradient known. */
+
+import { DeviceKernels } from '../../kit/kernels.js';
+import type { Ops } from '../ops.js';
+import type { Weights } from '../weights.js';
+
+export const BACKEND = 'tensorflow';
+
+/** TensorFlow as it was opened: once a process. */
+export interface Tensorflow {
+  readonly ops: Ops;
+  readonly weights: Weights;
+  /** How many bytes an array may have that is made in pieces. */
+  readonly pieceBytes: number;
+}
+
+const kernels = new DeviceKernels(BACKEND);
+export const kernel: typeof kernels.kernel = kernels.kernel.bind(kernels);
+export const gradient: typeof kernels.gradient = kernels.gradient.bind(kernels);
