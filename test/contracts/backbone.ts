@@ -172,8 +172,9 @@ export function describeBackbone(name: string, fixture: BackboneFixture, third: 
         });
 
         it('yields with a key-value cache, in several passes, what it yields at once', () =>
-          loaded(on, (model, [row], { encoder }) => {
-            const cache = new PagedCache();
+          loaded(on, async (model, [row], { encoder, assembler }) => {
+            const { makeCache } = await assembler.openDevice();
+            const cache = makeCache?.() ?? new PagedCache();
             const sequence = cache.begin();
             const { length } = encoder.encodePrompt(QUESTION);
             for (const end of [length, length + 1, row.inputIds.length]) {

@@ -89,12 +89,12 @@ export class CardWeight implements FrozenWeight {
 }
 
 /**
- * In which arithmetic products with `weight` are computed: fp32 for what is stored so, else the tensor cores' bf16. For weights in
- * f16 that is what PyTorch does with a checkpoint in f16 that is loaded in bf16.
+ * In which arithmetic products with `weight` are computed, where it does not say: fp32 for what is stored in f32 or f16, as the
+ * native device does, else the tensor cores' bf16.
  */
 export function computeType({ compute, storage }: FrozenWeight): FloatType {
   if (compute) return compute === 'fp32' ? F32 : BF16;
-  return storage === 'f32' ? F32 : BF16;
+  return storage === 'f32' || storage === 'f16' ? F32 : BF16;
 }
 
 /** The weights that kernels were asked for and that no model has placed: they are taken to the card when they are first used. */
