@@ -117,5 +117,6 @@ function placeWeights(cuda: Cuda, model: LanguageModel): () => void {
   cuda.between = 2 * inBf16.length > model.linears.length ? BF16 : F32;
   return () => {
     for (const weight of placed.values()) weight.free();
+    cuda.between = F32;
   };
 }

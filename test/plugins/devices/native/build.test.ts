@@ -13,6 +13,7 @@ class PackageCopy extends TemporaryFolder {
     super();
     for (const name of [
       'package.json',
+      'plugins/devices/kit',
       'plugins/devices/native',
       '.build/core',
       '.build/plugins',
