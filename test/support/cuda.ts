@@ -43,6 +43,21 @@ export async function withEnvironment<T>(
 
 export const NOT_EMULATED = 'the emulated driver is not built, for want of a C++ compiler';
 
+const NOT_ASKED = 'it takes minutes on the emulated driver; npm run test:emulated-gpu runs it';
+
+/** Why tests of many kernels one after another do not run here, if they do not. */
+export function whyNotLong(): string | undefined {
+  if (DRIVER !== emulatedDriver()) return undefined;
+  if (!existsSync(DRIVER)) return NOT_EMULATED;
+  return process.env.EVOLVE_TEST_LONG === '1' ? undefined : NOT_ASKED;
+}
+
+/** Skips such tests, with a line that says why. */
+export function requireLong(test: Mocha.Context): void {
+  const reason = whyNotLong();
+  if (reason) skip(test, reason);
+}
+
 /** Skips, with a line that says why, where the emulated driver is not built. */
 export function requireEmulated(test: Mocha.Context): void {
   if (!existsSync(emulatedDriver())) skip(test, NOT_EMULATED);

@@ -5,7 +5,7 @@ import { emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
 import { loadAddon } from '../../plugins/devices/native/addon.js';
 import { isInstalled } from '../../plugins/devices/tensorflow/installed.js';
 import { readFixture } from './compose.js';
-import { DRIVER, NOT_EMULATED } from './cuda.js';
+import { DRIVER, whyNotLong } from './cuda.js';
 import { fixture } from './files.js';
 import { rowOf } from './rows.js';
 
@@ -84,7 +84,8 @@ export const DEVICES: readonly TestDevice[] = [
 ];
 
 function missingEmulated(): Pick<TestDevice, 'missing'> {
-  return existsSync(DRIVER) ? {} : { missing: NOT_EMULATED };
+  const missing = whyNotLong();
+  return missing === undefined ? {} : { missing };
 }
 
 /** Looked for, not loaded: that would make it the backend of all tests. */

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import { type CliResult, evolve } from '../../../support/cli.js';
-import { EMULATED, requireEmulated } from '../../../support/cuda.js';
+import { EMULATED, requireLong } from '../../../support/cuda.js';
 import { fixture, TemporaryFolder } from '../../../support/files.js';
 import { EIGHT_ROWS, readJson, readSteps } from '../../../support/runs.js';
 
@@ -12,7 +12,7 @@ const LONG_ROW = { instruction: 'Name a color.', input: '', output: 'It is red i
 describe('a run on the device cuda', () => {
   let folder: TemporaryFolder;
   before(function () {
-    requireEmulated(this);
+    requireLong(this);
     folder = new TemporaryFolder();
     folder.write('rows.json', EIGHT_ROWS);
     const rows = JSON.parse(EIGHT_ROWS) as object[];

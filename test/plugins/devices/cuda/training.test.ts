@@ -6,12 +6,16 @@ import type { StepEvent } from '../../../../core/contracts/tracker.js';
 import { BF16, F32 } from '../../../../plugins/devices/cuda/backend.js';
 import { Kernel } from '../../../../plugins/devices/cuda/driver.js';
 import { compose } from '../../../support/compose.js';
-import { DRIVER, describeCuda } from '../../../support/cuda.js';
+import { DRIVER, describeCuda, requireLong } from '../../../support/cuda.js';
 import { ROOT, TemporaryFolder } from '../../../support/files.js';
 
 const STEPS = 2;
 
 describeCuda('cuda training', () => {
+  before(function () {
+    requireLong(this);
+  });
+
   let folder: TemporaryFolder;
   beforeEach(() => {
     folder = new TemporaryFolder();
