@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { execute } from './support/cli.js';
@@ -9,7 +18,9 @@ describe('npm run build', () => {
   let folder: TemporaryFolder;
   before(() => {
     folder = new TemporaryFolder();
-    for (const name of ['build.ts', 'tsconfig.json']) copyFileSync(path.join(ROOT, name), folder.join(name));
+    mkdirSync(folder.join('.ci'));
+    for (const name of ['.ci/build.ts', 'tsconfig.json'])
+      copyFileSync(path.join(ROOT, name), folder.join(name));
     symlinkSync(path.join(ROOT, 'node_modules'), folder.join('node_modules'));
     folder.write('package.json', '{ "type": "module" }');
     folder.write('core/cli.ts', 'export const cli = 1;\n');
@@ -17,7 +28,7 @@ describe('npm run build', () => {
   });
   after(() => folder.remove());
 
-  const build = () => execute(process.execPath, ['--import', 'tsx', 'build.ts'], { cwd: folder.path });
+  const build = () => execute(process.execPath, ['--import', 'tsx', '.ci/build.ts'], { cwd: folder.path });
   const built = (name: string) => folder.join('.build', 'core', name);
 
   it('leaves alone what did not change, replaces the rest, and removes what has no source', async () => {

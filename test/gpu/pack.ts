@@ -22,7 +22,7 @@ const NEEDED = [
   '.build',
   'package.json',
   '.native',
-  'plugins/devices/cuda/kernels.ptx',
+  'plugins/devices/cuda/kernels.ptx.gz',
   'data',
   'test/fixtures',
   'test/bench/python',

@@ -106,8 +106,7 @@ function mocha(
 
 const asks = (name: string) => wanted.length === 0 || wanted.includes(name);
 if (!isEmulated) await stage('card', 10, 'nvidia-smi', []);
-const kernels = ['products', 'attention', 'rows'].map((name) => `devices/cuda/kernels/${name}.test.js`);
-if (asks('kernels')) await mocha('kernels', 90, kernels);
+if (asks('kernels')) await mocha('kernels', 90, ['devices/cuda/kernels.test.js']);
 if (asks('device')) {
   await mocha('device', 90, ['devices.test.js', 'devices/cuda/training.test.js'], '--grep', 'cuda');
 }

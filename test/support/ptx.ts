@@ -1,8 +1,17 @@
-/** What test files ask about kernels.ptx, and about what ptxas says of it. */
+/** What test files ask about kernels.ptx.gz, and about what ptxas says of it. */
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { ROOT } from './files.js';
+
+export const CUDA_FOLDER = path.join(ROOT, 'plugins', 'devices', 'cuda');
+
+/** The text of kernels.ptx.gz. */
+export function kernelsPtx(): string {
+  return gunzipSync(readFileSync(path.join(CUDA_FOLDER, 'kernels.ptx.gz'))).toString();
+}
 
 /** The SHA-256 of a kernel source with what it includes in its place, each file once, as make-ptx.py makes it. */
 export function digestOf(file: string): string {

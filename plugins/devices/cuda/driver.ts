@@ -4,10 +4,11 @@
  *     const add = driver.kernel('add');
  *     add.overElements(count, a, F32, b, F32, y, F32, count);
  *
- * What a kernel takes is read from kernels.ptx, so there is no second list of it.
+ * What a kernel takes is read from kernels.ptx.gz, so there is no second list of it.
  */
 
 import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import type { Addon, KernelHandle } from './addon.js';
 
 /** Threads of a block, where a kernel does not say. */
@@ -82,13 +83,13 @@ export class Driver {
   readonly #parameters: Map<string, ParameterType[]>;
   readonly #kernels = new Map<string, Kernel>();
 
-  /** @param ptx the file of the kernels */
+  /** @param ptx the file of the kernels, packed by gzip */
   constructor(
     readonly addon: Addon,
     readonly multiprocessors: number,
     ptx: string,
   ) {
-    const text = readFileSync(ptx, 'utf8');
+    const text = gunzipSync(readFileSync(ptx)).toString();
     this.#parameters = parametersOf(text);
     this.#module = addon.load(text);
   }
@@ -97,7 +98,7 @@ export class Driver {
     let kernel = this.#kernels.get(name);
     if (!kernel) {
       const types = this.#parameters.get(name);
-      if (!types) throw new TypeError(`kernels.ptx has no kernel ${name}`);
+      if (!types) throw new TypeError(`kernels.ptx.gz has no kernel ${name}`);
       kernel = new Kernel(this, name, this.addon.find(this.#module, name), types);
       this.#kernels.set(name, kernel);
     }

@@ -1,5 +1,5 @@
 /**
- * An NVIDIA GPU. Nothing but its driver is needed: the kernels are in the package (kernels.ptx), and the addon opens libcuda.so.1
+ * An NVIDIA GPU. Nothing but its driver is needed: the kernels are in the package (kernels.ptx.gz), and the addon opens libcuda.so.1
  * when a run asks for the device.
  */
 

@@ -1,4 +1,4 @@
-"""Makes kernels.ptx of src/kernels.cu, with NVRTC 12.0: drivers from 525 on take its PTX, and it needs no GPU.
+"""Makes kernels.ptx.gz of src/kernels.cu, with NVRTC 12.0: drivers from 525 on take its PTX, and it needs no GPU.
 
     pip download --no-deps nvidia-cuda-nvrtc-cu12==12.0.140       # unpack it, or install it
     python make-ptx.py path/to/libnvrtc.so.12
@@ -7,6 +7,7 @@ Include files are put into the source first, so that NVRTC reads no other file.
 """
 
 import ctypes
+import gzip
 import hashlib
 import pathlib
 import re
@@ -14,7 +15,7 @@ import sys
 
 HERE = pathlib.Path(__file__).parent
 SOURCES = HERE / 'src'
-TARGET = HERE / 'kernels.ptx'
+TARGET = HERE / 'kernels.ptx.gz'
 
 
 def flattened(file, seen):
@@ -67,5 +68,6 @@ digest = hashlib.sha256(source.encode()).hexdigest()
 ptx = compiled(sys.argv[1], source)
 # Comments with the compiler's build numbers, and lines for debuggers, say nothing to a driver.
 ptx = re.sub(r'^//.*\n', '', ptx, flags=re.M)
-TARGET.write_text(f'// Made by make-ptx.py of sources with the SHA-256 {digest}\n{ptx.strip()}\n')
+text = f'// Made by make-ptx.py of sources with the SHA-256 {digest}\n{ptx.strip()}\n'
+TARGET.write_bytes(gzip.compress(text.encode(), mtime=0))
 print(f'{TARGET.name}: {len(ptx)} bytes, {len(re.findall(r"[.]visible [.]entry", ptx))} kernels')

@@ -25,14 +25,21 @@ import { registerRows } from './kernels/rows.js';
 import { DevicePool } from './memory.js';
 import { type CardWeight, CardWeights, computeType } from './weights.js';
 
-const PTX = path.join(packageFolder(), 'plugins', 'devices', 'cuda', 'kernels.ptx');
+const PTX = path.join(packageFolder(), 'plugins', 'devices', 'cuda', 'kernels.ptx.gz');
 
 /** There is one backend a process, whoever asks for it. */
-let opened: { readonly cuda: Cuda; readonly fallbacks: Fallbacks } | undefined;
+let opened: { readonly cuda: Cuda; readonly fallbacks: Fallbacks; readonly index: number } | undefined;
 
-/** @param library the name of the driver's library @throws Declined where the driver does not take the kernels */
+/**
+ * @param library the name of the driver's library
+ * @throws Declined where the driver does not take the kernels, or this process computes on another card
+ */
 export async function openDevice(open: OpenCard, library: string): Promise<Device> {
-  opened ??= makeBackend(open);
+  opened ??= { ...makeBackend(open), index: open.index };
+  if (opened.index !== open.index) {
+    open.addon.use(opened.index);
+    throw new Declined(`this process computes on card ${opened.index} already`);
+  }
   const { cuda, fallbacks } = opened;
   const { pool } = cuda.backend;
   await tf.setBackend(BACKEND);
@@ -67,7 +74,7 @@ function described(
   };
 }
 
-function makeBackend(open: OpenCard): NonNullable<typeof opened> {
+function makeBackend(open: OpenCard): { cuda: Cuda; fallbacks: Fallbacks } {
   const addon = tellingFaults(open.addon);
   const driver = loadKernels(addon, open);
   const pool = new DevicePool(addon);

@@ -1,6 +1,7 @@
 /** Frozen weights on the card: taken there once, as they are stored. */
 
 import { DenseWeight, type FrozenWeight, toFloat32 } from '../../../core/index.js';
+import { storedInt8, storedNf4 } from '../kit/stored-weight.js';
 import type { Pointer } from './addon.js';
 import { BF16, F32, type FloatType } from './backend.js';
 import type { Argument, Driver } from './driver.js';
@@ -8,20 +9,6 @@ import type { DevicePool } from './memory.js';
 
 /** As src/gpu.hpp numbers them. */
 const STORAGES: Readonly<Record<string, number>> = { f32: 0, bf16: 1, f16: 2, int8: 3, nf4: 4 };
-
-/** What is read of the quantizers' weights. */
-interface Int8Parts {
-  readonly values: Int8Array;
-  readonly scales: Float32Array;
-}
-interface Nf4Parts {
-  readonly codes: Uint8Array;
-  readonly absmax?: Float32Array;
-  readonly absmaxCodes?: Uint8Array;
-  readonly nestedAbsmax?: Float32Array;
-  readonly absmaxMap?: Float32Array;
-  readonly offset?: number;
-}
 
 /** The arrays of a stored weight, in the order of WEIGHT_PARAMETERS (src/kernels/weights.hpp). */
 interface StoredParts {
@@ -131,14 +118,12 @@ export class CardWeights {
 function partsOf(weight: FrozenWeight): StoredParts {
   const storage = STORAGES[weight.storage];
   if (weight instanceof DenseWeight) return { storage, data: weight.bytes };
-  const { values, scales } = weight as FrozenWeight & Partial<Int8Parts>;
-  if (weight.storage === 'int8' && values instanceof Int8Array && scales?.length === weight.shape[0]) {
-    return { storage, data: values, scales };
-  }
-  const parts = weight as FrozenWeight & Partial<Nf4Parts>;
-  if (weight.storage === 'nf4' && parts.codes && (parts.absmax ?? parts.absmaxCodes)) {
-    const { codes: data, absmax, absmaxCodes: scaleCodes, absmaxMap: codebook, offset } = parts;
-    const scales = absmax ?? parts.nestedAbsmax;
+  const int8 = storedInt8(weight);
+  if (int8) return { storage, data: int8.values, scales: int8.scales };
+  const nf4 = storedNf4(weight);
+  if (nf4) {
+    const { codes: data, absmax, absmaxCodes: scaleCodes, absmaxMap: codebook, offset } = nf4;
+    const scales = absmax ?? nf4.nestedAbsmax;
     return { storage, data, scales, offset, ...(absmax ? {} : { scaleCodes, codebook }) };
   }
   return { storage: STORAGES.f32, data: toFloat32(weight) };

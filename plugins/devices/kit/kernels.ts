@@ -11,16 +11,16 @@ import {
 } from '../../../core/index.js';
 
 /** What a device that takes the place of a plain kernel computes, or undefined where the plain one must. */
-type Faster<A> = (inputs: Record<string, tf.TensorInfo>, attrs: A) => tf.TensorInfo | undefined;
+export type Faster<A> = (inputs: Record<string, tf.TensorInfo>, attrs: A) => tf.TensorInfo | undefined;
 
 /** The inputs that were saved, in the order in which they were asked for, and behind them the outputs. */
-type Saved<N extends KernelName, I extends readonly (keyof KernelTensors<N>)[]> = [
+export type Saved<N extends KernelName, I extends readonly (keyof KernelTensors<N>)[]> = [
   ...{ -readonly [K in keyof I]: KernelTensors<N>[I[K]] },
   ...tf.Tensor[],
 ];
 
 /** What a gradient needs of its forward pass. */
-interface Saves<I> {
+export interface Saves<I> {
   readonly inputs?: I;
   readonly outputs?: readonly boolean[];
 }
@@ -29,43 +29,44 @@ interface Saves<I> {
  * Gradients by kernel, and for each by device. TensorFlow.js has one gradient a kernel, whichever the backend: the one that is
  * registered there asks the active backend's.
  */
-const gradients = new Map<string, Map<string, tf.GradFunc>>();
+const gradients = new Map<string, { readonly saves: string; readonly byBackend: Map<string, tf.GradFunc> }>();
 
-/** The kernels of the backend `backendName`. */
-export class DeviceKernels {
-  constructor(private readonly backendName: string) {}
+/**
+ * The ways in which a device makes its kernels known, for its TensorFlow.js backend.
+ *
+ *     const { kernel, fasterKernel, gradient } = kernelsOf('acme');
+ */
+export function kernelsOf(backendName: string) {
+  const register = (kernelName: string, kernelFunc: tf.KernelFunc): void => {
+    if (tf.getKernel(kernelName, backendName)) tf.unregisterKernel(kernelName, backendName);
+    tf.registerKernel({ kernelName, backendName, kernelFunc });
+  };
 
   /** Makes a kernel of the table (core/ops/kernels.ts) known. */
-  kernel<N extends KernelName>(
+  function kernel<N extends KernelName>(
     name: N,
     compute: (inputs: KernelInputs<N>, attrs: KernelAttrs<N>) => KernelResult<N>,
   ): void {
-    this.#register(name, ({ inputs, attrs }) => {
+    register(name, ({ inputs, attrs }) => {
       const result: unknown = compute(inputs as KernelInputs<N>, attrs as unknown as KernelAttrs<N>);
       return result as tf.TensorInfo | tf.TensorInfo[];
     });
   }
 
   /** Takes the place of one of TensorFlow.js's own kernels. What this backend had stays for what `compute` leaves. */
-  fasterKernel<A>(name: string, compute: Faster<A>): void {
-    const plain = tf.getKernel(name, this.backendName).kernelFunc;
-    this.#register(name, (call) => {
+  function fasterKernel<A>(name: string, compute: Faster<A>): void {
+    const plain = tf.getKernel(name, backendName).kernelFunc;
+    register(name, (call) => {
       const inputs = call.inputs as Record<string, tf.TensorInfo>;
       return compute(inputs, call.attrs as unknown as A) ?? plain(call);
     });
-  }
-
-  #register(kernelName: string, kernelFunc: tf.KernelFunc): void {
-    const { backendName } = this;
-    if (tf.getKernel(kernelName, backendName)) tf.unregisterKernel(kernelName, backendName);
-    tf.registerKernel({ kernelName, backendName, kernelFunc });
   }
 
   /**
    * The gradient of one of the kernels above: thunks by the input's name. What several thunks share is computed before them,
    * since TensorFlow.js frees what one of them makes before it calls the next. All devices save the same for a kernel.
    */
-  gradient<
+  function gradient<
     N extends TensorKernelName,
     G extends keyof KernelTensors<N>,
     const I extends readonly (keyof KernelTensors<N> & string)[] = [],
@@ -74,29 +75,41 @@ export class DeviceKernels {
     saves: Saves<I>,
     compute: (dys: tf.Tensor[], saved: Saved<N, I>, attrs: KernelAttrs<N>) => Record<G, () => tf.Tensor>,
   ): void {
-    const ofKernel = gradients.get(name) ?? registerGradient(name, saves);
-    ofKernel.set(this.backendName, (dy, saved, attrs) => {
+    const { byBackend } = registered(name, saves);
+    byBackend.set(backendName, (dy, saved, attrs) => {
       const dys = ([] as tf.Tensor[]).concat(dy);
       const thunks = compute(dys, saved as Saved<N, I>, attrs as unknown as KernelAttrs<N>);
       return thunks as Record<string, () => tf.Tensor>;
     });
   }
+
+  return { kernel, fasterKernel, gradient };
 }
 
-function registerGradient(name: string, saves: Saves<readonly string[]>): Map<string, tf.GradFunc> {
-  const ofKernel = new Map<string, tf.GradFunc>();
-  gradients.set(name, ofKernel);
+/** @throws Error if another device saves something else for the kernel: TensorFlow.js saves the same for all */
+function registered(name: string, given: Saves<readonly string[]>): { byBackend: Map<string, tf.GradFunc> } {
+  const { inputs = [], outputs = [] } = given;
+  const saves = JSON.stringify([inputs, outputs]);
+  const before = gradients.get(name);
+  if (before) {
+    if (before.saves === saves) return before;
+    throw new Error(
+      `the gradient of ${name} saves ${saves}, but that of another device saves ${before.saves}`,
+    );
+  }
+  const byBackend = new Map<string, tf.GradFunc>();
+  gradients.set(name, { saves, byBackend });
   tf.registerGradient({
     kernelName: name,
-    inputsToSave: [...(saves.inputs ?? [])],
-    outputsToSave: [...(saves.outputs ?? [])],
+    inputsToSave: [...inputs],
+    outputsToSave: [...outputs],
     gradFunc: (dy, saved, attrs) => {
-      const gradient = ofKernel.get(tf.getBackend());
+      const gradient = byBackend.get(tf.getBackend());
       if (!gradient) throw new Error(`the backend ${tf.getBackend()} has no gradient of ${name}`);
       return gradient(dy, saved, attrs);
     },
   });
-  return ofKernel;
+  return { byBackend };
 }
 
 /** Of a kernel's result the tensor, which the running tidy frees. */

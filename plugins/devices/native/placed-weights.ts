@@ -1,6 +1,7 @@
 /** Frozen weights as the addon's kernels take them. */
 
 import { DenseWeight, type FrozenWeight, toFloat32 } from '../../../core/index.js';
+import { storedInt8, storedNf4 } from '../kit/stored-weight.js';
 import type { Addon, WeightHandle } from './addon.js';
 
 /** In the order of Storage and Compute in src/kernels.hpp. */
@@ -10,23 +11,6 @@ export type Compute = (typeof COMPUTES)[number];
 
 /** In which arithmetic products are computed where the weight does not say. */
 const DEFAULTS: Readonly<Record<string, Compute>> = { bf16: 'bf16', int8: 'int8', nf4: 'bf16' };
-
-/** What the kernels read of the quantizers' weights. */
-interface Int8Parts {
-  readonly values: Int8Array;
-  readonly scales: Float32Array;
-}
-interface Nf4Parts {
-  readonly codes: Uint8Array;
-  readonly absmax?: Float32Array;
-  readonly absmaxCodes?: Uint8Array;
-  readonly nestedAbsmax?: Float32Array;
-  readonly absmaxMap?: Float32Array;
-  readonly offset?: number;
-}
-
-/** Numbers that share an absmax. */
-const NF4_BLOCK = 64;
 
 /** The arithmetic of products with `weight`, as the kernels number it. */
 export function computeOf(weight: FrozenWeight): number {
@@ -68,16 +52,22 @@ export class PlacedWeights {
     const make = (data: Uint8Array, scales: Float32Array | null = null) =>
       this.addon.makeWeight(storage, rows, columns, data, scales, null, null, null, 0);
     if (weight instanceof DenseWeight) return make(weight.bytes);
-    if (weight.storage === 'int8') {
-      const { values, scales } = weight as FrozenWeight & Partial<Int8Parts>;
-      if (!(values instanceof Int8Array) || scales?.length !== rows) return undefined;
-      return make(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), scales);
-    }
-    if (weight.storage === 'nf4') {
-      const parts = weight as FrozenWeight & Partial<Nf4Parts>;
-      const { codes, absmax = null, absmaxCodes = null, nestedAbsmax = null, absmaxMap = null } = parts;
-      const blocks = Math.ceil((rows * columns) / NF4_BLOCK);
-      if (!codes || (absmax ?? absmaxCodes)?.length !== blocks) return undefined;
+    const int8 = storedInt8(weight);
+    if (int8)
+      return make(
+        new Uint8Array(int8.values.buffer, int8.values.byteOffset, int8.values.byteLength),
+        int8.scales,
+      );
+    const nf4 = storedNf4(weight);
+    if (nf4) {
+      const {
+        codes,
+        absmax = null,
+        absmaxCodes = null,
+        nestedAbsmax = null,
+        absmaxMap = null,
+        offset = 0,
+      } = nf4;
       return this.addon.makeWeight(
         storage,
         rows,
@@ -87,7 +77,7 @@ export class PlacedWeights {
         absmaxCodes,
         nestedAbsmax,
         absmaxMap,
-        parts.offset ?? 0,
+        offset,
       );
     }
     return undefined;

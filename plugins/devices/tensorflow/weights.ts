@@ -1,46 +1,11 @@
 /** Frozen weights in TensorFlow's memory, as they are stored: taken there once, decoded where an operation uses them. */
 
 import { DenseWeight, type FrozenWeight, releasePages, toFloat32 } from '../../../core/index.js';
+import { NF4_BLOCK, storedInt8, storedNf4 } from '../kit/stored-weight.js';
 import { BF16, F16, F32, type Handle, I8, I32, U8 } from './binding.js';
 import type { Ops } from './ops.js';
 
 const TYPES: Readonly<Record<string, number>> = { f32: F32, bf16: BF16, f16: F16 };
-/** Numbers of nf4 that share a scale. */
-const BLOCK = 64;
-/** What the codes of nf4 stand for (QLoRA, arXiv 2305.14314, appendix E). */
-const NF4_VALUES = Float32Array.of(
-  -1,
-  -0.6961928009986877,
-  -0.5250730514526367,
-  -0.39491748809814453,
-  -0.28444138169288635,
-  -0.18477343022823334,
-  -0.09105003625154495,
-  0,
-  0.07958029955625534,
-  0.16093020141124725,
-  0.24611230194568634,
-  0.33791524171829224,
-  0.44070982933044434,
-  0.5626170039176941,
-  0.7229568362236023,
-  1,
-);
-
-/** What is read of the quantizers' weights. */
-interface Int8Parts {
-  readonly values: Int8Array;
-  readonly scales: Float32Array;
-}
-interface Nf4Parts {
-  readonly codes: Uint8Array;
-  readonly absmax?: Float32Array;
-  readonly absmaxCodes?: Uint8Array;
-  readonly nestedAbsmax?: Float32Array;
-  readonly absmaxMap?: Float32Array;
-  readonly offset?: number;
-}
-
 /** The arrays of a stored weight. */
 interface Parts {
   /** `[rows, columns]`; of nf4 the codes, two a byte, `[rows · columns / 2]`. */
@@ -89,7 +54,7 @@ export class TensorflowWeight implements FrozenWeight {
     const { values, scales, pairs } = this.#there;
     const { ops } = this;
     if (!pairs || !scales) return ops.cast(values, type);
-    const blocks = ops.reshape(ops.gather(pairs, ops.cast(values, I32)), [scales.shape[0], BLOCK]);
+    const blocks = ops.reshape(ops.gather(pairs, ops.cast(values, I32)), [scales.shape[0], NF4_BLOCK]);
     return ops.cast(ops.reshape(ops.mul(blocks, scales), this.shape), type);
   }
 
@@ -147,18 +112,23 @@ function place(ops: Ops, weight: FrozenWeight): Parts {
     values: upload(ops, bytes, shape, type),
   });
   if (weight instanceof DenseWeight) return dense(weight.bytes, TYPES[storage]);
-  const { values, scales } = weight as FrozenWeight & Partial<Int8Parts>;
-  if (storage === 'int8' && values instanceof Int8Array && scales?.length === shape[0]) {
-    return { ...dense(values, I8), scales: ops.kept(() => ops.array([shape[0]], F32, scales)) };
+  const int8 = storedInt8(weight);
+  if (int8) {
+    const scales = ops.kept(() => ops.array([shape[0]], F32, int8.scales));
+    return { ...dense(int8.values, I8), scales };
   }
-  const parts = weight as FrozenWeight & Partial<Nf4Parts>;
-  const blocks = (shape[0] * shape[1]) / BLOCK;
-  if (storage !== 'nf4' || !parts.codes || !Number.isInteger(blocks)) return dense(toFloat32(weight), F32);
-  const absmax = absmaxOf(parts, blocks);
+  const nf4 = storedNf4(weight);
+  const blocks = (shape[0] * shape[1]) / NF4_BLOCK;
+  if (!nf4 || !Number.isInteger(blocks)) return dense(toFloat32(weight), F32);
+  const { codes, codeValues } = nf4;
+  const pairs = Float32Array.from({ length: 512 }, (_, i) => {
+    const byte = i >> 1;
+    return codeValues[i % 2 === 0 ? byte >> 4 : byte & 15];
+  });
   return {
-    values: ops.kept(() => ops.array([parts.codes!.length], U8, parts.codes!)),
-    scales: ops.kept(() => ops.array([blocks, 1], F32, absmax)),
-    pairs: ops.kept(() => ops.array([256, 2], F32, PAIRS)),
+    values: ops.kept(() => ops.array([codes.length], U8, codes)),
+    scales: ops.kept(() => ops.array([blocks, 1], F32, nf4.blockScales())),
+    pairs: ops.kept(() => ops.array([256, 2], F32, pairs)),
   };
 }
 
@@ -168,19 +138,4 @@ function upload(ops: Ops, source: ArrayBufferView, shape: readonly number[], typ
   const bytes = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   const width = { [F32]: [4], [I8]: [] }[type] ?? [2];
   return ops.kept(() => ops.bitcast(ops.array([...shape, ...width], U8, bytes), type));
-}
-
-const PAIRS = Float32Array.from({ length: 512 }, (_, i) => {
-  const byte = i >> 1;
-  return NF4_VALUES[i % 2 === 0 ? byte >> 4 : byte & 15];
-});
-
-/** The scales of the blocks; those that were quantized in their turn are decoded, each operation rounded to fp32. */
-function absmaxOf(parts: Partial<Nf4Parts>, blocks: number): Float32Array {
-  const { absmax, absmaxCodes, nestedAbsmax, absmaxMap, offset = 0 } = parts;
-  if (absmax) return absmax;
-  return Float32Array.from(
-    { length: blocks },
-    (_, i) => Math.fround(absmaxMap![absmaxCodes![i]] * nestedAbsmax![i >> 8]) + offset,
-  );
 }

@@ -29,6 +29,8 @@ export interface QuantizedAbsmax {
  */
 export class Nf4Weight implements FrozenWeight {
   readonly storage = 'nf4';
+  /** What `codes` stand for, `[16]`. */
+  readonly codeValues = NF4_VALUES;
   /** What absmaxCodes index. */
   readonly absmaxMap = DYNAMIC_MAP;
   readonly absmax?: Float32Array;
@@ -78,6 +80,12 @@ export class Nf4Weight implements FrozenWeight {
         at++;
       }
     }
+  }
+
+  /** `[blocks]`: the absmax of each. */
+  blockScales(): Float32Array {
+    const blocks = Math.ceil((this.shape[0] * this.shape[1]) / BLOCK);
+    return this.absmax ?? Float32Array.from({ length: blocks }, (_, block) => this.#absmaxOf(block));
   }
 
   #absmaxOf(block: number): number {

@@ -1,7 +1,7 @@
 /** What all kernels need: the card that is open, and a short way to make a kernel and its gradient known to TensorFlow.js. */
 
 import type { tf } from '../../../../core/index.js';
-import { DeviceKernels } from '../../kit/kernels.js';
+import { kernelsOf } from '../../kit/kernels.js';
 import type { CudaBackend, DeviceArray, FloatType, Output } from '../backend.js';
 import { F32 } from '../backend.js';
 import type { Argument } from '../driver.js';
@@ -19,10 +19,7 @@ export interface Cuda {
   between: FloatType;
 }
 
-const kernels = new DeviceKernels(BACKEND);
-export const kernel: typeof kernels.kernel = kernels.kernel.bind(kernels);
-export const fasterKernel: typeof kernels.fasterKernel = kernels.fasterKernel.bind(kernels);
-export const gradient: typeof kernels.gradient = kernels.gradient.bind(kernels);
+export const { kernel, fasterKernel, gradient } = kernelsOf(BACKEND);
 
 /** An array of either type as a kernel takes it: pointer and type. */
 export function typed({ pointer, type }: DeviceArray): [Argument, Argument] {

@@ -1,4 +1,5 @@
 import type { tf } from '../../../../core/index.js';
+import { adamwFactors } from '../../kit/adamw-factors.js';
 import { type Cuda, kernel, sizeOf, typed } from './kit.js';
 
 /** AdamW over all parameters, and the norm of all gradients. */
@@ -6,19 +7,7 @@ export function registerOptimizer({ backend }: Cuda): void {
   const { driver } = backend;
 
   kernel('AdamW', (inputs, options) => {
-    const { learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, step } = options;
-    // Each factor is computed in double and rounded once: 1 − beta2 computed in fp32 would keep four digits.
-    const factors = [
-      gradientScale,
-      beta1,
-      1 - beta1,
-      beta2,
-      1 - beta2,
-      1 - learningRate * weightDecay,
-      learningRate / (1 - beta1 ** step),
-      Math.sqrt(1 - beta2 ** step),
-      epsilon,
-    ];
+    const factors = adamwFactors(options);
     const count = Object.keys(inputs).length / 4;
     return Array.from({ length: count }, (_, i): tf.TensorInfo[] => {
       const given = (['p', 'g', 'm', 'v'] as const).map((name) => inputs[`${name}${i}`]);

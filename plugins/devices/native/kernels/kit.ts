@@ -1,6 +1,6 @@
 /** What all kernels need: the backend, and a short way to make one and its gradient known to TensorFlow.js. */
 
-import { DeviceKernels } from '../../kit/kernels.js';
+import { kernelsOf } from '../../kit/kernels.js';
 import type { NativeBackend } from '../backend.js';
 import type { PlacedWeights } from '../placed-weights.js';
 
@@ -16,7 +16,4 @@ export interface Native {
   readonly outlierThreshold: number;
 }
 
-const kernels = new DeviceKernels(BACKEND);
-export const kernel: typeof kernels.kernel = kernels.kernel.bind(kernels);
-export const fasterKernel: typeof kernels.fasterKernel = kernels.fasterKernel.bind(kernels);
-export const gradient: typeof kernels.gradient = kernels.gradient.bind(kernels);
+export const { kernel, fasterKernel, gradient } = kernelsOf(BACKEND);

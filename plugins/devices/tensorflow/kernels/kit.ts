@@ -1,6 +1,6 @@
 /** What all kernels need: TensorFlow's operations, the weights, and a short way to make a kernel and its gradient known. */
 
-import { DeviceKernels } from '../../kit/kernels.js';
+import { kernelsOf } from '../../kit/kernels.js';
 import type { Ops } from '../ops.js';
 import type { Weights } from '../weights.js';
 
@@ -14,6 +14,4 @@ export interface Tensorflow {
   readonly pieceBytes: number;
 }
 
-const kernels = new DeviceKernels(BACKEND);
-export const kernel: typeof kernels.kernel = kernels.kernel.bind(kernels);
-export const gradient: typeof kernels.gradient = kernels.gradient.bind(kernels);
+export const { kernel, gradient } = kernelsOf(BACKEND);

@@ -1,22 +1,12 @@
 import type { tf } from '../../../../core/index.js';
+import { adamwFactors } from '../../kit/adamw-factors.js';
 import { kernel, type Tensorflow } from './kit.js';
 
 /** AdamW over all parameters, and the norm of all gradients. Nothing is read back. */
 export function registerOptimizer({ ops }: Tensorflow): void {
   kernel('AdamW', (inputs, options) => {
-    const { learningRate, beta1, beta2, epsilon, weightDecay, gradientScale, step } = options;
     return ops.tensors(() => {
-      const factors = [
-        gradientScale,
-        beta1,
-        1 - beta1,
-        beta2,
-        1 - beta2,
-        1 - learningRate * weightDecay,
-        learningRate / (1 - beta1 ** step),
-        Math.sqrt(1 - beta2 ** step),
-        epsilon,
-      ].map((factor) => ops.number(factor));
+      const factors = adamwFactors(options).map((factor) => ops.number(factor));
       const [scale, b1, rest1, b2, rest2, kept, rate, correction, least] = factors;
       const count = Object.keys(inputs).length / 4;
       return Array.from({ length: count }, (_, i) =>

@@ -10,6 +10,7 @@ import { EMULATED, requireEmulated, withEnvironment } from '../../../support/cud
 import { askDevice } from '../../../support/devices.js';
 import { fixture, TemporaryFolder } from '../../../support/files.js';
 import { EIGHT_ROWS } from '../../../support/runs.js';
+import { skip } from '../../../support/skip.js';
 
 /** By what is wrong: the environment, and what the device answers. */
 const FAULTS: Readonly<Record<string, readonly [Record<string, string>, string]>> = {
@@ -87,7 +88,8 @@ describe('the device cuda where it cannot be had', () => {
 
   it('without a driver, auto says so in three words', async function () {
     const { stdout } = await evolve(['device', '--json']);
-    if (!JSON.parse(stdout.split('\n')[0]).reason?.includes('libcuda.so.1')) this.skip();
+    if (!JSON.parse(stdout.split('\n')[0]).reason?.includes('libcuda.so.1'))
+      skip(this, 'this machine has an NVIDIA driver');
     expect(await deviceLine('auto', {})).to.match(
       /^device (native|portable): .*\(not cuda: no NVIDIA driver(; not .*)?\)$/,
     );
@@ -146,7 +148,7 @@ describe('the device cuda where it cannot be had', () => {
 
 describe('the device nodes of NVIDIA', () => {
   it('name the first that this process may not open', function () {
-    if (process.platform === 'win32') this.skip();
+    if (process.platform === 'win32') skip(this, 'Windows has no device nodes');
     const folder = new TemporaryFolder();
     const isRoot = process.getuid?.() === 0;
     try {

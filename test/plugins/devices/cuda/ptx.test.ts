@@ -1,17 +1,14 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { parametersOf } from '../../../../plugins/devices/cuda/driver.js';
-import { ROOT } from '../../../support/files.js';
-import { digestOf, spillsOf } from '../../../support/ptx.js';
+import { CUDA_FOLDER, digestOf, kernelsPtx, spillsOf } from '../../../support/ptx.js';
 
-const FOLDER = path.join(ROOT, 'plugins', 'devices', 'cuda');
-const ptx = readFileSync(path.join(FOLDER, 'kernels.ptx'), 'utf8');
+const ptx = kernelsPtx();
 
-describe('kernels.ptx', () => {
+describe('kernels.ptx.gz', () => {
   it('was made of the kernels as they are; else make-ptx.py is to be run', () => {
     expect(ptx.split('\n', 1)[0]).to.equal(
-      `// Made by make-ptx.py of sources with the SHA-256 ${digestOf(path.join(FOLDER, 'src', 'kernels.cu'))}`,
+      `// Made by make-ptx.py of sources with the SHA-256 ${digestOf(path.join(CUDA_FOLDER, 'src', 'kernels.cu'))}`,
     );
   });
 

@@ -7,15 +7,6 @@
 #define ATTENTION_THREADS 128
 #define LOG2_E 1.4426950408889634f
 
-// What a block has, and where.
-struct Rows {
-  u32 sequence, start, length, first;
-};
-DEVICE Rows rowsOf(const Sequences& s) {
-  const u32 sequence = s.tiles[2 * blockIdx.x], start = s.offsets[sequence];
-  return {sequence, start, (u32)s.offsets[sequence + 1] - start, (u32)s.tiles[2 * blockIdx.x + 1]};
-}
-
 // `count` rows of one head of x [tokens, heads, headDim], from row `first` of the sequence on; 0 beyond its end.
 template <u32 width, u32 count>
 DEVICE void fetchHead(u16* tile, const void* x, i32 type, const Rows& rows, u32 first, u32 heads, u32 head, u32 headDim) {

@@ -36,6 +36,21 @@ DEVICE u32 seenBy(const Sequences& s, u32 sequence, u32 query) {
   return query < prefix ? prefix : query + 1;
 }
 
+// The rows of a block: from `first` on, of a sequence of `length` tokens that begins at token `start`.
+struct Rows {
+  u32 sequence, start, length, first;
+};
+DEVICE Rows rowsOf(const Sequences& s) {
+  const u32 sequence = s.tiles[2 * blockIdx.x], start = s.offsets[sequence];
+  return {sequence, start, (u32)s.offsets[sequence + 1] - start, (u32)s.tiles[2 * blockIdx.x + 1]};
+}
+
+// How many keys `count` queries see, of which each sees as much as the one before it, or more.
+DEVICE u32 seenByAny(const Sequences& s, const Rows& rows, u32 count) {
+  const u32 end = rows.first + count < rows.length ? rows.first + count : rows.length;
+  return seenBy(s, rows.sequence, end - 1);
+}
+
 DEVICE float scoreOf(const Sequences& s, u32 head, float product, u32 query, u32 key) {
   const float score = product * s.scale;
   return s.slopes ? score + s.slopes[head] * ((float)key - (float)query) : score;
@@ -79,15 +94,11 @@ KERNEL void attention(const void* q, i32 qType, const void* k, i32 kType, const 
   SHARED float keys[TILE_NUMBERS];
   SHARED float values[TILE_NUMBERS];
   SHARED float owns[OWN_NUMBERS];
-  const u32 sequence = s.tiles[2 * blockIdx.x], lane = threadIdx.x % 32, warps = blockDim.x / 32;
-  const u32 start = s.offsets[sequence], length = s.offsets[sequence + 1] - start;
-  const u32 first = s.tiles[2 * blockIdx.x + 1], query = first + threadIdx.x / 32;
+  const auto [sequence, start, length, first] = rowsOf(s);
+  const u32 lane = threadIdx.x % 32, query = first + threadIdx.x / 32;
   const u32 head = blockIdx.y, kvHead = head / (s.heads / s.kvHeads), width = s.headDim;
   const bool isThere = query < length;
-  const u32 last = first + warps < length ? first + warps - 1 : length - 1;
-  const u32 seen = isThere ? seenBy(s, sequence, query) : 0, most = seenBy(s, sequence, last);
-  // A prefix may let the first query of a tile see more than the last.
-  const u32 ofFirst = seenBy(s, sequence, first), bound = most > ofFirst ? most : ofFirst;
+  const u32 seen = isThere ? seenBy(s, sequence, query) : 0, bound = seenByAny(s, rowsOf(s), blockDim.x / 32);
   float* own = owns + threadIdx.x / 32 * width;
   if (isThere) fetchOwn(own, q, qType, start + query, s.heads, head, width);
   float largest = -INFINITY, sum = 0, sums[MOST_PER_LANE];
@@ -140,14 +151,11 @@ KERNEL void attentionQueryGradient(const void* q, i32 qType, const void* k, i32 
   SHARED float keys[TILE_NUMBERS];
   SHARED float values[TILE_NUMBERS];
   SHARED float owns[2 * OWN_NUMBERS];
-  const u32 sequence = s.tiles[2 * blockIdx.x], lane = threadIdx.x % 32, warps = blockDim.x / 32;
-  const u32 start = s.offsets[sequence], length = s.offsets[sequence + 1] - start;
-  const u32 first = s.tiles[2 * blockIdx.x + 1], query = first + threadIdx.x / 32;
+  const auto [sequence, start, length, first] = rowsOf(s);
+  const u32 lane = threadIdx.x % 32, query = first + threadIdx.x / 32;
   const u32 head = blockIdx.y, kvHead = head / (s.heads / s.kvHeads), width = s.headDim;
   const bool isThere = query < length;
-  const u32 last = first + warps < length ? first + warps - 1 : length - 1;
-  const u32 seen = isThere ? seenBy(s, sequence, query) : 0, most = seenBy(s, sequence, last);
-  const u32 ofFirst = seenBy(s, sequence, first), bound = most > ofFirst ? most : ofFirst;
+  const u32 seen = isThere ? seenBy(s, sequence, query) : 0, bound = seenByAny(s, rowsOf(s), blockDim.x / 32);
   float* own = owns + threadIdx.x / 32 * width;
   float* ownGradient = own + OWN_NUMBERS;
   float logSum = 0, delta = 0, sums[MOST_PER_LANE];
@@ -183,9 +191,8 @@ KERNEL void attentionKeyGradient(const void* q, i32 qType, const void* k, i32 kT
   SHARED float queries[TILE_NUMBERS];
   SHARED float gradients[TILE_NUMBERS];
   SHARED float owns[2 * OWN_NUMBERS];
-  const u32 sequence = s.tiles[2 * blockIdx.x], lane = threadIdx.x % 32;
-  const u32 start = s.offsets[sequence], length = s.offsets[sequence + 1] - start;
-  const u32 first = s.tiles[2 * blockIdx.x + 1], key = first + threadIdx.x / 32;
+  const auto [sequence, start, length, first] = rowsOf(s);
+  const u32 lane = threadIdx.x % 32, key = first + threadIdx.x / 32;
   const u32 kvHead = blockIdx.y, groups = s.heads / s.kvHeads, width = s.headDim;
   const bool isThere = key < length;
   float* own = owns + threadIdx.x / 32 * width;

@@ -17,9 +17,7 @@ DEVICE void attendInBf16(const void* q, i32 qType, const void* k, i32 kType, con
   const Rows rows = rowsOf(s);
   const u32 head = blockIdx.y, kvHead = head / (s.heads / s.kvHeads), lane = threadIdx.x % 32;
   const u32 query = rows.first + threadIdx.x / 32 * 16 + lane / 4;
-  const u32 last = rows.first + OWN_ROWS <= rows.length ? rows.first + OWN_ROWS - 1 : rows.length - 1;
-  // Later queries see as much or more.
-  const u32 bound = seenBy(s, rows.sequence, last), seenByAll = seenBy(s, rows.sequence, rows.first);
+  const u32 bound = seenByAny(s, rows, OWN_ROWS), seenByAll = seenBy(s, rows.sequence, rows.first);
   const u32 seen[2] = {seenBy(s, rows.sequence, query), seenBy(s, rows.sequence, query + 8)};
   const float scale = s.scale * LOG2_E, slope = s.slopes ? s.slopes[head] * LOG2_E : 0.f;
   float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0}, sums[width / 8][4];
@@ -111,8 +109,7 @@ DEVICE void queryGradientInBf16(const void* q, i32 qType, const void* k, i32 kTy
   const Rows rows = rowsOf(s);
   const u32 head = blockIdx.y, kvHead = head / (s.heads / s.kvHeads), lane = threadIdx.x % 32, row = threadIdx.x / 32 * 16;
   const u32 query = rows.first + row + lane / 4;
-  const u32 last = rows.first + OWN_ROWS <= rows.length ? rows.first + OWN_ROWS - 1 : rows.length - 1;
-  const u32 bound = seenBy(s, rows.sequence, last);
+  const u32 bound = seenByAny(s, rows, OWN_ROWS);
   const float slope = s.slopes ? s.slopes[head] * LOG2_E : 0.f;
   u32 seen[2];
   float2 of[2];

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = path.dirname(fileURLToPath(import.meta.url));
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const BUILT = path.join(ROOT, '.build');
 /** Beside the other: its files are as far from the sources as source maps say. */
 const FRESH = `${BUILT}.${process.pid}`;
