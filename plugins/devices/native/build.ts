@@ -37,6 +37,17 @@ const ISAS: readonly Isa[] = [
           table: 'kernelsAvx512Bf16',
           flags: [...AVX512, '-mavx512vnni', '-mavx512bf16'],
         },
+        // Only Linux has a call that lends the registers.
+        ...(process.platform === 'linux'
+          ? [
+              {
+                name: 'amx',
+                table: 'kernelsAmx',
+                flags: [...AVX512, '-mavx512vnni', '-mavx512bf16', '-mamx-tile', '-mamx-bf16', '-mamx-int8'],
+                define: 'EVOLVE_AMX',
+              },
+            ]
+          : []),
       ]
     : []),
 ];

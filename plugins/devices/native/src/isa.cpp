@@ -4,6 +4,10 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(EVOLVE_AMX)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace evolve {
 namespace {
@@ -14,6 +18,20 @@ bool hasAvxVnni() {
   unsigned most, eax, ebx, ecx, edx;
   if (!__get_cpuid_count(7, 0, &most, &ebx, &ecx, &edx) || most < 1) return false;
   return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1) != 0;
+}
+#endif
+
+#if defined(EVOLVE_AMX)
+/**
+ * AMX: bits 22, 24 and 25 of EDX in CPUID's leaf 7 (bf16, tiles, int8). Linux lends a process the registers' memory only
+ * where it asks before their first use.
+ */
+bool hasAmx() {
+  constexpr unsigned kBits = 1u << 22 | 1u << 24 | 1u << 25;
+  constexpr long kRequest = 0x1023, kTileData = 18;
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & kBits) != kBits) return false;
+  return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
 }
 #endif
 
@@ -35,7 +53,11 @@ int supportedIsas(const Kernels* (&list)[kMostIsas]) {
   list[count++] = &kernelsAvx512;
   if (!__builtin_cpu_supports("avx512vnni")) return count;
   list[count++] = &kernelsAvx512Vnni;
-  if (__builtin_cpu_supports("avx512bf16")) list[count++] = &kernelsAvx512Bf16;
+  if (!__builtin_cpu_supports("avx512bf16")) return count;
+  list[count++] = &kernelsAvx512Bf16;
+#if defined(EVOLVE_AMX)
+  if (hasAmx()) list[count++] = &kernelsAmx;
+#endif
 #endif
   return count;
 }
@@ -43,7 +65,7 @@ int supportedIsas(const Kernels* (&list)[kMostIsas]) {
 const Kernels& preferredIsa() {
   const Kernels* list[kMostIsas];
   int count = supportedIsas(list);
-  if (list[count - 1]->bf16Pays && !list[count - 1]->bf16Pays()) count--;
+  while (list[count - 1]->bf16Pays && !list[count - 1]->bf16Pays()) count--;
   return *list[count - 1];
 }
 

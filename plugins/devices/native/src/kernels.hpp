@@ -205,14 +205,15 @@ struct Kernels {
                        uint16_t* target);
 };
 
-extern const Kernels kernelsPlain, kernelsAvx2, kernelsAvxVnni, kernelsAvx512, kernelsAvx512Vnni, kernelsAvx512Bf16;
+extern const Kernels kernelsPlain, kernelsAvx2, kernelsAvxVnni, kernelsAvx512, kernelsAvx512Vnni, kernelsAvx512Bf16,
+    kernelsAmx;
 
-constexpr int kMostIsas = 6;
+constexpr int kMostIsas = 7;
 
-/** The sets that this CPU can run, the faster ones behind. AVX-VNNI is there where the compiler knows it. */
+/** The sets that this CPU can run, the faster ones behind. AVX-VNNI and AMX are there where the compiler knows them. */
 int supportedIsas(const Kernels* (&list)[kMostIsas]);
 
-/** The last of them, or the one before where bf16 does not pay. */
+/** The last of them whose bf16 pays, or that has none. */
 const Kernels& preferredIsa();
 
 }  // namespace evolve

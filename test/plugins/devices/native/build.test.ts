@@ -121,10 +121,10 @@ describe("the build of the native device's addon", () => {
       expect(JSON.parse(copy.read('.native', 'build.json'))).to.include({ status: 'built' });
       return copy.read('.native', 'build.log');
     };
-    const refuses = copy.compiler('case "$*" in *-mavxvnni*) exit 1;; esac', makesFiles);
+    const refuses = copy.compiler('case "$*" in *-mavxvnni*|*-mamx*) exit 1;; esac', makesFiles);
     const without = await built(refuses);
     expect(without).to.include('kernels-avx2.o').and.to.not.include('kernels-avx-vnni.o');
-    expect(without).to.not.include('EVOLVE_AVX_VNNI');
+    expect(without).to.not.match(/kernels-amx\.o|EVOLVE_AVX_VNNI|EVOLVE_AMX/);
 
     rmSync(copy.join('.native'), { recursive: true });
     const all = await built(copy.compiler(makesFiles));

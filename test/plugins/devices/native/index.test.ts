@@ -70,13 +70,18 @@ describeNative('the device native', () => {
     }
   });
 
-  it('finds AVX-VNNI where this CPU has it, so that the tests of kernels run on it', function () {
-    const flags = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
-    if (!/\bavx_vnni\b/.test(flags)) {
-      skip(this, 'this CPU has no AVX-VNNI, or does not say so: no test runs the kernels for it');
-    }
-    expect(addon.isas()).to.include('avx-vnni');
-  });
+  for (const [isa, flag] of [
+    ['avx-vnni', 'avx_vnni'],
+    ['amx', 'amx_int8'],
+  ] as const) {
+    it(`finds ${isa} where this CPU has it, so that the tests of kernels run on it`, function () {
+      const flags = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+      if (!new RegExp(`\\b${flag}\\b`).test(flags)) {
+        skip(this, `this CPU has no ${isa}, or does not say so: no test runs the kernels for it`);
+      }
+      expect(addon.isas()).to.include(isa);
+    });
+  }
 
   it('refuses a forced instruction set that is not there, with those that are', async () => {
     for (const isa of ['mmx', 'AVX2', 'neon-of-next-year']) {

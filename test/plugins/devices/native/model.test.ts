@@ -57,7 +57,7 @@ describeNative('a whole model on the native device', () => {
     [{ name: 'nf4', compute: 'bf16' }, 3e-2],
     [{ name: 'int8', compute: 'int8' }, 8e-2],
   ];
-  const hasInstructions = () => (process.env.EVOLVE_ISA || addon.isas().at(-1))?.endsWith('bf16');
+  const hasInstructions = () => /bf16|amx/.test(process.env.EVOLVE_ISA || (addon.isas().at(-1) ?? ''));
   for (const [quantizer, bound, withInstructions = bound] of cases) {
     for (const checkpointing of [false, true]) {
       const how = checkpointing ? ', checkpointed' : '';

@@ -11,18 +11,18 @@ namespace evolve {
 namespace {
 
 /** Keys of one block: they are also rows of left operands. */
-constexpr int64_t kKeysBack = kRows == 14 ? 112 : 48;
-static_assert(kKeysBack % kRows == 0 && kKeysBack % W == 0);
+template <class Lane>
+constexpr int64_t kKeysBack = Lane::rows * (Lane::step > 1 ? 4 : 8);
 
 template <class Lane>
 void attentionBackward(const float* q, const float* k, const float* v, const float* y, const float* dy,
                        const float* logSums, const AttentionShape& shape, float* dq, float* dk, float* dv) {
   const int64_t depth = shape.headDim;
   const int64_t depthLanes = lanesOf<Lane>(depth);
-  const int64_t keyLanes = lanesOf<Lane>(kKeysBack);
-  const int64_t queryLanes = lanesOf<Lane>(kQueries);
+  const int64_t keyLanes = lanesOf<Lane>(kKeysBack<Lane>);
+  const int64_t queryLanes = lanesOf<Lane>(kQueries<Lane>);
   const int64_t depthPanels = ceilDiv(depth, kColumns);
-  const int64_t keyPanels = ceilDiv(kKeysBack, kColumns);
+  const int64_t keyPanels = ceilDiv(kKeysBack<Lane>, kColumns);
   const int64_t scoreStride = keyPanels * kColumns;
   const int64_t qStride = shape.heads * depth;
   const int64_t kvStride = shape.kvHeads * depth;
@@ -37,8 +37,8 @@ void attentionBackward(const float* q, const float* k, const float* v, const flo
     const int64_t kvHead = task % shape.kvHeads;
     const int64_t start = shape.offsets[sequence];
     const int64_t length = shape.offsets[sequence + 1] - start;
-    const int64_t queryBlocks = ceilDiv(length, kQueries);
-    const int64_t leftBlock = 4 * leftStride(depthLanes);
+    const int64_t queryBlocks = ceilDiv(length, kQueries<Lane>);
+    const int64_t leftBlock = kQueryPanels * leftStride<Lane>(depthLanes);
     const int64_t rightBlock = depthPanels * rightStride(queryLanes);
 
     Arena arena;
@@ -53,15 +53,17 @@ void attentionBackward(const float* q, const float* k, const float* v, const flo
           at.take<uint32_t>(keyPanels * rightStride(depthLanes)),
           at.take<uint32_t>(keyPanels * rightStride(depthLanes)),
           at.take<uint32_t>(depthPanels * rightStride(keyLanes)),
-          at.take<uint32_t>(std::max(4 * leftStride(keyLanes), kKeysBack / kRows * leftStride(queryLanes))),
-          at.take<float>(kQueries * scoreStride),
-          at.take<float>(kQueries * scoreStride),
+          at.take<uint32_t>(std::max(kQueryPanels * leftStride<Lane>(keyLanes),
+                                     kKeysBack<Lane> / Lane::rows * leftStride<Lane>(queryLanes))),
+          at.take<float>(kQueries<Lane> * scoreStride),
+          at.take<float>(kQueries<Lane> * scoreStride),
           at.take<float>(length)};
       return m;
     };
     layOut(arena);
     arena = {static_cast<char*>(scratch(thread, slot::scores, arena.used)), 0};
     const auto m = layOut(arena);
+    const MatrixRegisters<Lane> registers;
     const DenseSource keys{k + start * kvStride + kvHead * depth, kvStride};
     const DenseSource values{v + start * kvStride + kvHead * depth, kvStride};
 
@@ -76,12 +78,12 @@ void attentionBackward(const float* q, const float* k, const float* v, const flo
         m.dots[row] = total;
       }
       for (int64_t block = 0; block < queryBlocks; block++) {
-        const int64_t first = block * kQueries;
-        const int64_t end = std::min(length, first + kQueries);
-        for (int64_t row = first; row < end; row += kRows) {
-          const int64_t at = block * leftBlock + (row - first) / kRows * leftStride(depthLanes);
-          packRows<Lane, kRows>(queries, row, std::min<int64_t>(kRows, end - row), 0, depth, m.queries + at);
-          packRows<Lane, kRows>(outputs, row, std::min<int64_t>(kRows, end - row), 0, depth, m.outputs + at);
+        const int64_t first = block * kQueries<Lane>;
+        const int64_t end = std::min(length, first + kQueries<Lane>);
+        for (int64_t row = first; row < end; row += Lane::rows) {
+          const int64_t at = block * leftBlock + (row - first) / Lane::rows * leftStride<Lane>(depthLanes);
+          packLeftRows<Lane>(queries, row, std::min<int64_t>(Lane::rows, end - row), 0, depth, m.queries + at);
+          packLeftRows<Lane>(outputs, row, std::min<int64_t>(Lane::rows, end - row), 0, depth, m.outputs + at);
         }
         packColumns<Lane, kColumns>(queries, first, end, 0, depth, m.queriesRight + block * rightBlock,
                                     rightStride(queryLanes));
@@ -89,8 +91,8 @@ void attentionBackward(const float* q, const float* k, const float* v, const flo
                                     rightStride(queryLanes));
       }
 
-      for (int64_t key = 0; key < length; key += kKeysBack) {
-        const int64_t count = std::min(kKeysBack, length - key);
+      for (int64_t key = 0; key < length; key += kKeysBack<Lane>) {
+        const int64_t count = std::min(kKeysBack<Lane>, length - key);
         for (int64_t n = 0; n < count; n += kColumns) {
           const int64_t columns = std::min<int64_t>(kColumns, count - n);
           const int64_t at = n / kColumns * rightStride(depthLanes);
@@ -102,12 +104,12 @@ void attentionBackward(const float* q, const float* k, const float* v, const flo
         float* dvBlock = dv + (start + key) * kvStride + kvHead * depth;
 
         for (int64_t block = 0; block < queryBlocks; block++) {
-          const int64_t first = block * kQueries;
-          const int64_t rows = std::min(kQueries, length - first);
+          const int64_t first = block * kQueries<Lane>;
+          const int64_t rows = std::min(kQueries<Lane>, length - first);
           if (head.visible(first + rows - 1) <= key) continue;
-          multiplyPanels<Lane>(rows, count, depthLanes, m.queries + block * leftBlock, leftStride(depthLanes), m.keys,
-                               rightStride(depthLanes), m.scores, scoreStride, false);
-          multiplyPanels<Lane>(rows, count, depthLanes, m.outputs + block * leftBlock, leftStride(depthLanes),
+          multiplyPanels<Lane>(rows, count, depthLanes, m.queries + block * leftBlock, leftStride<Lane>(depthLanes),
+                               m.keys, rightStride(depthLanes), m.scores, scoreStride, false);
+          multiplyPanels<Lane>(rows, count, depthLanes, m.outputs + block * leftBlock, leftStride<Lane>(depthLanes),
                                m.values, rightStride(depthLanes), m.gradients, scoreStride, false);
           for (int64_t row = 0; row < rows; row++) {
             float* scores = m.scores + row * scoreStride;
@@ -123,19 +125,19 @@ void attentionBackward(const float* q, const float* k, const float* v, const flo
           }
           const int64_t lanes = lanesOf<Lane>(rows);
           const auto packTurned = [&](const float* from) {
-            packColumns<Lane, kRows>(DenseSource{from, scoreStride}, 0, rows, 0, count, m.left,
-                                     leftStride(queryLanes));
+            packLeftColumns<Lane>(DenseSource{from, scoreStride}, 0, rows, 0, count, m.left,
+                                  leftStride<Lane>(queryLanes));
           };
           packTurned(m.scores);
-          multiplyPanels<Lane>(count, depth, lanes, m.left, leftStride(queryLanes),
+          multiplyPanels<Lane>(count, depth, lanes, m.left, leftStride<Lane>(queryLanes),
                                m.outputsRight + block * rightBlock, rightStride(queryLanes), dvBlock, kvStride, true);
           packTurned(m.gradients);
-          multiplyPanels<Lane>(count, depth, lanes, m.left, leftStride(queryLanes),
+          multiplyPanels<Lane>(count, depth, lanes, m.left, leftStride<Lane>(queryLanes),
                                m.queriesRight + block * rightBlock, rightStride(queryLanes), dkBlock, kvStride, true);
-          for (int64_t row = 0; row < rows; row += kRows)
-            packRows<Lane, kRows>(DenseSource{m.gradients, scoreStride}, row, std::min<int64_t>(kRows, rows - row), 0,
-                                  count, m.left + row / kRows * leftStride(keyLanes));
-          multiplyPanels<Lane>(rows, depth, lanesOf<Lane>(count), m.left, leftStride(keyLanes), m.keysRight,
+          for (int64_t row = 0; row < rows; row += Lane::rows)
+            packLeftRows<Lane>(DenseSource{m.gradients, scoreStride}, row, std::min<int64_t>(Lane::rows, rows - row), 0,
+                               count, m.left + row / Lane::rows * leftStride<Lane>(keyLanes));
+          multiplyPanels<Lane>(rows, depth, lanesOf<Lane>(count), m.left, leftStride<Lane>(keyLanes), m.keysRight,
                                rightStride(keyLanes), dq + (start + first) * qStride + h * depth, qStride, true);
         }
       }

@@ -9,8 +9,10 @@
 namespace evolve {
 namespace {
 
-/** Queries that attention and its gradient take at once. */
-constexpr int64_t kQueries = 4 * kRows;
+/** Panels of queries that attention and its gradient take at once. */
+constexpr int64_t kQueryPanels = 4;
+template <class Lane>
+constexpr int64_t kQueries = kQueryPanels * Lane::rows;
 
 /** One head of one sequence. */
 struct HeadView {

@@ -42,17 +42,18 @@ void attentionForward(const float* q, const float* k, const float* v, const Atte
         float *scores, *sums, *largest, *total;
       } m{at.take<uint32_t>(keyBlocks * keyBlockSize),
           at.take<uint32_t>(keyBlocks * valueBlockSize),
-          at.take<uint32_t>(4 * leftStride(depthLanes)),
-          at.take<uint32_t>(4 * leftStride(keyLanes)),
-          at.take<float>(kQueries * kKeys),
-          at.take<float>(kQueries * depth),
-          at.take<float>(kQueries),
-          at.take<float>(kQueries)};
+          at.take<uint32_t>(kQueryPanels * leftStride<Lane>(depthLanes)),
+          at.take<uint32_t>(kQueryPanels * leftStride<Lane>(keyLanes)),
+          at.take<float>(kQueries<Lane> * kKeys),
+          at.take<float>(kQueries<Lane> * depth),
+          at.take<float>(kQueries<Lane>),
+          at.take<float>(kQueries<Lane>)};
       return m;
     };
     layOut(arena);
     arena = {static_cast<char*>(scratch(thread, slot::scores, arena.used)), 0};
     const auto m = layOut(arena);
+    const MatrixRegisters<Lane> registers;
 
     for (int64_t block = 0; block < keyBlocks; block++) {
       const int64_t first = block * kKeys;
@@ -64,18 +65,18 @@ void attentionForward(const float* q, const float* k, const float* v, const Atte
                                   rightStride(keyLanes));
     }
 
-    for (int64_t query = 0; query < head.length; query += kQueries) {
-      const int64_t rows = std::min(kQueries, head.length - query);
-      for (int64_t row = 0; row < rows; row += kRows)
-        packRows<Lane, kRows>(queries, query + row, std::min<int64_t>(kRows, rows - row), 0, depth,
-                              m.queries + row / kRows * leftStride(depthLanes));
+    for (int64_t query = 0; query < head.length; query += kQueries<Lane>) {
+      const int64_t rows = std::min(kQueries<Lane>, head.length - query);
+      for (int64_t row = 0; row < rows; row += Lane::rows)
+        packLeftRows<Lane>(queries, query + row, std::min<int64_t>(Lane::rows, rows - row), 0, depth,
+                              m.queries + row / Lane::rows * leftStride<Lane>(depthLanes));
       std::fill(m.sums, m.sums + rows * depth, 0.0f);
       std::fill(m.largest, m.largest + rows, -INFINITY);
       std::fill(m.total, m.total + rows, 0.0f);
       const int64_t seen = std::min(head.visible(query + rows - 1), head.length);
       for (int64_t first = 0; first < seen; first += kKeys) {
         const int64_t count = std::min(kKeys, seen - first);
-        multiplyPanels<Lane>(rows, count, depthLanes, m.queries, leftStride(depthLanes),
+        multiplyPanels<Lane>(rows, count, depthLanes, m.queries, leftStride<Lane>(depthLanes),
                              m.keys + first / kColumns * rightStride(depthLanes), rightStride(depthLanes), m.scores,
                              kKeys, false);
         for (int64_t row = 0; row < rows; row++) {
@@ -98,10 +99,10 @@ void attentionForward(const float* q, const float* k, const float* v, const Atte
             for (int64_t i = 0; i < depth; i++) m.sums[row * depth + i] *= kept;
         }
         const int64_t lanes = lanesOf<Lane>(count);
-        for (int64_t row = 0; row < rows; row += kRows)
-          packRows<Lane, kRows>(DenseSource{m.scores, kKeys}, row, std::min<int64_t>(kRows, rows - row), 0, count,
-                                m.weights + row / kRows * leftStride(keyLanes));
-        multiplyPanels<Lane>(rows, depth, lanes, m.weights, leftStride(keyLanes),
+        for (int64_t row = 0; row < rows; row += Lane::rows)
+          packLeftRows<Lane>(DenseSource{m.scores, kKeys}, row, std::min<int64_t>(Lane::rows, rows - row), 0, count,
+                             m.weights + row / Lane::rows * leftStride<Lane>(keyLanes));
+        multiplyPanels<Lane>(rows, depth, lanes, m.weights, leftStride<Lane>(keyLanes),
                              m.values + first / kKeys * valueBlockSize, rightStride(keyLanes), m.sums, depth, true);
       }
       for (int64_t row = 0; row < rows; row++) {

@@ -152,7 +152,8 @@ struct WeightSource {
 
   void read(int64_t row, int64_t column, int64_t count, int8_t* to) const {
     const uint8_t* from = w.data + row * w.columns + column;
-    for (int64_t i = 0; i < count; i++) to[i] = static_cast<int8_t>(from[i] ^ 0x80);
+    constexpr uint8_t kBias = Int8Lane::bias;
+    for (int64_t i = 0; i < count; i++) to[i] = static_cast<int8_t>(from[i] ^ kBias);
   }
 
   void read(int64_t row, int64_t column, int64_t count, int16_t* to) const {

@@ -18,28 +18,30 @@ struct Left {
   int64_t rows, depth, stride;
 
   Left(int64_t rows, int64_t depth, uint32_t* memory)
-      : lanes(memory), rows(rows), depth(depth), stride(leftStride(lanesOf<Lane>(depth))) {}
+      : lanes(memory), rows(rows), depth(depth), stride(leftStride<Lane>(lanesOf<Lane>(depth))) {}
 
   static int64_t bytes(int64_t rows, int64_t depth) {
-    return ceilDiv(rows, kRows) * leftStride(lanesOf<Lane>(depth)) * 4;
+    return ceilDiv(rows, Lane::rows) * leftStride<Lane>(lanesOf<Lane>(depth)) * 4;
   }
+
+  int64_t panels() const { return ceilDiv(rows, Lane::rows); }
+  int64_t rowsOf(int64_t panel) const { return std::min<int64_t>(Lane::rows, rows - panel * Lane::rows); }
 };
 
 /** Packs a left operand whose reduction runs along the rows of `source`. */
 template <class Lane, class Source>
 void packLeft(const Left<Lane>& left, const Source& source) {
-  parallelFor(ceilDiv(left.rows, kRows), kTouch * left.rows * left.depth, [&](int64_t panel, int) {
-    packRows<Lane, kRows>(source, panel * kRows, std::min<int64_t>(kRows, left.rows - panel * kRows), 0, left.depth,
-                          left.lanes + panel * left.stride);
+  parallelFor(left.panels(), kTouch * left.rows * left.depth, [&](int64_t panel, int) {
+    packLeftRows<Lane>(source, panel * Lane::rows, left.rowsOf(panel), 0, left.depth, left.lanes + panel * left.stride);
   });
 }
 
 /** Packs a left operand whose reduction runs along the columns of `source`: row i of it is column i. */
 template <class Lane, class Source>
 void packLeftTransposed(const Left<Lane>& left, const Source& source) {
-  parallelFor(ceilDiv(left.rows, kRows), kTouch * left.rows * left.depth, [&](int64_t panel, int) {
-    packColumns<Lane, kRows>(source, 0, left.depth, panel * kRows,
-                             std::min<int64_t>(kRows, left.rows - panel * kRows), left.lanes + panel * left.stride, 0);
+  parallelFor(left.panels(), kTouch * left.rows * left.depth, [&](int64_t panel, int) {
+    packLeftColumns<Lane>(source, 0, left.depth, panel * Lane::rows, left.rowsOf(panel),
+                          left.lanes + panel * left.stride, 0);
   });
 }
 
@@ -48,10 +50,9 @@ struct Cut {
   int64_t panels, rowBlocks;
 };
 
-inline Cut cut(int64_t rows, int64_t columns) {
+inline Cut cut(int64_t leftPanels, int64_t columns) {
   const int64_t threads = threadCount();
   const int64_t rightPanels = ceilDiv(columns, kColumns);
-  const int64_t leftPanels = ceilDiv(rows, kRows);
   const int64_t wanted = threads == 1 ? 1 : threads * 3;
   const int64_t panels = std::clamp<int64_t>(rightPanels / wanted, 1, kChunk);
   const int64_t tasks = std::max<int64_t>(1, ceilDiv(rightPanels, panels));
@@ -72,8 +73,8 @@ void multiply(const Left<Lane>& left, int64_t columns, const Pack& pack, const P
               const Finish& finish) {
   const int64_t lanes = lanesOf<Lane>(left.depth);
   const int64_t blocks = std::max<int64_t>(1, ceilDiv(lanes, kBlock));
-  const int64_t leftPanels = ceilDiv(left.rows, kRows);
-  const auto [panels, rowBlocks] = cut(left.rows, columns);
+  const int64_t leftPanels = left.panels();
+  const auto [panels, rowBlocks] = cut(leftPanels, columns);
   const int64_t width = panels * kColumns;
   const int64_t chunks = ceilDiv(columns, width);
   const int64_t blockPanels = ceilDiv(leftPanels, rowBlocks);
@@ -85,6 +86,7 @@ void multiply(const Left<Lane>& left, int64_t columns, const Pack& pack, const P
     auto* packed = static_cast<uint32_t*>(
         scratch(thread, slot::weights, panels * rightStride(std::min(lanes, kBlock)) * 4));
     const auto prepared = prepare(column, count, thread);
+    const MatrixRegisters<Lane> registers;
     for (int64_t block = 0; block < blocks; block++) {
       const int64_t firstLane = block * kBlock;
       const int64_t blockLanes = std::min(kBlock, lanes - firstLane);
@@ -92,11 +94,10 @@ void multiply(const Left<Lane>& left, int64_t columns, const Pack& pack, const P
       pack(column, count, firstLane * Lane::width, std::min(left.depth, (firstLane + blockLanes) * Lane::width),
            packed, stride);
       for (int64_t panel = firstPanel; panel < endPanel; panel++) {
-        const uint32_t* rows = left.lanes + panel * left.stride + firstLane * kRows;
+        const uint32_t* rows = left.lanes + panel * left.stride + firstLane * Lane::rows;
         for (int64_t n = 0; n < count; n += kColumns) {
           Tile<Lane> sums;
-          clear<Lane>(sums);
-          addProduct<Lane>(blockLanes, rows, packed + n / kColumns * stride, sums);
+          multiplyTile<Lane>(blockLanes, rows, packed + n / kColumns * stride, sums);
           finish(sums, panel, column + n, block, block + 1 == blocks, prepared);
         }
       }

@@ -32,16 +32,16 @@ namespace {
 template <class Lane>
 double timeTile() {
   constexpr int64_t kLanes = 256;
-  alignas(64) static uint32_t left[kLanes * kRows], right[kLanes * kColumns];
+  alignas(64) static uint32_t left[kLanes * Lane::rows], right[kLanes * kColumns];
   double best = 1;
   for (int attempt = 0; attempt < 8; attempt++) {
-    Tile<Lane> sums;
-    clear<Lane>(sums);
+    const MatrixRegisters<Lane> registers;
     const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < 8; i++) addProduct<Lane>(kLanes, left, right, sums);
-    alignas(64) float result[kRows * kColumns];
-    writeTile(sums, result, kColumns, kRows, kColumns, false);
-    asm volatile("" : : "r"(result) : "memory");
+    for (int i = 0; i < 8; i++) {
+      Tile<Lane> sums;
+      multiplyTile<Lane>(kLanes, left, right, sums);
+      asm volatile("" : : "r"(&sums) : "memory");
+    }
     best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return best;

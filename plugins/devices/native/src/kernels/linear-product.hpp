@@ -36,12 +36,13 @@ struct LinearProduct {
    * Sets what is added in fp32: the branch, whose left factor is `branch`, and the outlier columns of x. Its left side is
    * still to be packed, whole or panel by panel.
    */
+  template <class Lane>
   RankLeft takeOutliers(const QuantizedLeft& quantized, const float* branch, const float* x, const float* factors) {
     outliers = quantized.outliers;
     outlierCount = quantized.outlierCount;
     update.rank = branchRank + outlierCount;
     const int64_t depth = forward ? w.columns : w.rows;
-    RankLeft ranks{branch, branchRank, x, factors, outliers, outlierCount, target.rows, depth};
+    RankLeft ranks{branch, branchRank, x, factors, outliers, outlierCount, target.rows, depth, Lane::rows};
     update.left = ranks.take();
     return ranks;
   }
@@ -89,7 +90,7 @@ struct LinearProduct {
             for (int j = 0; j < kVectors; j++) {
               const vf scale = load(columns.scale + column - columns.first + j * W);
 #pragma GCC unroll 14
-              for (int i = 0; i < kRows; i++) sums[i][j] *= scale;
+              for (int i = 0; i < Lane::rows; i++) sums[i][j] *= scale;
             }
           }
           finishTile(sums, panel, column, block > 0, isLast, columns, update, target);
@@ -106,14 +107,14 @@ struct LinearProduct {
         [&](int64_t column, int64_t count, int thread) { return prepare(column, count, thread); },
         [&](Tile<Int8Lane>& sums, int64_t panel, int64_t column, int64_t block, bool isLast,
             const ColumnData& columns) {
-          Tile<F32Lane> values;
+          vf values[Int8Lane::rows][kVectors];
           vf scale[kVectors];
 #pragma GCC unroll 2
           for (int j = 0; j < kVectors; j++)
             scale[j] = columns.scale ? load(columns.scale + column - columns.first + j * W) : set(1.0f);
 #pragma GCC unroll 14
-          for (int i = 0; i < kRows; i++) {
-            const int64_t row = panel * kRows + i;
+          for (int i = 0; i < Int8Lane::rows; i++) {
+            const int64_t row = panel * Int8Lane::rows + i;
             const int32_t excess = Int8Lane::bias * quantized.sums[row * blocks + block];
 #pragma GCC unroll 2
             for (int j = 0; j < kVectors; j++)

@@ -62,7 +62,7 @@ inline void linear(const float* x, uint64_t id, int64_t tokens, const Weight& w,
     Left<Int8Lane> left(tokens, in,
                         static_cast<uint32_t*>(scratch(0, slot::shared, Left<Int8Lane>::bytes(tokens, in))));
     const QuantizedLeft quantized = isPacked ? sharedLeft.quantized : measureLeft(x, tokens, in, nullptr, outlier);
-    const RankLeft ranks = product.takeOutliers(quantized, down, x, nullptr);
+    const RankLeft ranks = product.takeOutliers<Int8Lane>(quantized, down, x, nullptr);
     if (isPacked) {
       ranks.packAll();
     } else {
@@ -72,12 +72,12 @@ inline void linear(const float* x, uint64_t id, int64_t tokens, const Weight& w,
     product.runInt8(left, quantized);
     return;
   }
-  product.takeOutliers(QuantizedLeft{}, down, x, nullptr).packAll();
-  if (compute == Compute::bf16) {
-    product.run(packForward<Bf16Lane>(x, id, tokens, in, compute));
-  } else {
-    product.run(packForward<F32Lane>(x, id, tokens, in, compute));
-  }
+  const auto run = [&]<class Lane>(Lane) {
+    product.takeOutliers<Lane>(QuantizedLeft{}, down, x, nullptr).packAll();
+    product.run(packForward<Lane>(x, id, tokens, in, compute));
+  };
+  if (compute == Compute::bf16) run(Bf16Lane{});
+  else run(F32Lane{});
 }
 
 inline void linearInputGradient(const float* dy, int64_t tokens, const Weight& w, Compute wanted, float outlier,
@@ -104,19 +104,20 @@ inline void linearInputGradient(const float* dy, int64_t tokens, const Weight& w
   if (compute == Compute::int8) {
     forget();
     const QuantizedLeft quantized = measureLeft(dy, tokens, out, factors, outlier);
-    const RankLeft ranks = product.takeOutliers(quantized, up, dy, factors);
+    const RankLeft ranks = product.takeOutliers<Int8Lane>(quantized, up, dy, factors);
     const auto left = take(Int8Lane{});
     packQuantized(left, dy, quantized, [&](int64_t panel) { ranks.packPanel(panel); });
     product.runInt8(left, quantized);
     return;
   }
-  product.takeOutliers(QuantizedLeft{}, up, dy, factors).packAll();
-  const auto run = [&](const auto& left) {
+  const auto run = [&]<class Lane>(Lane lane) {
+    product.takeOutliers<Lane>(QuantizedLeft{}, up, dy, factors).packAll();
+    const auto left = take(lane);
     packLeft(left, DenseSource{dy, out, factors});
     product.run(left);
   };
-  if (compute == Compute::bf16) run(take(Bf16Lane{}));
-  else run(take(F32Lane{}));
+  if (compute == Compute::bf16) run(Bf16Lane{});
+  else run(F32Lane{});
 }
 
 inline void branchGradient(const float* x, const float* dy, int64_t tokens, int64_t in, int64_t out,

@@ -63,8 +63,9 @@ inline double linearCrossEntropy(const float* x, int64_t tokens, const Weight& w
                                  const int32_t* labels, int64_t pieceBytes, float* dx, float* dw) {
   const int64_t vocabulary = w.rows;
   const int64_t hidden = w.columns;
-  const int64_t fitting = pieceBytes / 4 / vocabulary / kRows * kRows;
-  const int64_t piece = std::clamp<int64_t>(fitting, kRows, std::max<int64_t>(tokens, kRows));
+  constexpr int64_t kPanel = Bf16Lane::rows;
+  const int64_t fitting = pieceBytes / 4 / vocabulary / kPanel * kPanel;
+  const int64_t piece = std::clamp<int64_t>(fitting, kPanel, std::max<int64_t>(tokens, kPanel));
   auto* logits = static_cast<float*>(scratch(0, slot::logits, std::min(piece, tokens) * vocabulary * 4));
   auto* losses = static_cast<double*>(scratch(0, slot::losses, tokens * 8));
   // The softmax is spread over all tokens: its small differences are what int8 would lose.

@@ -1,5 +1,5 @@
 // Packing: operands of a product become panels of 32-bit lanes along the reduction, which tile.hpp reads straight
-// through. A left panel has kRows rows, a right panel kColumns columns. simd.hpp says what a lane holds.
+// through. A left panel has Lane::rows rows, a right panel kColumns columns. simd.hpp says what a lane holds.
 #pragma once
 #include <algorithm>
 
@@ -8,12 +8,6 @@
 namespace evolve {
 namespace {
 
-/** With these rows and columns the sums of a tile fill the registers. */
-#if defined(__AVX512F__)
-constexpr int kRows = 14;
-#else
-constexpr int kRows = 6;
-#endif
 /** Vectors of a right panel's columns. */
 constexpr int kVectors = 2;
 constexpr int kColumns = kVectors * W;
@@ -23,14 +17,18 @@ constexpr int64_t kBlock = 512;
 
 constexpr int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/** Lanes that hold so many elements. */
+/** Lanes that hold so many elements, and the zeros behind. */
 template <class Lane>
 constexpr int64_t lanesOf(int64_t elements) {
-  return ceilDiv(elements, Lane::width);
+  return ceilDiv(elements, Lane::width * Lane::step) * Lane::step;
 }
 
 /** Lanes from one left panel to the next, with room for what a transposing store writes beyond the end. */
-constexpr int64_t leftStride(int64_t lanes) { return (lanes * kRows + 31) / 16 * 16; }
+constexpr int64_t leftStride(int64_t lanes, int64_t rows) { return (lanes * rows + 31) / 16 * 16; }
+template <class Lane>
+constexpr int64_t leftStride(int64_t lanes) {
+  return leftStride(lanes, Lane::rows);
+}
 constexpr int64_t rightStride(int64_t lanes) { return lanes * kColumns; }
 
 #if defined(__AVX512F__)
@@ -86,7 +84,7 @@ void packRows(const Source& source, int64_t row, int64_t count, int64_t k0, int6
           std::memset(line, 0, static_cast<size_t>(lanes) * 4);
           continue;
         }
-        if (elements % Lane::width != 0) lines[i][lanes - 1] = 0;
+        for (int64_t lane = elements / Lane::width; lane < lanes; lane++) lines[i][lane] = 0;
         source.read(row + first + i, k, elements, line);
       }
       uint32_t* target = to + (k - k0) / Lane::width * P + first;
@@ -134,7 +132,7 @@ void packColumns(const Source& source, int64_t k0, int64_t k1, int64_t column, i
     const int64_t panels = ceilDiv(columns, P);
     if (columns < panels * P) std::memset(lanes + columns, 0, static_cast<size_t>(panels * P - columns) * 4);
     uint32_t* target = to + first / P * panelStride;
-    for (int64_t k = k0; k < k1; k += Lane::width, target += P) {
+    for (int64_t k = k0; k < k0 + lanesOf<Lane>(k1 - k0) * Lane::width; k += Lane::width, target += P) {
       if constexpr (Lane::width == 1) {
         source.read(k, column + first, columns, reinterpret_cast<float*>(lanes));
       } else {

@@ -10,7 +10,7 @@ namespace {
 
 /** A left operand in int8, but for its packed codes: row i is scales[i] · codes[i]. Outlier columns have codes of 0. */
 struct QuantizedLeft {
-  /** [rows, to a multiple of kRows] */
+  /** [rows, to a multiple of Int8Lane::rows] */
   float* scales;
   /** [rows, blocks of the reduction]: the sums of codes, for Int8Lane::bias. */
   int32_t* sums;
@@ -98,13 +98,13 @@ inline int64_t blocksOf(int64_t columns) {
 
 /**
  * Finds scales and outliers of x [rows, columns], its columns multiplied with `factors` (or null), for 127 steps of each
- * row's largest magnitude; packQuantized goes on from there. Outlier columns are set apart, as LLM.int8() (arXiv 2208.07339) does: one such number would cost the rest
- * of its row most of the steps. The threshold is relative to a row's root mean square, so that it serves gradients
- * too; 0 sets none apart.
+ * row's largest magnitude; packQuantized goes on from there. Outlier columns are set apart, as LLM.int8()
+ * (arXiv 2208.07339) does: one such number would cost the rest of its row most of the steps. The threshold is relative
+ * to a row's root mean square, so that it serves gradients too; 0 sets none apart.
  */
 inline QuantizedLeft measureLeft(const float* x, int64_t rows, int64_t columns, const float* factors,
                                   float threshold) {
-  const int64_t padded = ceilDiv(rows, kRows) * kRows;
+  const int64_t padded = ceilDiv(rows, Int8Lane::rows) * Int8Lane::rows;
   const int64_t blocks = blocksOf(columns);
   QuantizedLeft result{};
   result.scales = static_cast<float*>(scratch(0, slot::scales, padded * 4));
@@ -175,13 +175,13 @@ inline void quantizeRow(const float* values, int64_t row, int64_t columns, const
 template <class Also>
 void packQuantized(const Left<Int8Lane>& left, const float* x, const QuantizedLeft& quantized, const Also& also) {
   const int64_t columns = left.depth;
-  parallelFor(ceilDiv(left.rows, kRows), kTouch * left.rows * columns, [&](int64_t panel, int thread) {
-    auto* codes = static_cast<int8_t*>(scratch(thread, slot::codes, kRows * columns));
-    const int64_t first = panel * kRows;
-    const int64_t count = std::min<int64_t>(kRows, left.rows - first);
+  parallelFor(left.panels(), kTouch * left.rows * columns, [&](int64_t panel, int thread) {
+    auto* codes = static_cast<int8_t*>(scratch(thread, slot::codes, Int8Lane::rows * columns));
+    const int64_t first = panel * Int8Lane::rows;
+    const int64_t count = left.rowsOf(panel);
     for (int64_t i = 0; i < count; i++)
       quantizeRow(x + (first + i) * columns, first + i, columns, quantized, codes + i * columns);
-    packRows<Int8Lane, kRows>(Int8Source{codes, columns}, 0, count, 0, columns, left.lanes + panel * left.stride);
+    packLeftRows<Int8Lane>(Int8Source{codes, columns}, 0, count, 0, columns, left.lanes + panel * left.stride);
     also(panel);
   });
 }

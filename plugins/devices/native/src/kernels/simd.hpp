@@ -111,18 +111,33 @@ inline void floatsToBf16(const float* from, int64_t count, uint16_t* to) {
   for (; i < count; i++) to[i] = toBf16(from[i]);
 }
 
-// ---- lanes: how an operand is packed, and the dot product that a microkernel adds up
+// ---- lanes: how an operand is packed, and the dot product that a microkernel adds up. A lane holds `width` elements, a
+// left panel `rows` rows; panels are filled up with zeros to a multiple of `step` lanes.
+
+/** With these rows, and two vectors of columns, the sums of a product fill the registers. */
+#if defined(__AVX512F__)
+constexpr int kRegisterRows = 14;
+#else
+constexpr int kRegisterRows = 6;
+#endif
 
 struct F32Lane {
-  static constexpr int width = 1;
+  static constexpr int width = 1, rows = kRegisterRows, step = 1;
   using Element = float;
   using Sum = vf;
   static Sum dot(Sum sum, vu a, vu b) { return sum + (vf)a * (vf)b; }
 };
 
-#if defined(__AVX512BF16__)
+#if defined(__AMX_TILE__)
+/** Multiplied by amx.hpp. */
 struct Bf16Lane {
-  static constexpr int width = 2;
+  static constexpr int width = 2, rows = 32, step = 16;
+  using Element = uint16_t;
+  using Sum = vf;
+};
+#elif defined(__AVX512BF16__)
+struct Bf16Lane {
+  static constexpr int width = 2, rows = kRegisterRows, step = 1;
   using Element = uint16_t;
   using Sum = vf;
   static Sum dot(Sum sum, vu a, vu b) {
@@ -133,10 +148,18 @@ struct Bf16Lane {
 using Bf16Lane = F32Lane;
 #endif
 
-#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+#if defined(__AMX_TILE__)
+/** Multiplied by amx.hpp. */
+struct Int8Lane {
+  static constexpr int width = 4, rows = 32, step = 16;
+  static constexpr int bias = 0;
+  using Element = int8_t;
+  using Sum = vi;
+};
+#elif defined(__AVX512VNNI__) || defined(__AVXVNNI__)
 /** The right operand is stored plus 128, unsigned, as the instruction wants it; see `bias`. */
 struct Int8Lane {
-  static constexpr int width = 4;
+  static constexpr int width = 4, rows = kRegisterRows, step = 1;
   /** What the right operand's numbers are stored plus: each sum is too large by this times the left row's sum. */
   static constexpr int bias = 128;
   using Element = int8_t;
@@ -152,7 +175,7 @@ struct Int8Lane {
 #else
 /** int8 numbers in 16 bits: products of pairs, added up without saturation. */
 struct Int8Lane {
-  static constexpr int width = 2;
+  static constexpr int width = 2, rows = kRegisterRows, step = 1;
   static constexpr int bias = 0;
   using Element = int16_t;
   using Sum = vi;
