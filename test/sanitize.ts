@@ -37,7 +37,7 @@ const SANITIZERS: Readonly<Record<string, Sanitizer>> = {
 const testsOf = (device: string, names: readonly string[]) =>
   names.map((name) => path.join(ROOT, '.build', 'test', 'plugins', 'devices', device, `${name}.test.js`));
 const NATIVE = testsOf('native', ['kernels/**/*', 'backend', 'threads', 'placed-weights']);
-const CUDA = testsOf('cuda', ['kernels/**/*']);
+const CUDA = testsOf('cuda', ['kernels']);
 const MOCHA = [
   path.join('node_modules', 'mocha', 'bin', 'mocha.js'),
   ...['--no-config', '--require', path.join(ROOT, '.build', 'test', 'setup.js')],
@@ -52,15 +52,19 @@ function run(command: string, args: readonly string[], further: Record<string, s
   if (status !== 0) throw new Error(`${command} ended with ${status ?? signal}`);
 }
 
-function build(...script: string[]): void {
-  run(process.execPath, ['--import', 'tsx', path.join('plugins', 'devices', ...script)], {});
+function build(device: string, ...options: string[]): void {
+  run(
+    process.execPath,
+    ['--import', 'tsx', path.join('plugins', 'devices', device, 'build.ts'), ...options],
+    {},
+  );
 }
 
 for (const [sanitizer, { library, options, isForFibers }] of Object.entries(SANITIZERS)) {
   console.log(`\n${sanitizer}`);
   process.env.EVOLVE_SANITIZE = sanitizer;
-  build('native', 'build.ts');
-  if (isForFibers) build('cuda', 'build.ts', '--emulated');
+  build('native');
+  if (isForFibers) build('cuda', '--emulated');
   const report = readFileSync(path.join(buildFolder(sanitizer), 'build.json'), 'utf8');
   const { status, compiler } = JSON.parse(report) as BuildReport;
   if (status !== 'built' || !compiler) throw new Error('the addon was not built');

@@ -72,7 +72,7 @@ template <class Lane, class Pack, class Prepare, class Finish>
 void multiply(const Left<Lane>& left, int64_t columns, const Pack& pack, const Prepare& prepare,
               const Finish& finish) {
   const int64_t lanes = lanesOf<Lane>(left.depth);
-  const int64_t blocks = std::max<int64_t>(1, ceilDiv(lanes, kBlock));
+  const int64_t blocks = std::max<int64_t>(1, ceilDiv(lanes, kBlock<Lane>));
   const int64_t leftPanels = left.panels();
   const auto [panels, rowBlocks] = cut(leftPanels, columns);
   const int64_t width = panels * kColumns;
@@ -84,12 +84,12 @@ void multiply(const Left<Lane>& left, int64_t columns, const Pack& pack, const P
     const int64_t firstPanel = task / chunks * blockPanels;
     const int64_t endPanel = std::min(leftPanels, firstPanel + blockPanels);
     auto* packed = static_cast<uint32_t*>(
-        scratch(thread, slot::weights, panels * rightStride(std::min(lanes, kBlock)) * 4));
+        scratch(thread, slot::weights, panels * rightStride(std::min(lanes, kBlock<Lane>)) * 4));
     const auto prepared = prepare(column, count, thread);
     const MatrixRegisters<Lane> registers;
     for (int64_t block = 0; block < blocks; block++) {
-      const int64_t firstLane = block * kBlock;
-      const int64_t blockLanes = std::min(kBlock, lanes - firstLane);
+      const int64_t firstLane = block * kBlock<Lane>;
+      const int64_t blockLanes = std::min(kBlock<Lane>, lanes - firstLane);
       const int64_t stride = rightStride(blockLanes);
       pack(column, count, firstLane * Lane::width, std::min(left.depth, (firstLane + blockLanes) * Lane::width),
            packed, stride);

@@ -98,7 +98,7 @@ struct LinearProduct {
   }
 
   void runInt8(const Left<Int8Lane>& left, const QuantizedLeft& quantized) const {
-    const int64_t blocks = std::max<int64_t>(1, ceilDiv(lanesOf<Int8Lane>(left.depth), kBlock));
+    const int64_t blocks = std::max<int64_t>(1, ceilDiv(lanesOf<Int8Lane>(left.depth), kBlock<Int8Lane>));
     multiply(
         left, target.columns,
         [&](int64_t column, int64_t count, int64_t k0, int64_t k1, uint32_t* to, int64_t stride) {

@@ -93,7 +93,7 @@ inline int64_t findOutliers(const float* excess, int64_t threads, int64_t column
 
 /** Blocks of the reduction of `columns` int8 numbers; each has a sum of codes of its own. */
 inline int64_t blocksOf(int64_t columns) {
-  return std::max<int64_t>(1, ceilDiv(columns, kBlock * Int8Lane::width));
+  return std::max<int64_t>(1, ceilDiv(columns, kBlock<Int8Lane> * Int8Lane::width));
 }
 
 /**
@@ -148,7 +148,7 @@ inline QuantizedLeft measureLeft(const float* x, int64_t rows, int64_t columns, 
 
 /** The codes of one row of x, and their sums. */
 inline void quantizeRow(const float* values, int64_t row, int64_t columns, const QuantizedLeft& left, int8_t* codes) {
-  const int64_t blockElements = kBlock * Int8Lane::width;
+  const int64_t blockElements = kBlock<Int8Lane> * Int8Lane::width;
   const int64_t blocks = blocksOf(columns);
   const float* kept = left.kept;
   float& scale = left.scales[row];
