@@ -1,10 +1,12 @@
-/** A model is trained with what lies between its products in bf16, and loses nothing of note against fp32 on the CPU. */
+/** A model in bf16 is trained with what lies between its products in bf16 too, and loses nothing of note against the CPU. */
 
+import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { StepEvent } from '../../../../core/contracts/tracker.js';
 import { BF16, F32 } from '../../../../plugins/devices/cuda/backend.js';
 import { Kernel } from '../../../../plugins/devices/cuda/driver.js';
+import { changeTensors } from '../../../support/checkpoints.js';
 import { compose } from '../../../support/compose.js';
 import { DRIVER, describeCuda, requireLong } from '../../../support/cuda.js';
 import { ROOT, TemporaryFolder } from '../../../support/files.js';
@@ -12,9 +14,15 @@ import { ROOT, TemporaryFolder } from '../../../support/files.js';
 const STEPS = 2;
 
 describeCuda('cuda training', () => {
-  before(function () {
+  const models = new TemporaryFolder();
+  before(async function () {
     requireLong(this);
+    cpSync(path.join(ROOT, 'data', 'models', 'llama-tiny'), models.path, { recursive: true });
+    await changeTensors(models.path, (tensors) => {
+      for (const [name, tensor] of tensors) tensors.set(name, { ...tensor, type: 'bf16' });
+    });
   });
+  after(() => models.remove());
 
   let folder: TemporaryFolder;
   beforeEach(() => {
@@ -22,10 +30,10 @@ describeCuda('cuda training', () => {
   });
   afterEach(() => folder.remove());
 
-  /** The losses of a few steps with the embedded model. */
+  /** The losses of a few steps with the embedded model in bf16. */
   const lossesOn = async (device: object, quantizer: object): Promise<number[]> => {
     const run = await compose({
-      model: { path: path.join(ROOT, 'data', 'models', 'llama-tiny') },
+      model: { path: models.path },
       quantizer,
       adapter: { r: 8, alpha: 16, targetModules: ['q_proj', 'v_proj'], dropout: 0.05 },
       data: { sources: ['alpaca'], cutoffLength: 40, validationSize: 0 },
