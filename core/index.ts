@@ -3,7 +3,6 @@
  * family stand in `evolving-alpaca/FAMILY`, as in `evolving-alpaca/backbones`.
  */
 
-export * as tf from '@tensorflow/tfjs';
 export { z } from 'zod';
 export { Breath } from './base/breath.js';
 export { commandLine } from './base/command-line.js';
@@ -14,6 +13,7 @@ export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';
 export { displayPath, expandHome } from './base/paths.js';
 export { printable } from './base/printable.js';
 export { deriveSeed, Random, RandomStreams } from './base/random.js';
+export { tf } from './base/tf.js';
 export { UTF8_ADVICE, utf8Fault } from './base/utf8.js';
 export { type ModelName, parseModelName } from './config/model-name.js';
 export type { SaveRequest } from './contracts/adapter.js';

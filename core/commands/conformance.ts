@@ -1,9 +1,9 @@
 /** What every device must compute right: ops, forward and backward, held to their composed forms on TensorFlow.js's plain backend. */
 
-import * as tf from '@tensorflow/tfjs';
 import { messageOf } from '../base/errors.js';
 import { type DenseType, encodeFloats } from '../base/floats.js';
 import { Random } from '../base/random.js';
+import { tf } from '../base/tf.js';
 import { adamw } from '../ops/adamw.js';
 import { addBias } from '../ops/add-bias.js';
 import { type AttentionOptions, attention } from '../ops/attention.js';

@@ -1,8 +1,8 @@
 /** `evolve device`: which devices there are, and whether what they compute is right. */
 
-import * as tf from '@tensorflow/tfjs';
 import { EvolveError } from '../base/errors.js';
 import { suggest } from '../base/suggest.js';
+import { tf } from '../base/tf.js';
 import { makeAssembly } from '../config/load.js';
 import type { Device } from '../contracts/device.js';
 import { askDevice } from '../model/open-device.js';

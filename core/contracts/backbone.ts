@@ -1,7 +1,7 @@
 /** What backbone plugins make of a checkpoint: a language model. */
 
-import type * as tf from '@tensorflow/tfjs';
 import type { RandomStreams } from '../base/random.js';
+import type { tf } from '../base/tf.js';
 import type { Batch } from './batch.js';
 import type { CachePass } from './cache.js';
 import type { Checkpoint } from './checkpoint.js';

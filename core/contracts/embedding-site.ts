@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../base/tf.js';
 import { embedding } from '../ops/embedding.js';
 import type { FrozenWeight } from '../ops/frozen-weight.js';
 import type { Pass } from './pass.js';

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../base/tf.js';
 import { crossEntropy } from '../ops/cross-entropy.js';
 import type { FrozenWeight } from '../ops/frozen-weight.js';
 import { linear } from '../ops/linear.js';

@@ -1,6 +1,6 @@
 /** What objective plugins make: the loss that training lowers. */
 
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../base/tf.js';
 import type { LanguageModel } from './backbone.js';
 import type { Batch } from './batch.js';
 import type { Pass } from './pass.js';

@@ -1,6 +1,6 @@
 /** What optimizer plugins make: an optimizer, which changes the trained variables by their gradients. */
 
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../base/tf.js';
 
 /** Gradients by the name of the trainable variable. */
 export type Gradients = ReadonlyMap<string, tf.Tensor>;

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import * as tf from '@tensorflow/tfjs';
 import { EvolveError } from '../base/errors.js';
+import { tf } from '../base/tf.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CachedSequence, KeyValueCache } from '../contracts/cache.js';
 import type { Device } from '../contracts/device.js';

@@ -1,7 +1,7 @@
 /** One layer's keys and values in blocks of tokens, in the machine's memory. */
 
-import * as tf from '@tensorflow/tfjs';
 import { allocate, type MemoryUse } from '../base/memory.js';
+import { tf } from '../base/tf.js';
 import type { CachedLayer } from '../ops/cached-layer.js';
 
 /** How many tokens a block has. The kernels know it too. */

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../base/tf.js';
 import { dispatchAll, numbered } from './dispatch.js';
 
 /** AdamW's state of a parameter: the running means of its gradient and of the gradient's square. */

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../base/tf.js';
 import { type AttentionLayout, attentionBiases, attentionKernel, biasShapes } from './attention-layout.js';
 import type { CachedLayer } from './cached-layer.js';
 import { dispatch } from './dispatch.js';

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../base/tf.js';
 
 /** One layer's part of a key-value cache, for its attention. A device may keep it in memory of its own. */
 export interface CachedLayer {

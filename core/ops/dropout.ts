@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import { mix } from '../base/random.js';
+import { tf } from '../base/tf.js';
 import { dispatch } from './dispatch.js';
 
 declare module './kernels.js' {

@@ -7,8 +7,8 @@
  *     const y = checkpoint((input) => layer(input), x);    // within the loss
  */
 
-import * as tf from '@tensorflow/tfjs';
 import { EvolveError } from '../base/errors.js';
+import { tf } from '../base/tf.js';
 
 type EngineState = ReturnType<typeof tf.engine>['state'];
 type Layer = (x: tf.Tensor2D) => tf.Tensor2D;

@@ -4,7 +4,7 @@
  * calls a kernel, and the device that has it, to the same names and types.
  */
 
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../base/tf.js';
 import type { FrozenWeight } from './frozen-weight.js';
 
 /**

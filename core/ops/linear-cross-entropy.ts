@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../base/tf.js';
 import { checkLabels, crossEntropy } from './cross-entropy.js';
 import { dispatch } from './dispatch.js';
 import type { FrozenWeight } from './frozen-weight.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../base/tf.js';
 import { checkLabels } from './cross-entropy.js';
 import { dispatch } from './dispatch.js';
 

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../base/tf.js';
 import { dispatch } from './dispatch.js';
 
 /** The angles of a rotary embedding: cosine and sine of position × frequency, each `[tokens, headDim / 2]`. */

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../base/tf.js';
 
 /**
  * Runs a registered kernel, recorded on the tape where TensorFlow.js records: what `tf.engine().runKernel` does. That keeps a

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type { tf } from '../base/tf.js';
 
 /** The name of a trained variable that was disposed while the run still needs it; undefined if all are there. */
 export function freedIn(variables: ReadonlyMap<string, tf.Variable>): string | undefined {

@@ -3,10 +3,10 @@
  * a failure says which plugin failed in which hook.
  */
 
-import type * as tf from '@tensorflow/tfjs';
 import { type Hook, SyncHook, SyncWaterfallHook } from 'tapable';
 import { EvolveError } from '../base/errors.js';
 import { suggest } from '../base/suggest.js';
+import type { tf } from '../base/tf.js';
 import type { HookContext } from '../contracts/context.js';
 import type { Gradients } from '../contracts/optimizer.js';
 import { checkGradients } from './check-gradients.js';

@@ -6,7 +6,6 @@
  *     trainer.hooks.step.tap((event, { model }) => …, { stage: 10 });
  */
 
-import type * as tf from '@tensorflow/tfjs';
 import {
   AsyncSeriesBailHook,
   AsyncSeriesHook,
@@ -14,6 +13,7 @@ import {
   SyncHook,
   SyncWaterfallHook,
 } from 'tapable';
+import type { tf } from '../base/tf.js';
 import type { SaveRequest } from '../contracts/adapter.js';
 import type { LanguageModel, ModelRequest } from '../contracts/backbone.js';
 import type { Batch } from '../contracts/batch.js';

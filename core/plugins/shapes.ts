@@ -3,7 +3,7 @@
  * of its result. A fault names the part and what stands in its place.
  */
 
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../base/tf.js';
 import type { World } from '../contracts/world.js';
 
 /** What is wrong with a value; undefined if nothing is. */

@@ -1,7 +1,7 @@
 /** The held-out rows: their loss, and what plugins measure. */
 
-import * as tf from '@tensorflow/tfjs';
 import { chunk } from '../base/collections.js';
+import { tf } from '../base/tf.js';
 import { Ticker } from '../base/ticker.js';
 import type { Batch } from '../contracts/batch.js';
 import type { Generated } from '../contracts/generation.js';

@@ -1,7 +1,7 @@
 /** How a run ended, as run.json tells it; folder.ts writes the file. */
 
-import * as tf from '@tensorflow/tfjs';
 import { EvolveError, messageOf } from '../base/errors.js';
+import { tf } from '../base/tf.js';
 import { packageVersion } from '../base/version.js';
 import type { Device } from '../contracts/device.js';
 import type { RunProgress } from '../contracts/state.js';

@@ -1,7 +1,7 @@
 /** The processes of a run: what they sum, and how they end together. */
 
-import * as tf from '@tensorflow/tfjs';
 import { unlessAborted } from '../base/breath.js';
+import { tf } from '../base/tf.js';
 import type { Gradients } from '../contracts/optimizer.js';
 import type { World } from '../contracts/world.js';
 

@@ -1,5 +1,5 @@
-import type * as tf from '@tensorflow/tfjs';
 import { EvolveError } from '../base/errors.js';
+import type { tf } from '../base/tf.js';
 import { globalNorm } from '../ops/global-norm.js';
 import { freedIn } from '../plugins/freed.js';
 

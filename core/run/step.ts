@@ -1,8 +1,8 @@
 /** One optimizer step: gradients over all micro-batches, one update. */
 
-import * as tf from '@tensorflow/tfjs';
 import { chunk, sum } from '../base/collections.js';
 import { deriveSeed } from '../base/random.js';
+import { tf } from '../base/tf.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Batch } from '../contracts/batch.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import { tf } from '../base/tf.js';
 
 /** Keeps the trained variables as they were before the last update. A run falls back to them if the update was bad. */
 export class Undo {

@@ -3,12 +3,13 @@
  * so that a person sees what a run spends its time on.
  */
 
-import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+import cpu = require('@tensorflow/tfjs-backend-cpu');
+
 import { type DeviceUsage, type FallbackCount, tf } from '../../../core/index.js';
 import type { CudaBackend } from './backend.js';
 
 export class Fallbacks {
-  readonly #plain = new MathBackendCPU();
+  readonly #plain = new cpu.MathBackendCPU();
   readonly #counts = new Map<string, FallbackCount>();
 
   /** Registers every plain kernel for the backend `name`. */

@@ -1,6 +1,7 @@
 /** The TensorFlow.js backend: tensors in this process's memory, computed by the addon's kernels. */
 
-import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+import cpu = require('@tensorflow/tfjs-backend-cpu');
+
 import { tf } from '../../../core/index.js';
 import type { Addon } from './addon.js';
 import { ArrayPool } from './memory.js';
@@ -19,7 +20,7 @@ interface Entry {
  * through `data`, may keep a view of them, and so make the array theirs; this device's own use `read` and `output`,
  * and arrays that only they have seen go back to the pool.
  */
-export class NativeBackend extends MathBackendCPU {
+export class NativeBackend extends cpu.MathBackendCPU {
   readonly pool = new ArrayPool();
 
   constructor(readonly addon: Addon) {
