@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line: arguments -> command -> exit status (0 done, 1 the run failed, 2 faulty input, 130 interrupted). */
 
+import module from 'node:module';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EvolveError, messageOf } from './base/errors.js';
 import { printable } from './base/printable.js';
@@ -12,6 +13,9 @@ const MOST_BEAMS = 256;
 const DEVICES = ['auto', 'cuda', 'tensorflow', 'native', 'portable'];
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 const KEEP_TEMPLATE = "the base model's chat template, not that of the run's data.template";
+
+// From Node.js 22.1 on: what was compiled is kept beside the system's temporary files, and a start compiles nothing again.
+(module as { enableCompileCache?: () => void }).enableCompileCache?.();
 
 // A command's module, with all of TensorFlow.js behind it, is loaded when the command is given.
 const program = new Command('evolve')

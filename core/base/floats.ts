@@ -23,7 +23,10 @@ export function decodeFloats(type: DenseType, bytes: Uint8Array, target: Float32
   const words = new Uint16Array(aligned.buffer, aligned.byteOffset, count);
   const bits = new Uint32Array(target.buffer, target.byteOffset, count);
   if (type === 'bf16') for (let i = 0; i < count; i++) bits[i] = words[i] << 16;
-  else for (let i = 0; i < count; i++) bits[i] = HALF_TO_FLOAT[words[i]];
+  else {
+    halfToFloat ??= decodedHalves();
+    for (let i = 0; i < count; i++) bits[i] = halfToFloat[words[i]];
+  }
 }
 
 /** fp32 -> little-endian numbers of a plain type, rounded to nearest, ties to even; written to `target`. */
@@ -71,12 +74,16 @@ function roundShift(value: number, shift: number): number {
 }
 
 /** The fp32 bits of all 65,536 halves: 256 KiB that make decoding a look-up. */
-const HALF_TO_FLOAT = Uint32Array.from({ length: 65536 }, (_, half) => {
-  const sign = (half & 0x8000) << 16;
-  const exponent = (half >>> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
-  if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
-  const value = new Float32Array([(fraction / 1024) * 2 ** -14]);
-  return sign | new Uint32Array(value.buffer)[0];
-});
+let halfToFloat: Uint32Array | undefined;
+
+function decodedHalves(): Uint32Array {
+  return Uint32Array.from({ length: 65536 }, (_, half) => {
+    const sign = (half & 0x8000) << 16;
+    const exponent = (half >>> 10) & 0x1f;
+    const fraction = half & 0x3ff;
+    if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
+    if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+    const value = new Float32Array([(fraction / 1024) * 2 ** -14]);
+    return sign | new Uint32Array(value.buffer)[0];
+  });
+}

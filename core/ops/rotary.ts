@@ -65,13 +65,17 @@ function anglesOf(positions: readonly Int32Array[], frequencies: Float64Array, s
   const shape: [number, number] = [positions[0].length, positions.length * frequencies.length];
   const cos = new Float32Array(shape[0] * shape[1]);
   const sin = new Float32Array(cos.length);
+  // The rows of a batch have the same positions.
+  const done = new Map<number, number>();
   let at = 0;
   for (let token = 0; token < shape[0]; token++) {
     for (const list of positions) {
-      for (const frequency of frequencies) {
-        const angle = list[token] * frequency;
-        cos[at] = scale * Math.cos(angle);
-        sin[at++] = scale * Math.sin(angle);
+      const position = list[token];
+      const from = done.get(position);
+      if (from === undefined) done.set(position, at);
+      for (let i = 0; i < frequencies.length; i++, at++) {
+        cos[at] = from === undefined ? scale * Math.cos(position * frequencies[i]) : cos[from + i];
+        sin[at] = from === undefined ? scale * Math.sin(position * frequencies[i]) : sin[from + i];
       }
     }
   }

@@ -22,7 +22,7 @@ export interface Piece {
 
 /** The pieces one behind the other, cut at `cutoffLength` tokens. */
 export function joinPieces(pieces: readonly Piece[], cutoffLength: number): EncodedExample {
-  const inputIds = Int32Array.from(pieces.flatMap(({ ids }) => ids).slice(0, cutoffLength));
+  const inputIds = new Int32Array(pieces.flatMap(({ ids }) => ids).slice(0, cutoffLength));
   const spans: Span[] = [];
   let start = 0;
   for (const { ids, trained } of pieces) {

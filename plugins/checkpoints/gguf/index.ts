@@ -6,8 +6,6 @@
 
 import { definePlugin } from '../../../core/index.js';
 import { ARCHITECTURES } from '../kit/gguf/index.js';
-import { openGguf } from './read.js';
-import { writeGguf } from './write.js';
 
 export default definePlugin({
   name: 'gguf',
@@ -16,9 +14,17 @@ export default definePlugin({
   apply(trainer) {
     const architectures = () => trainer.provided(ARCHITECTURES);
     // A folder that has the weights in another format too is read from that, which is not quantized.
-    trainer.hooks.openCheckpoint.tap((path) => openGguf(path, architectures()), { stage: 2 });
+    trainer.hooks.openCheckpoint.tap(
+      async (path) => {
+        // Most runs need none of it, and need not wait for it to load.
+        const { openGguf } = await import('./read.js');
+        return openGguf(path, architectures());
+      },
+      { stage: 2 },
+    );
     trainer.hooks.writeCheckpoint.tap(async (request) => {
       if (!request.path.endsWith('.gguf')) return undefined;
+      const { writeGguf } = await import('./write.js');
       await writeGguf(request, architectures());
       return true as const;
     });

@@ -4,7 +4,6 @@
  */
 
 import { definePlugin } from '../../../core/index.js';
-import { openTorch } from './read.js';
 
 export default definePlugin({
   name: 'torch',
@@ -12,6 +11,13 @@ export default definePlugin({
   family: 'checkpoints',
   apply(trainer) {
     // A folder that has the same weights as safetensors is read from those.
-    trainer.hooks.openCheckpoint.tap((path) => openTorch(path), { stage: 1 });
+    trainer.hooks.openCheckpoint.tap(
+      async (path) => {
+        // Most runs need none of it, and need not wait for it to load.
+        const { openTorch } = await import('./read.js');
+        return openTorch(path);
+      },
+      { stage: 1 },
+    );
   },
 });
