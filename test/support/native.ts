@@ -13,7 +13,7 @@ import { skip } from './skip.js';
 
 const loaded = loadAddon();
 /** The threads of each run of a kernel; all must agree. A sanitizer sees in one run what there is to see. */
-const RUNS = process.env.EVOLVE_SANITIZE ? [3] : [1, 2, 3, 3];
+const RUNS = process.env.EVOLVE_SANITIZE ? [3] : [1, 2, 3];
 
 /** The addon itself, in tests within `describeNative`. */
 export const addon = loaded as Addon;
@@ -60,7 +60,7 @@ export async function onReference(compute: () => Results): Promise<Numbers> {
   return numbersOf(compute);
 }
 
-/** What `compute` yields on each instruction set; it must be the same for every number of threads, and every time. */
+/** What `compute` yields on each instruction set; it must be the same for every number of threads. */
 async function onNative(
   compute: () => Results,
   check: (actual: Numbers, isa: string) => void,
@@ -73,9 +73,7 @@ async function onNative(
     for (const other of others) {
       for (const [name, values] of Object.entries(first)) {
         const isSame = Buffer.from(values.buffer).equals(Buffer.from(other[name].buffer));
-        expect(isSame, `${name} on ${isa} is the same on each number of threads, and each time`).to.equal(
-          true,
-        );
+        expect(isSame, `${name} on ${isa} is the same on each number of threads`).to.equal(true);
       }
     }
     check(first, isa);

@@ -3,6 +3,7 @@
  * reference against which other devices are held.
  */
 
+import { createRequire } from 'node:module';
 import { type Device, definePlugin, tf, z } from '../../../core/index.js';
 import { DEVICE_STAGES } from '../kit/stages.js';
 import { registerSharingIdentity } from './identity.js';
@@ -19,7 +20,8 @@ export default definePlugin({
       // Else tfjs advises to install tfjs-node; the line about the device says more.
       tf.enableProdMode();
       if (backend === 'wasm') {
-        await import('@tensorflow/tfjs-backend-wasm');
+        // Import would read it three times (core/base/tf.ts).
+        createRequire(import.meta.url)('@tensorflow/tfjs-backend-wasm');
         if (await tf.setBackend('wasm')) {
           registerPlainMatMul();
           registerSharingIdentity();
