@@ -2,7 +2,7 @@
 
 import { BARS, type Bar, isReached } from './bars.js';
 
-export type Unit = 's' | 'bytes' | 'GFLOP/s' | 'GB/s' | 'tokens/s' | 'rows/s' | 'nats' | '×';
+export type Unit = 's' | 'bytes' | 'GFLOP/s' | 'GB/s' | 'tokens/s' | 'rows/s' | 'nats' | '×' | '%';
 
 /** One line of the table. A name that bars.ts has is held to the bars there. */
 export interface Row {
