@@ -160,6 +160,13 @@ describe('the architecture', () => {
   });
 
   describe('of both', () => {
+    it('reads TensorFlow.js by core/base/tf.ts, not by import, which takes several times as long', () => {
+      const importing = /(from|import) *\(?'@tensorflow\//;
+      expect(importing.test("import * as tf from '@tensorflow/tfjs';")).to.equal(true);
+      expect(importing.test("await import('@tensorflow/tfjs-core')")).to.equal(true);
+      expect(sources.filter(({ text }) => importing.test(text)).map(({ file }) => file)).to.deep.equal([]);
+    });
+
     it('names a backbone in its own folder alone', () => {
       expect(namedBackbones(sources, backbones, OTHER_MEANINGS)).to.deep.equal([]);
       const tree = [

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, realpathSync, truncateSync, writeFileSync } from 'node:fs';
+import module from 'node:module';
 import path from 'node:path';
 import { expect } from 'chai';
 import { evolve, execute } from '../support/cli.js';
@@ -25,6 +26,13 @@ describe('the command line', () => {
     const { bin } = readJson(path.join(ROOT, 'package.json')) as { bin: { evolve: string } };
     const { status } = await execute(path.join(ROOT, bin.evolve), ['--version']);
     expect(status).to.equal(0);
+  });
+
+  it('keeps what was compiled, where Node.js can, so that the next start is faster', async function () {
+    if (!('enableCompileCache' in module)) skip(this, 'only Node.js 22.1 and later keeps it');
+    const temporary = { TMPDIR: folder.path, TEMP: folder.path };
+    expect((await evolve(['plugins'], { env: temporary })).status).to.equal(0);
+    expect(readdirSync(folder.join('node-compile-cache'))).to.have.lengthOf(1);
   });
 
   beforeEach(() => {

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import * as core from '../../core/index.js';
 import * as backbones from '../../plugins/backbones/kit/index.js';
@@ -7,6 +8,12 @@ import * as templates from '../../plugins/templates/kit/index.js';
 
 /** What plugins are written against: a name that goes or changes breaks them, and asks for a new API_VERSION. */
 describe('the public face', () => {
+  it('has the TensorFlow.js that plugins may also import', () => {
+    expect(core.tf.Tensor).to.equal(tf.Tensor);
+    expect(core.tf.engine()).to.equal(tf.engine());
+    expect(Object.keys(core.tf)).to.include.members(['grads', 'layers', 'train']);
+  });
+
   it('of the core', () => {
     expect(Object.keys(core).sort()).to.deep.equal(
       [
