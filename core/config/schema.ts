@@ -98,7 +98,7 @@ export const configSchema = z.strictObject({
       saveEvery: count.default(200),
     })
     .superRefine(({ learningRate, minLearningRate, warmupSteps, warmupRatio }, context) => {
-      if (minLearningRate > learningRate) {
+      if (learningRate > 0 && minLearningRate > learningRate) {
         const message = `expected at most learningRate, ${learningRate}`;
         context.addIssue({ code: 'custom', path: ['minLearningRate'], message, input: minLearningRate });
       }
