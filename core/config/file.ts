@@ -1,5 +1,6 @@
 /** Configuration files: YAML (or JSON) parsed with the place of every value, for messages that name file and line. */
 
+import { lstatSync } from 'node:fs';
 import path from 'node:path';
 import { cosmiconfig } from 'cosmiconfig';
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
@@ -39,6 +40,14 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
     mergeImportArrays: false,
     cache: false,
   });
+  // Opening it would wait for a writer.
+  if (lstatSync(file, { throwIfNoEntry: false })?.isFIFO()) {
+    throw new EvolveError(
+      'CONFIG_FILE',
+      `${file}: is a pipe`,
+      'Write the configuration to a .yaml file, and name that.',
+    );
+  }
   const result = await explorer.load(path.resolve(file)).catch((error: unknown) => {
     if (error instanceof EvolveError) throw error;
     throw unreadable(file, error);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -34,6 +35,11 @@ describe('loadConfig', () => {
     it('refuses a folder', async () => {
       mkdirSync(folder.join('run.yaml'));
       await expectError(() => loadConfig(folder.join('run.yaml')), 'CONFIG_FILE', 'is a folder');
+    });
+
+    it('refuses a pipe, for which it would wait', async () => {
+      execFileSync('mkfifo', [folder.join('run.yaml')]);
+      await expectError(() => loadConfig(folder.join('run.yaml')), 'CONFIG_FILE', 'run.yaml: is a pipe');
     });
 
     it('refuses another kind of file', async () => {
