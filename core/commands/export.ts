@@ -18,7 +18,7 @@ import type { Hooks } from '../plugins/hooks.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
 import { catchInterruption } from './interruption.js';
-import { configOf, type ModelChoice } from './model-choice.js';
+import { configOf, type ModelChoice, unfinishedNotice } from './model-choice.js';
 
 interface MergeOptions extends ModelChoice {
   readonly output: string;
@@ -60,6 +60,8 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, folder: options.run });
   const { signal } = catchInterruption();
   const { hooks, context, assembler } = composeAssembly(config, plugins, signal);
+  const message = unfinishedNotice(options);
+  if (message !== undefined) hooks.log.call({ type: 'notice', message });
   await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model } = assembled;

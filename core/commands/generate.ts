@@ -12,7 +12,7 @@ import type { AssembledModel } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
 import { catchInterruption } from './interruption.js';
-import { configOf, type ModelChoice, templateNotice } from './model-choice.js';
+import { configOf, type ModelChoice, templateNotice, unfinishedNotice } from './model-choice.js';
 import { type Instruction, type PromptOptions, promptsOf } from './prompts.js';
 
 interface GenerateCommandOptions extends ModelChoice, PromptOptions, Partial<GenerateOptions> {
@@ -31,8 +31,8 @@ export async function generateCommand(options: GenerateCommandOptions): Promise<
   const plugins = await loadPlugins(config, locate, { trackers, folder: options.run });
   const { signal } = catchInterruption();
   const { assembler, hooks, context } = composeAssembly(config, plugins, signal);
-  const message = await templateNotice(options, config);
-  if (message !== undefined) hooks.log.call({ type: 'notice', message });
+  for (const message of [unfinishedNotice(options), await templateNotice(options, config)])
+    if (message !== undefined) hooks.log.call({ type: 'notice', message });
   const device = await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model, encoder } = assembled;

@@ -118,6 +118,15 @@ export async function templateNotice(
   );
 }
 
+/** What to tell of a run that has not ended by itself: its answers are those of a save before its end. */
+export function unfinishedNotice({ run }: ModelChoice): string | undefined {
+  const folder = run === undefined ? undefined : resolvePath('', run);
+  if (folder === undefined || existsSync(path.join(folder, 'run.json'))) return undefined;
+  const writer = writerOf(folder);
+  const how = writer === undefined ? 'was killed before its end' : `goes on still (process ${writer})`;
+  return `the run ${displayPath(folder)} ${how}; what it saved last is taken`;
+}
+
 /** A run that was killed leaves no run.json, and a lock that nobody holds. */
 function whyUnsaved(run: string): string {
   const writer = writerOf(run);

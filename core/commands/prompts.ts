@@ -23,6 +23,8 @@ export function promptsOf({ instruction, input, inputFile }: PromptOptions): Ins
     const given = instruction === undefined ? 'neither' : 'both';
     throw new EvolveError('COMMAND_LINE', `expected either --instruction or --input-file, but got ${given}`);
   }
+  if (instruction?.trim() === '')
+    throw new EvolveError('COMMAND_LINE', '--instruction is empty', 'Such as --instruction "Name a fruit."');
   if (inputFile === undefined) return [{ instruction: instruction as string, input: input ?? '' }];
   if (input !== undefined) {
     throw new EvolveError('COMMAND_LINE', '--input goes with --instruction, but --input-file was given');

@@ -93,10 +93,13 @@ const KINDS_OF_FILE: Readonly<Record<string, string>> = {
 /** @param formats all that are known. The kind of a file is no slip of one of them. */
 export function unknownSource(source: DataSource, formats: readonly string[]): EvolveError {
   const names = Object.keys(readCatalogue());
-  const hint = KINDS_OF_FILE[source.format] ?? '';
+  const isFile = source.path === undefined && /[\\/.]/.test(source.name);
+  const hint = isFile
+    ? `A file is given with its format: { path: ${source.name}, format: alpaca }. `
+    : (KINDS_OF_FILE[source.format] ?? '');
   const message = source.path
     ? `${source.name}: unknown data format "${source.format}"${hint ? '' : suggest(source.format, formats)}`
-    : `unknown data name "${source.name}"${suggest(source.name, names)}`;
+    : `unknown data name "${source.name}"${isFile ? '' : suggest(source.name, names)}`;
   const advice = `${hint}Names: ${names.join(', ')}. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
   const at = ['data', 'sources', source.index, ...(source.path ? ['format'] : [])];
   return new EvolveError('DATA_UNKNOWN', message, advice, { at });

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EvolveError, joined, messageOf } from '../base/errors.js';
+import { displayPath } from '../base/paths.js';
 import { suggest } from '../base/suggest.js';
 import { missingImport, versionFault } from './api-version.js';
 import { unlessForever } from './forever.js';
@@ -35,16 +36,43 @@ export async function loadThirdParty(
     );
   })) as object | undefined;
   if (module) return checkShape(exportedBy(module), Object.keys(module), `${where}: ${name}`);
-  const names = [...new Set(builtIn.map((plugin) => plugin.name))].sort();
-  const message = `${where}: unknown plugin "${name}"${suggest(name, names)}`;
-  const others = 'Others go by path (./my-plugin.ts) or by the name of an installed npm package.';
-  throw new EvolveError('PLUGIN_UNKNOWN', message, `Built in are: ${names.join(', ')}. ${others}`);
+  throw unknownPlugin(name, where, folder, builtIn);
 }
 
-/** The text of a plugin's file; empty where it is no path's. */
+function unknownPlugin(name: string, where: string, folder: string, builtIn: readonly Plugin[]): EvolveError {
+  const fault = (message: string, advice: string) =>
+    new EvolveError('PLUGIN_UNKNOWN', `${where}: ${message}`, advice);
+  if (path.isAbsolute(name)) {
+    const file = displayPath(name);
+    return existsSync(name)
+      ? fault(
+          `the folder ${file} is no plugin`,
+          `Name a file in it, or give it a package.json or one of ${ENTRIES.join(', ')}.`,
+        )
+      : fault(
+          `there is no file or folder ${file}`,
+          'Check the path; in a configuration it counts from its folder.',
+        );
+  }
+  const names = [...new Set(builtIn.map((plugin) => plugin.name))].sort();
+  const file = existsSync(path.join(folder, name)) ? `./${name}` : './my-plugin.ts';
+  const others = `Others go by path (${file}) or by the name of an installed npm package.`;
+  return fault(
+    `unknown plugin "${name}"${suggest(name, names)}`,
+    `Built in are: ${names.join(', ')}. ${others}`,
+  );
+}
+
+const ENTRIES = ['index.ts', 'index.js', 'index.mjs'];
+
+/** The text of a plugin's file; empty where it is no path's, or cannot be read. */
 function textOf(name: string): string {
-  const file = path.isAbsolute(name) ? entryOf(name) : undefined;
-  return file ? readFileSync(file, 'utf8') : '';
+  try {
+    const file = path.isAbsolute(name) ? entryOf(name) : undefined;
+    return file ? readFileSync(file, 'utf8') : '';
+  } catch {
+    return '';
+  }
 }
 
 /** What to do about a plugin that Node.js cannot load. */
@@ -90,9 +118,7 @@ function entryOf(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
   if (statSync(file).isFile()) return file;
   if (existsSync(path.join(file, 'package.json'))) return createRequire(import.meta.url).resolve(file);
-  return ['index.ts', 'index.js', 'index.mjs']
-    .map((entry) => path.join(file, entry))
-    .find((candidate) => existsSync(candidate));
+  return ENTRIES.map((entry) => path.join(file, entry)).find((candidate) => existsSync(candidate));
 }
 
 /** What is wrong with a plugin's shape is told all at once. */

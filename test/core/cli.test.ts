@@ -184,8 +184,8 @@ describe('the command line', () => {
     it('a third-party plugin that is not there', () =>
       refused(
         configuration('plugins: [./nope.ts]'),
-        /my\.yaml:4:11: unknown plugin ".*nope\.ts"/,
-        'Built in are: adamw, alpaca, belle',
+        /my\.yaml:4:11: there is no file or folder .*nope\.ts/,
+        'Check the path',
       ));
 
     it('an unknown data name', () =>

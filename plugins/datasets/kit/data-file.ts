@@ -1,18 +1,28 @@
 /** A data file, looked at before it is read: is it a file, and of a kind that holds text? */
 
 import { open, stat } from 'node:fs/promises';
-import { displayPath, EvolveError, foreignKind } from '../../../core/index.js';
+import { displayPath, EvolveError, foreignKind, messageOf } from '../../../core/index.js';
 
 const HEAD_BYTES = 4096;
 
 /**
  * The first bytes of a text file.
  *
- * @throws EvolveError DATA_FILE if it is a folder, a pipe, or a file of another kind
+ * @throws EvolveError DATA_FILE if it is a folder, a pipe, or a file of another kind, or cannot be read
  */
 export async function readHead(file: string): Promise<Buffer> {
   const name = displayPath(file);
-  const found = await stat(file);
+  const unreadable = (cause: unknown): never => {
+    throw new EvolveError(
+      'DATA_FILE',
+      `${name}: cannot be read: ${messageOf(cause)}`,
+      'See to it that it can be.',
+      {
+        cause,
+      },
+    );
+  };
+  const found = await stat(file).catch(unreadable);
   if (found.isDirectory()) {
     throw new EvolveError('DATA_FILE', `${name}: is a folder`, 'Name a file in it. Each file is a source.');
   }
@@ -20,7 +30,7 @@ export async function readHead(file: string): Promise<Buffer> {
     const what = found.isFIFO() ? 'a pipe' : 'no ordinary file';
     throw new EvolveError('DATA_FILE', `${name}: is ${what}`, 'Write the data to a file, and name that.');
   }
-  const head = await firstBytes(file);
+  const head = await firstBytes(file).catch(unreadable);
   const kind = foreignKind(head);
   if (kind) throw new EvolveError('DATA_FILE', `${name}: is ${kind.what}`, kind.advice);
   return head;

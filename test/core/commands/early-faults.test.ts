@@ -32,7 +32,7 @@ describe('what is wrong with a configuration', () => {
   ];
   const TOLD = [
     'my.yaml:1:10: there is no file or folder none',
-    'my.yaml:2:12: adapter.init: there is no adapter_config.json in adapter',
+    'my.yaml:2:12: adapter.init: there is no folder adapter',
     'my.yaml:5:9: absent.json: there is no such file',
     'my.yaml:6:26: my.yaml: unknown data format "alpacca" (did you mean "alpaca"?)',
     'my.yaml:7:7: unknown data name "alpaka" (did you mean "alpaca"?)',
@@ -77,7 +77,7 @@ describe('what is wrong with a configuration', () => {
     expect(faults).to.have.lengthOf(7);
     for (const [i, fault] of [
       'my.yaml:1:10: there is no file or folder none',
-      'my.yaml:2:11: unknown plugin',
+      'my.yaml:2:11: there is no file or folder',
       'broken.ts cannot be loaded: Transform failed',
       "unfinished.mjs: the plugin's apiVersion must be a number",
       'unfinished.mjs: the plugin has no function apply',
@@ -85,6 +85,21 @@ describe('what is wrong with a configuration', () => {
       'unknown quantizer "int3" (did you mean "int8"?), unless a plugin that cannot be loaded brings it',
     ].entries())
       expect(faults[i]).to.include(fault);
+  });
+
+  it('comes with the form of a source where a file stands in the place of a name', async () => {
+    const file = folder.write(
+      'my.yaml',
+      `model: { path: ${fixture('llama')} }\ndata: { sources: [./rows.json] }\n`,
+    );
+    const { config, locate } = await loadConfig(file, {}, furtherFaults);
+    const load = () => loadChecked(config, locate, { trackers: [] });
+    await expectError(
+      load,
+      'DATA_UNKNOWN',
+      'unknown data name "./rows.json"',
+      '{ path: ./rows.json, format: alpaca }',
+    );
   });
 
   it('comes with advice that fits: a kind of file is no format', async () => {

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { expect } from 'chai';
 import type { EvolveError } from '../../../core/base/errors.js';
-import { configOf } from '../../../core/commands/model-choice.js';
+import { configOf, unfinishedNotice } from '../../../core/commands/model-choice.js';
 import { lock, unlock } from '../../../core/run/lock.js';
 import { evolve } from '../../support/cli.js';
 import { expectError } from '../../support/errors.js';
@@ -65,6 +65,16 @@ describe('the model of a run', () => {
     await unlock(folder.path);
     folder.write('run.json', '{}');
     await refused('Its run.json says how it ended');
+  });
+
+  it('is that of the last save where the run was killed or goes on, which is told', async () => {
+    const told = () => unfinishedNotice({ run: folder.path });
+    expect(told()).to.equal(`the run ${folder.path} was killed before its end; what it saved last is taken`);
+    await lock(folder.path);
+    expect(told()).to.include(`goes on still (process ${process.pid})`);
+    await unlock(folder.path);
+    folder.write('run.json', '{}');
+    expect(told()).to.equal(undefined);
   });
 
   it('is none of a folder that is no run', async () => {

@@ -56,6 +56,7 @@ describe('the instructions of --input-file', () => {
     await refused('[{"instruction": "a"}, {}]', 'record 2: expected an instruction');
     await refused('{"instruction": "a"\n', 'line 1: is no JSON');
     await refused('\n \n', 'is empty');
+    await expectError(() => promptsOf({ instruction: ' ' }), 'COMMAND_LINE', '--instruction is empty');
     await expectError(() => promptsOf({ inputFile: folder.path }), 'COMMAND_LINE', 'it is a folder');
   });
 

@@ -28,6 +28,8 @@ describe('loadPlugins', () => {
     const config = makeConfig({ model: { path: '.' }, data: { sources: ['alpaca'] }, ...values });
     return (await loadPlugins(config, String, { trackers })).map(({ plugin }) => plugin);
   }
+  const withPlugins = (plugins: string[]) =>
+    makeConfig({ model: { path: '.' }, data: { sources: ['alpaca'] }, plugins });
   const namesOf = async (values: object, trackers?: string[]) =>
     (await pluginsOf(values, trackers)).map(({ name }) => name);
 
@@ -195,6 +197,20 @@ describe('loadPlugins', () => {
           `${type} ${name}`,
         ).to.include('mine');
     }
+  });
+
+  it('says of a path that nothing is there, or no plugin; and of a file without ./ how to name it', async () => {
+    const refused = (name: string, text: string, advice: string) =>
+      expectError(
+        () => loadPlugins(withPlugins([name]), String, { trackers: [], folder: folder.path }),
+        'PLUGIN_UNKNOWN',
+        text,
+        advice,
+      );
+    folder.write('mine.ts', QUANTIZER);
+    await refused(folder.join('none.ts'), 'there is no file or folder', 'Check the path');
+    await refused(folder.path, 'is no plugin', 'index.ts');
+    await refused('mine.ts', 'unknown plugin "mine.ts"', 'Others go by path (./mine.ts)');
   });
 
   it('says what to do about a plugin that cannot be loaded, and what stands in the place of one', async () => {

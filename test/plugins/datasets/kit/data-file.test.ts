@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import type { Example } from '../../../../core/index.js';
@@ -8,6 +8,7 @@ import { expectError } from '../../../support/errors.js';
 import { instruction } from '../../../support/examples.js';
 import { TemporaryFolder } from '../../../support/files.js';
 import { LLAMA } from '../../../support/llama-fixture.js';
+import { skip } from '../../../support/skip.js';
 
 const RECORD = { instruction: 'Name a color.', input: '', output: 'Blue.' };
 const JSON_LINE = `${JSON.stringify(RECORD)}\n`;
@@ -69,6 +70,14 @@ describe('a data file of another kind', () => {
   it('is told of a table too', async () => {
     const file = write('set.tsv', gzipSync('question\tanswer\trationale\n'));
     await expectError(() => readData('cot', file), 'DATA_FILE', file, 'gzip');
+  });
+
+  it('may be one that the system does not let read', async function () {
+    // It is an ordinary file by its looks, also to root.
+    if (!existsSync('/proc/self/mem')) skip(this, 'there is no /proc/self/mem');
+    const told = '/proc/self/mem: cannot be read: EIO';
+    for (const format of ['alpaca', 'cot'])
+      await expectError(() => readData(format, '/proc/self/mem'), 'DATA_FILE', told);
   });
 
   it('may be a folder or a pipe, which are not read', async () => {
