@@ -8,6 +8,7 @@ import { EvolveError } from '../base/errors.js';
 import { displayPath, resolvePath } from '../base/paths.js';
 import { type AssemblyConfig, loadConfig, makeAssembly } from '../config/load.js';
 import { resolveModel } from '../config/model-name.js';
+import type { Locate } from '../config/validate.js';
 import { readJsonFile } from '../model/files.js';
 import { writerOf } from '../run/lock.js';
 
@@ -91,6 +92,29 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
   const method = String(described.peft_type ?? 'lora').toLowerCase();
   const adapter = { method, init };
   return makeAssembly({ ...base, adapter });
+}
+
+const OPTIONS: Readonly<Record<string, string>> = {
+  model: '--model',
+  adapter: '--adapter',
+  data: '--template',
+  plugins: '--plugin',
+  device: '--device',
+};
+
+/** Where a key of the model's configuration stands: in that of the run, or in an option of the command line. */
+export function locateIn({ run, device }: ModelChoice): Locate {
+  const isOption = (section: string) => run === undefined || (section === 'device' && device !== undefined);
+  const file = run === undefined ? '' : displayPath(path.join(resolvePath('', run), 'config.yaml'));
+  return ([section, ...keys]) => {
+    const option = isOption(String(section)) ? OPTIONS[String(section)] : undefined;
+    return option ?? `${file && `${file}: `}${[section, ...keys].join('.')}`;
+  };
+}
+
+/** What a command on a model fails with: the same error, which tells where the key at fault stands. */
+export function located(error: unknown, choice: ModelChoice): unknown {
+  return error instanceof EvolveError ? error.locatedBy(locateIn(choice)) : error;
 }
 
 /** The value of an option that says what a key of a configuration says. */

@@ -33,7 +33,8 @@ export function validate<T>(
       });
     }
     const [place, name] = [locate(path), path.join('.') || 'the configuration'];
-    const where = place === name || place === `--set ${name}` ? place : `${place}: ${name}`;
+    const isSaid = place === name || place.endsWith(` ${name}`) || /^--(?!set )/.test(place);
+    const where = isSaid ? place : `${place}: ${name}`;
     return `${where}: ${explain(issue)}`;
   });
   return { data: undefined, faults };

@@ -66,6 +66,15 @@ describe('the command line', () => {
       expect(existsSync(folder.join('elsewhere', 'run.json'))).to.equal(true);
     });
 
+    it('writes JSON lines only where a plugin prints, too', async () => {
+      const plugin = `export default { name: 'x', apiVersion: 2,
+        apply(trainer) { trainer.hooks.step.tap(() => { console.log('printed'); }); } };`;
+      folder.write('prints.mjs', plugin);
+      const { stdout, stderr } = await run(configuration('plugins: [./prints.mjs]'), '--json');
+      for (const line of stdout.trimEnd().split('\n')) expect(JSON.parse(line)).to.have.property('type');
+      expect(stderr).to.include('printed');
+    });
+
     it('tells errors as JSON too', async () => {
       const { status, stdout } = await run(configuration('quantizer: int3'), '--json');
       expect(status).to.equal(2);

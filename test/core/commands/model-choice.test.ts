@@ -77,6 +77,31 @@ describe('the model of a run', () => {
     expect(told()).to.equal(undefined);
   });
 
+  it('is told with the place that names it, where it is not there', async () => {
+    const told = async (...args: string[]) => {
+      const { stderr, status } = await evolve(['generate', ...args, '--instruction', 'Hi']);
+      expect(status).to.equal(2);
+      return stderr;
+    };
+    mkdirSync(folder.join('adapter'));
+    const [none, config] = [folder.join('none'), folder.join('config.yaml')];
+    expect(await told('--model', none)).to.include(`evolve: --model: there is no file or folder ${none}\n`);
+    expect(await told('--run', folder.path)).to.include(
+      `evolve: ${config}: adapter.init: there is no adapter_config`,
+    );
+    expect(await told('--model', fixture('llama'), '--template', 'plane')).to.include(
+      'evolve: --template: unknown',
+    );
+    folder.write(
+      'adapter/adapter_config.json',
+      '{ "peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"], "use_dora": true }',
+    );
+    const merge = ['merge', '--model', fixture('llama'), '--adapter', folder.join('adapter')];
+    expect((await evolve([...merge, '--output', folder.join('m')])).stderr).to.match(
+      /^evolve: --adapter: .*describes/,
+    );
+  });
+
   it('is none of a folder that is no run', async () => {
     mkdirSync(folder.join('other'));
     const refused = (name: string, text: string) =>
