@@ -68,3 +68,41 @@ export function refuseTable(file: string, head: Buffer): void {
   const advice = `Convert it to JSON lines (encoding='gbk' or 'latin1' if it is no UTF-8): python -c "import pandas; pandas.read_csv('OLD', ${options}).to_json('NEW.jsonl', orient='records', lines=True, force_ascii=False)"`;
   throw new EvolveError('DATA_FILE', message, advice);
 }
+
+/**
+ * Says of a file of which no line is JSON what it is instead, as far as its beginning shows it.
+ *
+ * @throws EvolveError DATA_FILE
+ */
+export function refuseOtherText(file: string, head: Buffer): void {
+  const text = head.toString('utf8').replace(/^\uFEFF/, '');
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+  if (lines.length === 0 || lines.some(isJson)) return;
+  const refuse = (what: string, advice: string): never => {
+    throw new EvolveError('DATA_FILE', `${displayPath(file)}: ${what}`, advice);
+  };
+  const [first] = lines;
+  if (/,\s*$/.test(first) && isJson(first.replace(/,\s*$/, '')))
+    refuse(
+      'its lines are JSON, each with a comma behind it',
+      "Take the commas away: sed 's/, *$//' OLD > NEW.jsonl",
+    );
+  const [record] = /^\s*\{[\s\S]*?^\}/m.exec(text) ?? [];
+  if (record !== undefined && isJson(record))
+    refuse('its records go over several lines', 'Write each on a line of its own: jq -c . OLD > NEW.jsonl');
+  if (first.trimStart().startsWith('{')) return;
+  const shown = first.length > 60 ? `${first.slice(0, 60)}…` : first;
+  refuse(
+    `is text, and no JSON: its first line is ${shown}`,
+    'Write a record a line, such as {"instruction": "…", "output": "…"}; in the format text, {"text": "…"}.',
+  );
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
