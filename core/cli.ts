@@ -255,6 +255,10 @@ function report(error: unknown): number {
 // Whoever reads may stop reading; commands that take long catch it to end early.
 process.stdout.on('error', () => {});
 
+// What a plugin prints is no JSON.
+if (process.argv.includes('--json'))
+  for (const method of ['log', 'info', 'debug'] as const) console[method] = console.error;
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -2,23 +2,17 @@
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { EvolveError, joined } from '../base/errors.js';
-import type { ConfigSections, FurtherFaults, RunConfig } from '../config/load.js';
+import { type EvolveError, joined } from '../base/errors.js';
+import { type ConfigSections, type FurtherFaults, inOrder, type RunConfig } from '../config/load.js';
 import type { Locate } from '../config/validate.js';
 import { sourcesOf, unknownSource } from '../data/catalogue.js';
 import { missingModel } from '../model/files.js';
-import {
-  type AppliedPlugin,
-  builtInPlugins,
-  loadPlugins,
-  type PluginSelection,
-  pluginFaults,
-} from '../plugins/load.js';
+import { type AppliedPlugin, builtInPlugins, findPlugins, type PluginSelection } from '../plugins/load.js';
 
 /** Besides faults of the form: those that plugins find, and what is not there. */
 export const furtherFaults: FurtherFaults = async (config, locate, folder) => {
-  const errors = (await earlyErrors(config)).map((error) => error.locatedBy(locate));
-  return [...(await pluginFaults(config, locate, folder)), ...errors.map(({ message }) => message)];
+  const { errors } = await findChecked(config, locate, { trackers: [], folder });
+  return errors.map(({ message }) => message);
 };
 
 /** The plugins that a configuration calls for. One error tells of them and of what is not there. */
@@ -27,16 +21,15 @@ export async function loadChecked(
   locate: Locate,
   selection: PluginSelection,
 ): Promise<AppliedPlugin[]> {
-  const errors = (await earlyErrors(config)).map((error) => error.locatedBy(locate));
-  let plugins: AppliedPlugin[] = [];
-  try {
-    plugins = await loadPlugins(config, locate, selection);
-  } catch (error) {
-    if (!(error instanceof EvolveError)) throw error;
-    errors.unshift(error);
-  }
-  if (errors.length > 0) throw joined(errors);
-  return plugins;
+  const { applied, errors } = await findChecked(config, locate, selection);
+  if (errors.length > 0) throw joined(inOrder(errors, ({ message }) => message));
+  return applied;
+}
+
+async function findChecked(config: ConfigSections, locate: Locate, selection: PluginSelection) {
+  const { applied, errors } = await findPlugins(config, locate, selection);
+  const missing = (await earlyErrors(config)).map((error) => error.locatedBy(locate));
+  return { applied, errors: [...errors, ...missing] };
 }
 
 async function earlyErrors({ model, data, plugins = [] }: ConfigSections): Promise<EvolveError[]> {

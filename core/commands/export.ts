@@ -18,7 +18,7 @@ import type { Hooks } from '../plugins/hooks.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
 import { catchInterruption } from './interruption.js';
-import { configOf, type ModelChoice } from './model-choice.js';
+import { configOf, located, locateIn, type ModelChoice, unfinishedNotice } from './model-choice.js';
 
 interface MergeOptions extends ModelChoice {
   readonly output: string;
@@ -42,6 +42,14 @@ export function exportCommand(options: ExportOptions): Promise<void> {
 }
 
 async function write(options: ExportOptions, needsAdapter: boolean): Promise<void> {
+  try {
+    await writeOutput(options, needsAdapter);
+  } catch (error) {
+    throw located(error, options);
+  }
+}
+
+async function writeOutput(options: ExportOptions, needsAdapter: boolean): Promise<void> {
   const output = resolvePath('', options.output);
   await (isFile(options) ? checkOutputFile(output) : checkOutput(output));
   const config = await configOf(options, { unquantized: true });
@@ -57,9 +65,11 @@ async function write(options: ExportOptions, needsAdapter: boolean): Promise<voi
     );
   }
   const trackers = [['progress', { stream: 'stderr' }]] as const;
-  const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers, folder: options.run });
+  const plugins = await loadPlugins(config, locateIn(options), { trackers, folder: options.run });
   const { signal } = catchInterruption();
   const { hooks, context, assembler } = composeAssembly(config, plugins, signal);
+  const message = unfinishedNotice(options);
+  if (message !== undefined) hooks.log.call({ type: 'notice', message });
   await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model } = assembled;

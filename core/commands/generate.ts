@@ -1,5 +1,4 @@
 import { EvolveError } from '../base/errors.js';
-import type { Locate } from '../config/validate.js';
 import type { DecodeAllOptions } from '../generation/decoder.js';
 import {
   GENERATE_DEFAULTS,
@@ -12,7 +11,14 @@ import type { AssembledModel } from '../model/assemble.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
 import { catchInterruption } from './interruption.js';
-import { configOf, type ModelChoice, templateNotice } from './model-choice.js';
+import {
+  configOf,
+  located,
+  locateIn,
+  type ModelChoice,
+  templateNotice,
+  unfinishedNotice,
+} from './model-choice.js';
 import { type Instruction, type PromptOptions, promptsOf } from './prompts.js';
 
 interface GenerateCommandOptions extends ModelChoice, PromptOptions, Partial<GenerateOptions> {
@@ -22,17 +28,23 @@ interface GenerateCommandOptions extends ModelChoice, PromptOptions, Partial<Gen
 
 /** `evolve generate`: answers go to standard output, everything else to standard error. */
 export async function generateCommand(options: GenerateCommandOptions): Promise<void> {
+  try {
+    await answerAll(options);
+  } catch (error) {
+    throw located(error, options);
+  }
+}
+
+async function answerAll(options: GenerateCommandOptions): Promise<void> {
   const prompts = promptsOf(options);
   const sampling = samplingOptions(options);
   const config = await configOf(options);
   const trackers = [['progress', { stream: 'stderr' }]] as const;
-  const locate: Locate = ([section, ...keys]) =>
-    options.template !== undefined && section === 'data' ? '--template' : [section, ...keys].join('.');
-  const plugins = await loadPlugins(config, locate, { trackers, folder: options.run });
+  const plugins = await loadPlugins(config, locateIn(options), { trackers, folder: options.run });
   const { signal } = catchInterruption();
   const { assembler, hooks, context } = composeAssembly(config, plugins, signal);
-  const message = await templateNotice(options, config);
-  if (message !== undefined) hooks.log.call({ type: 'notice', message });
+  for (const message of [unfinishedNotice(options), await templateNotice(options, config)])
+    if (message !== undefined) hooks.log.call({ type: 'notice', message });
   const device = await assembler.openDevice();
   const assembled = await assembler.assemble();
   const { model, encoder } = assembled;

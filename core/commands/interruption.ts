@@ -57,3 +57,20 @@ export function catchStrayErrors(interruption: AbortController, hasPlugins: bool
     if (stray !== undefined) throw stray;
   };
 }
+
+/**
+ * Tells of a process that ends in the midst of a run, by process.exit() in a plugin: nothing that should come after it is done.
+ *
+ * @returns a function that ends this
+ */
+export function catchExit(): () => void {
+  const tell = () => {
+    process.exitCode = 1;
+    process.stderr.write(
+      'evolve: something ended the process with process.exit(), before the run had ended\n' +
+        'What was saved last is kept. A plugin ends a run with trainer.stop(reason).\n',
+    );
+  };
+  process.once('exit', tell);
+  return () => process.off('exit', tell);
+}

@@ -8,6 +8,7 @@ import { EvolveError } from '../base/errors.js';
 import { displayPath, resolvePath } from '../base/paths.js';
 import { type AssemblyConfig, loadConfig, makeAssembly } from '../config/load.js';
 import { resolveModel } from '../config/model-name.js';
+import type { Locate } from '../config/validate.js';
 import { readJsonFile } from '../model/files.js';
 import { writerOf } from '../run/lock.js';
 
@@ -93,6 +94,29 @@ export async function configOf(options: ModelChoice, { unquantized = false } = {
   return makeAssembly({ ...base, adapter });
 }
 
+const OPTIONS: Readonly<Record<string, string>> = {
+  model: '--model',
+  adapter: '--adapter',
+  data: '--template',
+  plugins: '--plugin',
+  device: '--device',
+};
+
+/** Where a key of the model's configuration stands: in that of the run, or in an option of the command line. */
+export function locateIn({ run, device }: ModelChoice): Locate {
+  const isOption = (section: string) => run === undefined || (section === 'device' && device !== undefined);
+  const file = run === undefined ? '' : displayPath(path.join(resolvePath('', run), 'config.yaml'));
+  return ([section, ...keys]) => {
+    const option = isOption(String(section)) ? OPTIONS[String(section)] : undefined;
+    return option ?? `${file && `${file}: `}${[section, ...keys].join('.')}`;
+  };
+}
+
+/** What a command on a model fails with: the same error, which tells where the key at fault stands. */
+export function located(error: unknown, choice: ModelChoice): unknown {
+  return error instanceof EvolveError ? error.locatedBy(locateIn(choice)) : error;
+}
+
 /** The value of an option that says what a key of a configuration says. */
 function parsed(option: string, text: string): unknown {
   const document = parseDocument(text);
@@ -116,6 +140,15 @@ export async function templateNotice(
     `the adapter was trained with the template ${of}, as ${displayPath(file)} says, but prompts are worded by ${by}. ` +
     `Give --run ${displayPath(run)}, or --template`
   );
+}
+
+/** What to tell of a run that has not ended by itself: its answers are those of a save before its end. */
+export function unfinishedNotice({ run }: ModelChoice): string | undefined {
+  const folder = run === undefined ? undefined : resolvePath('', run);
+  if (folder === undefined || existsSync(path.join(folder, 'run.json'))) return undefined;
+  const writer = writerOf(folder);
+  const how = writer === undefined ? 'was killed before its end' : `goes on still (process ${writer})`;
+  return `the run ${displayPath(folder)} ${how}; what it saved last is taken`;
 }
 
 /** A run that was killed leaves no run.json, and a lock that nobody holds. */

@@ -1,6 +1,6 @@
 /** The instructions that `evolve generate` answers: that of the command line, or those of a file. */
 
-import { lstatSync, readFileSync } from 'node:fs';
+import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { foreignKind } from '../base/file-kind.js';
 import { displayPath, resolvePath } from '../base/paths.js';
@@ -23,6 +23,8 @@ export function promptsOf({ instruction, input, inputFile }: PromptOptions): Ins
     const given = instruction === undefined ? 'neither' : 'both';
     throw new EvolveError('COMMAND_LINE', `expected either --instruction or --input-file, but got ${given}`);
   }
+  if (instruction?.trim() === '')
+    throw new EvolveError('COMMAND_LINE', '--instruction is empty', 'Such as --instruction "Name a fruit."');
   if (inputFile === undefined) return [{ instruction: instruction as string, input: input ?? '' }];
   if (input !== undefined) {
     throw new EvolveError('COMMAND_LINE', '--input goes with --instruction, but --input-file was given');
@@ -41,6 +43,7 @@ function readText(file: string, place: string): string {
     // Opening it would wait for a writer, and nothing could end that.
     if (file !== '-' && lstatSync(found).isFIFO())
       throw new Error('it is a pipe; give a file, or - and pipe into evolve');
+    if (file !== '-' && statSync(found).isDirectory()) throw new Error('it is a folder; name a file in it');
     bytes = readFileSync(file === '-' ? 0 : found);
   } catch (error) {
     throw new EvolveError('COMMAND_LINE', `${place} cannot be read: ${messageOf(error)}`);
@@ -86,7 +89,8 @@ function toInstruction(value: unknown, place: string): Instruction {
     throw new EvolveError('COMMAND_LINE', message, FORM);
   }
   if (typeof instruction === 'string' && typeof text === 'string') return { instruction, input: text };
-  throw new EvolveError('COMMAND_LINE', `${place}: expected an instruction, with or without an input`, FORM);
+  const message = `${place}: expected an instruction, with or without an input, but got ${JSON.stringify(value).slice(0, 60)}`;
+  throw new EvolveError('COMMAND_LINE', message, FORM);
 }
 
 /** Files of other trainers have these keys in every record, most of them empty. */

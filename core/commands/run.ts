@@ -4,7 +4,7 @@ import { unusedNotice } from '../plugins/listed.js';
 import { unusedPlugins } from '../plugins/load.js';
 import { composeRun } from '../run/compose.js';
 import { furtherFaults, loadChecked } from './early-faults.js';
-import { catchInterruption, catchStrayErrors } from './interruption.js';
+import { catchExit, catchInterruption, catchStrayErrors } from './interruption.js';
 
 interface RunOptions {
   readonly set: string[];
@@ -23,6 +23,7 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
     interruption,
     plugins.some(({ builtIn }) => !builtIn),
   );
+  const leave = catchExit();
   try {
     const { trainer, hooks } = composeRun(config, plugins, interruption.signal);
     for (const plugin of await unusedPlugins(config, locate, folder, plugins))
@@ -36,5 +37,7 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
     release();
   } catch (error) {
     throw error instanceof EvolveError ? error.locatedBy(locate) : error;
+  } finally {
+    leave();
   }
 }

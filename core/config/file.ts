@@ -1,12 +1,22 @@
 /** Configuration files: YAML (or JSON) parsed with the place of every value, for messages that name file and line. */
 
+import { lstatSync } from 'node:fs';
 import path from 'node:path';
 import { cosmiconfig } from 'cosmiconfig';
-import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  type YAMLParseError,
+} from 'yaml';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { displayPath } from '../base/paths.js';
 import { mergeable, merged } from './layers.js';
-import type { Locate } from './validate.js';
+import { type Locate, show } from './validate.js';
 
 /** The values of a configuration file, and where each stands. */
 export interface ConfigFile {
@@ -27,18 +37,26 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
     if (document.errors.length > 0) {
       const faults = document.errors.map((error) => {
         const { line, col } = lines.linePos(error.pos[0]);
-        return `${displayPath(filepath)}:${line}:${col}: ${error.message.split(' at line ')[0]}`;
+        return `${displayPath(filepath)}:${line}:${col}: ${inWords(error, content)}`;
       });
       throw new EvolveError('CONFIG_FILE', faults.join('\n'), 'Correct the YAML; indentation is by spaces.');
     }
     documents.push({ file: filepath, document, lines });
-    return mergeable(document.toJS());
+    return mergeable(toValues(document, filepath));
   };
   const explorer = cosmiconfig('evolve', {
     loaders: { '.yaml': load, '.yml': load, '.json': load },
     mergeImportArrays: false,
     cache: false,
   });
+  // Opening it would wait for a writer.
+  if (lstatSync(file, { throwIfNoEntry: false })?.isFIFO()) {
+    throw new EvolveError(
+      'CONFIG_FILE',
+      `${file}: is a pipe`,
+      'Write the configuration to a .yaml file, and name that.',
+    );
+  }
   const result = await explorer.load(path.resolve(file)).catch((error: unknown) => {
     if (error instanceof EvolveError) throw error;
     throw unreadable(file, error);
@@ -51,7 +69,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
   if (typeof values !== 'object' || Array.isArray(values)) {
     throw new EvolveError(
       'CONFIG_FILE',
-      `${file}: expected a mapping of keys, but got ${JSON.stringify(values)}`,
+      `${file}: expected a mapping of keys, but got ${show(values)}`,
       advice,
     );
   }
@@ -70,25 +88,50 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
   return { values: structuredClone(values) as Record<string, unknown>, locate };
 }
 
+/** A fault of YAML, in words that need no knowledge of its grammar. */
+function inWords({ code, message, pos: [start, end] }: YAMLParseError, content: string): string {
+  const text = content.slice(start, end).split('\n', 1)[0];
+  if (code === 'DUPLICATE_KEY') return `the key ${/^[^\s:]*/.exec(content.slice(start))} stands here twice`;
+  if (code === 'MULTILINE_IMPLICIT_KEY') return `expected key: value, but got ${show(text)}`;
+  return message.split(' at line ')[0];
+}
+
+/** @throws EvolveError where the document refers to an anchor that it does not have */
+function toValues(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new EvolveError('CONFIG_FILE', `${displayPath(file)}: ${messageOf(error)}`, 'Correct the YAML.');
+  }
+}
+
 function unreadable(file: string, error: unknown): EvolveError {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT') {
     const missing = (error as NodeJS.ErrnoException).path ?? file;
+    const importer = path.resolve(missing) === path.resolve(file) ? '' : `; ${displayPath(file)} imports it`;
     return new EvolveError(
       'CONFIG_FILE',
-      `${displayPath(missing)}: there is no such file`,
+      `${displayPath(missing)}: there is no such file${importer}`,
       'Check the path; configs/ holds examples.',
     );
   }
   if (code === 'EISDIR') {
     return new EvolveError('CONFIG_FILE', `${file}: is a folder`, 'Name the YAML file in it.');
   }
+  if (code !== undefined) {
+    return new EvolveError(
+      'CONFIG_FILE',
+      `${file}: cannot be read: ${messageOf(error)}`,
+      'See to it that it can be.',
+    );
+  }
   // Of cosmiconfig.
   const isOfOtherKind = messageOf(error).startsWith('No loader specified');
   return new EvolveError(
     'CONFIG_FILE',
     `${file}: ${isOfOtherKind ? 'is no configuration, by its name' : messageOf(error)}`,
-    'A configuration is a .yaml, .yml or .json file.',
+    isOfOtherKind ? 'A configuration is a .yaml, .yml or .json file.' : 'Correct what $import names.',
   );
 }
 

@@ -77,7 +77,7 @@ export async function loadConfig(
     };
     const further = await furtherFaults(sections, locate, folder);
     const advice = 'configs/README.md explains every key.';
-    throw new EvolveError('CONFIG_INVALID', inOrder([...faults, ...further]).join('\n'), advice);
+    throw new EvolveError('CONFIG_INVALID', inOrder([...faults, ...further], String).join('\n'), advice);
   }
   return { config: resolve(data, file, overrides, folderOf), locate, folder };
 }
@@ -85,19 +85,32 @@ export async function loadConfig(
 /** The folder from which the path at these keys counts. */
 type FolderOf = (...keys: PropertyKey[]) => string;
 
-/** In the order of the file: line 2 before line 12. */
-export function inOrder(faults: readonly string[]): string[] {
-  return [...faults].sort(new Intl.Collator('en', { numeric: true }).compare);
+/** Faults in the order of the file, as their texts begin with the place: line 2 before line 12. */
+export function inOrder<T>(faults: readonly T[], textOf: (fault: T) => string): T[] {
+  const { compare } = new Intl.Collator('en', { numeric: true });
+  return [...faults].sort((a, b) => compare(textOf(a), textOf(b)));
 }
 
-/** The valid sections: plugins can check these although others are faulty. */
+/** The valid sections, and of others the valid keys: plugins can check these although others are faulty. */
 function validSections(values: Record<string, unknown>, folderOf: FolderOf): ConfigSections {
   const sections = Object.entries(configSchema.shape).flatMap(([key, schema]) => {
-    const { success, data } = schema.safeParse(values[key]);
-    return success ? [[key, data]] : [];
+    const data = validPart(schema, values[key]);
+    return data === undefined ? [] : [[key, data]];
   });
   const resolved = resolveAssembly(Object.fromEntries(sections) as ConfigSections, folderOf);
   return resolved.data ? { ...resolved, data: resolveData(resolved.data, folderOf) } : resolved;
+}
+
+/** A section without its faulty keys; undefined where nothing can be made of the others, or of what they are options of. */
+function validPart(schema: z.ZodType, value: unknown): unknown {
+  const { data, error } = schema.safeParse(value);
+  if (!error || typeof value !== 'object' || value === null || Array.isArray(value)) return data;
+  const faulty = error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : issue.path.slice(0, 1),
+  );
+  if (faulty.length === 0 || faulty.includes('name') || faulty.includes('method')) return undefined;
+  const others = Object.entries(value).filter(([key]) => !faulty.includes(key));
+  return schema.safeParse(Object.fromEntries(others)).data;
 }
 
 /** A run's configuration, made in code. Paths count from the working folder. */

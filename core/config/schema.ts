@@ -11,7 +11,7 @@ const count = z.number().int().positive();
 /** `int8` is short for `{ name: int8 }`. The other keys of the mapping are the plugin's options. */
 const named = z.preprocess(
   (value) => (typeof value === 'string' ? { name: value } : value),
-  z.looseObject({ name: z.string().min(1) }),
+  z.looseObject({ name: z.string().min(1) }, { error: 'expected a name, or { name, options }' }),
 );
 
 const source = z.union([
@@ -25,7 +25,9 @@ const source = z.union([
 
 const pluginEntry = z.preprocess(
   (value) => (typeof value === 'string' ? [value] : value),
-  z.tuple([z.string().min(1), z.record(z.string(), z.unknown()).optional()]),
+  z.tuple([z.string().min(1), z.record(z.string(), z.unknown()).optional()], {
+    error: 'expected the path or name of a plugin, or [name, { options }]',
+  }),
 );
 
 const model = z.strictObject({
@@ -98,7 +100,7 @@ export const configSchema = z.strictObject({
       saveEvery: count.default(200),
     })
     .superRefine(({ learningRate, minLearningRate, warmupSteps, warmupRatio }, context) => {
-      if (minLearningRate > learningRate) {
+      if (learningRate > 0 && minLearningRate > learningRate) {
         const message = `expected at most learningRate, ${learningRate}`;
         context.addIssue({ code: 'custom', path: ['minLearningRate'], message, input: minLearningRate });
       }

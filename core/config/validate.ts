@@ -33,7 +33,8 @@ export function validate<T>(
       });
     }
     const [place, name] = [locate(path), path.join('.') || 'the configuration'];
-    const where = place === name || place === `--set ${name}` ? place : `${place}: ${name}`;
+    const isSaid = place === name || place.endsWith(` ${name}`) || /^--(?!set )/.test(place);
+    const where = isSaid ? place : `${place}: ${name}`;
     return `${where}: ${explain(issue)}`;
   });
   return { data: undefined, faults };
@@ -52,6 +53,8 @@ function meantIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
 function explain(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' || issue.code === 'invalid_union') {
     if (issue.input === undefined) return 'required, but missing';
+    // The schema's own words.
+    if (!issue.message.startsWith('Invalid input')) return `${issue.message}, but got ${show(issue.input)}`;
     const expected =
       issue.code === 'invalid_type' ? issue.expected : issue.errors.flatMap(expectedTypes).join(' or ');
     return `expected ${inWords(expected)}, but got ${show(issue.input)}`;
@@ -62,20 +65,24 @@ function explain(issue: z.core.$ZodIssue): string {
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {
   array: 'a list, as [ … ]',
+  boolean: 'true or false',
   int: 'a whole number',
   object: 'keys with values, as { key: value }',
+  record: 'keys with values, as { key: value }',
+  string: 'text',
 };
 
-/** What a newcomer calls the types of JSON: `array or string` -> `a list, as [ … ] or string`. */
+/** What a newcomer calls the types of JSON: `array or string` -> `a list, as [ … ] or text`. */
 function inWords(types: string): string {
-  return types.replaceAll(/\b(array|int|object)\b/g, (type) => TYPE_WORDS[type]);
+  return types.replaceAll(/\b(array|boolean|int|object|record|string)\b/g, (type) => TYPE_WORDS[type]);
 }
 
 function expectedTypes(issues: readonly z.core.$ZodIssue[]): string[] {
   return issues.flatMap((issue) => ('expected' in issue ? [String(issue.expected)] : [issue.message]));
 }
 
-function show(value: unknown): string {
+/** A value, as a fault tells it. */
+export function show(value: unknown): string {
   // JSON has no infinity.
   const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;

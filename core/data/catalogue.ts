@@ -53,8 +53,8 @@ export function sourcesOf(data: Pick<RunConfig['data'], 'sources' | 'edition'>):
 } {
   const catalogue = readCatalogue();
   const faults: EvolveError[] = [];
-  const addFault = (message: string, index: number) => {
-    faults.push(new EvolveError('DATA_UNKNOWN', message, ADVICE, { at: ['data', 'sources', index] }));
+  const addFault = (message: string, ...at: PropertyKey[]) => {
+    faults.push(new EvolveError('DATA_UNKNOWN', message, ADVICE, { at: ['data', 'sources', ...at] }));
   };
   const ofName = (name: string, index: number): DataSource[] => {
     const entry = catalogue[name];
@@ -70,7 +70,8 @@ export function sourcesOf(data: Pick<RunConfig['data'], 'sources' | 'edition'>):
   };
   const sources = data.sources.flatMap((source, index): DataSource[] => {
     if (typeof source === 'string') return ofName(source, index);
-    if (!existsSync(source.path)) addFault(`${displayPath(source.path)}: there is no such file`, index);
+    if (!existsSync(source.path))
+      addFault(`${displayPath(source.path)}: there is no such file`, index, 'path');
     return [{ name: displayPath(source.path), ...source, index }];
   });
   return { sources, faults };
@@ -92,10 +93,14 @@ const KINDS_OF_FILE: Readonly<Record<string, string>> = {
 /** @param formats all that are known. The kind of a file is no slip of one of them. */
 export function unknownSource(source: DataSource, formats: readonly string[]): EvolveError {
   const names = Object.keys(readCatalogue());
-  const hint = KINDS_OF_FILE[source.format] ?? '';
+  const isFile = source.path === undefined && /[\\/.]/.test(source.name);
+  const hint = isFile
+    ? `A file is given with its format: { path: ${source.name}, format: alpaca }. `
+    : (KINDS_OF_FILE[source.format] ?? '');
   const message = source.path
     ? `${source.name}: unknown data format "${source.format}"${hint ? '' : suggest(source.format, formats)}`
-    : `unknown data name "${source.name}"${suggest(source.name, names)}`;
+    : `unknown data name "${source.name}"${isFile ? '' : suggest(source.name, names)}`;
   const advice = `${hint}Names: ${names.join(', ')}. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
-  return new EvolveError('DATA_UNKNOWN', message, advice, { at: ['data', 'sources', source.index] });
+  const at = ['data', 'sources', source.index, ...(source.path ? ['format'] : [])];
+  return new EvolveError('DATA_UNKNOWN', message, advice, { at });
 }

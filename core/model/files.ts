@@ -111,7 +111,10 @@ function refuse(hooks: Hooks, location: string): never {
   }
   const known = hooks.openCheckpoint.taps.map((tap) => tap.name).join(', ');
   const message = `${displayPath(location)}: no weights in a known format are there`;
-  throw new EvolveError('CHECKPOINT_INVALID', message, `Formats: ${known}.`);
+  const folder = path.dirname(location);
+  const isInModel = statSync(location).isFile() && existsSync(path.join(folder, 'config.json'));
+  const advice = isInModel ? `Give the folder of the model, ${displayPath(folder)}. ` : '';
+  throw new EvolveError('CHECKPOINT_INVALID', message, `${advice}Formats: ${known}.`);
 }
 
 const LINK_ADVICE = 'Put back what the link leads to, or download or copy the files again.';

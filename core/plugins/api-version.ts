@@ -1,24 +1,24 @@
 /** Tells when a third party's plugin was written for another version of the API, and what its author must change. */
 
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { suggest } from '../base/suggest.js';
 import { API_VERSION } from './plugin.js';
 
-/** Refuses a plugin for another version, or one that does not say its version. */
-export function checkApiVersion(apiVersion: unknown, where: string): void {
-  if (apiVersion === API_VERSION) return;
-  const fail = (message: string, advice: string): never => {
-    throw new EvolveError('PLUGIN_INVALID', `${where}: ${message}`, advice);
-  };
+/** What is wrong with a plugin that is for another version, or that does not say its version. */
+export function versionFault(apiVersion: unknown, where: string): EvolveError | undefined {
+  if (apiVersion === API_VERSION) return undefined;
+  const fault = (message: string, advice: string) =>
+    new EvolveError('PLUGIN_INVALID', `${where}: ${message}`, advice);
   if (apiVersion === undefined)
-    fail('the plugin does not say its API version', `Add apiVersion: ${API_VERSION} to it.`);
+    return fault('the plugin does not say its API version', `Add apiVersion: ${API_VERSION} to it.`);
   if (typeof apiVersion !== 'number')
-    fail(
+    return fault(
       `the plugin's apiVersion must be a number, but is ${JSON.stringify(apiVersion) ?? typeof apiVersion}`,
       `Write the number as it is, without quotes: apiVersion: ${API_VERSION}.`,
     );
-  fail(
+  return fault(
     `the plugin was written for API version ${apiVersion}, and this is version ${API_VERSION}`,
     apiVersion === 1 ? SINCE_VERSION_1 : `Take a version of the plugin for API version ${API_VERSION}.`,
   );
@@ -31,8 +31,14 @@ const MISSING_MODULE = /Package subpath '\.\/(.+)' is not defined by "exports"/;
 /**
  * The error of a plugin, `what`, that imports what evolving-alpaca does not have; undefined if `cause` is another one. Node
  * finds such a fault before the plugin can say its version.
+ *
+ * @param source the plugin's text, as far as it is known
  */
-export async function missingImport(what: string, cause: unknown): Promise<EvolveError | undefined> {
+export async function missingImport(
+  what: string,
+  cause: unknown,
+  source: string,
+): Promise<EvolveError | undefined> {
   const { code } = (cause ?? {}) as NodeJS.ErrnoException;
   const [, module, name] = MISSING_NAME.exec(messageOf(cause)) ?? [];
   const [, kit] = (code === 'ERR_PACKAGE_PATH_NOT_EXPORTED' && MISSING_MODULE.exec(messageOf(cause))) || [];
@@ -41,13 +47,24 @@ export async function missingImport(what: string, cause: unknown): Promise<Evolv
   );
   if (name === undefined && (kit === undefined || !isOurs)) return undefined;
   const imported = name === undefined ? `evolving-alpaca/${kit}` : `"${name}" of ${module}`;
-  const hint = name === undefined ? '' : suggest(name, Object.keys(await import(module)));
+  const hint =
+    name === undefined
+      ? suggest(`evolving-alpaca/${kit}`, await kits())
+      : suggest(name, Object.keys(await import(module)));
+  const ofThisVersion = source.includes(`apiVersion: ${API_VERSION}`);
   return new EvolveError(
     'PLUGIN_INVALID',
     `${what} imports ${imported}, which is not in API version ${API_VERSION}${hint}`,
-    `plugins/README.md tells what there is. Was the plugin written for API version 1? ${SINCE_VERSION_1}`,
+    `plugins/README.md tells what there is.${ofThisVersion ? '' : ` Was the plugin written for API version 1? ${SINCE_VERSION_1}`}`,
     { cause },
   );
+}
+
+/** What a plugin may import of this package. */
+async function kits(): Promise<string[]> {
+  const file = new URL('../../../package.json', import.meta.url);
+  const { exports } = JSON.parse(await readFile(file, 'utf8')) as { exports: object };
+  return Object.keys(exports).map((entry) => entry.replace('.', 'evolving-alpaca'));
 }
 
 /** What authors of plugins for version 1 must change. */

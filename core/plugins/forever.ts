@@ -13,12 +13,12 @@ process.on('beforeExit', () => {
  * bring it: without this, Node.js would end with nothing saved. Where an error that nobody caught is the reason, it is that
  * error.
  */
-export async function unlessForever<T>(promised: T | Promise<T>, signal: AbortSignal): Promise<T> {
+export async function unlessForever<T>(promised: T | Promise<T>, signal?: AbortSignal): Promise<T> {
   if (!(promised instanceof Promise)) return promised;
   let giveUp = () => {};
   const forever = new Promise<never>((_, reject) => {
     giveUp = () =>
-      reject(signal.aborted ? interruptionOf(signal) : new Error('it waits for something that never comes'));
+      reject(signal?.aborted ? interruptionOf(signal) : new Error('it waits for something that never comes'));
   });
   waiting.add(giveUp);
   try {

@@ -13,31 +13,50 @@ export interface Given {
   readonly at: readonly PropertyKey[];
 }
 
+/** The plugins that a configuration lists. Those that cannot be had, each for one of the errors, are not among them. */
+export interface Listed {
+  readonly plugins: ReadonlyMap<Plugin, Given>;
+  readonly errors: readonly EvolveError[];
+}
+
 /** Finds what is listed: built-in plugins by their names, others by path or package. */
 export async function listedPlugins(
   { plugins = [] }: Pick<ConfigSections, 'plugins'>,
   locate: Locate,
   folder: string,
   builtIn: readonly Plugin[],
-): Promise<Map<Plugin, Given>> {
+): Promise<Listed> {
   const listed = new Map<Plugin, Given>();
+  const errors: EvolveError[] = [];
   for (const [i, [name, options = {}]] of plugins.entries()) {
     const where = locate(['plugins', i]);
     const called = builtIn.filter((candidate) => candidate.name === name);
     const found = called.find((candidate) => !isChosen(candidate)) ?? called[0];
-    const plugin = found ?? (await loadThirdParty(name, where, folder, builtIn));
-    if (listed.has(plugin)) {
-      const message = `${where}: the plugin "${plugin.name}" is listed twice`;
-      throw new EvolveError('PLUGIN_INVALID', message, 'List it once.');
+    try {
+      const plugin = found ?? (await loadThirdParty(name, where, folder, builtIn));
+      checkName(plugin, where, listed, builtIn);
+      listed.set(plugin, { options, at: ['plugins', i, 1] });
+    } catch (error) {
+      if (!(error instanceof EvolveError)) throw error;
+      errors.push(error);
     }
-    checkName(plugin, where, [...listed.keys(), ...builtIn.filter((other) => other !== plugin)]);
-    listed.set(plugin, { options, at: ['plugins', i, 1] });
   }
-  return listed;
+  return { plugins: listed, errors };
 }
 
-/** Refuses a second plugin of one name in one family: only one of them could be meant. */
-function checkName({ name, family }: Plugin, where: string, others: readonly Plugin[]): void {
+/** Refuses a plugin that is listed twice, and a second one of one name in one family: only one of them could be meant. */
+function checkName(
+  plugin: Plugin,
+  where: string,
+  listed: ReadonlyMap<Plugin, Given>,
+  builtIn: readonly Plugin[],
+): void {
+  const { name, family } = plugin;
+  if (listed.has(plugin)) {
+    const message = `${where}: the plugin "${name}" is listed twice`;
+    throw new EvolveError('PLUGIN_INVALID', message, 'List it once.');
+  }
+  const others = [...listed.keys(), ...builtIn.filter((other) => other !== plugin)];
   if (!others.some((other) => other.name === name && other.family === family)) return;
   const what = family === undefined ? `plugin "${name}" of no family` : `${SINGULAR[family]} "${name}"`;
   const article = /^[aeiou]/.test(what) ? 'an' : 'a';

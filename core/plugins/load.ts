@@ -6,7 +6,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { EvolveError } from '../base/errors.js';
+import { EvolveError, joined } from '../base/errors.js';
 import { suggest } from '../base/suggest.js';
 import { type AssemblyConfig, type ConfigSections, inOrder } from '../config/load.js';
 import { type Locate, validate } from '../config/validate.js';
@@ -57,33 +57,46 @@ export interface PluginSelection {
 export async function loadPlugins(
   config: PluginConfig,
   locate: Locate,
-  { trackers, folder = process.cwd() }: PluginSelection,
+  selection: PluginSelection,
 ): Promise<AppliedPlugin[]> {
+  const { applied, errors } = await findPlugins(config, locate, selection);
+  if (errors.length > 0) throw joined(errors);
+  return applied;
+}
+
+/** The same, with an error for each fault. With errors, the plugins are not all that `config` calls for. */
+export async function findPlugins(
+  config: PluginConfig,
+  locate: Locate,
+  { trackers, folder = process.cwd() }: PluginSelection,
+): Promise<{ applied: AppliedPlugin[]; errors: EvolveError[] }> {
   const builtIn = await builtInPlugins();
-  const listed = await listedPlugins(config, locate, folder, builtIn);
+  const { plugins: listed, errors: unlisted } = await listedPlugins(config, locate, folder, builtIn);
+  const errors = [...unlisted];
+  const addFault = (fault: string) => errors.push(new EvolveError('PLUGIN_INVALID', fault, OF_OPTIONS));
   const known = [...listed.keys(), ...builtIn];
+  const addUnknown = (at: readonly PropertyKey[], name: string, family: Family) => {
+    const message = `${locate(at)}: ${unknownName(name, family, known, unlisted.length > 0)}`;
+    errors.push(new EvolveError('PLUGIN_INVALID', message, OF_NAMES));
+  };
   const named = new Map<Plugin, Given>();
-  const faults: string[] = [];
   for (const { family, at, key, value } of slotsOf(config)) {
     const { [key]: name, ...options } = value;
     const plugin = known.find((candidate) => candidate.family === family && candidate.name === name);
-    if (plugin && named.has(plugin))
-      faults.push(
-        `${locate([...at, key])}: the ${SINGULAR[family]} "${plugin.name}" is named twice; name it once`,
-      );
-    else if (plugin) named.set(plugin, { options, at });
-    else faults.push(`${locate([...at, key])}: ${unknownName(String(name), family, known)}`);
+    const place = [...at, key];
+    if (!plugin) addUnknown(place, String(name), family);
+    else if (!named.has(plugin)) named.set(plugin, { options, at });
+    else addFault(`${locate(place)}: the ${SINGULAR[family]} "${plugin.name}" is named twice; name it once`);
   }
-  faults.push(...misplacedOptions(listed, named, locate));
+  for (const fault of misplacedOptions(listed, named, locate)) addFault(fault);
   const taken = new Map([...[...listed].filter(([plugin]) => !isChosen(plugin)), ...named]);
   if (config.device?.name === 'auto' && Object.keys(config.device).length > 1) {
-    faults.push(`${locate(['device'])}: device: "auto" takes no options; name the device that they are for`);
+    addFault(`${locate(['device'])}: device: "auto" takes no options; name the device that they are for`);
   }
   const { backbone = 'auto' } = config.model ?? {};
   const isBackbone = ({ name, family = 'backbones' }: Plugin) => family === 'backbones' && name === backbone;
-  if (backbone !== 'auto' && !known.some(isBackbone)) {
-    faults.push(`${locate(['model', 'backbone'])}: ${unknownName(backbone, 'backbones', known)}`);
-  }
+  if (backbone !== 'auto' && !known.some(isBackbone))
+    addUnknown(['model', 'backbone'], backbone, 'backbones');
   const listeners = new Map(
     trackers.map((tracker) => (typeof tracker === 'string' ? [tracker, {}] : tracker)),
   );
@@ -97,23 +110,20 @@ export async function loadPlugins(
   const isMetric = ([{ family }]: readonly [Plugin, Given]) => Number(family === 'metrics');
   const metricsFirst = [...taken].sort((a, b) => isMetric(b) - isMetric(a));
   const applied = metricsFirst.map(([plugin, { options, at }]): AppliedPlugin => {
-    const checked = checkOptions(plugin, options, locate, at);
-    faults.push(...checked.faults);
+    const { data, faults } = checkOptions(plugin, options, locate, at);
     const isBuiltIn = builtIn.includes(plugin);
-    if (!isBuiltIn && checked.faults.length === 0 && !isStrict(plugin, options))
-      faults.push(
+    if (!isBuiltIn && faults.length === 0 && !isStrict(plugin, options))
+      addFault(
         `${locate(at)}: the schema of the plugin "${plugin.name}" lets unknown keys pass; write z.strictObject`,
       );
-    return { plugin, options: checked.data, builtIn: isBuiltIn };
+    for (const fault of faults) addFault(fault);
+    return { plugin, options: data, builtIn: isBuiltIn };
   });
-  if (faults.length > 0) {
-    const advice = faults.some((fault) => fault.includes(': unknown '))
-      ? '`evolve plugins` lists what there is.'
-      : 'configs/README.md explains the options of each plugin.';
-    throw new EvolveError('PLUGIN_INVALID', inOrder(faults).join('\n'), advice);
-  }
-  return applied;
+  return { applied, errors: inOrder(errors, ({ message }) => message) };
 }
+
+const OF_OPTIONS = 'configs/README.md explains the options of each plugin.';
+const OF_NAMES = '`evolve plugins` lists what there is.';
 
 /** The plugins that `config` lists without using them: no key names them. */
 export async function unusedPlugins(
@@ -123,22 +133,7 @@ export async function unusedPlugins(
   applied: readonly AppliedPlugin[],
 ): Promise<readonly Plugin[]> {
   const listed = await listedPlugins(config, locate, folder, await builtInPlugins());
-  return [...listed.keys()].filter((plugin) => !applied.some((entry) => entry.plugin === plugin));
-}
-
-/** What plugins find wrong with a configuration that has other faults. */
-export async function pluginFaults(
-  config: PluginConfig,
-  locate: Locate,
-  folder: string,
-): Promise<readonly string[]> {
-  try {
-    await loadPlugins(config, locate, { trackers: [], folder });
-    return [];
-  } catch (error) {
-    if (error instanceof EvolveError) return error.message.split('\n');
-    throw error;
-  }
+  return [...listed.plugins.keys()].filter((plugin) => !applied.some((entry) => entry.plugin === plugin));
 }
 
 /** Whether the schema, which takes these options, refuses a key that no schema can know. */
@@ -146,9 +141,11 @@ function isStrict({ schema }: Plugin, options: object): boolean {
   return !schema?.safeParse({ ...options, [`unknown ${Math.PI}`]: Symbol('unknown') }).success;
 }
 
-function unknownName(name: string, family: Family, known: readonly Plugin[]): string {
+/** @param mayCome a plugin that cannot be loaded may have this name */
+function unknownName(name: string, family: Family, known: readonly Plugin[], mayCome: boolean): string {
   const names = known.filter((plugin) => plugin.family === family).map((plugin) => plugin.name);
-  return `unknown ${SINGULAR[family]} "${name}"${suggest(name, names)}; there are: ${names.sort().join(', ')}`;
+  const unless = mayCome ? ', unless a plugin that cannot be loaded brings it' : '';
+  return `unknown ${SINGULAR[family]} "${name}"${suggest(name, names)}${unless}; there are: ${names.sort().join(', ')}`;
 }
 
 function checkOptions(plugin: Plugin, options: unknown, locate: Locate, prefix: readonly PropertyKey[]) {

@@ -38,6 +38,18 @@ export function evaluationNotice(rows: SplitRows, plugins: readonly string[]): s
   );
 }
 
+/** What the person should know about a base model that was drawn at random; undefined if it is trained, or read. */
+export function randomBaseNotice(
+  init: RunConfig['model']['init'],
+  saves: 'adapter' | 'model',
+): string | undefined {
+  if (init !== 'random' || saves === 'model') return undefined;
+  return (
+    'the base model is drawn at random (model.init), and stays so: only the adapter beside it is trained. ' +
+    'adapter: { method: full } trains the model'
+  );
+}
+
 /** What the person should know about the warm-up; undefined if it is as it should be. */
 export function warmupNotice(train: RunConfig['train'], steps: number): string | undefined {
   const warmupSteps = warmupStepsOf(train, steps);

@@ -38,7 +38,13 @@ import type { RunRequests } from './requests.js';
 import { resultOf, tellEnd } from './result.js';
 import { RunWorld } from './run-world.js';
 import { checkSavable, freedFault } from './savable.js';
-import { countParameters, countRows, evaluationNotice, warmupNotice } from './start-event.js';
+import {
+  countParameters,
+  countRows,
+  evaluationNotice,
+  randomBaseNotice,
+  warmupNotice,
+} from './start-event.js';
 import { restoreState, saveState } from './state.js';
 import { countSteps, makeTraining, type Training, type TrainingBasis } from './training.js';
 
@@ -205,7 +211,11 @@ export class Trainer {
       steps,
     });
     const waiting = this.hooks.evaluate.taps.map(({ name }) => name);
-    for (const message of [warmupNotice(train, steps), evaluationNotice(rows, waiting)])
+    for (const message of [
+      randomBaseNotice(this.config.model.init, this.#saves),
+      warmupNotice(train, steps),
+      evaluationNotice(rows, waiting),
+    ])
       if (message) this.hooks.log.call({ type: 'notice', message });
   }
 
@@ -230,7 +240,8 @@ export class Trainer {
     const reason = signal.aborted ? interruptionOf(signal) : ofAnother;
     if (!(reason instanceof EvolveError)) return reason;
     const { code, message, advice } = reason;
-    const how = code === 'INTERRUPTED' ? `${message} after ${this.#progress.step} steps` : message;
+    const { step: done } = this.#progress;
+    const how = code === 'INTERRUPTED' ? `${message} after ${done} step${done === 1 ? '' : 's'}` : message;
     const next = [this.#kept('is').trimEnd(), advice, this.#goOn()].filter((text) => text !== '').join(' ');
     return new EvolveError(code, how, next, { cause: reason });
   }

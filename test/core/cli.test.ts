@@ -74,6 +74,15 @@ describe('the command line', () => {
       expect(existsSync(folder.join('elsewhere', 'run.json'))).to.equal(true);
     });
 
+    it('writes JSON lines only where a plugin prints, too', async () => {
+      const plugin = `export default { name: 'x', apiVersion: 2,
+        apply(trainer) { trainer.hooks.step.tap(() => { console.log('printed'); }); } };`;
+      folder.write('prints.mjs', plugin);
+      const { stdout, stderr } = await run(configuration('plugins: [./prints.mjs]'), '--json');
+      for (const line of stdout.trimEnd().split('\n')) expect(JSON.parse(line)).to.have.property('type');
+      expect(stderr).to.include('printed');
+    });
+
     it('tells errors as JSON too', async () => {
       const { status, stdout } = await run(configuration('quantizer: int3'), '--json');
       expect(status).to.equal(2);
@@ -192,8 +201,8 @@ describe('the command line', () => {
     it('a third-party plugin that is not there', () =>
       refused(
         configuration('plugins: [./nope.ts]'),
-        /my\.yaml:4:11: unknown plugin ".*nope\.ts"/,
-        'Built in are: adamw, alpaca, belle',
+        /my\.yaml:4:11: there is no file or folder .*nope\.ts/,
+        'Check the path',
       ));
 
     it('an unknown data name', () =>

@@ -47,6 +47,7 @@ const FILE = 'adapter_config.json';
 /** The options that an adapter was made with, or what is wrong with its folder. */
 export function readAdapterConfig(folder: string): LoraOptions | string {
   const file = path.join(folder, FILE);
+  if (!existsSync(folder)) return `there is no folder ${displayPath(folder)}`;
   if (!existsSync(file)) {
     const ofRun = path.join(folder, 'adapter');
     const advice = existsSync(path.join(ofRun, FILE)) ? `; it is in ${displayPath(ofRun)}: name that` : '';

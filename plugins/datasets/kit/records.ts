@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { EvolveError } from '../../../core/index.js';
-import { readHead, refuseTable } from './data-file.js';
+import { readHead, refuseOtherText, refuseTable } from './data-file.js';
 import { decodeUtf8, readLines } from './lines.js';
 
 /** A record as it stands in a file, with its place for messages. */
@@ -24,8 +24,9 @@ export async function* readJsonRecords(file: string): AsyncGenerator<RawRecord> 
     .toString('utf8')
     .replace(/^\uFEFF/, '')
     .trimStart();
-  if (begin.startsWith('[')) yield* readArray(file);
-  else yield* readJsonLines(file);
+  if (begin.startsWith('[')) return yield* readArray(file);
+  refuseOtherText(file, head);
+  yield* readJsonLines(file);
 }
 
 async function* readArray(file: string): AsyncGenerator<RawRecord> {
@@ -34,13 +35,21 @@ async function* readArray(file: string): AsyncGenerator<RawRecord> {
   try {
     values = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
-    throw new EvolveError(
-      'DATA_RECORD',
-      `${file}: is no JSON: ${(error as Error).message}`,
-      'Correct the file.',
-    );
+    const { message } = error as Error;
+    const advice = /^\s*\[\s*\{\s*'/.test(text)
+      ? 'It has the quotes of Python: write it with json.dump.'
+      : 'Correct the file.';
+    throw new EvolveError('DATA_RECORD', `${file}: is no JSON: ${withLine(message, text)}`, advice);
   }
   for (const [i, value] of (values as unknown[]).entries()) yield { value, where: `record ${i + 1}` };
+}
+
+/** What JSON.parse says, with the line where it has only a position. */
+function withLine(message: string, text: string): string {
+  const [, position] = /at position (\d+)$/.exec(message) ?? [];
+  if (position === undefined) return message;
+  const line = text.slice(0, Number(position)).split('\n').length;
+  return `${message} (line ${line})`;
 }
 
 async function readWhole(file: string): Promise<string> {

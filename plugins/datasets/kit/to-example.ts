@@ -38,7 +38,7 @@ export function toExample(value: unknown): InstructionExample | TurnsExample | s
       const isMissing = (value as Record<PropertyKey, unknown>)[key] === undefined;
       return `"${String(key)}"${place} ${isMissing ? 'is missing' : message}`;
     });
-    return faults.join(', ');
+    return faults.join(', ') + otherKeys(value);
   }
   const { instruction, output, system, history } = data;
   const input = data.input ?? '';
@@ -50,6 +50,18 @@ export function toExample(value: unknown): InstructionExample | TurnsExample | s
   ]);
   if (system) turns.unshift({ role: 'system', content: system, trained: false });
   return { kind: 'turns', turns };
+}
+
+const MOST_KEYS = 8;
+
+/** ` (the record has "prompt", "completion")` where a key is missing: the record may name it otherwise. */
+function otherKeys(record: object): string {
+  const known = Object.keys(schema.shape);
+  const isWhole = ['instruction', 'output'].every((key) => key in record);
+  const others = Object.keys(record).filter((key) => !known.includes(key));
+  if (isWhole || others.length === 0) return '';
+  const named = others.slice(0, MOST_KEYS).map((key) => JSON.stringify(key.slice(0, 40)));
+  return ` (the record has ${named.join(', ')}${others.length > MOST_KEYS ? ', …' : ''})`;
 }
 
 function shown(value: unknown): string | undefined {

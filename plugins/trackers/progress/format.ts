@@ -19,7 +19,7 @@ export function describeStart(event: StartEvent): string {
   const held = event.validationRows > 0 ? `, ${count(event.validationRows)} held out` : '';
   return (
     `${event.backbone}: ${count(event.parameters)} parameters, ${count(event.trainableParameters)} (${share} %) trainable\n` +
-    `data: ${count(event.trainRows)} rows${packed}${held}; ${count(event.steps)} optimizer steps`
+    `data: ${counted(event.trainRows, 'row')}${packed}${held}; ${counted(event.steps, 'optimizer step')}`
   );
 }
 
@@ -56,7 +56,7 @@ export interface EndFacts {
 }
 
 export function describeEnd(result: RunResult, { saved, losses }: EndFacts): string {
-  const steps = `${count(result.steps)} steps in ${duration(result.seconds)}`;
+  const steps = `${counted(result.steps, 'step')} in ${duration(result.seconds)}`;
   if (result.status !== 'completed' && result.status !== 'stopped') return `${result.status} after ${steps}`;
   const why = result.stopReason === undefined ? '' : `stopped: ${result.stopReason}\n`;
   if (saved === '') return `${why}${steps}: nothing was saved`;
@@ -129,4 +129,9 @@ export function size(bytes: number): string {
 export function count(number: number): string {
   // Not toLocaleString, whose first call reads the languages' data: as long as two optimizer steps take.
   return String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** `1 step`, `1,200 steps`. */
+function counted(number: number, noun: string): string {
+  return `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -184,6 +184,20 @@ ${more}`,
     expect(readJson(output, 'run.json').error).to.include({ code: 'PLUGIN_FAILED' });
   });
 
+  it('a plugin that ends the process makes the run a failed command, and it is told', async () => {
+    const plugin = `export default {
+      name: 'x', apiVersion: 2,
+      apply(trainer) { trainer.hooks.step.tap(({ step }) => { if (step === 3) process.exit(0); }); },
+    };`;
+    configure(5, `plugins: [${folder.write('exit.mjs', plugin)}]`);
+    const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
+    expect(stderr).to.include(
+      'evolve: something ended the process with process.exit(), before the run had ended',
+    );
+    expect(stderr).to.include('trainer.stop(reason)');
+    expect(status).to.equal(1);
+  });
+
   it('a plugin that fails at the very end is told below the summary, and in run.json', async () => {
     folder.write(
       'ending.mjs',

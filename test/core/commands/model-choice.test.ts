@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { expect } from 'chai';
 import type { EvolveError } from '../../../core/base/errors.js';
-import { configOf } from '../../../core/commands/model-choice.js';
+import { configOf, unfinishedNotice } from '../../../core/commands/model-choice.js';
 import { lock, unlock } from '../../../core/run/lock.js';
 import { evolve } from '../../support/cli.js';
 import { expectError } from '../../support/errors.js';
@@ -65,6 +65,41 @@ describe('the model of a run', () => {
     await unlock(folder.path);
     folder.write('run.json', '{}');
     await refused('Its run.json says how it ended');
+  });
+
+  it('is that of the last save where the run was killed or goes on, which is told', async () => {
+    const told = () => unfinishedNotice({ run: folder.path });
+    expect(told()).to.equal(`the run ${folder.path} was killed before its end; what it saved last is taken`);
+    await lock(folder.path);
+    expect(told()).to.include(`goes on still (process ${process.pid})`);
+    await unlock(folder.path);
+    folder.write('run.json', '{}');
+    expect(told()).to.equal(undefined);
+  });
+
+  it('is told with the place that names it, where it is not there', async () => {
+    const told = async (...args: string[]) => {
+      const { stderr, status } = await evolve(['generate', ...args, '--instruction', 'Hi']);
+      expect(status).to.equal(2);
+      return stderr;
+    };
+    mkdirSync(folder.join('adapter'));
+    const [none, config] = [folder.join('none'), folder.join('config.yaml')];
+    expect(await told('--model', none)).to.include(`evolve: --model: there is no file or folder ${none}\n`);
+    expect(await told('--run', folder.path)).to.include(
+      `evolve: ${config}: adapter.init: there is no adapter_config`,
+    );
+    expect(await told('--model', fixture('llama'), '--template', 'plane')).to.include(
+      'evolve: --template: unknown',
+    );
+    folder.write(
+      'adapter/adapter_config.json',
+      '{ "peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"], "use_dora": true }',
+    );
+    const merge = ['merge', '--model', fixture('llama'), '--adapter', folder.join('adapter')];
+    expect((await evolve([...merge, '--output', folder.join('m')])).stderr).to.match(
+      /^evolve: --adapter: .*describes/,
+    );
   });
 
   it('is none of a folder that is no run', async () => {

@@ -52,10 +52,12 @@ describe('the instructions of --input-file', () => {
       expectError(() => read('q.jsonl', content), 'COMMAND_LINE', folder.join('q.jsonl'), ...texts);
     await refused(Buffer.from('{"instruction":"caf\u00e9"}\n', 'latin1'), 'line 1: byte 0xe9', 'iconv');
     await refused(gzipSync(lines), 'is a gzip archive', 'gunzip');
-    await refused(`${lines}\n{"instruction": 5}`, 'line 3: expected an instruction');
+    await refused(`${lines}\n{"prompt": "a"}`, 'line 3: expected an instruction', 'got {"prompt":"a"}');
     await refused('[{"instruction": "a"}, {}]', 'record 2: expected an instruction');
     await refused('{"instruction": "a"\n', 'line 1: is no JSON');
     await refused('\n \n', 'is empty');
+    await expectError(() => promptsOf({ instruction: ' ' }), 'COMMAND_LINE', '--instruction is empty');
+    await expectError(() => promptsOf({ inputFile: folder.path }), 'COMMAND_LINE', 'it is a folder');
   });
 
   it('are refused where what a conversation has besides would be lost', async () => {

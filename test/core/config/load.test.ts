@@ -25,66 +25,6 @@ describe('loadConfig', () => {
     return error.message.split('\n').map((fault) => fault.replace(folder.join('run.yaml'), ''));
   }
 
-  describe('files', () => {
-    it('refuses a file that is not there', async () => {
-      const file = folder.join('absent.yaml');
-      await expectError(() => loadConfig(file), 'CONFIG_FILE', file, 'there is no such file');
-    });
-
-    it('refuses a folder', async () => {
-      mkdirSync(folder.join('run.yaml'));
-      await expectError(() => loadConfig(folder.join('run.yaml')), 'CONFIG_FILE', 'is a folder');
-    });
-
-    it('refuses another kind of file', async () => {
-      await expectError(
-        () => load(MINIMAL, {}, 'run.toml'),
-        'CONFIG_FILE',
-        'run.toml',
-        '.yaml, .yml or .json',
-      );
-    });
-
-    for (const [what, text] of Object.entries({ nothing: '', 'a comment': '# later\n', null: 'null\n' })) {
-      it(`refuses a file of ${what}`, async () => {
-        await expectError(() => load(text), 'CONFIG_FILE', 'run.yaml', 'empty', 'configs/');
-      });
-    }
-
-    for (const [text, got] of Object.entries({
-      '- a\n- b\n': '["a","b"]',
-      'words\n': '"words"',
-      '7\n': '7',
-    })) {
-      it(`refuses ${got} in the place of a mapping`, async () => {
-        await expectError(() => load(text), 'CONFIG_FILE', 'run.yaml', 'mapping', `got ${got}`);
-      });
-    }
-
-    it('names line and column of every syntax error', async () => {
-      const text = 'model:\n  path: a\n  path: b\ndata: 1\ndata: 2\n';
-      const error = await expectError(() => load(text), 'CONFIG_FILE', 'YAML');
-      const faults = error.message.split('\n');
-      expect(faults).to.have.length(2);
-      expect(faults[0]).to.match(/run\.yaml:3:3: Map keys must be unique$/);
-      expect(faults[1]).to.match(/run\.yaml:5:1: Map keys must be unique$/);
-    });
-
-    for (const name of ['run.yml', 'run.json']) {
-      it(`reads ${name}`, async () => {
-        const text = '{ "model": { "path": "m" }, "data": { "sources": ["cot"], "shuffle": false } }';
-        const { model, data } = await load(text, {}, name);
-        expect(model.path).to.equal(folder.join('m'));
-        expect(data).to.include({ shuffle: false, edition: 'sample' });
-      });
-    }
-
-    it('finds the place of faults in JSON', async () => {
-      const text = '{ "model": { "path": "m" },\n  "data": { "sources": 3 } }';
-      await expectError(() => load(text, {}, 'run.json'), 'CONFIG_INVALID', 'run.json:2:13: data.sources');
-    });
-  });
-
   describe('faults', () => {
     it('names the nearest known key, with file, line and column', async () => {
       const faults = await faultsOf(`${MINIMAL}train:\n  epochs: 2\n  learning_rate: 1\nadaptr: lora\n`);
@@ -99,11 +39,22 @@ describe('loadConfig', () => {
         'model:\n  path: 5\ndata:\n  sources: alpaca\n  shuffle: maybe\ntrain:\n  epochs: two\n  seed: 1.5\n',
       );
       expect(faults).to.deep.equal([
-        ':2:3: model.path: expected string, but got 5',
+        ':2:3: model.path: expected text, but got 5',
         ':4:3: data.sources: expected a list, as [ … ], but got "alpaca"',
-        ':5:3: data.shuffle: expected boolean, but got "maybe"',
+        ':5:3: data.shuffle: expected true or false, but got "maybe"',
         ':7:3: train.epochs: expected number, but got "two"',
         ':8:3: train.seed: expected a whole number, but got 1.5',
+      ]);
+    });
+
+    it('says what may stand where a plugin is named', async () => {
+      const told = 'expected a name, or { name, options }, but got';
+      expect(
+        await faultsOf(`${MINIMAL}plugins: [{ path: a.ts }]\nquantizer: 8\ndevice: [native]\n`),
+      ).to.deep.equal([
+        ':5:11: plugins.0: expected the path or name of a plugin, or [name, { options }], but got {"path":"a.ts"}',
+        `:6:1: quantizer: ${told} 8`,
+        `:7:1: device: ${told} ["native"]`,
       ]);
     });
 

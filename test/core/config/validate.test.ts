@@ -36,10 +36,10 @@ describe('validate', () => {
       colour: 1,
     });
     expect(faults).to.have.members([
-      '@name: name: expected string, but got 5',
+      '@name: name: expected text, but got 5',
       '@size: size: expected number, but got "big"',
       '@inner/rate: inner.rate: expected number, but got null',
-      '@inner/deeper/flag: inner.deeper.flag: expected boolean, but got "no"',
+      '@inner/deeper/flag: inner.deeper.flag: expected true or false, but got "no"',
       '@colour: unknown key "colour"; known here: name, size, mode, inner, items',
     ]);
   });
@@ -71,7 +71,7 @@ describe('validate', () => {
     expect(faults[0]).to.equal('@items/1/format: items.1.format: required, but missing');
     expect(faults[1]).to.equal('@items/1/formt: unknown key "items.1.formt" (did you mean "format"?)');
     expect(faults[2]).to.equal(
-      '@items/2: items.2: expected string or keys with values, as { key: value }, but got 5',
+      '@items/2: items.2: expected text or keys with values, as { key: value }, but got 5',
     );
     expect(faults[3]).to.match(/^@items\/3: items\.3: too small: .*, but got ""$/);
   });

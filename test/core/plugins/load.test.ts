@@ -28,6 +28,8 @@ describe('loadPlugins', () => {
     const config = makeConfig({ model: { path: '.' }, data: { sources: ['alpaca'] }, ...values });
     return (await loadPlugins(config, String, { trackers })).map(({ plugin }) => plugin);
   }
+  const withPlugins = (plugins: string[]) =>
+    makeConfig({ model: { path: '.' }, data: { sources: ['alpaca'] }, plugins });
   const namesOf = async (values: object, trackers?: string[]) =>
     (await pluginsOf(values, trackers)).map(({ name }) => name);
 
@@ -178,6 +180,68 @@ describe('loadPlugins', () => {
     await refused('{ a: 1 }', 'is no zod schema');
   });
 
+  it('takes JavaScript as what its syntax says, whatever package.json says or leaves out', async () => {
+    const module =
+      'import { z } from "evolving-alpaca";\nexport default { name: "mine", apiVersion: 2, schema: z.strictObject({}), apply() {} };';
+    const common = 'module.exports = { name: "mine", apiVersion: 2, apply() {} };';
+    for (const [i, type] of ['', '{}', '{ "type": "commonjs" }'].entries()) {
+      if (type) folder.write(`${i}/package.json`, type);
+      for (const [name, code] of [
+        ['module.js', module],
+        ['module.ts', module],
+        ['module.tsx', module],
+        ['common.js', common],
+      ])
+        expect(
+          await namesOf({ plugins: [folder.write(`${i}/${name}`, code)] }),
+          `${type} ${name}`,
+        ).to.include('mine');
+    }
+  });
+
+  it('says of a path that nothing is there, or no plugin; and of a file without ./ how to name it', async () => {
+    const refused = (name: string, text: string, advice: string) =>
+      expectError(
+        () => loadPlugins(withPlugins([name]), String, { trackers: [], folder: folder.path }),
+        'PLUGIN_UNKNOWN',
+        text,
+        advice,
+      );
+    folder.write('mine.ts', QUANTIZER);
+    await refused(folder.join('none.ts'), 'there is no file or folder', 'Check the path');
+    await refused(folder.path, 'is no plugin', 'index.ts');
+    await refused('mine.ts', 'unknown plugin "mine.ts"', 'Others go by path (./mine.ts)');
+  });
+
+  it('says what to do about a plugin that cannot be loaded, and what stands in the place of one', async () => {
+    const refused = async (name: string, code: string, message: string, advice: string) => {
+      const plugins = [folder.write(name, code)];
+      await expectError(() => namesOf({ plugins }), 'PLUGIN_INVALID', message, advice);
+    };
+    await refused(
+      'a.ts',
+      'import x from "not-there"; export default x;',
+      "'not-there'",
+      'npm install not-there',
+    );
+    await refused('b.ts', 'import x from "./nowhere.js"; export default x;', 'nowhere.js', 'Check the path');
+    await refused('c.py', 'print(1)', 'extension ".py"', 'A plugin is a .ts,');
+    await refused(
+      'd.ts',
+      'export const plugin = {}, other = 1;',
+      'no default export, only other, plugin',
+      'definePlugin(',
+    );
+    await refused(
+      'e.ts',
+      'export default () => {};',
+      'by default a function, and no plugin',
+      'definePlugin(',
+    );
+    const family = 'export default { name: "x", apiVersion: 2, family: "optimiser", apply() {} };';
+    await refused('f.ts', family, 'family "optimiser" (did you mean "optimizers"?)', 'The families are');
+  });
+
   it('refuses a plugin that does not say its API version, or not as a number', async () => {
     const refused = async (code: string, message: string, advice: string) => {
       const plugins = [folder.write(`version-${code.length}.mjs`, code)];
@@ -212,9 +276,23 @@ describe('loadPlugins', () => {
       const advice = 'Was the plugin written for API version 1? Set apiVersion: 2, and change';
       await expectError(() => namesOf({ plugins }), 'PLUGIN_INVALID', message, advice);
     }
-    const slip = 'import { definePlugins } from "evolving-alpaca"; export default definePlugins({});';
+    const slip =
+      'import { definePlugins } from "evolving-alpaca"; export default definePlugins({ apiVersion: 2 });';
     const plugins = [folder.write('slip.mjs', slip)];
-    await expectError(() => namesOf({ plugins }), 'PLUGIN_INVALID', 'did you mean "definePlugin"?');
+    const { advice } = await expectError(
+      () => namesOf({ plugins }),
+      'PLUGIN_INVALID',
+      'did you mean "definePlugin"?',
+    );
+    expect(advice).to.equal('plugins/README.md tells what there is.');
+    const kit = [
+      folder.write('kit.mjs', 'import "evolving-alpaca/optimisers"; export default { apiVersion: 2 };'),
+    ];
+    await expectError(
+      () => namesOf({ plugins: kit }),
+      'PLUGIN_INVALID',
+      'did you mean "evolving-alpaca/optimizers"?',
+    );
     const others = [folder.write('others.mjs', 'import { none } from "node:path"; export default none;')];
     await expectError(() => namesOf({ plugins: others }), 'PLUGIN_INVALID', 'cannot be loaded');
   });

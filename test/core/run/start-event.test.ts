@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { makeConfig } from '../../../core/config/load.js';
 import { warmupStepsOf } from '../../../core/run/plugin-parts.js';
-import { evaluationNotice, warmupNotice } from '../../../core/run/start-event.js';
+import { evaluationNotice, randomBaseNotice, warmupNotice } from '../../../core/run/start-event.js';
 
 const train = (values: object) =>
   makeConfig({ model: { path: 'm' }, data: { sources: ['cot'] }, train: values }).train;
@@ -24,6 +24,16 @@ describe('the warm-up', () => {
       /^the warm-up \(100 steps\) outlasts the run \(8 steps\): .* Lower train\.warmupSteps, .*train\.epochs/,
     );
     expect(warmupNotice(train({ warmupRatio: 1 }), 1)).to.match(/\(1 step\).* Lower train\.warmupRatio/);
+  });
+});
+
+describe('a base model that is drawn at random', () => {
+  it('is told of where only an adapter beside it is trained', () => {
+    expect(randomBaseNotice('random', 'adapter')).to.match(
+      /^the base model is drawn at random .* method: full/,
+    );
+    expect(randomBaseNotice('random', 'model')).to.equal(undefined);
+    expect(randomBaseNotice('checkpoint', 'adapter')).to.equal(undefined);
   });
 });
 

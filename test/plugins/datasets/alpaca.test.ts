@@ -101,6 +101,19 @@ describe('the dataset format alpaca', () => {
     );
   });
 
+  it('names the keys that a record has in the place of a missing one', async () => {
+    const file = folder.write(
+      'data.json',
+      '[{"prompt":"a","completion":"b"},{"instruction":"a","response":"b","id":1}]',
+    );
+    await expectError(
+      () => readData('alpaca', file),
+      'DATA_RECORD',
+      'record 1: "instruction" is missing, "output" is missing (the record has "prompt", "completion")',
+      'record 2: "output" is missing (the record has "response", "id")',
+    );
+  });
+
   it('names the first ten of many, and how many there are', async () => {
     const file = folder.write('data.json', JSON.stringify(Array.from({ length: 25 }, () => ({}))));
     const { message } = await expectError(

@@ -30,6 +30,9 @@ describe('what progress prints of', () => {
     expect(describeStart(START)).to.equal(
       'llama: 3,000,000 parameters, 12,345 (0.41 %) trainable\ndata: 1,234 rows, 60 held out; 200 optimizer steps',
     );
+    expect(describeStart({ ...START, trainRows: 1, steps: 1 })).to.match(
+      /1 row, 60 held out; 1 optimizer step$/,
+    );
     expect(describeStart({ ...START, validationRows: 0 })).to.not.include('held out');
     expect(describeStart({ ...START, trainableParameters: START.parameters })).to.include('(100 %)');
     expect(describeStart({ ...START, packedRows: 310 })).to.include(

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import type { Example } from '../../../../core/index.js';
@@ -8,6 +8,7 @@ import { expectError } from '../../../support/errors.js';
 import { instruction } from '../../../support/examples.js';
 import { TemporaryFolder } from '../../../support/files.js';
 import { LLAMA } from '../../../support/llama-fixture.js';
+import { skip } from '../../../support/skip.js';
 
 const RECORD = { instruction: 'Name a color.', input: '', output: 'Blue.' };
 const JSON_LINE = `${JSON.stringify(RECORD)}\n`;
@@ -69,6 +70,33 @@ describe('a data file of another kind', () => {
   it('is told of a table too', async () => {
     const file = write('set.tsv', gzipSync('question\tanswer\trationale\n'));
     await expectError(() => readData('cot', file), 'DATA_FILE', file, 'gzip');
+  });
+
+  it('is told of text of which no line is JSON', async () => {
+    const record = { instruction: 'a', output: 'b' };
+    const line = JSON.stringify(record);
+    const told = (content: string, ...texts: string[]) =>
+      expectError(() => readData('alpaca', write('a.jsonl', content)), 'DATA_FILE', 'a.jsonl: ', ...texts);
+    const pretty = JSON.stringify(record, null, 2);
+    await told(`${pretty}\n${pretty}\n`, 'its records go over several lines', 'jq -c .');
+    await told(`${line},\n${line},\n`, 'each with a comma behind it', 'sed');
+    await told(
+      'Question: what?\nAnswer: that.\n',
+      'is text, and no JSON: its first line is Question: what?',
+      '{"text"',
+    );
+    const python = write('a.json', "[{'instruction': 'a'}]");
+    await expectError(() => readData('alpaca', python), 'DATA_RECORD', 'json.dump');
+    const cut = write('b.json', `[\n${line},\n{"instruction": "a", "out`);
+    await expectError(() => readData('alpaca', cut), 'DATA_RECORD', /is no JSON: .*line 3/);
+  });
+
+  it('may be one that the system does not let read', async function () {
+    // It is an ordinary file by its looks, also to root.
+    if (!existsSync('/proc/self/mem')) skip(this, 'there is no /proc/self/mem');
+    const told = '/proc/self/mem: cannot be read: EIO';
+    for (const format of ['alpaca', 'cot'])
+      await expectError(() => readData(format, '/proc/self/mem'), 'DATA_FILE', told);
   });
 
   it('may be a folder or a pipe, which are not read', async () => {
