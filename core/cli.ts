@@ -28,14 +28,19 @@ const program = new Command('evolve')
 program
   .command('run')
   .description('train an adapter as the configuration says')
-  .argument('<config>', 'a YAML file that describes the run, such as those in configs/')
+  .argument('[config]', 'a YAML file that describes the run, such as those in configs/')
   .option('--set <key=value>', 'override a value of the configuration; may be repeated', collect, [])
   .option('--output <dir>', 'where the run goes (default: runs/ and the name of the configuration)')
   .option('--device <name>', `what computes: ${DEVICES.join(', ')} (default: the configuration's, or auto)`)
+  .option('--resume [dir]', 'go on from the newest checkpoint of the run, or of the run in a folder')
   .option('--json', 'write JSON lines to standard output')
   .addHelpText(
     'after',
-    examples('run mine.yaml', 'run mine.yaml --set train.epochs=2 --set adapter.r=16 --output runs/mine'),
+    examples(
+      'run mine.yaml',
+      'run mine.yaml --set train.epochs=2 --set adapter.r=16 --output runs/mine',
+      'run --resume runs/mine',
+    ),
   )
   .showHelpAfterError(
     '(a value of the configuration is set as in --set train.epochs=2, without spaces; evolve run --help lists the options)',

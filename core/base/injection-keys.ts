@@ -12,4 +12,6 @@ export const EXAMPLE_READER = Symbol('ExampleReader');
 export const ROW_MAKER = Symbol('RowMaker');
 export const MODEL_ASSEMBLER = Symbol('ModelAssembler');
 export const RUN_FOLDER = Symbol('RunFolder');
+export const RUN_CHECKPOINTS = Symbol('RunCheckpoints');
+export const RUN_SAVES = Symbol('RunSaves');
 export const TRAINER = Symbol('Trainer');

@@ -1,4 +1,7 @@
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { EvolveError } from '../base/errors.js';
+import { displayPath, resolvePath } from '../base/paths.js';
 import { loadConfig } from '../config/load.js';
 import { unusedNotice } from '../plugins/listed.js';
 import { unusedPlugins } from '../plugins/load.js';
@@ -11,10 +14,16 @@ interface RunOptions {
   readonly output?: string;
   readonly device?: string;
   readonly json?: true;
+  /** True, or the folder of the run that goes on. */
+  readonly resume?: true | string;
 }
 
-/** `evolve run CONFIG`. The first Ctrl-C ends the run after the micro-batch at hand and keeps what was learned. */
-export async function runCommand(file: string, options: RunOptions): Promise<void> {
+/**
+ * `evolve run CONFIG`, with `--resume` from its newest checkpoint; or `evolve run --resume DIR`. The first Ctrl-C ends the run
+ * after the micro-batch at hand and keeps what was learned.
+ */
+export async function runCommand(given: string | undefined, flags: RunOptions): Promise<void> {
+  const { file, ...options } = choice(given, flags);
   const { config, locate, folder } = await loadConfig(file, options, furtherFaults);
   const trackers = ['metrics', options.json ? 'json' : 'progress'];
   const plugins = await loadChecked(config, locate, { trackers, folder });
@@ -33,11 +42,35 @@ export async function runCommand(file: string, options: RunOptions): Promise<voi
         'ending: the step at hand is left, and what was learned is saved; Ctrl-C again ends at once';
       hooks.log.call({ type: 'notice', message });
     });
-    await trainer.run();
+    await trainer.run({ resume: options.resume !== undefined });
     release();
   } catch (error) {
     throw error instanceof EvolveError ? error.locatedBy(locate) : error;
   } finally {
     leave();
   }
+}
+
+/** The configuration's file, and the options. Of a run's folder that is to go on, its config.yaml, with the folder as output. */
+function choice(given: string | undefined, flags: RunOptions): RunOptions & { readonly file: string } {
+  const { resume } = flags;
+  const place = typeof resume === 'string' ? resolvePath('', resume) : undefined;
+  // `--resume mine.yaml` is `mine.yaml --resume`, in another order.
+  if (given === undefined && place !== undefined && statSync(place, { throwIfNoEntry: false })?.isFile())
+    return { ...flags, resume: true, file: place };
+  if (place === undefined) {
+    if (given !== undefined) return { ...flags, file: given };
+    const message = 'expected a configuration, or --resume with the folder of a run';
+    throw new EvolveError('COMMAND_LINE', message, 'For example evolve run mine.yaml');
+  }
+  const file = path.join(place, 'config.yaml');
+  if (!existsSync(file)) {
+    const message = `--resume ${displayPath(place)}: it is no run's folder, as it has no config.yaml`;
+    throw new EvolveError('COMMAND_LINE', message, 'A run is in the folder that its output names.');
+  }
+  if (flags.output !== undefined && resolvePath('', flags.output) !== place) {
+    const message = `--resume ${displayPath(place)}: the run goes on in that folder, and --output names another`;
+    throw new EvolveError('COMMAND_LINE', message, 'Leave --output out.');
+  }
+  return { ...flags, output: place, file: given ?? file };
 }

@@ -98,6 +98,8 @@ export const configSchema = z.strictObject({
       logEvery: count.default(1),
       evalEvery: count.default(200),
       saveEvery: count.default(200),
+      /** So many checkpoints stay, the newest ones, and that of the lowest held-out loss. With 0 none is written. */
+      keepCheckpoints: z.number().int().nonnegative().default(2),
     })
     .superRefine(({ learningRate, minLearningRate, warmupSteps, warmupRatio }, context) => {
       if (learningRate > 0 && minLearningRate > learningRate) {

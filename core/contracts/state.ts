@@ -31,6 +31,8 @@ export interface RunProgress {
   row: number;
   window: StepWindow;
   metrics: RunLosses;
+  /** The step after which the held-out rows were evaluated last; null if they were not yet. */
+  evaluatedStep: number | null;
 }
 
 /** States of plugins, as JSON, each under the plugin's name. The hooks `saveState` and `restoreState` pass them. */
@@ -38,7 +40,7 @@ export type PluginStates = Map<string, unknown>;
 
 /**
  * A moment of a run, from which another run can go on: how far it was, and what optimizer, schedule and plugins had kept by
- * then. The trained variables are not in it: an adapter has them.
+ * then. The trained variables are not in it: a checkpoint has them beside it.
  */
 export interface RunState {
   readonly progress: RunProgress;

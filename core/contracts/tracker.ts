@@ -71,6 +71,8 @@ export interface StartEvent extends RowCounts {
   readonly parameters: number;
   readonly trainableParameters: number;
   readonly steps: number;
+  /** The step of the checkpoint from which an earlier run goes on. */
+  readonly resumedFrom?: number | undefined;
 }
 
 /** The adapter, or the model, was written. */
@@ -94,8 +96,10 @@ export interface RunResult {
   /** `stopped`: a plugin ended it, as early stopping does. */
   readonly status: 'completed' | 'stopped' | 'failed' | 'interrupted';
   readonly output: string;
-  /** Optimizer steps done. */
+  /** Optimizer steps done, those of the run that this one went on from too. */
   readonly steps: number;
+  /** The step of the checkpoint from which it went on. */
+  readonly resumedFrom?: number | undefined;
   /** The step of which the adapter or model in the output folder is; null if none was saved. */
   readonly savedStep: number | null;
   readonly device: (Pick<Device, 'name' | 'backend' | 'description'> & { requested: string }) | null;

@@ -19,9 +19,11 @@ import { viewFor } from '../plugins/hooks-view.js';
 import { type AppliedPlugin, builtInNames } from '../plugins/load.js';
 import type { TrainerView } from '../plugins/plugin.js';
 import { withSlots } from '../plugins/plugin-keys.js';
+import { RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import { RunContext } from './context.js';
 import { RunFolder } from './folder.js';
 import { RunRequests } from './requests.js';
+import { RunSaves } from './saves.js';
 import { Trainer } from './trainer.js';
 
 /** What assembles a model. */
@@ -54,6 +56,8 @@ export function composeRun(config: RunConfig, plugins: readonly AppliedPlugin[],
   parts.register(keys.EXAMPLE_READER, { useClass: ExampleReader }, scoped);
   parts.register(keys.ROW_MAKER, { useClass: RowMaker }, scoped);
   parts.register(keys.RUN_FOLDER, { useClass: RunFolder }, scoped);
+  parts.register(keys.RUN_CHECKPOINTS, { useClass: RunCheckpoints }, scoped);
+  parts.register(keys.RUN_SAVES, { useClass: RunSaves }, scoped);
   parts.register(keys.TRAINER, { useClass: Trainer }, scoped);
   return { ...assembly, trainer: parts.resolve<Trainer>(keys.TRAINER) };
 }

@@ -3,7 +3,7 @@
  * half-written, and an earlier run's folder is moved aside, not overwritten.
  */
 
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants, copyFile, link, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { inject, injectable } from 'tsyringe';
 import { stringify } from 'yaml';
@@ -43,7 +43,7 @@ export class RunFolder {
       throw new EvolveError('OUTPUT_FOLDER', `output: ${displayPath(this.path)}: ${error.message}`, advice);
     });
     refuseIfLocked(this.path);
-    const others = entries?.filter((name) => !name.startsWith(LOCK)) ?? [];
+    const others = entries?.filter((name) => !isLeftover(name)) ?? [];
     if (others.length > 0 && !others.includes(MARK)) {
       throw new EvolveError(
         'OUTPUT_FOLDER',
@@ -61,11 +61,28 @@ export class RunFolder {
    * @throws EvolveError OUTPUT_FOLDER if another run writes there
    */
   async claim(pinned: ModelAssembler['pinned']): Promise<void> {
-    const earlier = await this.#take().catch((cause: unknown) => {
-      if (cause instanceof EvolveError) throw cause;
-      const message = `output: ${displayPath(this.path)} cannot be written: ${messageOf(cause)}`;
-      throw new EvolveError('OUTPUT_FOLDER', message, 'Name another folder with --output.', { cause });
-    });
+    const earlier = await this.#take().catch((cause: unknown) => this.#refuse(cause));
+    await this.#writeConfig(pinned, earlier);
+  }
+
+  /**
+   * Makes the folder of an earlier run this one's, which goes on in it, and locks it until `release`.
+   *
+   * @throws EvolveError OUTPUT_FOLDER if another run writes there
+   */
+  async reclaim(pinned: ModelAssembler['pinned']): Promise<void> {
+    await this.#lock().catch((cause: unknown) => this.#refuse(cause));
+    await this.#writeConfig(pinned, undefined);
+  }
+
+  #refuse(cause: unknown): never {
+    if (cause instanceof EvolveError) throw cause;
+    const message = `output: ${displayPath(this.path)} cannot be written: ${messageOf(cause)}`;
+    throw new EvolveError('OUTPUT_FOLDER', message, 'Name another folder with --output.', { cause });
+  }
+
+  /** @param earlier where an earlier run of this folder is now */
+  async #writeConfig(pinned: ModelAssembler['pinned'], earlier: string | undefined): Promise<void> {
     const header = '# This run, as resolved. `evolve run` on this file does it again, in this folder.\n';
     const { model, adapter } = this.resolved;
     const config = {
@@ -87,7 +104,7 @@ export class RunFolder {
   /** Locks the folder, and empties it. Returns where an earlier run is now. */
   async #take(): Promise<string | undefined> {
     await this.#lock();
-    const held = (await readdir(this.path)).filter((name) => !name.startsWith(LOCK));
+    const held = (await readdir(this.path)).filter((name) => !isLeftover(name));
     return held.length > 0 ? this.#moveEarlierRun(held) : undefined;
   }
 
@@ -115,33 +132,39 @@ export class RunFolder {
     return earlier;
   }
 
-  /** Has the `save` hook fill adapter/ or model/. The folder gets this name when it is whole. */
-  async save(model: LanguageModel, step: number): Promise<void> {
-    const folder = path.join(this.path, model.saves);
+  /**
+   * Makes adapter/ or model/ anew. The folder gets this name when it is whole.
+   *
+   * @param fill writes the files into the folder that it is given
+   */
+  async save({ saves }: LanguageModel, step: number, fill: (folder: string) => Promise<void>): Promise<void> {
+    const folder = path.join(this.path, saves);
     const partial = `${folder}.partial`;
-    try {
-      await rm(partial, { recursive: true, force: true });
-      await mkdir(partial);
-      await this.hooks.save.promise({
-        folder: partial,
-        model,
-        step,
-        writeTensors: async (request) => {
-          if (await this.hooks.writeCheckpoint.promise(request)) return;
-          throw new Error(`no checkpoint format writes ${path.basename(request.path)}`);
-        },
-      });
-      await replace(folder, partial);
-    } catch (cause) {
-      await rm(partial, { recursive: true, force: true }).catch(() => {});
-      // The plugin of a format writes the file. If the system refused, that is no fault of the plugin.
-      const root = cause instanceof EvolveError ? (cause.cause ?? cause) : cause;
-      const isOfSystem = root instanceof Error && 'errno' in root;
-      if (cause instanceof EvolveError && !isOfSystem) throw cause;
-      const message = `the ${model.saves} cannot be written to ${displayPath(folder)}: ${messageOf(root)}`;
-      throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
-    }
+    await writing(`the ${saves}`, folder, async () => {
+      try {
+        await rm(partial, { recursive: true, force: true });
+        await mkdir(partial);
+        await fill(partial);
+        await replace(folder, partial);
+      } catch (error) {
+        await rm(partial, { recursive: true, force: true }).catch(() => {});
+        throw error;
+      }
+    });
     this.hooks.log.call({ type: 'save', step, path: folder });
+  }
+
+  /** Has the `save` hook write the adapter, or the model, into a folder that is there. */
+  async fill(folder: string, model: LanguageModel, step: number): Promise<void> {
+    await this.hooks.save.promise({
+      folder,
+      model,
+      step,
+      writeTensors: async (request) => {
+        if (await this.hooks.writeCheckpoint.promise(request)) return;
+        throw new Error(`no checkpoint format writes ${path.basename(request.path)}`);
+      },
+    });
   }
 
   async writeResult(result: RunResult): Promise<void> {
@@ -157,6 +180,33 @@ export class RunFolder {
       const message = `${displayPath(file)} cannot be written: ${messageOf(cause)}`;
       throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
     }
+  }
+}
+
+/** What a run leaves that was killed before it had its configuration. */
+function isLeftover(name: string): boolean {
+  return name.startsWith(LOCK) || name === `${MARK}.partial`;
+}
+
+/** Lets `write` work; if the system refuses to, says what could not be written where. */
+export async function writing(what: string, place: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (cause) {
+    // The plugin of a format writes the file. If the system refused, that is no fault of the plugin.
+    const root = cause instanceof EvolveError ? (cause.cause ?? cause) : cause;
+    const isOfSystem = root instanceof Error && 'errno' in root;
+    if (cause instanceof EvolveError && !isOfSystem) throw cause;
+    const message = `${what} cannot be written to ${displayPath(place)}: ${messageOf(root)}`;
+    throw new EvolveError('WRITE_FAILED', message, 'Make room or choose another --output.', { cause });
+  }
+}
+
+/** Gives the files of one folder names in another, too: they take no more of the disk, where it can do that. */
+export async function linkFiles(names: readonly string[], from: string, to: string): Promise<void> {
+  for (const name of names) {
+    const [source, target] = [path.join(from, name), path.join(to, name)];
+    await link(source, target).catch(() => copyFile(source, target, constants.COPYFILE_FICLONE));
   }
 }
 

@@ -34,6 +34,7 @@ export async function trainingLoop(training: Training, actions: LoopActions): Pr
   tellContext(training);
   await actions.requests.agree(training.world);
   if (progress.step === 0 && !isOver()) await measureBase(training);
+  if (lacksEvaluation(training)) await evaluate(training, actions);
   for (; !isOver(); progress.epoch++, progress.row = 0) {
     const left = actions.rowsOfEpoch(progress.epoch).slice(progress.row);
     for (const rows of chunk(left, rowsPerStep)) {
@@ -41,6 +42,18 @@ export async function trainingLoop(training: Training, actions: LoopActions): Pr
       if (isOver()) return;
     }
   }
+}
+
+/** Whether the run goes on from a step whose evaluation is still due: that was interrupted. */
+function lacksEvaluation({ progress, train, totalSteps }: Training): boolean {
+  const { step, evaluatedStep } = progress;
+  const isDue = step % train.evalEvery === 0 || step === totalSteps;
+  return step > 0 && isDue && evaluatedStep !== step;
+}
+
+/** Whether the event of the step that is done was told, if it is due: a checkpoint does not have the event. */
+export function isTold({ progress, train }: Training): boolean {
+  return progress.step % train.logEvery !== 0 || progress.window.tokens === 0;
 }
 
 /** One optimizer step, and what is due after it. */
@@ -137,6 +150,7 @@ async function evaluate(training: Training, actions: LoopActions): Promise<void>
       throw error;
     });
   progress.metrics.evalLoss = metrics.evalLoss;
+  progress.evaluatedStep = progress.step;
   hooks.log.call({ type: 'eval', step: progress.step, ...metrics });
 }
 

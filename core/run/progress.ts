@@ -11,6 +11,7 @@ export function newProgress(): RunProgress {
     row: 0,
     window: newWindow(),
     metrics: { firstLoss: null, lastLoss: null, baseLoss: null, evalLoss: null },
+    evaluatedStep: null,
   };
 }
 

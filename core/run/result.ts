@@ -17,11 +17,12 @@ export interface RunFacts {
   readonly parameters: RunResult['parameters'];
   readonly rows: RunResult['rows'];
   readonly savedStep: RunResult['savedStep'];
+  readonly resumedFrom: RunResult['resumedFrom'];
 }
 
 /** @param end why it failed, or why a plugin stopped it; empty if it was completed */
 export function resultOf(
-  { output, device, requestedDevice, parameters, rows, savedStep }: RunFacts,
+  { output, device, requestedDevice, parameters, rows, savedStep, resumedFrom }: RunFacts,
   { step, metrics }: RunProgress,
   end: { readonly failure?: unknown; readonly stopReason?: string },
   seconds: number,
@@ -35,6 +36,7 @@ export function resultOf(
     status: failure === undefined ? ended : failed,
     output,
     steps: step,
+    ...(resumedFrom !== undefined && { resumedFrom }),
     savedStep,
     device: device && {
       name: device.name,

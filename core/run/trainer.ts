@@ -3,12 +3,10 @@
  * the order, and says what happens when something goes wrong.
  */
 
-import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { inject, injectable } from 'tsyringe';
 import { interruptionOf, strayErrorOf, unlessAborted } from '../base/breath.js';
-import { quoted } from '../base/command-line.js';
-import { EvolveError, messageOf } from '../base/errors.js';
+import { EvolveError } from '../base/errors.js';
 import {
   CONTEXT,
   EXAMPLE_READER,
@@ -16,10 +14,11 @@ import {
   MODEL_ASSEMBLER,
   REQUESTS,
   ROW_MAKER,
+  RUN_CHECKPOINTS,
   RUN_CONFIG,
   RUN_FOLDER,
+  RUN_SAVES,
 } from '../base/injection-keys.js';
-import { displayPath } from '../base/paths.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Device } from '../contracts/device.js';
@@ -29,15 +28,17 @@ import type { ExampleReader } from '../data/examples.js';
 import type { RowMaker, SplitRows } from '../data/rows.js';
 import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
+import type { FoundCheckpoint, RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import type { RunContext } from './context.js';
 import type { RunFolder } from './folder.js';
-import { type SaveWish, takeBack, trainingLoop } from './loop.js';
+import { trainingLoop } from './loop.js';
 import { openWorld } from './plugin-parts.js';
 import { newProgress } from './progress.js';
 import type { RunRequests } from './requests.js';
 import { resultOf, tellEnd } from './result.js';
 import { RunWorld } from './run-world.js';
-import { checkSavable, freedFault } from './savable.js';
+import { freedFault } from './savable.js';
+import type { RunSaves } from './saves.js';
 import {
   countParameters,
   countRows,
@@ -48,6 +49,14 @@ import {
 import { restoreState, saveState } from './state.js';
 import { countSteps, makeTraining, type Training, type TrainingBasis } from './training.js';
 
+/** From where a run goes on. Without either it starts anew. */
+export interface RunStart {
+  /** The state of an earlier run of the same configuration. It does not have the adapter's variables. */
+  readonly from?: RunState;
+  /** From the newest checkpoint in the output folder; if there is none, the run starts anew and says so. */
+  readonly resume?: boolean | undefined;
+}
+
 @injectable()
 export class Trainer {
   #device: Device | null = null;
@@ -55,13 +64,9 @@ export class Trainer {
   #parameters: RunResult['parameters'] = null;
   #rows: RunResult['rows'] = null;
   #claimed = false;
-  #saves: LanguageModel['saves'] = 'adapter';
   readonly #progress = newProgress();
   #training: Training | undefined;
-  /** Undefined while nothing is saved. */
-  #savedStep: number | undefined;
-  /** What is saved stays, until a plugin asks for another save. */
-  #isKept = false;
+  #resumedFrom: number | undefined;
 
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
@@ -70,16 +75,14 @@ export class Trainer {
     @inject(ROW_MAKER) private readonly rowMaker: RowMaker,
     @inject(MODEL_ASSEMBLER) private readonly assembler: ModelAssembler,
     @inject(RUN_FOLDER) private readonly folder: RunFolder,
+    @inject(RUN_CHECKPOINTS) private readonly checkpoints: RunCheckpoints,
+    @inject(RUN_SAVES) private readonly saves: RunSaves,
     @inject(CONTEXT) private readonly context: RunContext,
     @inject(REQUESTS) private readonly requests: RunRequests,
   ) {}
 
-  /**
-   * Runs to the end. If it fails, run.json says why, the `done` hook is called all the same, and the error is thrown.
-   *
-   * @param from the state of an earlier run of the same configuration. It does not have the adapter's variables
-   */
-  async run(from?: RunState): Promise<RunResult> {
+  /** Runs to the end. If it fails, run.json says why, the `done` hook is called all the same, and the error is thrown. */
+  async run(start: RunStart = {}): Promise<RunResult> {
     const startedAt = performance.now();
     const { signal } = this.context;
     let assembled: AssembledModel | undefined;
@@ -89,15 +92,15 @@ export class Trainer {
       this.#world = new RunWorld(opened, signal, () => this.#interruption());
       this.context.world = this.#world;
       if (this.#writes) await this.folder.check();
+      const checkpoint = start.resume ? await this.checkpoints.find() : undefined;
       // The data comes before the model: its faults are then found in seconds, whatever the model's size.
       const examples = await this.reader.read();
       await this.#breathe();
       this.#device = await this.assembler.openDevice();
       assembled = await this.assembler.assemble();
       this.context.assembled(assembled);
-      this.#saves = assembled.model.saves;
       const rows = await this.rowMaker.prepare(examples, assembled, () => this.#breathe());
-      await this.#train(assembled, rows, from);
+      await this.#train(assembled, rows, start.from, checkpoint);
     } catch (error) {
       failure = error;
     }
@@ -133,7 +136,12 @@ export class Trainer {
     return this.#world?.rank === 0;
   }
 
-  async #train(assembled: AssembledModel, rows: SplitRows, from: RunState | undefined): Promise<void> {
+  async #train(
+    assembled: AssembledModel,
+    rows: SplitRows,
+    from: RunState | undefined,
+    checkpoint: FoundCheckpoint | undefined,
+  ): Promise<void> {
     const basis: TrainingBasis = {
       train: this.config.train,
       device: this.#device,
@@ -144,25 +152,20 @@ export class Trainer {
       context: this.context,
       breathe: () => this.#breathe(),
     };
+    await this.checkpoints.prepare(assembled.model);
     if (this.#writes) {
-      await this.folder.claim((name, kind) => this.assembler.pinned(name, kind));
+      const pinned = (name: string, kind: 'model' | 'adapter') => this.assembler.pinned(name, kind);
+      await (checkpoint === undefined ? this.folder.claim(pinned) : this.folder.reclaim(pinned));
       this.#claimed = true;
     }
+    this.#resumedFrom = checkpoint?.step;
     this.#announce(assembled.model, rows, countSteps(basis).totalSteps);
     const training = await makeTraining(assembled, basis);
     this.#training = training;
     try {
       if (from) await restoreState(from, training);
-      await trainingLoop(training, {
-        requests: this.requests,
-        rowsOfEpoch: (epoch) => this.rowMaker.ofEpoch(rows.train, epoch),
-        save: (asked) => this.#saveUnlessKept(training.model, asked),
-        kept: (verb) => this.#kept(verb),
-      });
-    } catch (error) {
-      const freed = freedFault(training.model.trainable);
-      if (!freed) await this.#saveAfterFailure(training);
-      throw error instanceof EvolveError ? error : (freed ?? error);
+      await this.saves.begin(training, checkpoint?.folder);
+      await this.#steps(training, rows);
     } finally {
       this.#training = undefined;
       training.undo.dispose();
@@ -170,30 +173,20 @@ export class Trainer {
     }
   }
 
-  async #saveUnlessKept(model: LanguageModel, { isAsked, keep }: SaveWish): Promise<void> {
-    if (this.#isKept && !isAsked) return;
-    await this.#save(model);
-    this.#isKept ||= keep;
-  }
-
-  async #save(model: LanguageModel): Promise<void> {
-    const { step } = this.#progress;
-    await checkSavable(model.trainable, step);
-    if (this.#writes) await this.folder.save(model, step);
-    this.#savedStep = step;
-  }
-
-  /** Keeps what was learned so far, whatever ended the run. A last step that cannot be saved is taken back. */
-  async #saveAfterFailure(training: Training): Promise<void> {
-    if (this.#isKept || this.#progress.step === (this.#savedStep ?? 0)) return;
-    await this.#save(training.model).catch(async (error: unknown) => {
-      const { step } = this.#progress;
-      const message = `the ${this.#saves} of step ${step} cannot be saved: ${messageOf(error)}`;
-      const kept = this.#savedStep ? `; that of step ${this.#savedStep} is kept` : '';
-      this.hooks.log.call({ type: 'notice', message: `${message}${kept}` });
-      const isNotFinite = error instanceof EvolveError && error.code === 'NOT_FINITE';
-      if (isNotFinite && takeBack(training)) await this.#saveAfterFailure(training);
-    });
+  /** The steps; whatever ends them, what was learned is saved. */
+  async #steps(training: Training, rows: SplitRows): Promise<void> {
+    try {
+      await trainingLoop(training, {
+        requests: this.requests,
+        rowsOfEpoch: (epoch) => this.rowMaker.ofEpoch(rows.train, epoch),
+        save: (asked) => this.saves.save(training, asked),
+        kept: (verb) => this.saves.kept(verb),
+      });
+    } catch (error) {
+      const freed = freedFault(training.model.trainable);
+      if (!freed) await this.saves.saveAfter(error, training);
+      throw error instanceof EvolveError ? error : (freed ?? error);
+    }
   }
 
   #announce(model: LanguageModel, rows: SplitRows, steps: number): void {
@@ -209,10 +202,11 @@ export class Trainer {
       trainableParameters: this.#parameters.trainable,
       ...this.#rows,
       steps,
+      ...(this.#resumedFrom !== undefined && { resumedFrom: this.#resumedFrom }),
     });
     const waiting = this.hooks.evaluate.taps.map(({ name }) => name);
     for (const message of [
-      randomBaseNotice(this.config.model.init, this.#saves),
+      randomBaseNotice(this.config.model.init, model.saves),
       warmupNotice(train, steps),
       evaluationNotice(rows, waiting),
     ])
@@ -242,29 +236,10 @@ export class Trainer {
     const { code, message, advice } = reason;
     const { step: done } = this.#progress;
     const how = code === 'INTERRUPTED' ? `${message} after ${done} step${done === 1 ? '' : 's'}` : message;
-    const next = [this.#kept('is').trimEnd(), advice, this.#goOn()].filter((text) => text !== '').join(' ');
+    const next = [this.saves.kept('is').trimEnd(), advice, this.saves.goOn()]
+      .filter((text) => text !== '')
+      .join(' ');
     return new EvolveError(code, how, next, { cause: reason });
-  }
-
-  /** The step whose adapter or model the run leaves, if it ends now. */
-  get #stepLeft(): number {
-    return (this.#isKept ? this.#savedStep : undefined) ?? this.#progress.step;
-  }
-
-  /** Says where the result so far will be. */
-  #kept(verb: string): string {
-    const step = this.#stepLeft;
-    if (step === 0) return '';
-    return `The ${this.#saves} of step ${step} ${verb} in ${displayPath(this.folder.path)}/${this.#saves}. `;
-  }
-
-  /** Says how a run can begin with what this one learned. */
-  #goOn(): string {
-    if (this.#stepLeft === 0) return '';
-    const key = this.#saves === 'adapter' ? 'adapter.init' : 'model.path';
-    const folder = path.join(this.folder.path, this.#saves);
-    const words = ['--set', `${key}=${folder}`, '--output', `${displayPath(this.folder.path)}-on`];
-    return `To train on from it: the same command with ${words.map(quoted).join(' ')}`;
   }
 
   #result(failure: unknown, seconds: number): RunResult {
@@ -274,7 +249,8 @@ export class Trainer {
       requestedDevice: this.config.device.name,
       parameters: this.#parameters,
       rows: this.#rows,
-      savedStep: this.#savedStep ?? null,
+      savedStep: this.saves.savedStep ?? null,
+      resumedFrom: this.#resumedFrom,
     };
     const { stopReason } = this.requests;
     return resultOf(facts, this.#progress, { failure, stopReason }, seconds);

@@ -38,6 +38,8 @@ export interface RunValues {
   readonly output: string;
   /** A file in Alpaca's form. */
   readonly data: string;
+  /** The fixture LLaMA unless it is given. */
+  readonly model?: string;
   readonly train?: object;
   readonly adapter?: object;
   readonly validationSize?: number;
@@ -54,9 +56,12 @@ export function composeTestRun(
   signal?: AbortSignal,
 ): Promise<ComposedRun> {
   const config = {
-    model: { path: fixture('llama') },
+    model: { path: values.model ?? fixture('llama') },
     quantizer: values.quantizer ?? 'none',
-    adapter: values.adapter && 'init' in values.adapter ? values.adapter : { r: 4, ...values.adapter },
+    adapter:
+      values.adapter && ('init' in values.adapter || 'method' in values.adapter)
+        ? values.adapter
+        : { r: 4, ...values.adapter },
     data: {
       sources: [{ path: values.data, format: 'alpaca' }],
       cutoffLength: 256,

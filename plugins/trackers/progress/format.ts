@@ -17,9 +17,10 @@ export function describeStart(event: StartEvent): string {
   const share = Number(((100 * event.trainableParameters) / event.parameters).toPrecision(2));
   const packed = event.packedRows === undefined ? '' : ` packed into ${count(event.packedRows)}`;
   const held = event.validationRows > 0 ? `, ${count(event.validationRows)} held out` : '';
+  const on = event.resumedFrom === undefined ? '' : `, of which ${count(event.resumedFrom)} are done`;
   return (
     `${event.backbone}: ${count(event.parameters)} parameters, ${count(event.trainableParameters)} (${share} %) trainable\n` +
-    `data: ${counted(event.trainRows, 'row')}${packed}${held}; ${counted(event.steps, 'optimizer step')}`
+    `data: ${counted(event.trainRows, 'row')}${packed}${held}; ${counted(event.steps, 'optimizer step')}${on}`
   );
 }
 

@@ -22,6 +22,7 @@ export default definePlugin({
     let bars: MultiBar | undefined;
     let bar: SingleBar | undefined;
     let steps = 0;
+    let stepsBefore = 0;
     let startedAt = 0;
     let state: StepState | undefined;
     let task: { event: ProgressEvent; startedAt: number } | undefined;
@@ -93,7 +94,8 @@ export default definePlugin({
           print(describeStart(event));
           steps = event.steps;
           startedAt = performance.now();
-          state = { steps, secondsGone: 0 };
+          stepsBefore = event.resumedFrom ?? 0;
+          state = { steps, stepsBefore, secondsGone: 0 };
           redraw();
           break;
         case 'download':
@@ -105,7 +107,7 @@ export default definePlugin({
           break;
         case 'step': {
           losses.push(event.loss);
-          state = { steps, secondsGone: secondsSince(startedAt), event };
+          state = { steps, stepsBefore, secondsGone: secondsSince(startedAt), event };
           // Some lines stay above the bar, to be looked at later.
           const isTenth = Math.floor((10 * event.step) / steps) > tenths;
           if (isTenth) tenths = Math.floor((10 * event.step) / steps);

@@ -16,19 +16,21 @@ interface Part {
 /** How far the steps are. */
 export interface StepState {
   readonly steps: number;
+  /** How many of them an earlier run did. */
+  readonly stepsBefore: number;
   readonly secondsGone: number;
   /** Undefined before the first step. */
   readonly event?: StepEvent;
 }
 
 /** Seconds that the steps to come will take, if they take as long as those before. */
-export function secondsLeft({ steps, secondsGone, event }: StepState): number {
-  return event ? (secondsGone / event.step) * (steps - event.step) : Number.NaN;
+export function secondsLeft({ steps, stepsBefore, secondsGone, event }: StepState): number {
+  return event ? (secondsGone / (event.step - stepsBefore)) * (steps - event.step) : Number.NaN;
 }
 
 export function stepLine(state: StepState, columns: number): string {
-  const { steps, secondsGone, event } = state;
-  const done = event?.step ?? 0;
+  const { steps, stepsBefore, secondsGone, event } = state;
+  const done = event?.step ?? stepsBefore;
   const parts: Part[] = [
     { text: `${Math.floor((100 * done) / steps)}%`, rank: 0 },
     { text: `${done}/${steps}`, rank: 3 },

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { loadConfig } from '../../../core/config/load.js';
@@ -34,6 +35,16 @@ describe('the output folder', () => {
     expect(there).to.deep.equal([true]);
   });
 
+  it('takes a folder in which a run was killed before its configuration was there', async () => {
+    mkdirSync(output);
+    writeFileSync(`${output}/config.yaml.partial`, 'model:');
+    writeFileSync(`${output}/run.lock`, JSON.stringify({ pid: 2 ** 22 + 1, host: hostname() }));
+    const { status } = await (await composeTestRun({ output, data, train })).trainer.run();
+    expect(status).to.equal('completed');
+    expect(existsSync(`${output}.1`)).to.equal(false);
+    expect(existsSync(`${output}/config.yaml.partial`)).to.equal(false);
+  });
+
   it('gives an earlier run that was killed between two renames its adapter back', async () => {
     await (await composeTestRun({ output, data, train })).trainer.run();
     renameSync(`${output}/adapter`, `${output}/adapter.previous`);
@@ -47,6 +58,7 @@ describe('the output folder', () => {
     expect(notices.join('\n')).to.include('its adapter is that of the save before');
     expect(readdirSync(`${output}.1`).sort()).to.deep.equal([
       'adapter',
+      'checkpoints',
       'config.yaml',
       'metrics.jsonl',
       'run.json',

@@ -92,7 +92,7 @@ describe('the state of a run', () => {
       ]);
       trainer = second.trainer;
       const state = kept as RunState;
-      const result = await second.trainer.run(state);
+      const result = await second.trainer.run({ from: state });
       tf.dispose([...state.optimizer.tensors.values()]);
 
       const told = (of: string) => readSteps(of).map(({ tokensPerSecond: _, ...event }) => event);

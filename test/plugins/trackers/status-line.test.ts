@@ -3,7 +3,12 @@ import { stepLine, taskLine } from '../../../plugins/trackers/progress/status-li
 import { STEP } from '../../support/sample-events.js';
 
 describe('the line at the bottom of a terminal', () => {
-  const state = { steps: 1200, secondsGone: 754, event: { ...STEP, step: 354, tokensPerSecond: 12_345 } };
+  const state = {
+    steps: 1200,
+    stepsBefore: 0,
+    secondsGone: 754,
+    event: { ...STEP, step: 354, tokensPerSecond: 12_345 },
+  };
 
   it('fits every terminal: the bar shrinks, then what matters least goes', () => {
     const wide = '29%  354/1200  loss 1.2346  lr 3.0e-4  12345 tokens/s  12:34  30:02 left';
@@ -23,7 +28,7 @@ describe('the line at the bottom of a terminal', () => {
   });
 
   it('is there before the first step', () => {
-    const line = stepLine({ steps: 20, secondsGone: 3 }, 80);
+    const line = stepLine({ steps: 20, stepsBefore: 0, secondsGone: 3 }, 80);
     expect(line).to.match(/^░+ {2}0% {2}0\/20 {2}loss – {2}lr – {2}– tokens\/s {2}0:03 {2}– left$/);
   });
 

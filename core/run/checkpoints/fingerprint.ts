@@ -1,0 +1,64 @@
+/** Fingerprints of what a run learns from: if one changes, a run cannot go on to the same numbers. */
+
+import { createHash } from 'node:crypto';
+import { open, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { Row } from '../../data/packing.js';
+import type { SplitRows } from '../../data/rows.js';
+
+/** The rows of a run, in tokens. They follow from data, tokenizer, template and settings. */
+export interface RowsFingerprint {
+  readonly train: number;
+  readonly validation: number;
+  readonly sha256: string;
+}
+
+export async function fingerprintOfRows({ train, validation }: SplitRows): Promise<RowsFingerprint> {
+  const hash = createHash('sha256');
+  const add = async (rows: readonly Row[]) => {
+    for (const [i, row] of rows.entries()) {
+      // Signals get through, but end nothing: what is saved after an interruption has a fingerprint too.
+      if (i % 4096 === 0) await setImmediate();
+      for (const { inputIds, spans } of row) {
+        hash.update(Int32Array.from([inputIds.length, ...spans.flat()]));
+        hash.update(inputIds);
+      }
+    }
+    hash.update('end');
+  };
+  await add(train);
+  await add(validation);
+  return { train: train.length, validation: validation.length, sha256: hash.digest('hex') };
+}
+
+/** What is read of each file: its size, and so many pieces of it, from its begin to its end. A file of gigabytes takes milliseconds. */
+const PIECES = 32;
+const PIECE_BYTES = 1 << 16;
+
+/** Of the base model's files: config.json, tokenizer and weights. @param location a folder or file */
+export async function fingerprintOfModel(location: string): Promise<string> {
+  const isFolder = (await stat(location)).isDirectory();
+  const names = isFolder ? (await readdir(location)).filter(belongs).sort() : [''];
+  const hash = createHash('sha256');
+  for (const name of names) {
+    const handle = await open(path.join(location, name));
+    try {
+      const { size } = await handle.stat();
+      hash.update(`${name} ${size}\n`);
+      const step = Math.max(PIECE_BYTES, Math.floor((size - PIECE_BYTES) / (PIECES - 1)));
+      for (let at = 0; at < size; at += step) {
+        const { buffer, bytesRead } = await handle.read(Buffer.alloc(PIECE_BYTES), 0, PIECE_BYTES, at);
+        hash.update(buffer.subarray(0, bytesRead));
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+  return hash.digest('hex');
+}
+
+/** Files that a model is made of; a README beside them may change. */
+function belongs(name: string): boolean {
+  return /\.(json|safetensors|bin|pt|pth|gguf|model)$/.test(name);
+}

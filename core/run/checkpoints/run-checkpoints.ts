@@ -1,0 +1,205 @@
+/** What a run does with checkpoints: it saves them, and an earlier run goes on from one of them. */
+
+import { readdir } from 'node:fs/promises';
+import { inject, injectable } from 'tsyringe';
+import { EvolveError } from '../../base/errors.js';
+import { HOOKS, RESOLVED_CONFIG, RUN_FOLDER } from '../../base/injection-keys.js';
+import { displayPath } from '../../base/paths.js';
+import { tf } from '../../base/tf.js';
+import { packageVersion } from '../../base/version.js';
+import type { RunConfig } from '../../config/load.js';
+import type { LanguageModel } from '../../contracts/backbone.js';
+import type { SplitRows } from '../../data/rows.js';
+import type { Hooks } from '../../plugins/hooks.js';
+import { linkFiles, type RunFolder, writing } from '../folder.js';
+import { restoreState, saveState } from '../state.js';
+import type { Training } from '../training.js';
+import { differentSettings } from './differences.js';
+import { fingerprintOfModel, fingerprintOfRows, type RowsFingerprint } from './fingerprint.js';
+import { CheckpointFolder } from './folder.js';
+import { type RunFacts, readFacts, readState, type SavedRun, writeState } from './state-files.js';
+
+/** What a run keeps in adapter/ or model/. */
+export interface Kept {
+  /** The step of which it is; undefined if nothing is kept yet. */
+  readonly savedStep: number | undefined;
+  /** It stays, until a plugin asks for another save. */
+  readonly isKept: boolean;
+}
+
+/** A checkpoint that is whole. */
+export interface FoundCheckpoint {
+  readonly folder: string;
+  /** How many steps were done. */
+  readonly step: number;
+}
+
+@injectable()
+export class RunCheckpoints {
+  readonly #folder: CheckpointFolder;
+  #modelFingerprint = '';
+  #rowsFingerprint: Promise<RowsFingerprint> | undefined;
+
+  constructor(
+    @inject(RUN_FOLDER) private readonly run: RunFolder,
+    @inject(RESOLVED_CONFIG) private readonly config: RunConfig,
+    @inject(HOOKS) private readonly hooks: Hooks,
+  ) {
+    this.#folder = new CheckpointFolder(run.path);
+  }
+
+  /**
+   * Finds the checkpoint that the run of this folder goes on from; undefined if there is none, which the person is told.
+   * It is of a run of the same settings, so far as they matter to the numbers.
+   *
+   * @throws EvolveError RESUME if settings differ that matter to the numbers, or no checkpoint is whole
+   */
+  async find(): Promise<FoundCheckpoint | undefined> {
+    const tell = (message: string) => this.hooks.log.call({ type: 'notice', message });
+    const found = await this.#folder.newest(tell);
+    const place = displayPath(this.run.path);
+    if (found === undefined) {
+      if (await this.#folder.isThere()) {
+        const advice = 'To start anew, leave --resume out: what is there is moved aside.';
+        throw new EvolveError('RESUME', `no checkpoint in ${place} is whole`, advice);
+      }
+      tell(`there is no checkpoint in ${place}: the run starts anew`);
+      return undefined;
+    }
+    const { config, step } = await readFacts(found);
+    refuseIf(differentSettings(config, this.config), found);
+    return { folder: found, step };
+  }
+
+  /** Call it before the run claims its folder, which moves an earlier run aside, perhaps with the base model in it. */
+  async prepare(model: LanguageModel): Promise<void> {
+    this.#modelFingerprint = await fingerprintOfModel(model.path);
+  }
+
+  /**
+   * Sets a training that has not begun to a checkpoint, and removes what was saved after it.
+   *
+   * @throws EvolveError RESUME if the rows or the base model are others
+   */
+  async restore(checkpoint: string, training: Training): Promise<Kept> {
+    const { facts, state, variables } = await readState(checkpoint, this.hooks);
+    try {
+      await this.#checkSame(facts, training, checkpoint);
+      setVariables(training, variables, checkpoint);
+      await restoreState(state, training);
+    } finally {
+      tf.dispose([...state.optimizer.tensors.values()]);
+    }
+    if (training.world.rank === 0) await this.#folder.removeAfter(training.progress.step);
+    this.#announce(facts, training);
+    return { savedStep: facts.savedStep ?? undefined, isKept: facts.isKept };
+  }
+
+  /**
+   * Saves a checkpoint of the step that is done.
+   *
+   * @param kept what the run keeps once this is saved
+   * @param publishes whether the adapter, or the model, of this step is that
+   */
+  async save(training: Training, kept: Kept, publishes: boolean): Promise<void> {
+    const { model, progress, train } = training;
+    const { step } = progress;
+    const facts = await this.#factsOf(training, kept);
+    let filled: readonly string[] = [];
+    const fill = async (folder: string) => {
+      await this.run.fill(folder, model, step);
+      filled = await readdir(folder);
+      await writeState(folder, await saveState(training), model.trainable, facts, this.hooks);
+    };
+    const publish = async (folder: string) => {
+      if (publishes) await this.run.save(model, step, (to) => linkFiles(filled, folder, to));
+    };
+    await writing('the checkpoint', this.#folder.path, async () => {
+      await this.#folder.write(step, fill, publish);
+      await this.#folder.prune(train.keepCheckpoints);
+    });
+  }
+
+  async #factsOf(training: Training, { savedStep, isKept }: Kept): Promise<RunFacts> {
+    const { progress, totalSteps } = training;
+    return {
+      rows: await this.#fingerprintOf(training.rows),
+      model: this.#modelFingerprint,
+      config: this.config,
+      step: progress.step,
+      totalSteps,
+      savedStep: savedStep ?? null,
+      isKept,
+      evalLoss: progress.evaluatedStep === progress.step ? progress.metrics.evalLoss : null,
+      version: packageVersion(),
+    };
+  }
+
+  /** Taken once: all saves of a run are of the same rows. */
+  #fingerprintOf(rows: SplitRows): Promise<RowsFingerprint> {
+    this.#rowsFingerprint ??= fingerprintOfRows(rows);
+    return this.#rowsFingerprint;
+  }
+
+  async #checkSame(facts: RunFacts, training: Training, checkpoint: string): Promise<void> {
+    const now = { model: this.#modelFingerprint, rows: await this.#fingerprintOf(training.rows) };
+    const differences: string[] = [];
+    if (now.model !== facts.model) {
+      const [was, is] = [facts.config, this.config].map(({ model }) => displayPath(model.path));
+      differences.push(
+        was === is ? `the files of ${is} have changed` : `model.path: ${was} then, other files in ${is} now`,
+      );
+    }
+    if (now.rows.sha256 !== facts.rows.sha256) {
+      const settings = differentSettings(facts.config, this.config, 'data');
+      const [was, is] = [facts.rows, now.rows].map(({ train, validation }) => `${train} + ${validation}`);
+      const rows = `the rows are others: ${was} held out then, ${is} now; data, tokenizer or template changed`;
+      differences.push(was === is ? 'the rows have other tokens: data, tokenizer or template changed' : rows);
+      differences.push(...settings);
+    }
+    refuseIf(differences, checkpoint);
+  }
+
+  #announce(facts: RunFacts, { progress, totalSteps }: Training): void {
+    const tell = (message: string) => this.hooks.log.call({ type: 'notice', message });
+    const { step } = progress;
+    if (facts.version !== packageVersion())
+      tell(`the checkpoint is of evolve ${facts.version}, this is ${packageVersion()}: numbers may differ`);
+    if (step >= totalSteps) {
+      tell(`all ${totalSteps} steps are done; --set train.epochs=… or train.maxSteps=… asks for more`);
+    } else if (facts.totalSteps !== totalSteps) {
+      tell(
+        `the run had ${facts.totalSteps} steps and has ${totalSteps} now: from step ${step} on the learning rate is that of a run of ${totalSteps}`,
+      );
+    }
+  }
+}
+
+function refuseIf(differences: readonly string[], checkpoint: string): void {
+  if (differences.length === 0) return;
+  throw new EvolveError(
+    'RESUME',
+    `the run cannot go on from ${displayPath(checkpoint)}: it would be another run\n${differences.join('\n')}`,
+    'Set these as they were. To start anew, leave --resume out: what is there is moved aside.',
+  );
+}
+
+function setVariables(training: Training, saved: SavedRun['variables'], checkpoint: string): void {
+  const { trainable } = training.model;
+  const entry = ([name, { shape }]: [string, { shape: readonly number[] }]) => `${name} [${shape}]`;
+  const [own, kept] = [[...trainable].map(entry), [...saved].map(entry)];
+  const differing = [
+    ...own
+      .filter((entry) => !kept.includes(entry))
+      .map((entry) => `${entry} is trained now, and was not then`),
+    ...kept
+      .filter((entry) => !own.includes(entry))
+      .map((entry) => `${entry} was trained then, and is not now`),
+  ];
+  refuseIf(differing, checkpoint);
+  for (const [name, { shape, values }] of saved) {
+    const value = tf.tensor(values, [...shape]);
+    trainable.get(name)?.assign(value);
+    value.dispose();
+  }
+}
