@@ -149,7 +149,7 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
       expect(stderr).to.include(text);
       expect(status).to.equal(2);
     };
-    await refused('export const nothing = 1;', 'has no plugin as its default export');
+    await refused('export const nothing = 1;', 'has no default export, only nothing');
     await refused(
       'export default { name: "x", apiVersion: 3, apply() {} };',
       'written for API version 3, and this is version 2',
