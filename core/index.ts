@@ -13,6 +13,7 @@ export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';
 export { displayPath, expandHome } from './base/paths.js';
 export { printable } from './base/printable.js';
 export { deriveSeed, Random, RandomStreams } from './base/random.js';
+export { suggest } from './base/suggest.js';
 export { tf } from './base/tf.js';
 export { UTF8_ADVICE, utf8Fault } from './base/utf8.js';
 export { type ModelName, parseModelName } from './config/model-name.js';
@@ -35,6 +36,7 @@ export {
   type PreferenceExample,
   type Prompt,
   type TextExample,
+  type ToolCall,
   type Turn,
   type TurnsExample,
   unknownKind,

@@ -24,6 +24,8 @@ const sources = readSources(ROOT, ['core', 'plugins']);
 const backbones = foldersOf('plugins/backbones').filter((name) => name !== 'kit');
 
 const OTHER_MEANINGS: readonly OtherMeaning[] = [
+  // A trainer whose files and descriptions of data sets are read.
+  { text: /\bLLaMA-Factory\b/g },
   // The program whose format GGUF is, and its source files.
   { text: /\bllama\.cpp\b|\bllama-\w+\.cpp\b/g },
   // What GGUF calls a tokenizer of SentencePiece's kind, whichever model has it.

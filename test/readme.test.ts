@@ -224,7 +224,10 @@ describe('configs/README.md', () => {
       }
     }
     expect(explained).to.include.members(['quantizer.compute', 'metrics.limit', 'device.threads']);
-    const known = [...explained, ...[...keysOf()].map(({ key }) => key)];
+    const [, source] = configSchema.shape.data.shape.sources.element.options;
+    const ofSources = Object.keys(source.shape).map((key) => `data.sources.${key}`);
+    expect(rows.map(({ key }) => key)).to.include.members(ofSources);
+    const known = [...explained, ...ofSources, ...[...keysOf()].map(({ key }) => key)];
     expect(rows.map(({ key }) => key).filter((key) => !known.includes(key))).to.deep.equal([]);
   });
 

@@ -173,7 +173,7 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
   it('tells faults of its data as the built-in formats do', async () => {
     folder.write('faq.txt', 'What is 1? | It is 1.\nno bar here\n');
     const { status, stderr } = await evolve(['run', 'my.yaml', '--output', 'other'], { cwd: folder.path });
-    expect(stderr).to.match(/faq\.txt: 1 faulty record\n {2}line 2: expected question \| answer/);
+    expect(stderr).to.match(/faq\.txt: 1 faulty record\n {2}line 2, byte 23: expected question \| answer/);
     expect(status).to.equal(2);
   });
 });

@@ -188,7 +188,8 @@ function resolve(
 /** The same, with the paths of sources made absolute. */
 function resolveData(data: ConfigValues['data'], folderOf: FolderOf): ConfigValues['data'] {
   const sources = data.sources.map((source, i) => {
-    if (typeof source === 'string') return source;
+    // `-` is standard input.
+    if (typeof source === 'string' || source.path === '-') return source;
     return { ...source, path: resolvePath(folderOf('data', 'sources', i, 'path'), source.path) };
   });
   return { ...data, sources };

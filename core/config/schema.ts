@@ -14,11 +14,19 @@ const named = z.preprocess(
   z.looseObject({ name: z.string().min(1) }, { error: 'expected a name, or { name, options }' }),
 );
 
+/** Its name, or its number. */
+const column = z.union([z.string().min(1), count]);
+
 const source = z.union([
   z.string().min(1),
   z.strictObject({
     path: z.string().min(1),
-    format: z.string().min(1),
+    format: z.string().min(1).default('auto'),
+    encoding: z.string().min(1).optional(),
+    split: z.string().min(1).optional(),
+    columns: z.record(z.string(), z.union([column, z.array(column).min(1)])).optional(),
+    roles: z.record(z.string(), z.enum(['system', 'user', 'assistant', 'tool'])).optional(),
+    take: z.enum(['chosen']).optional(),
     limit: count.optional(),
   }),
 ]);

@@ -34,6 +34,8 @@ export interface TextExample extends Origin {
 export interface TurnsExample extends Origin {
   readonly kind: 'turns';
   readonly turns: readonly Turn[];
+  /** What the assistant may call, as JSON; where there are none, it is absent. */
+  readonly tools?: readonly unknown[] | undefined;
 }
 
 export interface Turn {
@@ -41,6 +43,15 @@ export interface Turn {
   readonly content: string;
   /** Whether it is trained on, or only read. */
   readonly trained: boolean;
+  /** What the assistant calls in this turn; the turns of the role `tool` that follow are the results. */
+  readonly calls?: readonly ToolCall[] | undefined;
+}
+
+/** A call of a tool. */
+export interface ToolCall {
+  readonly name: string;
+  /** Any JSON value; nearly always an object. */
+  readonly arguments: unknown;
 }
 
 /** Two answers. People prefer one of them. */
@@ -63,13 +74,28 @@ export function unknownKind(example: never): never {
   throw new EvolveError('DATA_RECORD', message, 'Kinds are instruction, text, turns and preference.');
 }
 
+/** The name of a column, or its number. */
+export type ColumnName = string | number;
+
 /** What the configuration names under `data.sources`, resolved by the catalogue: one file in one format. */
 export interface DataSource {
   /** The catalogue's name, or the path as the person wrote it. */
   readonly name: string;
-  /** An absolute path; absent if the data is the plugin's own. */
+  /**
+   * An absolute path, which may have wild-cards, or `-` for standard input; absent if the data is the plugin's own.
+   */
   readonly path?: string | undefined;
   readonly format: string;
+  /** Of the text, where it is neither UTF-8 nor has a mark: a name that TextDecoder knows. */
+  readonly encoding?: string | undefined;
+  /** Which of several lists of records in one JSON object is meant: `train`. */
+  readonly split?: string | undefined;
+  /** The format's columns -> those of the file, by name or, in a table without header, by number from 1. */
+  readonly columns?: Readonly<Record<string, ColumnName | readonly ColumnName[]>> | undefined;
+  /** Roles as the file calls them -> whose they are. */
+  readonly roles?: Readonly<Record<string, Turn['role']>> | undefined;
+  /** Of pairs of answers: what is trained on. */
+  readonly take?: 'chosen' | undefined;
   /** Which entry of `data.sources` it comes from. */
   readonly index: number;
   /** Take at most this many records. */

@@ -70,33 +70,31 @@ export function sourcesOf(data: Pick<RunConfig['data'], 'sources' | 'edition'>):
   };
   const sources = data.sources.flatMap((source, index): DataSource[] => {
     if (typeof source === 'string') return ofName(source, index);
-    if (!existsSync(source.path))
+    if (!mayBeThere(source.path))
       addFault(`${displayPath(source.path)}: there is no such file`, index, 'path');
     return [{ name: displayPath(source.path), ...source, index }];
   });
   return { sources, faults };
 }
 
-const TABLES =
-  "Tables are converted to JSON lines first, for example with pandas (read_csv, then to_json with orient='records', lines=True). ";
-const JSON_FILES = 'A format says what is in the records: JSON of { instruction, input, output } is alpaca. ';
+/** Standard input is there, and what a wild-card fits is looked for when it is read. */
+function mayBeThere(path: string): boolean {
+  return path === '-' || /[*?]/.test(path) || existsSync(path);
+}
 
-/** What is meant if the format is the kind of the file. */
-const KINDS_OF_FILE: Readonly<Record<string, string>> = {
-  csv: TABLES,
-  tsv: TABLES,
-  parquet: TABLES,
-  json: JSON_FILES,
-  jsonl: JSON_FILES,
-};
+const KINDS_OF_FILE: readonly string[] = ['csv', 'tsv', 'parquet', 'json', 'jsonl'];
+const KIND_ADVICE =
+  'What kind of file it is, its content tells. A format says what is in the records: { instruction, input, output } is alpaca. ';
 
 /** @param formats all that are known. The kind of a file is no slip of one of them. */
 export function unknownSource(source: DataSource, formats: readonly string[]): EvolveError {
   const names = Object.keys(readCatalogue());
   const isFile = source.path === undefined && /[\\/.]/.test(source.name);
   const hint = isFile
-    ? `A file is given with its format: { path: ${source.name}, format: alpaca }. `
-    : (KINDS_OF_FILE[source.format] ?? '');
+    ? `A file is given as { path: ${source.name} }. `
+    : KINDS_OF_FILE.includes(source.format)
+      ? KIND_ADVICE
+      : '';
   const message = source.path
     ? `${source.name}: unknown data format "${source.format}"${hint ? '' : suggest(source.format, formats)}`
     : `unknown data name "${source.name}"${isFile ? '' : suggest(source.name, names)}`;

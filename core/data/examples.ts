@@ -1,7 +1,7 @@
 /** From sources to examples. They are read before the model, so that a fault in the data costs seconds. */
 
 import { inject, injectable } from 'tsyringe';
-import { Breath } from '../base/breath.js';
+import { Breath, interruptionOf } from '../base/breath.js';
 import { EvolveError, joined } from '../base/errors.js';
 import { HOOKS, RUN_CONFIG, SIGNAL } from '../base/injection-keys.js';
 import { Ticker } from '../base/ticker.js';
@@ -37,6 +37,8 @@ export class ExampleReader {
           if (breath.isDue) await breath.take();
         }
       } catch (error) {
+        // What waits for a pipe ends with an error of its own.
+        if (this.signal.aborted) throw interruptionOf(this.signal);
         if (!(error instanceof EvolveError) || !error.code.startsWith('DATA_')) throw error;
         errors.push(error);
       }

@@ -147,7 +147,10 @@ function trainedPart(example: Example): { text: string; name: string } {
       return { text: example.text, name: 'text is' };
     case 'turns': {
       const trained = example.turns.filter((turn) => turn.trained);
-      return { text: trained.map(({ content }) => content).join(''), name: 'trained turns are' };
+      const words = trained.map(
+        ({ content, calls = [] }) => content + calls.map(({ name }) => name).join(''),
+      );
+      return { text: words.join(''), name: 'trained turns are' };
     }
     case 'preference':
       return { text: example.chosen, name: 'chosen answer is' };

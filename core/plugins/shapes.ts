@@ -109,23 +109,25 @@ const turn = object('a turn', {
   ),
   content: text,
   trained: flag,
+  calls: optional(list('calls', object('a call', { name: text }))),
 });
 const prompt: Check = (value) =>
   isObject(value) && 'turns' in value
     ? object('a prompt', { turns: list('turns', object('a turn', { role: text, content: text })) })(value)
     : object('a prompt', { instruction: text, input: text })(value);
 
+const source = optional(text);
+
 /** By `kind`. */
 const EXAMPLES: Readonly<Record<string, Check>> = {
-  instruction: object('an instruction', {
-    instruction: text,
-    input: text,
-    output: text,
-    source: optional(text),
+  instruction: object('an instruction', { instruction: text, input: text, output: text, source }),
+  text: object('a text example', { text, source }),
+  turns: object('a conversation', {
+    turns: list('turns', turn),
+    tools: optional(is('a list', Array.isArray)),
+    source,
   }),
-  text: object('a text example', { text, source: optional(text) }),
-  turns: object('a conversation', { turns: list('turns', turn), source: optional(text) }),
-  preference: object('a preference', { prompt, chosen: text, rejected: text, source: optional(text) }),
+  preference: object('a preference', { prompt, chosen: text, rejected: text, source }),
 };
 
 const kind = object('an example', {

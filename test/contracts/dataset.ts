@@ -13,7 +13,7 @@ import { expect } from 'chai';
 import type { DataSource, Example } from '../../core/index.js';
 import type { Hooks } from '../../core/plugins/hooks.js';
 import { type Choice, loadPlugin } from '../support/choice.js';
-import { collect, expectError } from '../support/errors.js';
+import { collect, expectError, lineAt } from '../support/errors.js';
 import { TemporaryFolder } from '../support/files.js';
 import { applyAlone } from '../support/plugins.js';
 
@@ -26,19 +26,22 @@ export interface DatasetFixture {
   readonly examples: readonly Example[];
   /** A line that is no record, and what is said of it. */
   readonly faulty: { readonly line: string; readonly told: string };
+  /** The built-in formats without which it reads nothing. */
+  readonly beside?: readonly string[];
 }
 
 const BOM = '\uFEFF';
 
 /** @param third the files of third parties' plugins */
 export function describeDataset(name: string, fixture: DatasetFixture, third?: Choice): void {
-  const { lines, examples, faulty } = fixture;
+  const { lines, examples, faulty, beside = [] } = fixture;
 
   describe(`the data format ${name}, of ${fixture.file}`, () => {
     let folder: TemporaryFolder;
     let hooks: Hooks;
     before(async () => {
-      ({ hooks } = applyAlone(await loadPlugin('datasets', name, third)));
+      const others = await Promise.all(beside.map((other) => loadPlugin('datasets', other)));
+      ({ hooks } = applyAlone(await loadPlugin('datasets', name, third), { beside: others }));
     });
     beforeEach(() => {
       folder = new TemporaryFolder();
@@ -84,8 +87,8 @@ export function describeDataset(name: string, fixture: DatasetFixture, third?: C
         },
         'DATA_RECORD',
         source.path ?? '',
-        `line 2: ${faulty.told}`,
-        `line 5: ${faulty.told}`,
+        lineAt(2, faulty.told),
+        lineAt(5, faulty.told),
       );
       expect(read).to.deep.equal(examples);
     });

@@ -4,6 +4,7 @@ import module from 'node:module';
 import path from 'node:path';
 import { expect } from 'chai';
 import { evolve, execute } from '../support/cli.js';
+import { recordAt } from '../support/errors.js';
 import { fixture, ROOT, TemporaryFolder } from '../support/files.js';
 import { EIGHT_ROWS, readJson, readSteps } from '../support/runs.js';
 import { skip } from '../support/skip.js';
@@ -217,8 +218,8 @@ describe('the command line', () => {
       await refused(
         configuration(),
         'rows.json: 2 faulty records',
-        'record 2: "output" is missing',
-        'record 3: "instruction" is missing, "output" is no text, but 3',
+        recordAt(2, '"output" is missing'),
+        recordAt(3, '"instruction" is missing, "output" is no text, but 3'),
       );
     });
 

@@ -83,6 +83,7 @@ describe('the public face', () => {
           'selectRows',
           'displayPath',
           'splitColumns',
+          'suggest',
           'swiglu',
           'tf',
           'toFloat32',
@@ -130,7 +131,10 @@ describe('the public face', () => {
 
   it('of what datasets share', () => {
     expect(Object.keys(datasets).sort()).to.deep.equal(
-      ['FaultList', 'readJsonExamples', 'readJsonRecords', 'readLines', 'toExample'].sort(),
+      [
+        ...['FaultList', 'defineFormat', 'readLines', 'readRecords'],
+        ...['cellsOf', 'chosenColumns', 'columnsOf', 'textIn', 'toldOf', 'valueIn'],
+      ].sort(),
     );
   });
 

@@ -53,6 +53,32 @@ describeFamily('datasets', describeDataset, [
       ],
     },
   ],
+  ['instruct', OF_RECORDS],
+  ['auto', { ...OF_RECORDS, beside: ['instruct', 'text'] }],
+  [
+    'chat',
+    {
+      file: 'data.json',
+      lines: [JSON.stringify({ conversations: SAID }), JSON.stringify({ conversations: SAID.slice(1) })],
+      examples: [
+        { kind: 'turns', turns: TURNS },
+        { kind: 'turns', turns: TURNS.slice(1) },
+      ],
+      faulty: { line: '{"conversations":[]}', told: 'the conversation is empty' },
+    },
+  ],
+  [
+    'preference',
+    {
+      file: 'data.jsonl',
+      lines: ['{"prompt":"Q","chosen":"A","rejected":"B"}', '{"prompt":"问","chosen":"好","rejected":"不"}'],
+      examples: [
+        { kind: 'preference', prompt: { instruction: 'Q', input: '' }, chosen: 'A', rejected: 'B' },
+        { kind: 'preference', prompt: { instruction: '问', input: '' }, chosen: '好', rejected: '不' },
+      ],
+      faulty: { line: '{"prompt":"Q"}', told: 'expected chosen and rejected' },
+    },
+  ],
   ['cot', OF_RECORDS],
   [
     'cot',

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { makeConfig, type RunConfig } from '../../core/config/load.js';
-import type { DataSource, Encoder, InstructionExample, LanguageModel, LogEvent } from '../../core/index.js';
+import type {
+  DataSource,
+  Encoder,
+  Example,
+  InstructionExample,
+  LanguageModel,
+  LogEvent,
+} from '../../core/index.js';
 import { loadPlugins } from '../../core/plugins/load.js';
 import type { Plugin } from '../../core/plugins/plugin.js';
 import { composeRun, type Run } from '../../core/run/compose.js';
@@ -68,11 +75,19 @@ export async function encoderOf(values: Record<string, unknown>): Promise<Encode
 
 /** What the dataset plugin of a format makes of a file. */
 export async function readData(format: string, path: string): Promise<InstructionExample[]> {
-  const { hooks } = await compose();
-  const source: DataSource = { name: path, path, format, index: 0 };
-  const examples = await hooks.loadData.promise(source);
-  if (!examples) throw new Error(`no plugin knows the format ${format}`);
-  return collect(examples as AsyncIterable<InstructionExample>);
+  return (await readSource({ name: path, path, format, index: 0 })) as InstructionExample[];
+}
+
+/** What dataset plugins make of a source; `events` gets what they say. */
+export async function readSource(source: DataSource, events: LogEvent[] = []): Promise<Example[]> {
+  const run = await compose();
+  const examples = await run.hooks.loadData.promise(source);
+  if (!examples) throw new Error(`no plugin knows the format ${source.format}`);
+  try {
+    return await collect(examples);
+  } finally {
+    events.push(...run.events);
+  }
 }
 
 /** A JSON file of test/fixtures. */

@@ -30,3 +30,17 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) all.push(item);
   return all;
 }
+
+/** What a message says of record number `record` of a data file. */
+export function recordAt(record: number, fault: string): RegExp {
+  return new RegExp(`record ${record}, line \\d+, byte \\d+: ${escaped(fault)}`);
+}
+
+/** What a message says of the record that begins at this line. */
+export function lineAt(line: number, fault: string): RegExp {
+  return new RegExp(`line ${line}, byte \\d+: ${escaped(fault)}`);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$*+?.()|[\]{}]/g, '\\$&');
+}

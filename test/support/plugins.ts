@@ -3,7 +3,7 @@ import { makeAssembly, makeConfig } from '../../core/config/load.js';
 import { Extensions } from '../../core/plugins/extensions.js';
 import { createHooks, type Hooks } from '../../core/plugins/hooks.js';
 import { viewFor } from '../../core/plugins/hooks-view.js';
-import type { Plugin } from '../../core/plugins/plugin.js';
+import type { Plugin, TrainerView } from '../../core/plugins/plugin.js';
 import { RunContext } from '../../core/run/context.js';
 
 export interface AppliedAlone {
@@ -19,27 +19,35 @@ export interface ApplyOptions {
   readonly options?: object;
   /** `train` of the run's configuration. */
   readonly train?: object;
+  /** Plugins that provide to it. */
+  readonly beside?: readonly Plugin[];
 }
 
 /** Applies one plugin, and nothing else, to fresh hooks. */
-export function applyAlone(plugin: Plugin, { options = {}, train }: ApplyOptions = {}): AppliedAlone {
+export function applyAlone(
+  plugin: Plugin,
+  { options = {}, train, beside = [] }: ApplyOptions = {},
+): AppliedAlone {
   const hooks = createHooks();
   const context = new RunContext();
   const asked: string[] = [];
   let applied = false;
   const run = { model: { path: '.' }, data: { sources: ['alpaca'] } };
+  const extensions = new Extensions();
+  const trainerOf = ({ name }: Plugin): TrainerView => ({
+    hooks: viewFor(hooks, name, () => applied, context.view()),
+    ...extensions.viewFor(name, () => applied),
+    config: makeAssembly({ model: { path: '.' } }),
+    run: train && makeConfig({ ...run, train }),
+    random: new RandomStreams(0),
+    notice: () => {},
+    stop: (reason) => asked.push(reason),
+    requestSave: () => asked.push('save'),
+    requestEvaluate: () => asked.push('evaluate'),
+  });
+  for (const other of beside) other.apply(trainerOf(other), {});
   const returned: unknown = plugin.apply(
-    {
-      hooks: viewFor(hooks, plugin.name, () => applied, context.view()),
-      ...new Extensions().viewFor(plugin.name, () => applied),
-      config: makeAssembly({ model: { path: '.' } }),
-      run: train && makeConfig({ ...run, train }),
-      random: new RandomStreams(0),
-      notice: () => {},
-      stop: (reason) => asked.push(reason),
-      requestSave: () => asked.push('save'),
-      requestEvaluate: () => asked.push('evaluate'),
-    },
+    trainerOf(plugin),
     plugin.schema ? plugin.schema.parse(options) : options,
   );
   applied = true;

@@ -59,5 +59,9 @@ export class CausalEncoder implements Encoder {
 /** @throws EvolveError: such an example has no row of its own */
 export function refusePreference(): never {
   const message = 'preference pairs are for preference tuning';
-  throw new EvolveError('DATA_RECORD', message, 'Give examples with one answer, or texts.');
+  throw new EvolveError(
+    'DATA_RECORD',
+    message,
+    'take: chosen in the source trains on the preferred answers.',
+  );
 }

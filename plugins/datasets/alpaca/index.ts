@@ -1,15 +1,12 @@
-/** Stanford Alpaca: a JSON array, or JSON lines, of `{ instruction, input, output }`. */
+/** Stanford Alpaca: `{ instruction, input, output }`. */
 
-import { definePlugin } from '../../../core/index.js';
-import { readJsonExamples } from '../kit/json-examples.js';
+import { defineFormat } from '../kit/define-format.js';
+import { instructions, OWN_NAMES } from '../kit/instruct.js';
 
-export default definePlugin({
+export default defineFormat({
   name: 'alpaca',
   apiVersion: 2,
-  family: 'datasets',
-  apply(trainer) {
-    trainer.hooks.loadData.tap(({ format, path }) =>
-      format === 'alpaca' && path ? readJsonExamples(path) : undefined,
-    );
-  },
+  about: '{ instruction, input, output }',
+  isPreset: true,
+  reading: (sample, source) => instructions('alpaca', OWN_NAMES, sample, source),
 });

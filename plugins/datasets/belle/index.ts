@@ -1,25 +1,15 @@
 /**
- * BELLE's Chinese instructions, as JSON lines or an array: `{ instruction, input, output }` as it is published,
- * and its seed tasks in the form of self-instruct, `{ instruction, instances: [{ input, output }, …] }`.
+ * BELLE's Chinese instructions: `{ instruction, input, output }` as it is published, and its seed tasks in the form of
+ * self-instruct, `{ instruction, instances: [{ input, output }, …] }`.
  */
 
-import { definePlugin } from '../../../core/index.js';
-import { readJsonExamples } from '../kit/json-examples.js';
+import { defineFormat } from '../kit/define-format.js';
+import { instructions, OWN_NAMES } from '../kit/instruct.js';
 
-export default definePlugin({
+export default defineFormat({
   name: 'belle',
   apiVersion: 2,
-  family: 'datasets',
-  apply(trainer) {
-    trainer.hooks.loadData.tap(({ format, path }) =>
-      format === 'belle' && path ? readJsonExamples(path, instancesOf) : undefined,
-    );
-  },
+  about: '{ instruction, input, output }, or seed tasks with instances',
+  isPreset: true,
+  reading: (sample, source) => instructions('belle', OWN_NAMES, sample, source),
 });
-
-/** A seed task becomes a record an instance; a plain record stays as it is. */
-function instancesOf(record: unknown): unknown[] {
-  const { instances, ...task } = (record ?? {}) as { instances?: unknown };
-  if (!Array.isArray(instances) || instances.length === 0) return [record];
-  return instances.map((instance: object) => ({ ...task, ...instance }));
-}

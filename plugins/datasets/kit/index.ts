@@ -1,7 +1,19 @@
 /** What datasets share, and what a third party's dataset may build on: `evolving-alpaca/datasets`. */
 
+export {
+  type Cells,
+  type ColumnNames,
+  type Columns,
+  cellsOf,
+  chosenColumns,
+  columnsOf,
+  textIn,
+  toldOf,
+  valueIn,
+} from './columns.js';
+export { defineFormat } from './define-format.js';
 export { FaultList } from './fault-list.js';
-export { readJsonExamples } from './json-examples.js';
+export type { Format, Reading } from './format.js';
 export { readLines } from './lines.js';
-export { type RawRecord, readJsonRecords } from './records.js';
-export { toExample } from './to-example.js';
+export type { RawRecord } from './raw-record.js';
+export { type RecordSource, readRecords } from './records.js';

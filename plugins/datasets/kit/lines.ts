@@ -1,44 +1,31 @@
-import { createReadStream } from 'node:fs';
-import { displayPath, EvolveError, UTF8_ADVICE, utf8Fault } from '../../../core/index.js';
-import { readHead } from './data-file.js';
-
-const NEWLINE = 10;
-
-/** The lines of a UTF-8 file that are not empty. A line ends at byte 10, and at no other character. */
-export async function* readLines(file: string): AsyncGenerator<{ text: string; where: string }> {
-  await readHead(file);
-  let number = 0;
-  for await (const bytes of splitLines(createReadStream(file, { highWaterMark: 2 ** 18 }))) {
-    number++;
-    const line = decodeUtf8(bytes, file, number);
-    const text = (number === 1 ? line.replace(/^\uFEFF/, '') : line).replace(/\r$/, '');
-    if (text.trim() !== '') yield { text, where: `line ${number}` };
-  }
-}
-
-async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let begun: Buffer[] = [];
-  for await (const chunk of chunks) {
-    let start = 0;
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      const piece = chunk.subarray(start, end);
-      yield begun.length === 0 ? piece : Buffer.concat([...begun, piece]);
-      begun = [];
-      start = end + 1;
-    }
-    if (start < chunk.length) begun.push(chunk.subarray(start));
-  }
-  if (begun.length > 0) yield Buffer.concat(begun);
-}
+import type { DataSource } from '../../../core/index.js';
+import { nameOf, peek, readBytes, unpacked } from './readers/bytes.js';
+import { inUtf8 } from './readers/encoding.js';
+import { filesOf } from './readers/files.js';
+import { splitLines, utf8Of } from './readers/lines.js';
 
 /**
- * The text of bytes of a file.
+ * The lines of a source's files that are not blank. A line ends at byte 10, and at no other character. The files may be packed
+ * with gzip or zstd.
  *
- * @param line the line at which they begin
- * @throws EvolveError DATA_FILE with the place of what is no UTF-8
+ * @throws EvolveError DATA_FILE if a file is no text, or in another encoding than the source says
  */
-export function decodeUtf8(bytes: Buffer, file: string, line = 1): string {
-  const fault = utf8Fault(bytes, line);
-  if (fault) throw new EvolveError('DATA_FILE', `${displayPath(file)}, ${fault}`, UTF8_ADVICE);
-  return bytes.toString('utf8');
+export async function* readLines(
+  { path, encoding }: Pick<DataSource, 'path' | 'encoding'>,
+  signal?: AbortSignal,
+): AsyncGenerator<{ text: string; where: string }> {
+  if (path === undefined) throw new TypeError('readLines: the source has no path');
+  const files = await filesOf(path);
+  for (const file of files) {
+    const name = nameOf(file);
+    const { bytes } = await inUtf8(
+      name,
+      await peek(unpacked(name, await peek(readBytes(file, signal)))),
+      encoding,
+    );
+    for await (const line of splitLines(bytes)) {
+      const where = `line ${line.number}, byte ${line.byte}`;
+      yield { text: utf8Of(name, line), where: files.length === 1 ? where : `${name}, ${where}` };
+    }
+  }
 }

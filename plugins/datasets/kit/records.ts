@@ -1,81 +1,83 @@
-import { readFile } from 'node:fs/promises';
-import { EvolveError } from '../../../core/index.js';
-import { readHead, refuseOtherText, refuseTable } from './data-file.js';
-import { decodeUtf8, readLines } from './lines.js';
+/** The records of a data file, whatever the file is: its content tells, not its name. */
 
-/** A record as it stands in a file, with its place for messages. */
-export interface RawRecord {
-  readonly value: unknown;
-  /** `record 3` of an array, `line 3` of JSON lines. */
-  readonly where: string;
-  /** Why it is no JSON; `value` is then undefined. */
-  readonly fault?: string | undefined;
-}
+import { type DataSource, EvolveError, foreignKind } from '../../../core/index.js';
+import type { RawRecord } from './raw-record.js';
+import { nameOf, peek, readBytes, unpacked } from './readers/bytes.js';
+import { inUtf8 } from './readers/encoding.js';
+import { filesOf } from './readers/files.js';
+import { readJson } from './readers/json.js';
+import { readParquet } from './readers/parquet.js';
+import { dialectOf, readTable } from './readers/tables.js';
+import { readText } from './readers/text.js';
+
+/** Where records are: of a source, what says how its files are read. */
+export type RecordSource = Pick<DataSource, 'path' | 'encoding' | 'split'>;
 
 /**
- * The records of a JSON file: an array, or one object a line (as the file's first character tells).
+ * The records of a file, a folder, a wild-card or standard input: JSON (an array, a value a line, or values one behind the
+ * other), CSV, TSV, Parquet or plain text, also packed with gzip or zstd. They are read piece by piece.
  *
- * @throws EvolveError DATA_RECORD if an array is no JSON; a line that is none is told in its record's `fault`
+ * @param signal of the run: ends the waiting for a pipe
+ * @param opened is told the kind of each file
+ * @throws EvolveError DATA_FILE if a file is of another kind, in another encoding, or damaged. A record that is faulty by
+ * itself is told in its `fault`
  */
-export async function* readJsonRecords(file: string): AsyncGenerator<RawRecord> {
-  const head = await readHead(file);
-  refuseTable(file, head);
-  const begin = head
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
-    .trimStart();
-  if (begin.startsWith('[')) return yield* readArray(file);
-  refuseOtherText(file, head);
-  yield* readJsonLines(file);
+export async function* readRecords(
+  source: RecordSource,
+  signal?: AbortSignal,
+  opened: (kind: Container['kind']) => void = () => {},
+): AsyncGenerator<RawRecord> {
+  if (source.path === undefined) throw new TypeError('readRecords: the source has no path');
+  const files = await filesOf(source.path);
+  for (const file of files) {
+    const { kind, records } = await openContainer(file, source, signal);
+    opened(kind);
+    for await (const record of records)
+      yield files.length === 1 ? record : { ...record, where: `${nameOf(file)}, ${record.where}` };
+  }
 }
 
-async function* readArray(file: string): AsyncGenerator<RawRecord> {
-  const text = await readWhole(file);
-  let values: unknown;
+/** How a file is written, and what is in it. */
+interface Container {
+  readonly kind: 'JSON' | 'CSV' | 'TSV' | 'Parquet' | 'plain text';
+  readonly records: AsyncIterable<RawRecord>;
+}
+
+/** Looks at one file. Its records can be read once. */
+async function openContainer(
+  file: string,
+  { encoding, split }: Omit<RecordSource, 'path'>,
+  signal?: AbortSignal,
+): Promise<Container> {
+  const name = nameOf(file);
+  const stored = await peek(readBytes(file, signal));
+  if (isParquet(stored.head)) {
+    await stored.close();
+    return { kind: 'Parquet', records: readParquet(file) };
+  }
+  const plain = await peek(unpacked(name, stored));
   try {
-    values = JSON.parse(text.replace(/^\uFEFF/, ''));
+    const peeked = await inUtf8(name, plain, encoding);
+    const foreign = peeked === plain ? foreignKind(plain.head) : undefined;
+    if (foreign) throw new EvolveError('DATA_FILE', `${name}: is ${foreign.what}`, foreign.advice);
+    if (looksLikeJson(peeked.head)) return { kind: 'JSON', records: readJson(name, peeked, split) };
+    const dialect = await dialectOf(peeked.head);
+    if (!dialect) return { kind: 'plain text', records: readText(name, peeked.bytes) };
+    const kind = dialect.delimiter === '\t' ? 'TSV' : 'CSV';
+    return { kind, records: readTable(name, peeked, dialect) };
   } catch (error) {
-    const { message } = error as Error;
-    const advice = /^\s*\[\s*\{\s*'/.test(text)
-      ? 'It has the quotes of Python: write it with json.dump.'
-      : 'Correct the file.';
-    throw new EvolveError('DATA_RECORD', `${file}: is no JSON: ${withLine(message, text)}`, advice);
-  }
-  for (const [i, value] of (values as unknown[]).entries()) yield { value, where: `record ${i + 1}` };
-}
-
-/** What JSON.parse says, with the line where it has only a position. */
-function withLine(message: string, text: string): string {
-  const [, position] = /at position (\d+)$/.exec(message) ?? [];
-  if (position === undefined) return message;
-  const line = text.slice(0, Number(position)).split('\n').length;
-  return `${message} (line ${line})`;
-}
-
-async function readWhole(file: string): Promise<string> {
-  try {
-    return decodeUtf8(await readFile(file), file);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ERR_STRING_TOO_LONG' && code !== 'ERR_FS_FILE_TOO_LARGE') throw error;
-    throw new EvolveError(
-      'DATA_FILE',
-      `${file}: is a JSON array of more characters than JavaScript takes in one text (2^29)`,
-      "Write one record a line, which has no such limit: jq -c '.[]' OLD > NEW.jsonl",
-      { cause: error },
-    );
+    await plain.close();
+    throw error;
   }
 }
 
-async function* readJsonLines(file: string): AsyncGenerator<RawRecord> {
-  for await (const { text, where } of readLines(file)) {
-    let value: unknown;
-    let fault: string | undefined;
-    try {
-      value = JSON.parse(text);
-    } catch (error) {
-      fault = `is no JSON: ${(error as Error).message}`;
-    }
-    yield fault === undefined ? { value, where } : { value, where, fault };
-  }
+function isParquet(head: Buffer): boolean {
+  return head.subarray(0, 4).toString('latin1') === 'PAR1';
+}
+
+/** Also where a comment, or a line that is broken, comes first. */
+function looksLikeJson(head: Buffer): boolean {
+  const text = head.toString('utf8').replace(/^\ufeff/, '');
+  const lines = text.trimStart().split('\n', 5);
+  return /^[[{]/.test(lines[0]) || lines.some((line) => /^\s*\{\s*["']/.test(line));
 }

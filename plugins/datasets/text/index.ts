@@ -1,27 +1,38 @@
-/** Plain text, as for pretraining: a JSON array, or JSON lines, of `{ text }`. */
+/** Texts, which are trained on as a whole, as in pretraining: `{ text }`, or files of plain text. */
 
-import { definePlugin, type TextExample } from '../../../core/index.js';
-import { FaultList } from '../kit/fault-list.js';
-import { readJsonRecords } from '../kit/records.js';
+import { cellsOf, chosenColumns, columnsOf, shown, textIn, toldOf } from '../kit/columns.js';
+import { defineFormat } from '../kit/define-format.js';
 
-export default definePlugin({
+const NAMES = { text: ['text', 'content'] };
+
+export default defineFormat({
   name: 'text',
   apiVersion: 2,
-  family: 'datasets',
-  apply(trainer) {
-    trainer.hooks.loadData.tap(({ format, path }) =>
-      format === 'text' && path ? readTexts(path) : undefined,
+  about: 'texts',
+  reading(sample, source) {
+    const found = columnsOf(sample);
+    const columns = chosenColumns('text', NAMES, found, source);
+    return {
+      told: toldOf(columns, found) || 'each is a text',
+      examplesOf(record) {
+        if (typeof record === 'string') return [{ kind: 'text', text: record }];
+        const cells = cellsOf(record);
+        if (cells?.[columns.text[0]] === undefined)
+          return `expected { ${columns.text[0]} }, but got ${shown(record)}`;
+        const faults: string[] = [];
+        const text = textIn(cells, columns, 'text', faults, true);
+        return faults.length > 0 ? faults.join(', ') : [{ kind: 'text', text }];
+      },
+    };
+  },
+  doubt(sample) {
+    if (sample.some((record) => typeof record === 'string'))
+      return 'plain text may be anything: format: text trains on all of it';
+    const further = [...columnsOf(sample)].filter((column) =>
+      /^(label|output|answer|response|target)$/.test(column),
     );
+    return further.length > 0
+      ? `there is ${further.join(', ')} too, which is no part of the text`
+      : undefined;
   },
 });
-
-/** @throws EvolveError that names every faulty record, after the last one is read */
-async function* readTexts(file: string): AsyncGenerator<TextExample> {
-  const faults = new FaultList();
-  for await (const { value, where, fault } of readJsonRecords(file)) {
-    const text = (value as { text?: unknown } | null | undefined)?.text;
-    if (fault === undefined && typeof text === 'string') yield { kind: 'text', text };
-    else faults.add(where, fault ?? `expected { text }, but got ${JSON.stringify(value)?.slice(0, 60)}`);
-  }
-  faults.throwIfAny(file);
-}

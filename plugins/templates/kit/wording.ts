@@ -24,7 +24,7 @@ export function templateOf(name: string, { opening, following, answer, chatTempl
           return [{ prompt: opening(instruction, input), answer: answer(output), trained: true }];
         }
         case 'turns': {
-          const { system, exchanges } = conversationOf(name, example.turns);
+          const { system, exchanges } = conversationOf(name, example);
           return exchanges.map(({ question, answer: output, trained }, i) => ({
             prompt: i === 0 ? opening(question, '', system) : following(question),
             answer: answer(output),

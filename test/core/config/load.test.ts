@@ -67,9 +67,9 @@ describe('loadConfig', () => {
 
     it('names the item of a list', async () => {
       const text =
-        'model: { path: m }\ndata:\n  sources:\n    - alpaca\n    - path: x\n      formt: alpaca\n';
+        'model: { path: m }\ndata:\n  sources:\n    - alpaca\n    - limit: 5\n      formt: alpaca\n';
       expect(await faultsOf(text)).to.deep.equal([
-        ':5:7: data.sources.1.format: required, but missing',
+        ':5:7: data.sources.1.path: required, but missing',
         ':6:7: unknown key "data.sources.1.formt" (did you mean "format"?)',
       ]);
     });

@@ -70,6 +70,14 @@ describe('resolveSources', () => {
     expect(sources).to.deep.equal([{ name: file, path: file, format: 'alpaca', limit: 5, index: 0 }]);
   });
 
+  it('takes standard input and wild-cards, and finds the format of a file that names none', () => {
+    const sources = resolveSources(dataOf({ sources: [{ path: '-' }, { path: `${folder.path}/*.json` }] }));
+    expect(sources.map(({ path, format }) => [path, format])).to.deep.equal([
+      ['-', 'auto'],
+      [`${folder.path}/*.json`, 'auto'],
+    ]);
+  });
+
   it('passes a name that it does not know on, for a plugin that brings its data', () => {
     const sources = resolveSources(dataOf({ sources: ['poems', 'songs'], edition: 'full' }));
     expect(sources).to.deep.equal([

@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { expect } from 'chai';
 import { ExampleReader } from '../../../core/data/examples.js';
 import { definePlugin, type Example } from '../../../core/index.js';
 import { type ComposedRun, compose } from '../../support/compose.js';
+import { expectError } from '../../support/errors.js';
 import { TemporaryFolder } from '../../support/files.js';
 import { EIGHT_ROWS } from '../../support/runs.js';
 
@@ -37,6 +39,16 @@ describe('ExampleReader', () => {
     const source = { path: folder.write('rows.json', EIGHT_ROWS), format: 'alpaca' };
     const run = await compose({ data: { sources: [{ ...source, limit: 3 }, source] } });
     expect(await read(run)).to.have.lengthOf(11);
+  });
+
+  it('ends where it is interrupted while it waits for a pipe', async () => {
+    const pipe = folder.join('pipe');
+    execFileSync('mkfifo', [pipe]);
+    const interruption = new AbortController();
+    const data = { sources: [{ path: pipe, format: 'alpaca' }] };
+    const run = await compose({ data }, { signal: interruption.signal });
+    setTimeout(() => interruption.abort(), 20);
+    await expectError(() => read(run), 'INTERRUPTED');
   });
 
   it('says of each example which source it is from, unless it says so itself', async () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { readData } from '../../support/compose.js';
-import { expectError } from '../../support/errors.js';
+import { expectError, lineAt, recordAt } from '../../support/errors.js';
 import { instruction } from '../../support/examples.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 
@@ -82,12 +82,12 @@ describe('the dataset format alpaca', () => {
       () => readData('alpaca', file),
       'DATA_RECORD',
       `${file}: 6 faulty records`,
-      'record 2: "output" is missing',
-      'record 3: "instruction" is empty',
-      'record 4: "output" is no text, but 5',
-      'record 5: expected { instruction, input, output }, but got "text"',
-      'record 6: expected { instruction, input, output }, but got null',
-      'record 7: "input" is no text, but []',
+      recordAt(2, '"output" is missing'),
+      recordAt(3, '"instruction" is empty'),
+      recordAt(4, '"output" is no text, but 5'),
+      recordAt(5, 'expected { instruction, input, output }, but got "text"'),
+      recordAt(6, 'expected { instruction, input, output }, but got null'),
+      recordAt(7, '"input" is no text, but []'),
     );
   });
 
@@ -96,21 +96,21 @@ describe('the dataset format alpaca', () => {
     await expectError(
       () => readData('alpaca', file),
       'DATA_RECORD',
-      /line 4: is no JSON: /,
-      'line 5: "instruction" is missing',
+      lineAt(4, 'is no JSON: '),
+      lineAt(5, '"instruction" is missing'),
     );
   });
 
   it('names the keys that a record has in the place of a missing one', async () => {
     const file = folder.write(
       'data.json',
-      '[{"prompt":"a","completion":"b"},{"instruction":"a","response":"b","id":1}]',
+      '[{"instruction":"a","output":"b"},{"prompt":"a","completion":"b"},{"instruction":"a","response":"b","id":1}]',
     );
     await expectError(
       () => readData('alpaca', file),
       'DATA_RECORD',
-      'record 1: "instruction" is missing, "output" is missing (the record has "prompt", "completion")',
-      'record 2: "output" is missing (the record has "response", "id")',
+      recordAt(2, '"instruction" is missing, "output" is missing (the record has "prompt", "completion")'),
+      recordAt(3, '"output" is missing (the record has "response", "id")'),
     );
   });
 
@@ -120,14 +120,14 @@ describe('the dataset format alpaca', () => {
       () => readData('alpaca', file),
       'DATA_RECORD',
       '25 faulty records',
-      'record 10: ',
+      recordAt(10, ''),
       '… and 15 more',
     );
     expect(message).to.not.include('record 11');
   });
 
-  it('says of a broken array that it is no JSON', async () => {
+  it('says of a broken array where it breaks off', async () => {
     const file = folder.write('data.json', JSON.stringify(RECORDS).slice(0, -5));
-    await expectError(() => readData('alpaca', file), 'DATA_RECORD', file, 'is no JSON');
+    await expectError(() => readData('alpaca', file), 'DATA_RECORD', file, recordAt(2, 'is cut off'));
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { readData } from '../../support/compose.js';
-import { expectError } from '../../support/errors.js';
+import { expectError, lineAt, recordAt } from '../../support/errors.js';
 import { instruction } from '../../support/examples.js';
 import { TemporaryFolder } from '../../support/files.js';
 
@@ -47,7 +47,7 @@ describe('the dataset format belle', () => {
     await expectError(
       () => read(`${JSON.stringify(PLAIN)}\n{'instruction': 'x'}\n`),
       'DATA_RECORD',
-      'line 2: is no JSON',
+      lineAt(2, 'is no JSON'),
     );
   });
 
@@ -63,12 +63,12 @@ describe('the dataset format belle', () => {
     await expectError(
       () => read(JSON.stringify(values)),
       'DATA_RECORD',
-      'data.json: 6 faulty records',
-      'record 2: "output" is missing',
-      'record 3: "output" is missing',
-      'record 4: "instruction" is missing',
-      'record 5: "output" is missing',
-      'record 6: expected { instruction, input, output }, but got 7',
+      'data.json: 5 faulty records',
+      recordAt(2, '"output" is missing'),
+      recordAt(3, '"output" is missing'),
+      recordAt(4, '"instruction" is missing'),
+      recordAt(5, '"instances" holds null, and no { input, output }'),
+      recordAt(6, 'expected { instruction, input, output }, but got 7'),
     );
   });
 });

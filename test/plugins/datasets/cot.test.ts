@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { readData } from '../../support/compose.js';
-import { expectError } from '../../support/errors.js';
+import { expectError, recordAt } from '../../support/errors.js';
 import { instruction } from '../../support/examples.js';
 import { TemporaryFolder } from '../../support/files.js';
 
@@ -59,9 +59,9 @@ describe('the dataset format cot', () => {
       () => readTable(table),
       'DATA_RECORD',
       'set.tsv: 3 faulty records',
-      /line 2: .* 1 cells\n/,
-      /line 4: .* 4 cells\n/,
-      /line 5: .* 3 cells, one of them empty/,
+      /line 2, byte 7: .* 1 cells\n/,
+      /line 4, byte 17: .* 4 cells\n/,
+      /line 5, byte 29: the answer is empty/,
     );
   });
 
@@ -79,12 +79,30 @@ describe('the dataset format cot', () => {
     expect(await readData('cot', folder.write('cot.jsonl', lines))).to.deep.equal(wanted);
   });
 
+  it('leaves what LaTeX and programs mean by \\n', async () => {
+    const [latex] = await readTable('What is \\nu times \\neq?\\nnow\ta\tSee \\nabla(x).\n');
+    expect(latex.instruction).to.include('What is \\nu times \\neq?\nnow');
+    expect(latex.output).to.include('\\nabla(x)');
+    const output = 'print("a\\nb")\\nprint(f\'c\\n\')';
+    const [code] = await readPhrased([{ instruction: 'Print.', output }]);
+    expect(code.output).to.equal('print("a\\nb")\nprint(f\'c\\n\')');
+    const said = 'Which?\\n- A: "Eat,"\\n- B: "he said"\\n';
+    const [speech] = await readPhrased([{ instruction: said, output: 'A' }]);
+    expect(speech.instruction).to.equal(said.replaceAll('\\n', '\n'));
+  });
+
+  it('knows a header row, and columns of other names', async () => {
+    const rows = await readTable('question\tanswer\trationale\nq\ta\tr\n');
+    expect(rows).to.have.lengthOf(1);
+    expect(rows[0].instruction).to.include('q');
+  });
+
   it('names faulty phrased records by number', () =>
     expectError(
       () => readPhrased([{ instruction: 'a', output: 'b' }, { instruction: 'a' }, {}]),
       'DATA_RECORD',
       'CoT_data.json: 2 faulty records',
-      'record 2: "output" is missing',
-      'record 3: "instruction" is missing, "output" is missing',
+      recordAt(2, '"output" is missing'),
+      recordAt(3, '"instruction" is missing, "output" is missing'),
     ));
 });
