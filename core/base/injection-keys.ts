@@ -8,6 +8,7 @@ export const RANDOM = Symbol('RandomStreams');
 export const SIGNAL = Symbol('AbortSignal');
 export const CONTEXT = Symbol('RunContext');
 export const REQUESTS = Symbol('RunRequests');
+export const BAD_ROWS = Symbol('BadRows');
 export const EXAMPLE_READER = Symbol('ExampleReader');
 export const ROW_MAKER = Symbol('RowMaker');
 export const MODEL_ASSEMBLER = Symbol('ModelAssembler');

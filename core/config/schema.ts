@@ -79,6 +79,12 @@ export const configSchema = z.strictObject({
       .refine((size) => size < 1 || Number.isInteger(size), 'Expected a whole number, or a share below 1')
       .optional(),
     shuffle: z.boolean().default(true),
+    /** What becomes of a faulty record: `{ skip: 0.01 }` leaves out as many as one in a hundred. */
+    onBadRow: z
+      .union([z.enum(['stop', 'skip']), z.strictObject({ skip: z.number().min(0).max(1) })])
+      .default('stop'),
+    /** What becomes of a row that is longer than `cutoffLength`. */
+    long: z.enum(['cut', 'drop', 'split']).default('cut'),
     packing: z.boolean().default(false),
   }),
   train: z

@@ -100,4 +100,13 @@ export interface DataSource {
   readonly index: number;
   /** Take at most this many records. */
   readonly limit?: number | undefined;
+  /** Takes a record that is faulty, which is left out; absent if faulty records are an error. */
+  readonly skip?: ((row: BadRow) => void) | undefined;
+}
+
+/** A record that cannot be trained on. */
+export interface BadRow {
+  /** Its place within the source. */
+  readonly where: string;
+  readonly fault: string;
 }

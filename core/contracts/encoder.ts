@@ -1,6 +1,6 @@
 /** From text to token ids. Backbones make encoders of a model's configuration and tokenizer, without weights. */
 
-import type { Example, Prompt } from './dataset.js';
+import type { Example, Prompt, TextExample } from './dataset.js';
 import type { EncodedExample } from './labels.js';
 import type { BackboneRequest } from './model-files.js';
 import type { Template } from './template.js';
@@ -27,6 +27,11 @@ export interface Encoder {
    * @throws EvolveError DATA_RECORD if the model or the template cannot express the example
    */
   encode(example: Example, cutoffLength: number): EncodedExample;
+  /**
+   * A text in tokens, as rows of at most `cutoffLength` that together have all of it. Absent if the model's texts cannot be
+   * split.
+   */
+  encodeParts?(example: TextExample, cutoffLength: number): EncodedExample[];
   /**
    * The tokens that an answer follows: the same as in training.
    *

@@ -54,8 +54,17 @@ export interface ProgressEvent {
   readonly total?: number;
 }
 
+/** What `data.cutoffLength` cost. */
+export interface CutCounts {
+  /** How many rows were cut, and by how many tokens in all. */
+  readonly cutRows: number;
+  readonly cutTokens: number;
+  /** How many rows do not train the token that ends the answer or text. */
+  readonly rowsWithoutEnd: number;
+}
+
 /** How many rows a run has, each an example. */
-export interface RowCounts {
+export interface RowCounts extends CutCounts {
   readonly trainRows: number;
   /** With packing: how many packed rows there are for training. */
   readonly packedRows?: number | undefined;

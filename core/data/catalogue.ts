@@ -84,7 +84,7 @@ function mayBeThere(path: string): boolean {
 
 const KINDS_OF_FILE: readonly string[] = ['csv', 'tsv', 'parquet', 'json', 'jsonl'];
 const KIND_ADVICE =
-  'What kind of file it is, its content tells. A format says what is in the records: { instruction, input, output } is alpaca. ';
+  'What kind of file it is, its content tells. A format says what is in the records; without one, they tell it too. ';
 
 /** @param formats all that are known. The kind of a file is no slip of one of them. */
 export function unknownSource(source: DataSource, formats: readonly string[]): EvolveError {

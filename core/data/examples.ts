@@ -3,11 +3,12 @@
 import { inject, injectable } from 'tsyringe';
 import { Breath, interruptionOf } from '../base/breath.js';
 import { EvolveError, joined } from '../base/errors.js';
-import { HOOKS, RUN_CONFIG, SIGNAL } from '../base/injection-keys.js';
+import { BAD_ROWS, HOOKS, RUN_CONFIG, SIGNAL } from '../base/injection-keys.js';
 import { Ticker } from '../base/ticker.js';
 import type { RunConfig } from '../config/load.js';
 import type { DataSource, Example } from '../contracts/dataset.js';
 import type { Hooks } from '../plugins/hooks.js';
+import type { BadRows } from './bad-rows.js';
 import { resolveSources, unknownSource } from './catalogue.js';
 
 /** Reads the sources of a configuration through the hook `loadData`. */
@@ -17,6 +18,7 @@ export class ExampleReader {
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
     @inject(SIGNAL) private readonly signal: AbortSignal,
+    @inject(BAD_ROWS) private readonly badRows: BadRows,
   ) {}
 
   /** The examples of every source, in the order of the configuration. One error reports the faults of all sources. */
@@ -49,6 +51,7 @@ export class ExampleReader {
       const { code, message, advice } = joined(errors);
       throw new EvolveError(code, message, advice, { at: ['data', 'sources'] });
     }
+    this.badRows.check(examples.length);
     return examples;
   }
 
@@ -66,7 +69,8 @@ export class ExampleReader {
   }
 
   async #open(source: DataSource): Promise<AsyncIterable<Example>> {
-    const stream = await this.hooks.loadData.promise(source);
+    const skip = this.badRows.takerOf(source.name);
+    const stream = await this.hooks.loadData.promise(skip ? { ...source, skip } : source);
     if (stream) return stream;
     throw unknownSource(
       source,

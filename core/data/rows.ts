@@ -2,7 +2,7 @@
 
 import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
-import { HOOKS, RUN_CONFIG } from '../base/injection-keys.js';
+import { BAD_ROWS, HOOKS, RUN_CONFIG } from '../base/injection-keys.js';
 import { deriveSeed, Random } from '../base/random.js';
 import { Ticker } from '../base/ticker.js';
 import type { RunConfig } from '../config/load.js';
@@ -10,8 +10,11 @@ import { type Example, unknownKind } from '../contracts/dataset.js';
 import type { Encoder } from '../contracts/encoder.js';
 import type { EncodedExample } from '../contracts/labels.js';
 import { describeLengthLimit, type LengthLimit } from '../contracts/length-limit.js';
+import type { CutCounts } from '../contracts/tracker.js';
 import type { Hooks } from '../plugins/hooks.js';
+import type { BadRows } from './bad-rows.js';
 import { epochOrder } from './epoch-order.js';
+import { LongRows } from './long-rows.js';
 import { pack, type Row } from './packing.js';
 import { TokenArena } from './token-arena.js';
 
@@ -21,6 +24,7 @@ export interface SplitRows {
   readonly validation: readonly Row[];
   /** The examples of `validation`, in the order of the data. */
   readonly heldOut: readonly Example[];
+  readonly cut: CutCounts;
 }
 
 /** What rows are made for. */
@@ -34,6 +38,7 @@ export class RowMaker {
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
+    @inject(BAD_ROWS) private readonly badRows: BadRows,
   ) {}
 
   /**
@@ -52,6 +57,7 @@ export class RowMaker {
       throw new EvolveError('MODEL_INVALID', message, advice, { at: ['data', 'cutoffLength'] });
     }
     const arena = new TokenArena();
+    const long = new LongRows(encoder, this.config.data);
     const usable: EncodedExample[] = [];
     const kept: Example[] = [];
     const empty = new Map<string, number>();
@@ -68,24 +74,30 @@ export class RowMaker {
         empty.set(name, (empty.get(name) ?? 0) + 1);
         continue;
       }
-      const encoded = encode(encoder, examples, i, cutoffLength);
+      const encoded = this.#encode(encoder, examples, i);
+      if (!encoded) continue;
       if (!hasTarget(encoded)) {
         filled++;
         continue;
       }
-      usable.push(arena.keep(encoded));
-      kept.push(example);
+      for (const row of long.fit(example, encoded)) {
+        usable.push(arena.keep(row));
+        kept.push(example);
+      }
     }
     if (ticker.told) tell(examples.length);
     for (const [name, count] of empty) this.#tellSkipped(count, examples.length, `${name} empty`);
     const reason = `prompt alone fills data.cutoffLength (${cutoffLength} tokens)`;
     this.#tellSkipped(filled, examples.length, reason);
+    for (const message of long.told()) this.hooks.log.call({ type: 'notice', message });
+    this.badRows.check(usable.length);
+    this.badRows.tell(usable.length);
     if (usable.length === 0) {
       const message = `there is no usable record among ${examples.length}`;
       const advice = 'Raise data.cutoffLength, or check "output" in the records.';
       throw new EvolveError('DATA_EMPTY', message, advice, { at: ['data', 'sources'] });
     }
-    return this.#split(usable, kept);
+    return { ...this.#split(usable, kept), cut: long.cut };
   }
 
   /** The rows of one pass through the data, in the order of training; passes count from 0. */
@@ -94,7 +106,7 @@ export class RowMaker {
     return data.shuffle ? inOrder(rows, epochOrder(train.seed, epoch, rows.length)) : [...rows];
   }
 
-  #split(encoded: readonly EncodedExample[], examples: readonly Example[]): SplitRows {
+  #split(encoded: readonly EncodedExample[], examples: readonly Example[]): Omit<SplitRows, 'cut'> {
     const { seed } = this.config.train;
     const size = this.#validationSize(encoded.length);
     const order = new Random(deriveSeed(seed, 'split')).permutation(encoded.length);
@@ -109,6 +121,27 @@ export class RowMaker {
     const { packing, cutoffLength, shuffle } = this.config.data;
     if (!packing) return examples.map((example) => [example]);
     return pack(shuffle ? inOrder(examples, random.permutation(examples.length)) : examples, cutoffLength);
+  }
+
+  /** Example number `i` in tokens; undefined if it is faulty, and left out. */
+  #encode(encoder: Encoder, examples: readonly Example[], i: number): EncodedExample | undefined {
+    try {
+      return encode(encoder, examples[i], this.config.data.cutoffLength);
+    } catch (error) {
+      const told = error instanceof RangeError ? tooLong(examples[i]) : error;
+      if (!(told instanceof EvolveError)) throw told;
+      const { source = '' } = examples[i];
+      const number = examples.slice(0, i + 1).filter((example) => example.source === source).length;
+      const skip = told.code === 'DATA_RECORD' ? this.badRows.takerOf(source) : undefined;
+      if (skip) {
+        skip({ where: `example ${number}`, fault: told.message });
+        return undefined;
+      }
+      throw new EvolveError(told.code, `${source}, example ${number}: ${told.message}`, told.advice, {
+        cause: error,
+        at: ['data', 'sources'],
+      });
+    }
   }
 
   #tellSkipped(count: number, total: number, reason: string): void {
@@ -159,29 +192,11 @@ function trainedPart(example: Example): { text: string; name: string } {
   }
 }
 
-/** Encodes example number `i`. An error says which one it was. */
-function encode(
-  encoder: Encoder,
-  examples: readonly Example[],
-  i: number,
-  cutoffLength: number,
-): EncodedExample {
-  try {
-    const encoded = encoder.encode(examples[i], cutoffLength);
-    const fault = faultOf(encoded, cutoffLength);
-    if (fault)
-      throw new EvolveError('PLUGIN_FAILED', `the model's encoder gave ${fault}`, 'Tell whoever wrote it.');
-    return encoded;
-  } catch (error) {
-    const told = error instanceof RangeError ? tooLong(examples[i]) : error;
-    if (!(told instanceof EvolveError)) throw told;
-    const { source } = examples[i];
-    const number = examples.slice(0, i + 1).filter((example) => example.source === source).length;
-    throw new EvolveError(told.code, `${source}, example ${number}: ${told.message}`, told.advice, {
-      cause: error,
-      at: ['data', 'sources'],
-    });
-  }
+function encode(encoder: Encoder, example: Example, cutoffLength: number): EncodedExample {
+  const encoded = encoder.encode(example, cutoffLength);
+  const fault = faultOf(encoded, cutoffLength);
+  if (!fault) return encoded;
+  throw new EvolveError('PLUGIN_FAILED', `the model's encoder gave ${fault}`, 'Tell whoever wrote it.');
 }
 
 /** What an encoder must not give. Labels would be lost, or be there twice. */

@@ -9,6 +9,7 @@ import * as keys from '../base/injection-keys.js';
 import { RandomStreams } from '../base/random.js';
 import { suggest } from '../base/suggest.js';
 import type { AssemblyConfig, RunConfig } from '../config/load.js';
+import { BadRows } from '../data/bad-rows.js';
 import { ExampleReader } from '../data/examples.js';
 import { RowMaker } from '../data/rows.js';
 import { ModelAssembler } from '../model/assemble.js';
@@ -53,6 +54,7 @@ export function composeRun(config: RunConfig, plugins: readonly AppliedPlugin[],
   const scoped = { lifecycle: Lifecycle.ContainerScoped };
   parts.register(keys.RUN_CONFIG, { useValue: config });
   parts.register(keys.RESOLVED_CONFIG, { useValue: withOptions(config, plugins) });
+  parts.register(keys.BAD_ROWS, { useClass: BadRows }, scoped);
   parts.register(keys.EXAMPLE_READER, { useClass: ExampleReader }, scoped);
   parts.register(keys.ROW_MAKER, { useClass: RowMaker }, scoped);
   parts.register(keys.RUN_FOLDER, { useClass: RunFolder }, scoped);

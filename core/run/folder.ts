@@ -14,6 +14,7 @@ import { checkWritable } from '../base/writable.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { RunResult } from '../contracts/tracker.js';
+import type { BadRows } from '../data/bad-rows.js';
 import type { ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
 import { LOCK, lock, refuseIfLocked, unlock } from './lock.js';
@@ -165,6 +166,12 @@ export class RunFolder {
         throw new Error(`no checkpoint format writes ${path.basename(request.path)}`);
       },
     });
+  }
+
+  /** Lists the records that were left out as faulty, where there are some. */
+  async writeSkipped(rows: BadRows['rows']): Promise<void> {
+    if (rows.length === 0) return;
+    await this.#write('skipped.jsonl', rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
 
   async writeResult(result: RunResult): Promise<void> {

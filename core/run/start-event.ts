@@ -21,6 +21,7 @@ export function countRows(rows: SplitRows, packing: boolean): NonNullable<RunRes
     trainRows: rows.train.flat().length,
     ...(packing && { packedRows: rows.train.length }),
     validationRows: rows.validation.flat().length,
+    ...rows.cut,
   };
 }
 
@@ -29,7 +30,10 @@ export function countRows(rows: SplitRows, packing: boolean): NonNullable<RunRes
  *
  * @param plugins those that wait for evaluations: metrics, early stopping, …
  */
-export function evaluationNotice(rows: SplitRows, plugins: readonly string[]): string | undefined {
+export function evaluationNotice(
+  rows: Pick<SplitRows, 'validation'>,
+  plugins: readonly string[],
+): string | undefined {
   if (rows.validation.length > 0 || plugins.length === 0) return undefined;
   const names = [...new Set(plugins)].join(', ');
   return (

@@ -8,6 +8,7 @@ import { inject, injectable } from 'tsyringe';
 import { interruptionOf, strayErrorOf, unlessAborted } from '../base/breath.js';
 import { EvolveError } from '../base/errors.js';
 import {
+  BAD_ROWS,
   CONTEXT,
   EXAMPLE_READER,
   HOOKS,
@@ -24,6 +25,7 @@ import type { LanguageModel } from '../contracts/backbone.js';
 import type { Device } from '../contracts/device.js';
 import type { RunState } from '../contracts/state.js';
 import type { RunResult } from '../contracts/tracker.js';
+import type { BadRows } from '../data/bad-rows.js';
 import type { ExampleReader } from '../data/examples.js';
 import type { RowMaker, SplitRows } from '../data/rows.js';
 import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
@@ -73,6 +75,7 @@ export class Trainer {
     @inject(HOOKS) private readonly hooks: Hooks,
     @inject(EXAMPLE_READER) private readonly reader: ExampleReader,
     @inject(ROW_MAKER) private readonly rowMaker: RowMaker,
+    @inject(BAD_ROWS) private readonly badRows: BadRows,
     @inject(MODEL_ASSEMBLER) private readonly assembler: ModelAssembler,
     @inject(RUN_FOLDER) private readonly folder: RunFolder,
     @inject(RUN_CHECKPOINTS) private readonly checkpoints: RunCheckpoints,
@@ -157,6 +160,7 @@ export class Trainer {
       const pinned = (name: string, kind: 'model' | 'adapter') => this.assembler.pinned(name, kind);
       await (checkpoint === undefined ? this.folder.claim(pinned) : this.folder.reclaim(pinned));
       this.#claimed = true;
+      await this.folder.writeSkipped(this.badRows.rows);
     }
     this.#resumedFrom = checkpoint?.step;
     this.#announce(assembled.model, rows, countSteps(basis).totalSteps);

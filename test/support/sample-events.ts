@@ -10,6 +10,9 @@ export const START: Extract<LogEvent, { type: 'start' }> = {
   trainableParameters: 12_345,
   trainRows: 1234,
   validationRows: 60,
+  cutRows: 0,
+  cutTokens: 0,
+  rowsWithoutEnd: 0,
   steps: 200,
 };
 export const STEP: StepEvent = {
@@ -37,7 +40,7 @@ export const RESULT: RunResult = {
   savedStep: 1200,
   device: null,
   parameters: { total: 3_012_345, trainable: 12_345 },
-  rows: { trainRows: 1234, validationRows: 60 },
+  rows: { trainRows: 1234, validationRows: 60, cutRows: 0, cutTokens: 0, rowsWithoutEnd: 0 },
   firstLoss: 2.5,
   lastLoss: 1.25,
   baseLoss: 3,

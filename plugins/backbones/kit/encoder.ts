@@ -5,6 +5,7 @@ import {
   type Example,
   type Prompt,
   type Template,
+  type TextExample,
   type Tokenizer,
   unknownKind,
 } from '../../../core/index.js';
@@ -47,6 +48,17 @@ export class CausalEncoder implements Encoder {
       default:
         return unknownKind(example);
     }
+  }
+
+  /** A text cut into rows. The first begins with the start tokens, the last has the end token. */
+  encodeParts({ text }: TextExample, cutoffLength: number): EncodedExample[] {
+    const { tokenizer } = this;
+    const ids = [...this.#start, ...tokenizer.encode(text), tokenizer.eosId];
+    const starts = Array.from({ length: Math.ceil(ids.length / cutoffLength) }, (_, i) => i * cutoffLength);
+    return starts.map((start) => {
+      const inputIds = Int32Array.from(ids.slice(start, start + cutoffLength));
+      return { inputIds, spans: [[start === 0 ? this.#start.length : 0, inputIds.length]] };
+    });
   }
 
   encodePrompt(prompt: Prompt): number[] {

@@ -38,7 +38,7 @@ export async function* readExamples(
     if (first.length === 0) return;
     const format = choose(sample, kinds[0]);
     const { examplesOf } = format.reading(sample, source);
-    const faults = new FaultList();
+    const faults = new FaultList(source);
     const read = function* ({ value, where, fault }: RawRecord) {
       const examples = fault ?? examplesOf(value);
       if (typeof examples === 'string') faults.add(where, examples);

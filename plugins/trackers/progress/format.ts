@@ -16,12 +16,19 @@ type StartEvent = Extract<LogEvent, { type: 'start' }>;
 export function describeStart(event: StartEvent): string {
   const share = Number(((100 * event.trainableParameters) / event.parameters).toPrecision(2));
   const packed = event.packedRows === undefined ? '' : ` packed into ${count(event.packedRows)}`;
+  const cut = describeCut(event);
   const held = event.validationRows > 0 ? `, ${count(event.validationRows)} held out` : '';
   const on = event.resumedFrom === undefined ? '' : `, of which ${count(event.resumedFrom)} are done`;
   return (
     `${event.backbone}: ${count(event.parameters)} parameters, ${count(event.trainableParameters)} (${share} %) trainable\n` +
-    `data: ${counted(event.trainRows, 'row')}${packed}${held}; ${counted(event.steps, 'optimizer step')}${on}`
+    `data: ${counted(event.trainRows, 'row')}${packed}${held}; ${cut}; ${counted(event.steps, 'optimizer step')}${on}`
   );
+}
+
+function describeCut({ cutRows, cutTokens, rowsWithoutEnd }: StartEvent): string {
+  if (cutRows === 0) return 'none cut';
+  const endless = rowsWithoutEnd > 0 ? `, ${count(rowsWithoutEnd)} of them before the end token` : '';
+  return `${count(cutRows)} cut, by ${count(cutTokens)} tokens${endless}`;
 }
 
 export function describeStep(event: StepEvent, steps: number, secondsLeft: number): string {

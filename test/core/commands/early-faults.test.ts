@@ -103,10 +103,7 @@ describe('what is wrong with a configuration', () => {
   });
 
   it('comes with advice that fits: a kind of file is no format', async () => {
-    for (const [format, advice] of [
-      ['csv', 'converted to JSON lines'],
-      ['jsonl', '{ instruction, input, output } is alpaca'],
-    ]) {
+    for (const format of ['csv', 'jsonl', 'parquet']) {
       const source = `{ path: ./my.yaml, format: ${format} }`;
       const file = folder.write(
         'my.yaml',
@@ -114,7 +111,9 @@ describe('what is wrong with a configuration', () => {
       );
       const { config, locate } = await loadConfig(file, {}, furtherFaults);
       const load = () => loadChecked(config, locate, { trackers: [] });
-      expect((await expectError(load, 'DATA_UNKNOWN', advice)).message).to.not.include('did you mean');
+      expect((await expectError(load, 'DATA_UNKNOWN', 'its content tells')).message).to.not.include(
+        'did you mean',
+      );
     }
   });
 

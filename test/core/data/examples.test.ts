@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect } from 'chai';
+import { BadRows } from '../../../core/data/bad-rows.js';
 import { ExampleReader } from '../../../core/data/examples.js';
 import { definePlugin, type Example } from '../../../core/index.js';
 import { type ComposedRun, compose } from '../../support/compose.js';
@@ -33,7 +34,7 @@ describe('ExampleReader', () => {
   afterEach(() => folder.remove());
 
   const read = ({ config, hooks, context }: ComposedRun) =>
-    new ExampleReader(config, hooks, context.signal).read();
+    new ExampleReader(config, hooks, context.signal, new BadRows(config, hooks)).read();
 
   it('mixes sources, of each no more than its limit', async () => {
     const source = { path: folder.write('rows.json', EIGHT_ROWS), format: 'alpaca' };

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Encoder } from '../../../core/contracts/encoder.js';
 import type { LogEvent } from '../../../core/contracts/tracker.js';
+import { BadRows } from '../../../core/data/bad-rows.js';
 import { RowMaker } from '../../../core/data/rows.js';
 import type { Example, Turn } from '../../../core/index.js';
 import { compose } from '../../support/compose.js';
@@ -71,7 +72,7 @@ describe('RowMaker.prepare', () => {
       data: { sources: ['none'], cutoffLength: 128, validationSize },
     });
     const encoder = other ?? (await run.assembler.loadEncoder());
-    const rows = await new RowMaker(run.config, run.hooks).prepare(
+    const rows = await new RowMaker(run.config, run.hooks, new BadRows(run.config, run.hooks)).prepare(
       examples,
       { encoder, model: MODEL },
       async () => {},

@@ -28,7 +28,11 @@ describe('what progress prints of', () => {
 
   it('the start', () => {
     expect(describeStart(START)).to.equal(
-      'llama: 3,000,000 parameters, 12,345 (0.41 %) trainable\ndata: 1,234 rows, 60 held out; 200 optimizer steps',
+      'llama: 3,000,000 parameters, 12,345 (0.41 %) trainable\ndata: 1,234 rows, 60 held out; none cut; 200 optimizer steps',
+    );
+    const cut = { ...START, cutRows: 1200, cutTokens: 34_000, rowsWithoutEnd: 1199 };
+    expect(describeStart(cut)).to.include(
+      '60 held out; 1,200 cut, by 34,000 tokens, 1,199 of them before the end token; 200',
     );
     expect(describeStart({ ...START, trainRows: 1, steps: 1 })).to.match(
       /1 row, 60 held out; 1 optimizer step$/,
