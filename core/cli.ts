@@ -6,6 +6,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { EvolveError, messageOf } from './base/errors.js';
 import { printable } from './base/printable.js';
 import { packageVersion } from './base/version.js';
+import { addDataCommands } from './commands/data-commands.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
 /** Each is a text of its own, with its keys and values. */
@@ -154,6 +155,8 @@ program
   .argument('[config]', 'a configuration: lists what a run of it would use, and what it lists besides')
   .option('--json', 'write JSON lines to standard output')
   .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
+
+addDataCommands(program);
 
 const device = program
   .command('device')

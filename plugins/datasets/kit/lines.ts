@@ -1,8 +1,8 @@
 import type { DataSource } from '../../../core/index.js';
-import { nameOf, peek, readBytes, unpacked } from './readers/bytes.js';
-import { inUtf8 } from './readers/encoding.js';
+import { nameOf, peek, readBytes } from './readers/bytes.js';
 import { filesOf } from './readers/files.js';
 import { splitLines, utf8Of } from './readers/lines.js';
+import { openText } from './readers/open-text.js';
 
 /**
  * The lines of a source's files that are not blank. A line ends at byte 10, and at no other character. The files may be packed
@@ -18,11 +18,7 @@ export async function* readLines(
   const files = await filesOf(path);
   for (const file of files) {
     const name = nameOf(file);
-    const { bytes } = await inUtf8(
-      name,
-      await peek(unpacked(name, await peek(readBytes(file, signal)))),
-      encoding,
-    );
+    const { bytes } = await openText(name, await peek(readBytes(file, signal)), encoding);
     for await (const line of splitLines(bytes)) {
       const where = `line ${line.number}, byte ${line.byte}`;
       yield { text: utf8Of(name, line), where: files.length === 1 ? where : `${name}, ${where}` };

@@ -1,11 +1,11 @@
 /** The records of a data file, whatever the file is: its content tells, not its name. */
 
-import { type DataSource, EvolveError, foreignKind } from '../../../core/index.js';
+import type { DataSource } from '../../../core/index.js';
 import type { RawRecord } from './raw-record.js';
-import { nameOf, peek, readBytes, unpacked } from './readers/bytes.js';
-import { inUtf8 } from './readers/encoding.js';
+import { nameOf, peek, readBytes } from './readers/bytes.js';
 import { filesOf } from './readers/files.js';
 import { readJson } from './readers/json.js';
+import { openText } from './readers/open-text.js';
 import { readParquet } from './readers/parquet.js';
 import { dialectOf, readTable } from './readers/tables.js';
 import { readText } from './readers/text.js';
@@ -25,7 +25,7 @@ export type RecordSource = Pick<DataSource, 'path' | 'encoding' | 'split'>;
 export async function* readRecords(
   source: RecordSource,
   signal?: AbortSignal,
-  opened: (kind: Container['kind']) => void = () => {},
+  opened: (kind: string) => void = () => {},
 ): AsyncGenerator<RawRecord> {
   if (source.path === undefined) throw new TypeError('readRecords: the source has no path');
   const files = await filesOf(source.path);
@@ -39,7 +39,8 @@ export async function* readRecords(
 
 /** How a file is written, and what is in it. */
 interface Container {
-  readonly kind: 'JSON' | 'CSV' | 'TSV' | 'Parquet' | 'plain text';
+  /** `JSON`, `CSV in gzip`, `TSV in gb18030`. */
+  readonly kind: string;
   readonly records: AsyncIterable<RawRecord>;
 }
 
@@ -55,20 +56,13 @@ async function openContainer(
     await stored.close();
     return { kind: 'Parquet', records: readParquet(file) };
   }
-  const plain = await peek(unpacked(name, stored));
-  try {
-    const peeked = await inUtf8(name, plain, encoding);
-    const foreign = peeked === plain ? foreignKind(plain.head) : undefined;
-    if (foreign) throw new EvolveError('DATA_FILE', `${name}: is ${foreign.what}`, foreign.advice);
-    if (looksLikeJson(peeked.head)) return { kind: 'JSON', records: readJson(name, peeked, split) };
-    const dialect = await dialectOf(peeked.head);
-    if (!dialect) return { kind: 'plain text', records: readText(name, peeked.bytes) };
-    const kind = dialect.delimiter === '\t' ? 'TSV' : 'CSV';
-    return { kind, records: readTable(name, peeked, dialect) };
-  } catch (error) {
-    await plain.close();
-    throw error;
-  }
+  const text = await openText(name, stored, encoding);
+  const kindOf = (kind: string) => [kind, ...text.was].join(' in ');
+  if (looksLikeJson(text.head)) return { kind: kindOf('JSON'), records: readJson(name, text, split) };
+  const dialect = await dialectOf(text.head);
+  if (!dialect) return { kind: kindOf('plain text'), records: readText(name, text.bytes) };
+  const kind = dialect.delimiter === '\t' ? 'TSV' : 'CSV';
+  return { kind: kindOf(kind), records: readTable(name, text, dialect) };
 }
 
 function isParquet(head: Buffer): boolean {

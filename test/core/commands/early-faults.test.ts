@@ -98,7 +98,7 @@ describe('what is wrong with a configuration', () => {
       load,
       'DATA_UNKNOWN',
       'unknown data name "./rows.json"',
-      '{ path: ./rows.json, format: alpaca }',
+      '{ path: ./rows.json }',
     );
   });
 

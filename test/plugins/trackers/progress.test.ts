@@ -35,7 +35,7 @@ describe('what progress prints of', () => {
       '60 held out; 1,200 cut, by 34,000 tokens, 1,199 of them before the end token; 200',
     );
     expect(describeStart({ ...START, trainRows: 1, steps: 1 })).to.match(
-      /1 row, 60 held out; 1 optimizer step$/,
+      /1 row, 60 held out; none cut; 1 optimizer step$/,
     );
     expect(describeStart({ ...START, validationRows: 0 })).to.not.include('held out');
     expect(describeStart({ ...START, trainableParameters: START.parameters })).to.include('(100 %)');

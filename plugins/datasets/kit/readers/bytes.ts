@@ -83,10 +83,16 @@ async function* all(begun: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<
   }
 }
 
-/** The bytes unpacked where they begin as gzip or zstd do. */
-export function unpacked(name: string, { head, bytes }: Peeked): Bytes {
-  if (head[0] === 0x1f && head[1] === 0x8b) return gunzip(name, bytes);
-  return head.length >= 4 && head.readUInt32LE() === 0xfd2fb528 ? unzstd(name, bytes) : bytes;
+export type Packing = 'gzip' | 'zstd';
+
+/** How bytes that begin so are packed. */
+export function packingOf(head: Buffer): Packing | undefined {
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
+  return head.length >= 4 && head.readUInt32LE() === 0xfd2fb528 ? 'zstd' : undefined;
+}
+
+export function unpacked(name: string, packing: Packing, bytes: Bytes): Bytes {
+  return packing === 'gzip' ? gunzip(name, bytes) : unzstd(name, bytes);
 }
 
 async function* gunzip(name: string, bytes: Bytes): AsyncGenerator<Buffer> {

@@ -8,24 +8,28 @@ import { type Bytes, type Peeked, peek } from './bytes.js';
 const SLICE_BYTES = 4096;
 
 /**
- * The same text in UTF-8. UTF-16 is known by its mark.
+ * The same text in UTF-8, and the encoding that it had. UTF-16 is known by its mark.
  *
  * @param name of the file, for errors
  * @param encoding a name that TextDecoder knows; UTF-8 where nothing is given
  * @throws EvolveError DATA_FILE if there is no such encoding, or the text has another
  */
-export async function inUtf8(name: string, peeked: Peeked, encoding: string | undefined): Promise<Peeked> {
+export async function inUtf8(
+  name: string,
+  peeked: Peeked,
+  encoding: string | undefined,
+): Promise<Peeked & { readonly encoding: string }> {
   const { head } = peeked;
   const marked = head[0] === 0xff && head[1] === 0xfe ? 'utf-16le' : 'utf-16be';
   const isMarked = marked === 'utf-16le' || (head[0] === 0xfe && head[1] === 0xff);
   const decoder = decoderOf(name, isMarked ? marked : (encoding ?? 'utf-8'));
   if (decoder.encoding !== 'utf-8') {
     refuseUtf8(name, head, decoder.encoding);
-    return peek(decoded(name, peeked.bytes, decoder));
+    return { ...(await peek(decoded(name, peeked.bytes, decoder))), encoding: decoder.encoding };
   }
   // In JSON and English every second byte of UTF-16 is 0.
   const zero = head.length >= 4 ? [0, 1].find((odd) => head[odd] === 0 && head[odd + 2] === 0) : undefined;
-  if (zero === undefined) return peeked;
+  if (zero === undefined) return { ...peeked, encoding: 'utf-8' };
   const advice = `Say so in the source: encoding: ${zero === 0 ? 'utf-16be' : 'utf-16le'}`;
   throw new EvolveError('DATA_FILE', `${name}: is text in UTF-16 without its mark`, advice);
 }
