@@ -15,7 +15,7 @@ export { printable } from './base/printable.js';
 export { deriveSeed, Random, RandomStreams } from './base/random.js';
 export { suggest } from './base/suggest.js';
 export { tf } from './base/tf.js';
-export { UTF8_ADVICE, utf8Fault } from './base/utf8.js';
+export { UTF8_ADVICE, utf8End, utf8Fault } from './base/utf8.js';
 export { type ModelName, parseModelName } from './config/model-name.js';
 export type { SaveRequest } from './contracts/adapter.js';
 export type { LanguageModel, ModelRequest } from './contracts/backbone.js';

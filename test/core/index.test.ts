@@ -94,6 +94,7 @@ describe('the public face', () => {
           'commandLine',
           'foreignKind',
           'printable',
+          'utf8End',
           'utf8Fault',
           'z',
         ],

@@ -94,12 +94,7 @@ describe('what is wrong with a configuration', () => {
     );
     const { config, locate } = await loadConfig(file, {}, furtherFaults);
     const load = () => loadChecked(config, locate, { trackers: [] });
-    await expectError(
-      load,
-      'DATA_UNKNOWN',
-      'unknown data name "./rows.json"',
-      '{ path: ./rows.json }',
-    );
+    await expectError(load, 'DATA_UNKNOWN', 'unknown data name "./rows.json"', '{ path: ./rows.json }');
   });
 
   it('comes with advice that fits: a kind of file is no format', async () => {

@@ -1,7 +1,7 @@
 /** Bytes cut into lines, at byte 10 and at no other character: U+2028 is text. */
 
 import { isUtf8 } from 'node:buffer';
-import { EvolveError, utf8Fault } from '../../../../core/index.js';
+import { EvolveError, utf8End, utf8Fault } from '../../../../core/index.js';
 import type { Bytes } from './bytes.js';
 import { encodingAdvice } from './encoding.js';
 
@@ -61,6 +61,6 @@ function isBlank(line: Buffer): boolean {
  */
 export function utf8Of(name: string, { bytes, number, byte }: Line): string {
   if (isUtf8(bytes)) return bytes.toString('utf8');
-  const message = `${name}, byte ${byte} and on, ${utf8Fault(bytes, number)}`;
+  const message = `${name}, byte ${byte + (utf8End(bytes) ?? 0)}, ${utf8Fault(bytes, number)}`;
   throw new EvolveError('DATA_FILE', message, `As far as one can tell, ${encodingAdvice(bytes)}.`);
 }

@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { pipeline, Readable } from 'node:stream';
-import { EvolveError, messageOf, utf8Fault } from '../../../../core/index.js';
+import { EvolveError, messageOf, utf8End, utf8Fault } from '../../../../core/index.js';
 import type { RawRecord } from '../raw-record.js';
 import { type Bytes, HEAD_BYTES, type Peeked } from './bytes.js';
 import { encodingAdvice } from './encoding.js';
@@ -148,7 +148,7 @@ async function* inWholeUtf8(name: string, bytes: Bytes): AsyncGenerator<Buffer> 
   let [line, byte] = [1, 1];
   for await (const chunk of wholeLines(bytes)) {
     if (!isUtf8(chunk)) {
-      const message = `${name}, byte ${byte} and on, ${utf8Fault(chunk, line)}`;
+      const message = `${name}, byte ${byte + (utf8End(chunk) ?? 0)}, ${utf8Fault(chunk, line)}`;
       throw new EvolveError('DATA_FILE', message, `As far as one can tell, ${encodingAdvice(chunk)}.`);
     }
     yield chunk;

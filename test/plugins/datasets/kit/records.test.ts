@@ -264,7 +264,7 @@ describe('readRecords', () => {
         { encoding: 'gb18030' },
       ],
       [
-        'line 2: byte 0xbc',
+        'byte 16, line 2: byte 0xbc',
         Buffer.concat([Buffer.from('input,output\nx,'), GB18030.subarray(13, 21)]),
         'encoding: gb18030',
       ],
