@@ -28,13 +28,12 @@ export class BadRows {
   }
 
   /**
-   * @param good how many records can be trained on
+   * @param total how many records there are, faulty ones included
    * @throws EvolveError DATA_RECORD if the share of bad ones is above what is allowed
    */
-  check(good: number): void {
+  check(total: number): void {
     const { onBadRow } = this.config.data;
     const most = typeof onBadRow === 'object' ? onBadRow.skip : 1;
-    const total = good + this.rows.length;
     if (this.rows.length <= most * total) return;
     const share = (100 * this.rows.length) / total;
     const message = `${this.#counted(total)} faulty (${share.toFixed(2)} %), which is more than data.onBadRow allows, ${100 * most} %`;
@@ -44,9 +43,9 @@ export class BadRows {
   }
 
   /** Tells the person, where there are some. */
-  tell(good: number): void {
+  tell(total: number): void {
     if (this.rows.length === 0) return;
-    const message = `${this.#counted(good + this.rows.length)} faulty, and left out (skipped.jsonl in the output folder has all)`;
+    const message = `${this.#counted(total)} faulty, and left out (skipped.jsonl in the output folder has all)`;
     this.hooks.log.call({ type: 'notice', message: message + this.#listed() });
   }
 

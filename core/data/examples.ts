@@ -51,7 +51,7 @@ export class ExampleReader {
       const { code, message, advice } = joined(errors);
       throw new EvolveError(code, message, advice, { at: ['data', 'sources'] });
     }
-    this.badRows.check(examples.length);
+    this.badRows.check(examples.length + this.badRows.rows.length);
     return examples;
   }
 

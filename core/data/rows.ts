@@ -56,6 +56,8 @@ export class RowMaker {
       const advice = `Set data.cutoffLength to ${model.maxLength} or less.`;
       throw new EvolveError('MODEL_INVALID', message, advice, { at: ['data', 'cutoffLength'] });
     }
+    // Those that are faulty were not passed on.
+    const total = examples.length + this.badRows.rows.length;
     const arena = new TokenArena();
     const long = new LongRows(encoder, this.config.data);
     const usable: EncodedExample[] = [];
@@ -90,8 +92,8 @@ export class RowMaker {
     const reason = `prompt alone fills data.cutoffLength (${cutoffLength} tokens)`;
     this.#tellSkipped(filled, examples.length, reason);
     for (const message of long.told()) this.hooks.log.call({ type: 'notice', message });
-    this.badRows.check(usable.length);
-    this.badRows.tell(usable.length);
+    this.badRows.check(total);
+    this.badRows.tell(total);
     if (usable.length === 0) {
       const message = `there is no usable record among ${examples.length}`;
       const advice = 'Raise data.cutoffLength, or check "output" in the records.';
