@@ -40,6 +40,8 @@ export class JsonScanner {
   /** Whether a value of the array stands behind its last comma. */
   #hasItem = false;
   #hasComma = false;
+  /** A file that has one has them behind every line. */
+  #hasStrayComma = false;
   #line: number;
   #countedTo = 0;
   /** The place of the window's first byte. */
@@ -156,7 +158,10 @@ export class JsonScanner {
   }
 
   #comma(at: number): void {
-    if (!this.#array) this.#fault(at, 'a comma stands here, outside of an array');
+    if (!this.#array && this.#hasStrayComma) return;
+    this.#hasStrayComma ||= !this.#array;
+    if (!this.#array)
+      this.#fault(at, 'a comma stands behind a record, outside of an array; further ones are not told');
     else if (!this.#hasItem) this.#fault(at, 'a comma stands here with no record before it');
     this.#hasItem = false;
     this.#hasComma = true;

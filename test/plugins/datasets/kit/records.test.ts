@@ -185,6 +185,13 @@ describe('readRecords', () => {
         new RegExp(`^record 2, line 2, byte ${size + 2}: is no JSON: `),
       ],
       [
+        'commas behind the lines',
+        `${good},\n${good},\n`,
+        ROWS[0],
+        `line 1, byte ${size + 1}: a comma stands behind a record, outside of an array; further ones are not told`,
+        ROWS[0],
+      ],
+      [
         'something behind the array',
         `[${good}]\n]`,
         ROWS[0],
