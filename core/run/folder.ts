@@ -3,6 +3,7 @@
  * half-written, and an earlier run's folder is moved aside, not overwritten.
  */
 
+import { existsSync } from 'node:fs';
 import { constants, copyFile, link, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { inject, injectable } from 'tsyringe';
@@ -17,6 +18,7 @@ import type { RunResult } from '../contracts/tracker.js';
 import type { BadRows } from '../data/bad-rows.js';
 import type { ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
+import { sync } from './checkpoints/checksums.js';
 import { LOCK, lock, refuseIfLocked, unlock } from './lock.js';
 
 /** What marks a folder as a run's. */
@@ -67,12 +69,17 @@ export class RunFolder {
   }
 
   /**
-   * Makes the folder of an earlier run this one's, which goes on in it, and locks it until `release`.
+   * Locks the folder of an earlier run until `release`, and changes nothing in it.
    *
    * @throws EvolveError OUTPUT_FOLDER if another run writes there
    */
+  async hold(): Promise<void> {
+    if (existsSync(path.join(this.path, MARK)))
+      await this.#lock().catch((cause: unknown) => this.#refuse(cause));
+  }
+
+  /** The same as `claim`, for a run that goes on in the folder as it is. */
   async reclaim(pinned: ModelAssembler['pinned']): Promise<void> {
-    await this.#lock().catch((cause: unknown) => this.#refuse(cause));
     await this.#writeConfig(pinned, undefined);
   }
 
@@ -110,6 +117,7 @@ export class RunFolder {
   }
 
   async #lock(): Promise<void> {
+    if (this.#isLocked) return;
     await lock(this.path);
     this.#isLocked = true;
   }
@@ -209,11 +217,19 @@ export async function writing(what: string, place: string, write: () => Promise<
   }
 }
 
-/** Gives the files of one folder names in another, too: they take no more of the disk, where it can do that. */
+/** Files below this are copied: a person who edits one, adapter_config.json for example, changes no checkpoint. */
+const LINKED_BYTES = 1 << 20;
+
+/** Has the files of one folder in another, too. Large ones get a second name: they take no more of the disk, if it can do that. */
 export async function linkFiles(names: readonly string[], from: string, to: string): Promise<void> {
   for (const name of names) {
     const [source, target] = [path.join(from, name), path.join(to, name)];
-    await link(source, target).catch(() => copyFile(source, target, constants.COPYFILE_FICLONE));
+    const copy = async () => {
+      await copyFile(source, target, constants.COPYFILE_FICLONE);
+      await sync(target);
+    };
+    if ((await stat(source)).size < LINKED_BYTES) await copy();
+    else await link(source, target).catch(copy);
   }
 }
 

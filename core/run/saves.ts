@@ -7,7 +7,7 @@ import { EvolveError, messageOf } from '../base/errors.js';
 import { HOOKS, RUN_CHECKPOINTS, RUN_FOLDER } from '../base/injection-keys.js';
 import { displayPath } from '../base/paths.js';
 import type { Hooks } from '../plugins/hooks.js';
-import type { RunCheckpoints } from './checkpoints/run-checkpoints.js';
+import type { FoundCheckpoint, RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import type { RunFolder } from './folder.js';
 import { isTold, type SaveWish, takeBack } from './loop.js';
 import { checkSavable } from './savable.js';
@@ -43,14 +43,15 @@ export class RunSaves {
     return this.#savedStep;
   }
 
-  /** Call it before the first step. @param checkpoint the folder of one that the training goes on from */
-  async begin(training: Training, checkpoint: string | undefined): Promise<void> {
+  /** Call it before the first step. @param checkpoint from which the training goes on */
+  async begin(training: Training, checkpoint: FoundCheckpoint | undefined): Promise<void> {
     this.#training = training;
     if (checkpoint === undefined) return;
-    const { savedStep, isKept } = await this.checkpoints.restore(checkpoint, training);
-    this.#savedStep = savedStep;
-    this.#isKept = isKept;
-    this.#checkpointStep = training.progress.step;
+    const { facts } = checkpoint;
+    this.#savedStep = facts.savedStep ?? undefined;
+    this.#isKept = facts.isKept;
+    this.#checkpointStep = facts.step;
+    await this.checkpoints.restore(checkpoint, training);
   }
 
   /** A save is due, or was asked for. Where a plugin has another one kept, there is a checkpoint alone. */

@@ -95,7 +95,7 @@ export class Trainer {
       this.#world = new RunWorld(opened, signal, () => this.#interruption());
       this.context.world = this.#world;
       if (this.#writes) await this.folder.check();
-      const checkpoint = start.resume ? await this.checkpoints.find() : undefined;
+      const checkpoint = start.resume ? await this.#findCheckpoint() : undefined;
       // The data comes before the model: its faults are then found in seconds, whatever the model's size.
       const examples = await this.reader.read();
       await this.#breathe();
@@ -139,6 +139,12 @@ export class Trainer {
     return this.#world?.rank === 0;
   }
 
+  /** The lock comes first: a run that ends just now would prune what was found. */
+  async #findCheckpoint(): Promise<FoundCheckpoint | undefined> {
+    if (this.#writes) await this.folder.hold();
+    return this.checkpoints.find();
+  }
+
   async #train(
     assembled: AssembledModel,
     rows: SplitRows,
@@ -156,19 +162,21 @@ export class Trainer {
       breathe: () => this.#breathe(),
     };
     await this.checkpoints.prepare(assembled.model);
+    // Before the first write: a run that is refused leaves all as it was.
+    if (checkpoint) await this.checkpoints.compare(checkpoint, rows, countSteps(basis).totalSteps);
     if (this.#writes) {
       const pinned = (name: string, kind: 'model' | 'adapter') => this.assembler.pinned(name, kind);
       await (checkpoint === undefined ? this.folder.claim(pinned) : this.folder.reclaim(pinned));
       this.#claimed = true;
       await this.folder.writeSkipped(this.badRows.rows);
     }
-    this.#resumedFrom = checkpoint?.step;
+    this.#resumedFrom = checkpoint?.facts.step;
     this.#announce(assembled.model, rows, countSteps(basis).totalSteps);
     const training = await makeTraining(assembled, basis);
     this.#training = training;
     try {
       if (from) await restoreState(from, training);
-      await this.saves.begin(training, checkpoint?.folder);
+      await this.saves.begin(training, checkpoint);
       await this.#steps(training, rows);
     } finally {
       this.#training = undefined;

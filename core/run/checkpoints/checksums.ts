@@ -7,7 +7,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 /** The SHA-256 of every other file of the folder, by its name. */
-const CHECKSUMS = 'checksums.json';
+export const CHECKSUMS = 'checksums.json';
 
 /** Writes checksums.json, and returns when the disk has all that is in the folder. */
 export async function seal(folder: string): Promise<void> {
@@ -22,18 +22,28 @@ export async function seal(folder: string): Promise<void> {
 
 /** What is wrong with a folder that was sealed, for the person; undefined if it is as it was. */
 export async function damageOf(folder: string): Promise<string | undefined> {
-  let sums: Record<string, string>;
   try {
-    sums = JSON.parse(await readFile(path.join(folder, CHECKSUMS), 'utf8'));
+    const text = await readFile(path.join(folder, CHECKSUMS), 'utf8');
+    const sums = parsed(text);
+    if (sums === undefined) return `${CHECKSUMS} is broken`;
+    for (const [name, sum] of Object.entries(sums))
+      if ((await sha256Of(path.join(folder, name))) !== sum) return `${name} is not as it was written`;
+    return undefined;
+  } catch (error) {
+    const { code, path: file, message } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' ? `${path.basename(file ?? CHECKSUMS)} is missing` : message;
+  }
+}
+
+/** What `seal` wrote; undefined if it is something else. */
+function parsed(text: string): Record<string, unknown> | undefined {
+  try {
+    const sums: unknown = JSON.parse(text);
+    const isFilled = typeof sums === 'object' && sums !== null && Object.keys(sums).length > 0;
+    return isFilled ? (sums as Record<string, unknown>) : undefined;
   } catch {
-    return `${CHECKSUMS} is missing or broken`;
+    return undefined;
   }
-  for (const [name, sum] of Object.entries(sums)) {
-    const now = await sha256Of(path.join(folder, name)).catch(() => undefined);
-    if (now === undefined) return `${name} is missing`;
-    if (now !== sum) return `${name} is not as it was written`;
-  }
-  return undefined;
 }
 
 /** Returns when the disk has the file, or the folder's list of names. */

@@ -1,5 +1,6 @@
 /** What is different from the run that a checkpoint is of, where it matters to its numbers. */
 
+import path from 'node:path';
 import { displayPath } from '../../base/paths.js';
 import type { RunConfig } from '../../config/load.js';
 
@@ -26,13 +27,30 @@ const FREE = [
 
 /** A line for each setting that differs. @param within only these sections, `data` for example */
 export function differentSettings(before: RunConfig, now: RunConfig, within?: string): string[] {
-  const [was, is] = [before, now].map((config) => new Map(flat(config, [])));
-  const keys = [...new Set([...was.keys(), ...is.keys()])].filter((key) =>
-    within === undefined ? !FREE.some((free) => isBelow(key, free)) : isBelow(key, within),
+  return differences(before, now).flatMap(([key, values]) => {
+    const isMeant = within === undefined ? !FREE.some((free) => isBelow(key, free)) : isBelow(key, within);
+    return isMeant ? [`${key}: ${values}`] : [];
+  });
+}
+
+/** A line for each further plugin that one of the runs does not have, and for each option that differs. Their files may move. */
+export function differentPlugins(before: RunConfig, now: RunConfig): string[] {
+  const [was, is] = [before, now].map(
+    ({ plugins }) => new Map(plugins.map(([file, options = {}]) => [path.basename(file), options])),
   );
-  return keys
+  return [...new Set([...was.keys(), ...is.keys()])].flatMap((name) => {
+    if (!was.has(name)) return [`${name} is used now, and was not then`];
+    if (!is.has(name)) return [`${name} was used then, and is not now`];
+    return differences(was.get(name), is.get(name)).map(([key, values]) => `${name}: ${key}: ${values}`);
+  });
+}
+
+/** The keys at which two values differ, each with what both have there. */
+function differences(before: unknown, now: unknown): [string, string][] {
+  const [was, is] = [before, now].map((value) => new Map(flat(value, [])));
+  return [...new Set([...was.keys(), ...is.keys()])]
     .filter((key) => was.get(key) !== is.get(key))
-    .map((key) => `${key}: ${shown(was.get(key))} then, ${shown(is.get(key))} now`);
+    .map((key) => [key, `${shown(was.get(key))} then, ${shown(is.get(key))} now`]);
 }
 
 const isBelow = (key: string, prefix: string) => key === prefix || key.startsWith(`${prefix}.`);
@@ -43,9 +61,10 @@ const shown = (json: string | undefined) => {
   return typeof value === 'string' ? displayPath(value) : json;
 };
 
-/** Every value that is no object, as JSON, by its keys joined by points. */
+/** Every value that holds no object, as JSON, by its keys joined by points. */
 function flat(value: unknown, keys: readonly string[]): [string, string][] {
-  if (typeof value === 'object' && value !== null)
+  const isFlat = Array.isArray(value) && !value.some((item) => typeof item === 'object');
+  if (typeof value === 'object' && value !== null && !isFlat)
     return Object.entries(value).flatMap(([key, item]) => flat(item, [...keys, key]));
   return value === undefined ? [] : [[keys.join('.'), JSON.stringify(value)]];
 }

@@ -45,7 +45,7 @@ export class CheckpointFolder {
       await seal(partial);
       await before(partial);
       // A run that goes on from a step before writes this one again.
-      await rm(folder, { recursive: true, force: true });
+      await remove(folder);
       await rename(partial, folder);
       await sync(this.path);
     } catch (error) {
@@ -65,19 +65,26 @@ export class CheckpointFolder {
     return undefined;
   }
 
+  /** The checkpoint of a step; undefined if it is not there, or damaged. */
+  async whole(step: number | null): Promise<string | undefined> {
+    if (step === null) return undefined;
+    const folder = this.#folderOf(step);
+    return (await damageOf(folder)) === undefined ? folder : undefined;
+  }
+
   /** Removes what is older than the `count` newest ones, but not the one of the lowest held-out loss. */
   async prune(count: number): Promise<void> {
     const steps = await this.#steps();
     const best = await this.#best(steps);
     for (const step of steps.slice(0, -count)) {
-      if (step !== best) await rm(this.#folderOf(step), { recursive: true, force: true });
+      if (step !== best) await remove(this.#folderOf(step));
     }
   }
 
   /** Removes what comes after a step, and what a killed process left half-written. */
   async removeAfter(step: number): Promise<void> {
     for (const later of (await this.#steps()).filter((number) => number > step))
-      await rm(this.#folderOf(later), { recursive: true, force: true });
+      await remove(this.#folderOf(later));
     for (const name of await this.#names())
       if (name.endsWith(PARTIAL)) await rm(path.join(this.path, name), { recursive: true, force: true });
   }
@@ -105,6 +112,19 @@ export class CheckpointFolder {
   }
 
   async #names(): Promise<string[]> {
-    return readdir(this.path).catch(() => []);
+    return readdir(this.path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
   }
+}
+
+/** A process that is killed meanwhile leaves no part of it under its name. */
+async function remove(folder: string): Promise<void> {
+  const going = `${folder}.removed${PARTIAL}`;
+  await rm(going, { recursive: true, force: true });
+  await rename(folder, going).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rm(going, { recursive: true, force: true });
 }

@@ -1,6 +1,5 @@
 /** What a run does with checkpoints: it saves them, and an earlier run goes on from one of them. */
 
-import { readdir } from 'node:fs/promises';
 import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../../base/errors.js';
 import { HOOKS, RESOLVED_CONFIG, RUN_FOLDER } from '../../base/injection-keys.js';
@@ -14,10 +13,17 @@ import type { Hooks } from '../../plugins/hooks.js';
 import { linkFiles, type RunFolder, writing } from '../folder.js';
 import { restoreState, saveState } from '../state.js';
 import type { Training } from '../training.js';
-import { differentSettings } from './differences.js';
+import { differentPlugins, differentSettings } from './differences.js';
 import { fingerprintOfModel, fingerprintOfRows, type RowsFingerprint } from './fingerprint.js';
 import { CheckpointFolder } from './folder.js';
-import { type RunFacts, readFacts, readState, type SavedRun, writeState } from './state-files.js';
+import {
+  learnedFiles,
+  type RunFacts,
+  readFacts,
+  readState,
+  type SavedRun,
+  writeState,
+} from './state-files.js';
 
 /** What a run keeps in adapter/ or model/. */
 export interface Kept {
@@ -30,8 +36,7 @@ export interface Kept {
 /** A checkpoint that is whole. */
 export interface FoundCheckpoint {
   readonly folder: string;
-  /** How many steps were done. */
-  readonly step: number;
+  readonly facts: RunFacts;
 }
 
 @injectable()
@@ -66,9 +71,9 @@ export class RunCheckpoints {
       tell(`there is no checkpoint in ${place}: the run starts anew`);
       return undefined;
     }
-    const { config, step } = await readFacts(found);
-    refuseIf(differentSettings(config, this.config), found);
-    return { folder: found, step };
+    const facts = await readFacts(found);
+    refuseIf(differentSettings(facts.config, this.config), found);
+    return { folder: found, facts };
   }
 
   /** Call it before the run claims its folder, which moves an earlier run aside, perhaps with the base model in it. */
@@ -79,20 +84,23 @@ export class RunCheckpoints {
   /**
    * Sets a training that has not begun to a checkpoint, and removes what was saved after it.
    *
-   * @throws EvolveError RESUME if the rows or the base model are others
+   * @throws EvolveError RESUME if other variables are trained
    */
-  async restore(checkpoint: string, training: Training): Promise<Kept> {
-    const { facts, state, variables } = await readState(checkpoint, this.hooks);
+  async restore({ folder, facts }: FoundCheckpoint, training: Training): Promise<void> {
+    const { state, variables } = await readState(folder, this.hooks);
     try {
-      await this.#checkSame(facts, training, checkpoint);
-      setVariables(training, variables, checkpoint);
+      setVariables(training, variables, folder);
       await restoreState(state, training);
     } finally {
       tf.dispose([...state.optimizer.tensors.values()]);
     }
-    if (training.world.rank === 0) await this.#folder.removeAfter(training.progress.step);
+    if (training.world.rank === 0) {
+      await this.#folder.removeAfter(facts.step);
+      // A save after the checkpoint may have replaced it, or have ended in between.
+      const saved = await this.#folder.whole(facts.savedStep);
+      if (saved) await this.#publish(training.model, facts.savedStep as number, saved);
+    }
     this.#announce(facts, training);
-    return { savedStep: facts.savedStep ?? undefined, isKept: facts.isKept };
   }
 
   /**
@@ -105,19 +113,23 @@ export class RunCheckpoints {
     const { model, progress, train } = training;
     const { step } = progress;
     const facts = await this.#factsOf(training, kept);
-    let filled: readonly string[] = [];
     const fill = async (folder: string) => {
       await this.run.fill(folder, model, step);
-      filled = await readdir(folder);
       await writeState(folder, await saveState(training), model.trainable, facts, this.hooks);
     };
     const publish = async (folder: string) => {
-      if (publishes) await this.run.save(model, step, (to) => linkFiles(filled, folder, to));
+      if (publishes) await this.#publish(model, step, folder);
     };
     await writing('the checkpoint', this.#folder.path, async () => {
       await this.#folder.write(step, fill, publish);
       await this.#folder.prune(train.keepCheckpoints);
     });
+  }
+
+  /** Makes adapter/ or model/ that of a checkpoint. */
+  async #publish(model: LanguageModel, step: number, folder: string): Promise<void> {
+    const names = await learnedFiles(folder);
+    await this.run.save(model, step, (to) => linkFiles(names, folder, to));
   }
 
   async #factsOf(training: Training, { savedStep, isKept }: Kept): Promise<RunFacts> {
@@ -131,6 +143,7 @@ export class RunCheckpoints {
       savedStep: savedStep ?? null,
       isKept,
       evalLoss: progress.evaluatedStep === progress.step ? progress.metrics.evalLoss : null,
+      device: deviceOf(training),
       version: packageVersion(),
     };
   }
@@ -141,8 +154,13 @@ export class RunCheckpoints {
     return this.#rowsFingerprint;
   }
 
-  async #checkSame(facts: RunFacts, training: Training, checkpoint: string): Promise<void> {
-    const now = { model: this.#modelFingerprint, rows: await this.#fingerprintOf(training.rows) };
+  /**
+   * Checks that a run of these rows, of the model that was prepared, can go on from a checkpoint.
+   *
+   * @throws EvolveError RESUME if rows or model are others, or more steps are done than the run is to have
+   */
+  async compare({ folder, facts }: FoundCheckpoint, rows: SplitRows, totalSteps: number): Promise<void> {
+    const now = { model: this.#modelFingerprint, rows: await this.#fingerprintOf(rows) };
     const differences: string[] = [];
     if (now.model !== facts.model) {
       const [was, is] = [facts.config, this.config].map(({ model }) => displayPath(model.path));
@@ -157,12 +175,25 @@ export class RunCheckpoints {
       differences.push(was === is ? 'the rows have other tokens: data, tokenizer or template changed' : rows);
       differences.push(...settings);
     }
-    refuseIf(differences, checkpoint);
+    refuseIf(differences, folder);
+    if (facts.step <= totalSteps) return;
+    throw new EvolveError(
+      'RESUME',
+      `${displayPath(folder)} has ${facts.step} steps done, more than the ${totalSteps} that the run is to have`,
+      `Ask for ${facts.step} steps or more with train.maxSteps, or for more train.epochs. To start anew, leave --resume out: what is there is moved aside.`,
+    );
   }
 
-  #announce(facts: RunFacts, { progress, totalSteps }: Training): void {
+  #announce(facts: RunFacts, training: Training): void {
     const tell = (message: string) => this.hooks.log.call({ type: 'notice', message });
-    const { step } = progress;
+    const { totalSteps } = training;
+    const { step } = facts;
+    const device = deviceOf(training);
+    if (facts.device !== device)
+      tell(`the checkpoint is of ${facts.device}, this is ${device}: numbers may differ in the last digits`);
+    const plugins = differentPlugins(facts.config, this.config);
+    if (plugins.length > 0)
+      tell(`plugins are not as they were, which may change the numbers: ${plugins.join('; ')}`);
     if (facts.version !== packageVersion())
       tell(`the checkpoint is of evolve ${facts.version}, this is ${packageVersion()}: numbers may differ`);
     if (step >= totalSteps) {
@@ -183,6 +214,8 @@ function refuseIf(differences: readonly string[], checkpoint: string): void {
     'Set these as they were. To start anew, leave --resume out: what is there is moved aside.',
   );
 }
+
+const deviceOf = ({ device }: Training) => (device ? `${device.name} (${device.description})` : 'no device');
 
 function setVariables(training: Training, saved: SavedRun['variables'], checkpoint: string): void {
   const { trainable } = training.model;

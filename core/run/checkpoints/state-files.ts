@@ -1,18 +1,24 @@
 /** The state of a run as two files of a checkpoint: state.json, and state.safetensors with all tensors in fp32. */
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { EvolveError } from '../../base/errors.js';
 import { decodeFloats } from '../../base/floats.js';
+import { displayPath } from '../../base/paths.js';
 import { tf } from '../../base/tf.js';
+import { packageVersion } from '../../base/version.js';
 import type { RunConfig } from '../../config/load.js';
 import type { TensorToWrite } from '../../contracts/checkpoint.js';
 import type { RunState } from '../../contracts/state.js';
 import { openCheckpoint } from '../../model/files.js';
 import type { Hooks } from '../../plugins/hooks.js';
+import { CHECKSUMS } from './checksums.js';
 import type { RowsFingerprint } from './fingerprint.js';
 
 const JSON_FILE = 'state.json';
 const TENSORS_FILE = 'state.safetensors';
+/** Of state.json. Another number says that this evolve cannot read it. */
+const FORM = 1;
 const VARIABLE = 'variable ';
 const OPTIMIZER = 'optimizer ';
 
@@ -32,6 +38,8 @@ export interface RunFacts {
   readonly isKept: boolean;
   /** The held-out loss after this step; null if it was not measured there. */
   readonly evalLoss: number | null;
+  /** What computed. */
+  readonly device: string;
   /** Of evolve. */
   readonly version: string;
 }
@@ -64,18 +72,38 @@ export async function writeState(
     }
   }
   await hooks.writeCheckpoint.promise({ path: path.join(folder, TENSORS_FILE), tensors });
-  const json = { facts, state: { ...state, optimizer: { numbers: optimizer.numbers } } };
+  const json = { form: FORM, facts, state: { ...state, optimizer: { numbers: optimizer.numbers } } };
   await writeFile(path.join(folder, JSON_FILE), `${JSON.stringify(json, null, 2)}\n`);
 }
 
-/** What a checkpoint tells of its run, without the tensors. */
+/**
+ * What a checkpoint tells of its run, without the tensors.
+ *
+ * @throws EvolveError RESUME if it is of a form that this evolve does not know
+ */
 export async function readFacts(folder: string): Promise<RunFacts> {
-  return JSON.parse(await readFile(path.join(folder, JSON_FILE), 'utf8')).facts;
+  return (await readJson(folder)).facts;
+}
+
+/** The names of the files that make a checkpoint an adapter, or a model, besides those of the state. */
+export async function learnedFiles(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => ![JSON_FILE, TENSORS_FILE, CHECKSUMS].includes(name));
+}
+
+async function readJson(folder: string): Promise<{ facts: RunFacts; state: RunState }> {
+  const json = JSON.parse(await readFile(path.join(folder, JSON_FILE), 'utf8'));
+  if (json.form === FORM) return json;
+  const writer = json.facts?.version;
+  throw new EvolveError(
+    'RESUME',
+    `${displayPath(path.join(folder, JSON_FILE))} is of form ${json.form}, and evolve ${packageVersion()} reads form ${FORM}`,
+    `Go on with the evolve that wrote it${typeof writer === 'string' ? `, ${writer}` : ''}. To start anew, leave --resume out: what is there is moved aside.`,
+  );
 }
 
 /** Reads a state. The tensors of the optimizer are the caller's, who frees them. */
 export async function readState(folder: string, hooks: Hooks): Promise<SavedRun> {
-  const { facts, state } = JSON.parse(await readFile(path.join(folder, JSON_FILE), 'utf8'));
+  const { facts, state } = await readJson(folder);
   const file = await openCheckpoint(hooks, path.join(folder, TENSORS_FILE));
   const variables = new Map<string, { shape: readonly number[]; values: Float32Array }>();
   const kept = new Map<string, tf.Tensor>();

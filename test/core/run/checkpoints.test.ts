@@ -8,6 +8,7 @@ import type { EvolveError } from '../../../core/base/errors.js';
 import type { Optimizer, OptimizerRequest } from '../../../core/contracts/optimizer.js';
 import type { Plugin } from '../../../core/plugins/plugin.js';
 import { definePlugin } from '../../../core/plugins/plugin.js';
+import { seal } from '../../../core/run/checkpoints/checksums.js';
 import { expectError } from '../../support/errors.js';
 import { fixture } from '../../support/files.js';
 import {
@@ -63,6 +64,11 @@ describe('checkpoints', () => {
 
   const checkpoint = (step: number, ...names: string[]) =>
     path.join(place.output, 'checkpoints', `step-${step}`, ...names);
+
+  const sealAnew = async (step: number) => {
+    rmSync(checkpoint(step, 'checksums.json'));
+    await seal(checkpoint(step));
+  };
 
   const steps = () =>
     readdirSync(path.join(place.output, 'checkpoints'))
@@ -153,6 +159,76 @@ describe('checkpoints', () => {
     const more = await run({ train: { epochs: 3 }, resume: true });
     expect(more.notices.join('\n')).to.match(/had 4 steps and has 6 now: from step 4 on the learning rate/);
     expect(more.result).to.include({ status: 'completed', steps: 6, resumedFrom: 4 });
+  });
+
+  it('are refused for a run of fewer steps than are done, and for one of other rows, before anything is written', async () => {
+    await run({ train: { epochs: 3 } });
+    const everything = () =>
+      readdirSync(place.output, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => [name, readFileSync(path.join(parentPath, name), 'base64')]);
+    const before = everything();
+    await expectError(
+      () => run({ resume: true, train: { maxSteps: 5 } }),
+      'RESUME',
+      'step-6 has 6 steps done, more than the 5',
+      'train.maxSteps',
+    );
+    const other = place.folder.write('other.json', EIGHT_ROWS.replace('green', 'grey'));
+    await expectError(
+      () => run({ resume: true, data: other, train: { epochs: 3 } }),
+      'RESUME',
+      'other.json now',
+    );
+    expect(everything()).to.deep.equal(before);
+  });
+
+  it('give adapter/ back as it was saved, if it is another one or none', async () => {
+    const whole = place.folder.join('whole');
+    const train = { scheduler: 'constant', logEvery: 1 };
+    const to = (maxSteps: number) => ({ train: { ...train, maxSteps } });
+    await run({ output: whole, ...to(4) });
+    await run(to(6));
+    rmSync(checkpoint(6, 'state.json'));
+    expect((await run({ resume: true, ...to(4) })).result).to.include({
+      savedStep: 4,
+      steps: 4,
+    });
+    expect(left()).to.deep.equal(left(whole));
+    rmSync(path.join(place.output, 'adapter'), { recursive: true });
+    await run({ resume: true, ...to(4) });
+    expect(left()).to.deep.equal(left(whole));
+  });
+
+  it('stay whole when a person edits a file of adapter/ in place', async () => {
+    await run({ train: { maxSteps: 2 } });
+    writeFileSync(path.join(place.output, 'adapter', 'adapter_config.json'), '{}');
+    expect((await run({ resume: true, train: { maxSteps: 4 } })).result).to.include({ resumedFrom: 2 });
+  });
+
+  it('are refused if a later evolve wrote them in another form', async () => {
+    await run({ train: { maxSteps: 2 } });
+    const state = readJson(checkpoint(2, 'state.json'));
+    writeFileSync(
+      checkpoint(2, 'state.json'),
+      JSON.stringify({ form: 9, facts: { version: '7.1.0' }, state }),
+    );
+    await sealAnew(2);
+    await expectError(() => run({ resume: true }), 'RESUME', 'state.json is of form 9', 'wrote it, 7.1.0');
+  });
+
+  it('tell what else is not as it was: the device, and further plugins', async () => {
+    await run({ train: { maxSteps: 2 } });
+    const state = readJson(checkpoint(2, 'state.json')) as { facts: { device: string } };
+    state.facts.device = 'gpu (large)';
+    writeFileSync(checkpoint(2, 'state.json'), JSON.stringify(state));
+    await sealAnew(2);
+    const noisy = `export default { name: 'noisy', apiVersion: 2, apply() {} };`;
+    const plugins = [place.folder.write('noisy.mjs', noisy)];
+    const { notices } = await run({ resume: true, train: { maxSteps: 4 }, plugins });
+    expect(notices.join('\n'))
+      .to.match(/the checkpoint is of gpu \(large\), this is portable \(.*\): numbers may differ/)
+      .and.include('noisy.mjs is used now, and was not then');
   });
 
   it('are passed over where they are damaged, which is told', async () => {
