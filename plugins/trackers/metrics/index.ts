@@ -3,9 +3,20 @@
  * checkpoint drops the lines that came after it: each step has one.
  */
 
-import { appendFileSync, statSync, truncateSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, statSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import { definePlugin } from '../../../core/index.js';
+
+/** Returns when the disk has the file, as it will have the checkpoint: after a power cut the lines are there, too. */
+function sync(file: string): void {
+  if (!existsSync(file)) return;
+  const descriptor = openSync(file, 'r+');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
 
 export default definePlugin({
   name: 'metrics',
@@ -16,10 +27,20 @@ export default definePlugin({
     const size = () => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
     hooks.log.tap((event) => {
       if (event.type !== 'step' && event.type !== 'eval') return;
-      // Written at once and without buffering: a run that is killed loses no line.
-      appendFileSync(file, `${JSON.stringify(event)}\n`);
+      const before = size();
+      try {
+        // Written at once and without buffering: a run that is killed loses no line.
+        appendFileSync(file, `${JSON.stringify(event)}\n`);
+      } catch (error) {
+        // A full disk takes a part of a line.
+        if (size() > before) truncateSync(file, before);
+        throw error;
+      }
     });
-    hooks.saveState.tap((states) => void states.set('metrics', { bytes: size() }));
+    hooks.saveState.tap((states) => {
+      states.set('metrics', { bytes: size() });
+      sync(file);
+    });
     hooks.restoreState.tap((states, { world }) => {
       const bytes = (states.get('metrics') as { bytes: number } | undefined)?.bytes;
       if (world.rank !== 0 || bytes === undefined) return;
