@@ -67,10 +67,13 @@ export function describeEnd(result: RunResult, { saved, losses }: EndFacts): str
   const steps = `${counted(result.steps, 'step')} in ${duration(result.seconds)}`;
   if (result.status !== 'completed' && result.status !== 'stopped') return `${result.status} after ${steps}`;
   const why = result.stopReason === undefined ? '' : `stopped: ${result.stopReason}\n`;
-  if (saved === '') return `${why}${steps}: nothing was saved`;
+  if (saved === '') {
+    const kept = result.savedStep === null ? '' : ` further; what is there is of step ${result.savedStep}`;
+    return `${why}${steps}: nothing was saved${kept}`;
+  }
   const tryIt = commandLine(['generate', '--run', displayPath(result.output)]);
   return (
-    `${why}${steps}: ${describeLosses(losses)}${describeHeldOut(result)}
+    `${why}${steps}: ${describeLosses(losses, result)}${describeHeldOut(result)}
 peak memory: ${mebibytes(result.peakMemory)}${describeDevice(result)}
 ` +
     `${path.basename(saved)}: ${displayPath(saved)} (step ${result.savedStep})
@@ -80,13 +83,15 @@ peak memory: ${mebibytes(result.peakMemory)}${describeDevice(result)}
 }
 
 /** Single steps differ too much to be compared. */
-function describeLosses(losses: readonly number[]): string {
+function describeLosses(losses: readonly number[], { firstLoss, lastLoss, resumedFrom }: RunResult): string {
+  if (losses.length === 0) return `loss ${firstLoss?.toFixed(4)} -> ${lastLoss?.toFixed(4)}`;
   const tenth = Math.max(1, Math.round(losses.length / 10));
   const [first, last] = [losses.slice(0, tenth), losses.slice(-tenth)].map(
     (part) => part.reduce((total, loss) => total + loss, 0) / part.length,
   );
   const means = tenth > 1 ? ' (means of the first and the last tenth)' : '';
-  return `loss ${first.toFixed(4)} -> ${last.toFixed(4)}${means}`;
+  const since = resumedFrom === undefined ? '' : ` since step ${resumedFrom}`;
+  return `loss ${first.toFixed(4)} -> ${last.toFixed(4)}${since}${means}`;
 }
 
 function describeHeldOut({ baseLoss, evalLoss }: RunResult): string {
