@@ -80,6 +80,9 @@ export class RunFolder {
 
   /** The same as `claim`, for a run that goes on in the folder as it is. */
   async reclaim(pinned: ModelAssembler['pinned']): Promise<void> {
+    await this.#takeBackPrevious(this.path, await readdir(this.path)).catch((cause: unknown) =>
+      this.#refuse(cause),
+    );
     await this.#writeConfig(pinned, undefined);
   }
 
@@ -132,13 +135,19 @@ export class RunFolder {
     this.#isLocked = false;
     await unlock(earlier);
     tell(`${displayPath(this.path)} held an earlier run, which is now ${displayPath(earlier)}`);
-    for (const name of ['adapter', 'model']) {
-      if (!entries.includes(`${name}.previous`) || entries.includes(name)) continue;
-      await rename(path.join(earlier, `${name}.previous`), path.join(earlier, name));
-      tell(`that run ended in the middle of a save: its ${name} is that of the save before`);
-    }
+    await this.#takeBackPrevious(earlier, entries);
     await this.#lock();
     return earlier;
+  }
+
+  /** A run that was killed between the two renames of a save left no adapter, or model, but the one before under another name. */
+  async #takeBackPrevious(folder: string, entries: readonly string[]): Promise<void> {
+    for (const name of ['adapter', 'model']) {
+      if (!entries.includes(`${name}.previous`) || entries.includes(name)) continue;
+      await rename(path.join(folder, `${name}.previous`), path.join(folder, name));
+      const message = `that run ended in the middle of a save: its ${name} is that of the save before`;
+      this.hooks.log.call({ type: 'notice', message });
+    }
   }
 
   /**

@@ -1,6 +1,15 @@
 /** Runs that end in their midst, and go on from a checkpoint as if they had not. */
 
-import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -198,6 +207,27 @@ describe('checkpoints', () => {
     rmSync(path.join(place.output, 'adapter'), { recursive: true });
     await run({ resume: true, ...to(4) });
     expect(left()).to.deep.equal(left(whole));
+  });
+
+  it('go on beside what a plugin had kept, after a kill between the two renames of a save', async () => {
+    const keeper = definePlugin({
+      name: 'keeper',
+      apiVersion: 2,
+      apply({ hooks, requestSave }) {
+        hooks.step.tap(({ step }) => {
+          if (step === 1) requestSave({ keep: true });
+        });
+      },
+    });
+    const to = (maxSteps: number) => ({ train: { scheduler: 'constant', maxSteps, keepCheckpoints: 1 } });
+    await run(to(4), [keeper]);
+    expect(steps()).to.deep.equal([4]);
+    const { adapter } = left();
+    const folder = path.join(place.output, 'adapter');
+    renameSync(folder, `${folder}.previous`);
+    const { result } = await run({ resume: true, ...to(6) }, [keeper]);
+    expect(result).to.include({ savedStep: 1, steps: 6 });
+    expect(left().adapter).to.equal(adapter);
   });
 
   it('stay whole when a person edits a file of adapter/ in place', async () => {
