@@ -60,21 +60,26 @@ export class RunSaves {
     await this.#write(training, { publishes, isKept: this.#isKept || keep, withState: true });
   }
 
-  /** Keeps what was learned so far, whatever ended the run. A last step that cannot be saved is taken back. */
-  async saveAfter(failure: unknown, training: Training): Promise<void> {
+  /**
+   * Keeps what was learned so far, whatever ended the run. Without a checkpoint, if none can be written; a last step that
+   * cannot be saved is taken back.
+   */
+  async saveAfter(failure: unknown, training: Training, hasState = true): Promise<void> {
     const { step } = training.progress;
     const publishes = !this.#isKept && step !== (this.#savedStep ?? 0);
     // Where the disk takes no more, the little that a result needs may still find room.
     const isFull = failure instanceof EvolveError && failure.code === 'WRITE_FAILED';
-    const withState = !isFull && step !== (this.#checkpointStep ?? 0) && isTold(training);
+    const withState = hasState && !isFull && step !== (this.#checkpointStep ?? 0) && isTold(training);
     if (!publishes && !withState) return;
     try {
       await this.#write(training, { publishes, isKept: this.#isKept, withState });
     } catch (error) {
+      const isNotFinite = error instanceof EvolveError && error.code === 'NOT_FINITE';
+      // A plugin's fault in saveState takes nobody's adapter.
+      if (withState && publishes && !isNotFinite) return this.saveAfter(error, training, false);
       const message = `the ${training.model.saves} of step ${step} cannot be saved: ${messageOf(error)}`;
       const kept = this.#savedStep ? `; that of step ${this.#savedStep} is kept` : '';
       this.hooks.log.call({ type: 'notice', message: `${message}${kept}` });
-      const isNotFinite = error instanceof EvolveError && error.code === 'NOT_FINITE';
       if (isNotFinite && takeBack(training)) await this.saveAfter(error, training);
     }
   }

@@ -2,6 +2,7 @@
 
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { EvolveError } from '../../base/errors.js';
 import { decodeFloats } from '../../base/floats.js';
 import { displayPath } from '../../base/paths.js';
@@ -72,8 +73,27 @@ export async function writeState(
     }
   }
   await hooks.writeCheckpoint.promise({ path: path.join(folder, TENSORS_FILE), tensors });
+  for (const [name, kept] of Object.entries(state.plugins))
+    checkJson(kept, `what "${name}" keeps in saveState`);
   const json = { form: FORM, facts, state: { ...state, optimizer: { numbers: optimizer.numbers } } };
   await writeFile(path.join(folder, JSON_FILE), `${JSON.stringify(json, null, 2)}\n`);
+}
+
+/** JSON.stringify drops in silence what JSON does not have. @throws EvolveError PLUGIN_FAILED if a value is no JSON */
+function checkJson(value: unknown, place: string): void {
+  const isObject = typeof value === 'object' && value !== null;
+  if (isObject && (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype)) {
+    for (const [key, item] of Object.entries(value))
+      if (item !== undefined) checkJson(item, `${place}.${key}`);
+    return;
+  }
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value))
+    return;
+  throw new EvolveError(
+    'PLUGIN_FAILED',
+    `${place} is ${inspect(value, { depth: 0 })}, which JSON does not have`,
+    'Keep numbers that are finite, texts, true, false, null, and arrays and plain objects of these.',
+  );
 }
 
 /**

@@ -331,6 +331,26 @@ describe('checkpoints', () => {
     });
   });
 
+  it('are not written where a plugin keeps what JSON does not have: the run fails, and keeps the adapter', async () => {
+    for (const [kept, told] of [
+      [{ best: Number.POSITIVE_INFINITY }, 'what "keeper" keeps in saveState.best is Infinity'],
+      [{ seen: [new Map([[1, 2]])] }, 'what "keeper" keeps in saveState.seen.0 is Map(1)'],
+    ] as const) {
+      const keeper = definePlugin({
+        name: 'keeper',
+        apiVersion: 2,
+        apply({ hooks }) {
+          hooks.saveState.tap((states) => void states.set('keeper', kept));
+        },
+      });
+      const output = place.folder.join(told.slice(-4, -1));
+      await expectError(() => run({ output, train: { maxSteps: 2 } }, [keeper]), 'PLUGIN_FAILED', told);
+      expect(readdirSync(path.join(output, 'checkpoints'))).to.deep.equal([]);
+      expect(existsSync(path.join(output, 'adapter', 'adapter_model.safetensors'))).to.equal(true);
+      expect(readJson(output, 'run.json')).to.include({ status: 'failed', savedStep: 2 });
+    }
+  });
+
   it('are of whole steps: where an optimizer fails in the midst of an update, only the adapter is saved', async () => {
     let updates = 0;
     const failing = definePlugin({
