@@ -3,6 +3,7 @@
  * loads, too. A checkpoint has its name when the disk has it whole.
  */
 
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { displayPath } from '../../base/paths.js';
@@ -40,7 +41,9 @@ export class CheckpointFolder {
     const partial = folder + PARTIAL;
     try {
       await rm(partial, { recursive: true, force: true });
-      await mkdir(partial, { recursive: true });
+      // One by one: a recursive mkdir names the wrong reason where the disk is read-only.
+      if (!existsSync(this.path)) await mkdir(this.path);
+      await mkdir(partial);
       await fill(partial);
       await seal(partial);
       await before(partial);
