@@ -93,6 +93,21 @@ describe('what progress prints of', () => {
     );
   });
 
+  it('the end of a run that went on: since when, and what is there if no step was left', () => {
+    const resumed = { ...RESULT, resumedFrom: 600 };
+    expect(describeEnd(resumed, { saved: '/runs/a/adapter', losses: [2, 1] })).to.include(
+      'loss 2.0000 -> 1.0000 since step 600',
+    );
+    const none = describeEnd(
+      { ...resumed, firstLoss: 3, lastLoss: 1.5 },
+      { saved: '/runs/a/adapter', losses: [] },
+    );
+    expect(none).to.include('loss 3.0000 -> 1.5000').and.to.not.include('NaN');
+    expect(describeEnd({ ...resumed, savedStep: 40 }, { saved: '', losses: [] })).to.include(
+      'nothing was saved further; what is there is of step 40',
+    );
+  });
+
   it('an end that was none', () => {
     for (const status of ['failed', 'interrupted'] as const) {
       expect(describeEnd({ ...RESULT, status }, { saved: '', losses: [] })).to.equal(
