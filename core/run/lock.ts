@@ -3,14 +3,19 @@
  * process that is no more is taken over.
  */
 
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { constants, copyFile, link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { constants, copyFile, link, mkdir, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { EvolveError } from '../base/errors.js';
 import { displayPath } from '../base/paths.js';
 
 export const LOCK = 'run.lock';
+
+/** Of the files that this process made to take locks with. */
+let count = 0;
 
 interface Holder {
   readonly pid: number;
@@ -36,13 +41,15 @@ export async function lock(folder: string): Promise<void> {
   const file = path.join(folder, LOCK);
   await mkdir(folder, { recursive: true });
   // The file appears with all that is in it: nobody reads half of it.
-  const mine = `${file}.${process.pid}`;
+  const mine = `${file}.${process.pid}.${count++}`;
   await writeFile(mine, JSON.stringify(self()));
   try {
     while (!(await linked(mine, file))) {
-      const holder = holderOf(file);
+      const text = textOf(file);
+      if (text === undefined) continue;
+      const holder = parsed(text);
       if (holder && isAlive(holder)) throw locked(folder, holder);
-      await putAside(file);
+      if (await takeOver(file, mine, text)) return;
     }
   } finally {
     await rm(mine, { force: true });
@@ -69,17 +76,24 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Removes a lock that was left behind, unless another process has replaced it in the meantime. */
-async function putAside(file: string): Promise<void> {
-  const aside = `${file}.${process.pid}.old`;
-  const isThere = await rename(file, aside).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return;
-  const holder = holderOf(aside);
-  if (holder && isAlive(holder)) await linked(aside, file);
-  await rm(aside, { force: true });
+/**
+ * Puts `mine` in the place of a lock that was left behind. Of several processes that found it, one at a time may: the one that
+ * makes a file named after that very lock. Otherwise one could remove the lock that another has just put there.
+ */
+async function takeOver(file: string, mine: string, dead: string): Promise<boolean> {
+  const claim = `${file}.of-${createHash('sha256').update(dead).digest('hex').slice(0, 16)}`;
+  if (await linked(mine, claim)) {
+    try {
+      if (textOf(file) === dead) await rm(file, { force: true });
+      return await linked(mine, file);
+    } finally {
+      await rm(claim, { force: true });
+    }
+  }
+  const other = holderOf(claim);
+  if (other && !isAlive(other)) await rm(claim, { force: true });
+  else await setTimeout(10);
+  return false;
 }
 
 function self(): Holder {
@@ -89,7 +103,25 @@ function self(): Holder {
 
 function holderOf(file: string): Holder | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Holder;
+    return parsed(textOf(file) ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined where there is no lock. */
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function parsed(text: string): Holder | undefined {
+  try {
+    return JSON.parse(text) as Holder;
   } catch {
     return undefined;
   }
