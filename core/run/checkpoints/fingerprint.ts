@@ -42,9 +42,12 @@ export async function fingerprintOfModel(location: string): Promise<string> {
   const names = isFolder ? (await readdir(location)).filter(belongs).sort() : [''];
   const hash = createHash('sha256');
   for (const name of names) {
-    const handle = await open(path.join(location, name));
+    const file = path.join(location, name);
+    const entry = await stat(file);
+    if (!entry.isFile()) continue;
+    const { size } = entry;
+    const handle = await open(file);
     try {
-      const { size } = await handle.stat();
       hash.update(`${name} ${size}\n`);
       const step = Math.max(PIECE_BYTES, Math.floor((size - PIECE_BYTES) / (PIECES - 1)));
       for (let at = 0; at < size; at += step) {

@@ -1,19 +1,10 @@
 /** Conversations: ShareGPT, OpenAI's chat, UltraChat, MOSS, xtuner, trees of OpenAssistant, pairs of question and answer. */
 
 import type { DataSource, Example, Turn } from '../../../core/index.js';
-import {
-  type Cells,
-  type Columns,
-  cellsOf,
-  chosenColumns,
-  columnsOf,
-  isBlank,
-  shown,
-  toldOf,
-  valueIn,
-} from '../kit/columns.js';
+import { byColumns, RecordFault } from '../kit/by-columns.js';
+import { type Cells, type Columns, cellsOf, columnsOf, isBlank, shown, valueIn } from '../kit/columns.js';
 import { defineFormat } from '../kit/define-format.js';
-import { MessageFault, toolsOf, turnsOf } from '../kit/messages.js';
+import { toolsOf, turnsOf } from '../kit/messages.js';
 import { branchesOf, isTree } from './tree.js';
 
 const NAMES = {
@@ -32,25 +23,18 @@ const NAMES = {
   tools: ['tools', 'functions'],
 };
 
+const READING = {
+  format: 'chat',
+  names: NAMES,
+  otherwise: 'trees of messages',
+  examplesOf: conversations,
+};
+
 export default defineFormat({
   name: 'chat',
   apiVersion: 2,
   about: 'conversations',
-  reading(sample, source) {
-    const found = columnsOf(sample);
-    const columns = chosenColumns('chat', NAMES, found, source);
-    return {
-      told: toldOf(columns, found) || 'trees of messages',
-      examplesOf(record) {
-        try {
-          return conversations(record, columns, source);
-        } catch (error) {
-          if (error instanceof MessageFault) return error.message;
-          throw error;
-        }
-      },
-    };
-  },
+  reading: (...args) => byColumns(READING, ...args),
   doubt: (sample) =>
     ['chosen', 'rejected'].every((column) => columnsOf(sample).has(column))
       ? 'there are chosen and rejected answers'
@@ -62,7 +46,7 @@ function conversations(record: unknown, columns: Columns, { roles }: DataSource)
   const cells = isList(record) ? { messages: record } : cellsOf(record);
   const messages = cells && valueIn(cells, isList(record) ? { messages: ['messages'] } : columns, 'messages');
   if (!cells || messages === undefined)
-    throw new MessageFault(`expected { ${columns.messages?.[0]} }, but got ${shown(record)}`);
+    throw new RecordFault(`expected { ${columns.messages?.[0]} }, but got ${shown(record)}`);
   const turns = turnsOf(ofMoss(messages) ?? messages, roles);
   const system = systemOf(cells, columns);
   const whole = system === undefined || turns[0].role === 'system' ? turns : [system, ...turns];
@@ -73,10 +57,10 @@ function isList(record: unknown): record is unknown[] {
   return Array.isArray(record) && record.some((each) => typeof each === 'object');
 }
 
-/** @throws MessageFault if nobody answers */
+/** @throws RecordFault if nobody answers */
 function conversation(turns: readonly Turn[], tools?: readonly unknown[]): Example {
   const last = turns.map(({ role }) => role).lastIndexOf('assistant');
-  if (last < 0) throw new MessageFault('nobody answers: there is nothing to train on');
+  if (last < 0) throw new RecordFault('nobody answers: there is nothing to train on');
   // What nobody answers trains nothing.
   const answered = turns.slice(0, last + 1);
   return tools ? { kind: 'turns', turns: answered, tools } : { kind: 'turns', turns: answered };
@@ -85,7 +69,7 @@ function conversation(turns: readonly Turn[], tools?: readonly unknown[]): Examp
 function systemOf(cells: Cells, columns: Columns): Turn | undefined {
   const content = valueIn(cells, columns, 'system');
   if (isBlank(content)) return undefined;
-  if (typeof content !== 'string') throw new MessageFault(`"system" is no text, but ${shown(content)}`);
+  if (typeof content !== 'string') throw new RecordFault(`"system" is no text, but ${shown(content)}`);
   return { role: 'system', content, trained: false };
 }
 

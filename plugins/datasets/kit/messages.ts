@@ -1,10 +1,8 @@
 /** Messages of a conversation, under whatever names, as turns. */
 
 import type { DataSource, ToolCall, Turn } from '../../../core/index.js';
+import { RecordFault } from './by-columns.js';
 import { halfIn, shown } from './columns.js';
-
-/** What is wrong with messages. */
-export class MessageFault extends Error {}
 
 type Role = Turn['role'] | 'calls';
 
@@ -41,12 +39,12 @@ export type RoleNames = DataSource['roles'];
  * texts of user and assistant in turn. An assistant's turns are trained on, unless it is empty, or the message says otherwise
  * (`train`, `loss_weight`, `weight`).
  *
- * @throws MessageFault
+ * @throws RecordFault
  */
 export function turnsOf(messages: unknown, roles?: RoleNames): Turn[] {
   if (!Array.isArray(messages))
-    throw new MessageFault(`expected a list of messages, but got ${shown(messages)}`);
-  if (messages.length === 0) throw new MessageFault('the conversation is empty');
+    throw new RecordFault(`expected a list of messages, but got ${shown(messages)}`);
+  if (messages.length === 0) throw new RecordFault('the conversation is empty');
   if (messages.every((message) => typeof message === 'string')) {
     return messages.map((content: string, i) => turn(i % 2 === 0 ? 'user' : 'assistant', content, i));
   }
@@ -54,7 +52,7 @@ export function turnsOf(messages: unknown, roles?: RoleNames): Turn[] {
     if (Array.isArray(message) && message.length === 2)
       return [turn('user', textOf(message[0], i), i), turn('assistant', textOf(message[1], i), i)];
     if (typeof message !== 'object' || message === null)
-      throw new MessageFault(`message ${i + 1} is ${shown(message)}`);
+      throw new RecordFault(`message ${i + 1} is ${shown(message)}`);
     const fields = message as Readonly<Record<string, unknown>>;
     return 'output' in fields && 'input' in fields ? pairOf(fields, i) : [turnOf(fields, i, roles)];
   });
@@ -72,11 +70,11 @@ function turnOf(fields: Readonly<Record<string, unknown>>, i: number, roles: Rol
   const key = ROLE_KEYS.find((name) => typeof fields[name] === 'string');
   const said = key && String(fields[key]);
   if (said === undefined)
-    throw new MessageFault(`message ${i + 1} has no role: it has ${Object.keys(fields).join(', ')}`);
+    throw new RecordFault(`message ${i + 1} has no role: it has ${Object.keys(fields).join(', ')}`);
   const role = roles?.[said] ?? ROLES[said.toLowerCase()];
   if (role === undefined) {
     const how = `roles: { ${JSON.stringify(said)}: user }`;
-    throw new MessageFault(
+    throw new RecordFault(
       `message ${i + 1} is by ${JSON.stringify(said)}, which is no known role (${how} says who it is)`,
     );
   }
@@ -85,7 +83,7 @@ function turnOf(fields: Readonly<Record<string, unknown>>, i: number, roles: Rol
   );
   const calls = callsOf(fields.tool_calls ?? fields.function_call ?? undefined, i);
   if (role === 'calls') return asTurn('assistant', '', i, fields, callsOf(content, i));
-  if (content === undefined && calls.length === 0) throw new MessageFault(`message ${i + 1} has no text`);
+  if (content === undefined && calls.length === 0) throw new RecordFault(`message ${i + 1} has no text`);
   const { text, calls: inParts } = contentOf(content ?? '', i);
   return asTurn(role, text, i, fields, [...calls, ...inParts]);
 }
@@ -109,20 +107,20 @@ function isTrained(fields: Readonly<Record<string, unknown>>, i: number): boolea
     Object.entries(fields).find(([name]) => /^(train|loss_weight|weight|loss)$/.test(name)) ?? [];
   if (value === undefined || value === null || value === true || value === 1) return true;
   if (value === false || value === 0) return false;
-  throw new MessageFault(
+  throw new RecordFault(
     `message ${i + 1} has ${key}: ${shown(value)}, but a turn is trained on (1) or is not (0)`,
   );
 }
 
 function turn(role: Turn['role'], content: string, i: number): Turn {
   const half = halfIn(content);
-  if (half !== undefined) throw new MessageFault(`message ${i + 1} holds half of a character (${half})`);
+  if (half !== undefined) throw new RecordFault(`message ${i + 1} holds half of a character (${half})`);
   return { role, content, trained: role === 'assistant' && content.trim() !== '' };
 }
 
 function textOf(value: unknown, i: number): string {
   if (typeof value === 'string') return value;
-  throw new MessageFault(`message ${i + 1} is no text, but ${shown(value)}`);
+  throw new RecordFault(`message ${i + 1} is no text, but ${shown(value)}`);
 }
 
 /** A text, or the parts of which it is made. */
@@ -144,7 +142,7 @@ function contentOf(content: unknown, i: number): { text: string; calls: ToolCall
         calls.push(...callsOf(value, i));
         break;
       default:
-        throw new MessageFault(
+        throw new RecordFault(
           `message ${i + 1} has a part of the type ${shown(part?.type)}: text alone is trained on`,
         );
     }
@@ -160,7 +158,7 @@ function callsOf(value: unknown, i: number): ToolCall[] {
     const { function: inner = call } = (call ?? {}) as { function?: unknown };
     const { name, arguments: given = {} } = (inner ?? {}) as { name?: unknown; arguments?: unknown };
     if (typeof name !== 'string')
-      throw new MessageFault(`message ${i + 1} calls a tool without a name: ${shown(call)}`);
+      throw new RecordFault(`message ${i + 1} calls a tool without a name: ${shown(call)}`);
     return { name, arguments: typeof given === 'string' ? parse(given, i) : given };
   });
 }
@@ -169,7 +167,7 @@ function parse(text: string, i: number): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new MessageFault(`message ${i + 1} has a tool call that is no JSON: ${shown(text)}`);
+    throw new RecordFault(`message ${i + 1} has a tool call that is no JSON: ${shown(text)}`);
   }
 }
 
@@ -182,5 +180,5 @@ export function toolsOf(value: unknown): readonly unknown[] | undefined {
   } catch {
     // Said below.
   }
-  throw new MessageFault(`"tools" is no list of tools, but ${shown(value)}`);
+  throw new RecordFault(`"tools" is no list of tools, but ${shown(value)}`);
 }

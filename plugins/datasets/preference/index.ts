@@ -1,19 +1,10 @@
 /** A prompt with two answers, of which people prefer one. Training takes pairs in preference tuning, or the chosen alone. */
 
 import type { DataSource, Example, Prompt, Turn } from '../../../core/index.js';
-import {
-  type Cells,
-  type Columns,
-  cellsOf,
-  chosenColumns,
-  columnsOf,
-  isBlank,
-  shown,
-  toldOf,
-  valueIn,
-} from '../kit/columns.js';
+import { byColumns, RecordFault } from '../kit/by-columns.js';
+import { type Cells, type Columns, cellsOf, isBlank, shown, valueIn } from '../kit/columns.js';
 import { defineFormat } from '../kit/define-format.js';
-import { MessageFault, turnsOf } from '../kit/messages.js';
+import { turnsOf } from '../kit/messages.js';
 
 const NAMES = {
   prompt: ['prompt', 'question', 'instruction', 'conversations', 'messages'],
@@ -22,53 +13,43 @@ const NAMES = {
   rejected: ['rejected', 'rejected_messages', 'rejected_response'],
 };
 
+const READING = { format: 'preference', names: NAMES, examplesOf };
+
 export default defineFormat({
   name: 'preference',
   apiVersion: 2,
   about: 'prompts with a chosen and a rejected answer',
-  reading(sample, source) {
-    const found = columnsOf(sample);
-    const columns = chosenColumns('preference', NAMES, found, source);
-    return {
-      told: toldOf(columns, found),
-      examplesOf(record) {
-        try {
-          return [exampleOf(record, columns, source)];
-        } catch (error) {
-          if (error instanceof MessageFault) return error.message;
-          throw error;
-        }
-      },
-    };
-  },
+  reading: (...args) => byColumns(READING, ...args),
 });
 
-function exampleOf(record: unknown, columns: Columns, { roles, take }: DataSource): Example {
+function examplesOf(record: unknown, columns: Columns, { roles, take }: DataSource): Example[] {
   const cells = cellsOf(record);
   const [chosen, rejected] = ['chosen', 'rejected'].map((column) => cells && valueIn(cells, columns, column));
   if (!cells || isBlank(chosen) || isBlank(rejected))
-    throw new MessageFault(
+    throw new RecordFault(
       `expected ${columns.chosen[0]} and ${columns.rejected[0]}, but got ${shown(record)}`,
     );
   const answers = [chosen, rejected].map((answer) => answerOf(answer, roles));
   // A conversation that an answer ends has the prompt in it.
   const turns = answers[0].before.length > 0 ? answers[0].before : promptOf(cells, columns, roles);
   const [{ content: best }, { content: worst }] = answers.map(({ last }) => last);
-  if (turns.length === 0) throw new MessageFault('there is no prompt before the two answers');
+  if (turns.length === 0) throw new RecordFault('there is no prompt before the two answers');
   if (take === 'chosen')
-    return {
-      kind: 'turns',
-      turns: [
-        ...turns.map((turn) => ({ ...turn, trained: false })),
-        { role: 'assistant', content: best, trained: true },
-      ],
-    };
+    return [
+      {
+        kind: 'turns',
+        turns: [
+          ...turns.map((turn) => ({ ...turn, trained: false })),
+          { role: 'assistant', content: best, trained: true },
+        ],
+      },
+    ];
   const [only] = turns;
   const prompt: Prompt =
     turns.length === 1 && only.role === 'user'
       ? { instruction: only.content, input: '' }
       : { turns: turns.map(({ role, content }) => ({ role, content })) };
-  return { kind: 'preference', prompt, chosen: best, rejected: worst };
+  return [{ kind: 'preference', prompt, chosen: best, rejected: worst }];
 }
 
 /** What was said before both answers. */
@@ -87,6 +68,6 @@ function answerOf(answer: unknown, roles: DataSource['roles']): { before: Turn[]
     return { before: [], last: { role: 'assistant', content: answer, trained: true } };
   const turns = turnsOf(Array.isArray(answer) ? answer : [answer], roles);
   const last = turns[turns.length - 1];
-  if (last.role !== 'assistant') throw new MessageFault(`the last message of an answer is by ${last.role}`);
+  if (last.role !== 'assistant') throw new RecordFault(`the last message of an answer is by ${last.role}`);
   return { before: turns.slice(0, -1), last };
 }

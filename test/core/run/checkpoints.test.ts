@@ -4,6 +4,7 @@ import {
   copyFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -308,6 +309,7 @@ describe('checkpoints', () => {
     it('another base model at the same place', async () => {
       const model = place.folder.join('model');
       cpSync(fixture('llama'), model, { recursive: true });
+      mkdirSync(path.join(model, 'old.json'));
       // Its weights are the same, until they are changed.
       const inPlace = (resume: boolean) => ({
         resume,
