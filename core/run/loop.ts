@@ -1,9 +1,8 @@
 /** The steps of a run, and what is due after each: events, evaluations, saves. */
 
-import { chunk } from '../base/collections.js';
 import { EvolveError } from '../base/errors.js';
 import type { StepEvent } from '../contracts/tracker.js';
-import type { Row } from '../data/packing.js';
+import type { Row, RowList } from '../data/rows.js';
 import { evaluationOf, heldOutLoss } from './evaluate.js';
 import { newWindow, stepEvent } from './progress.js';
 import type { RunRequests } from './requests.js';
@@ -20,7 +19,7 @@ export interface SaveWish {
 export interface LoopActions {
   readonly requests: RunRequests;
   /** The rows of one pass through the data, in the order of training; passes count from 0. */
-  rowsOfEpoch(epoch: number): readonly Row[];
+  rowsOfEpoch(epoch: number): RowList;
   /** Saves what was learned so far, unless a plugin has another save kept. */
   save(asked: SaveWish): Promise<void>;
   /** A sentence with this verb (`is`, `is kept`) that says where the result so far is; empty if there is none. */
@@ -36,8 +35,9 @@ export async function trainingLoop(training: Training, actions: LoopActions): Pr
   if (progress.step === 0 && !isOver()) await measureBase(training);
   if (lacksEvaluation(training)) await evaluate(training, actions);
   for (; !isOver(); progress.epoch++, progress.row = 0) {
-    const left = actions.rowsOfEpoch(progress.epoch).slice(progress.row);
-    for (const rows of chunk(left, rowsPerStep)) {
+    const list = actions.rowsOfEpoch(progress.epoch);
+    while (progress.row < list.length) {
+      const rows = list.read(progress.row, progress.row + rowsPerStep);
       await stepWith(rows, training, actions, isOver);
       if (isOver()) return;
     }

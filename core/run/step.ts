@@ -9,7 +9,7 @@ import type { Batch } from '../contracts/batch.js';
 import type { Objective } from '../contracts/objective.js';
 import type { Gradients, Optimizer } from '../contracts/optimizer.js';
 import type { Pass } from '../contracts/pass.js';
-import type { Row } from '../data/packing.js';
+import type { Row } from '../data/rows.js';
 import { globalNorm } from '../ops/global-norm.js';
 import { variableGradients } from '../ops/gradients.js';
 import type { Hooks } from '../plugins/hooks.js';
