@@ -72,6 +72,8 @@ export type { Exchange, Template, TemplateRequest } from './contracts/template.j
 export type {
   DownloadEvent,
   EvalEvent,
+  GroupLoss,
+  GroupLosses,
   LogEvent,
   ProgressEvent,
   RowCounts,
