@@ -34,6 +34,7 @@ program
   .option('--output <dir>', 'where the run goes (default: runs/ and the name of the configuration)')
   .option('--device <name>', `what computes: ${DEVICES.join(', ')} (default: the configuration's, or auto)`)
   .option('--resume [dir]', 'go on from the newest checkpoint of the run, or of the run in a folder')
+  .option('--dry-run', 'tell the plan and train nothing: rows, steps, memory, disk, time')
   .option('--json', 'write JSON lines to standard output')
   .addHelpText(
     'after',

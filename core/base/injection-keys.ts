@@ -15,4 +15,6 @@ export const MODEL_ASSEMBLER = Symbol('ModelAssembler');
 export const RUN_FOLDER = Symbol('RunFolder');
 export const RUN_CHECKPOINTS = Symbol('RunCheckpoints');
 export const RUN_SAVES = Symbol('RunSaves');
+export const PREPARATION = Symbol('Preparation');
+export const PLANNER = Symbol('Planner');
 export const TRAINER = Symbol('Trainer');

@@ -28,6 +28,13 @@ export function addDataCommands(program: Command): void {
     .option('--template <name>', 'how the rows read, as data.template of a run (default: alpaca)', 'alpaca')
     .action(async (what, options) => (await import('./data.js')).dataInspectCommand(what, options));
 
+  data
+    .command('cache')
+    .description('list the encoded corpora that are kept for later runs')
+    .option('--clear', 'remove them all')
+    .option('--json', 'write JSON lines to standard output')
+    .action(async (options) => (await import('./data-cache.js')).dataCacheCommand(options));
+
   withSource(data.command('check'))
     .description('read all records, and tell every fault with its place')
     .action(async (what, options) => (await import('./data.js')).dataCheckCommand(what, options));

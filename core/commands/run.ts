@@ -6,8 +6,10 @@ import { loadConfig } from '../config/load.js';
 import { unusedNotice } from '../plugins/listed.js';
 import { unusedPlugins } from '../plugins/load.js';
 import { composeRun } from '../run/compose.js';
+import type { Trainer } from '../run/trainer.js';
 import { furtherFaults, loadChecked } from './early-faults.js';
 import { catchExit, catchInterruption, catchStrayErrors } from './interruption.js';
+import { describePlan } from './plan.js';
 
 interface RunOptions {
   readonly set: string[];
@@ -16,16 +18,18 @@ interface RunOptions {
   readonly json?: true;
   /** True, or the folder of the run that goes on. */
   readonly resume?: true | string;
+  readonly dryRun?: true;
 }
 
 /**
- * `evolve run CONFIG`, with `--resume` from its newest checkpoint; or `evolve run --resume DIR`. The first Ctrl-C ends the run
+ * `evolve run CONFIG`, with `--resume` from its newest checkpoint, with `--dry-run` up to its plan; or `evolve run --resume DIR`. The first Ctrl-C ends the run
  * after the micro-batch at hand and keeps what was learned.
  */
 export async function runCommand(given: string | undefined, flags: RunOptions): Promise<void> {
   const { file, ...options } = choice(given, flags);
   const { config, locate, folder } = await loadConfig(file, options, furtherFaults);
-  const trackers = ['metrics', options.json ? 'json' : 'progress'];
+  const told = options.json ? 'json' : 'progress';
+  const trackers = options.dryRun ? [told] : ['metrics', told];
   const plugins = await loadChecked(config, locate, { trackers, folder });
   const interruption = catchInterruption();
   const release = catchStrayErrors(
@@ -42,13 +46,19 @@ export async function runCommand(given: string | undefined, flags: RunOptions): 
         'ending: the step at hand is left, and what was learned is saved; Ctrl-C again ends at once';
       hooks.log.call({ type: 'notice', message });
     });
-    await trainer.run({ resume: options.resume !== undefined });
+    if (options.dryRun) await tellPlan(trainer, options);
+    else await trainer.run({ resume: options.resume !== undefined });
     release();
   } catch (error) {
     throw error instanceof EvolveError ? error.locatedBy(locate) : error;
   } finally {
     leave();
   }
+}
+
+async function tellPlan(trainer: Trainer, { json }: RunOptions): Promise<void> {
+  const plan = await trainer.plan();
+  process.stdout.write(json ? `${JSON.stringify({ type: 'plan', ...plan })}\n` : describePlan(plan));
 }
 
 /** The configuration's file, and the options. Of a run's folder that is to go on, its config.yaml, with the folder as output. */

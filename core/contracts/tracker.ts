@@ -127,6 +127,8 @@ export interface RunResult {
   readonly resumedFrom?: number | undefined;
   /** The step of which the adapter or model in the output folder is; null if none was saved. */
   readonly savedStep: number | null;
+  /** The hash of the plan, as `evolve run --dry-run` tells it; absent if the run ended before it had one. */
+  readonly plan?: string | undefined;
   readonly device: (Pick<Device, 'name' | 'backend' | 'description'> & { requested: string }) | null;
   readonly parameters: { total: number; trainable: number } | null;
   readonly rows: RowCounts | null;

@@ -12,6 +12,7 @@ import type { EncodedBatch, EncodingCounts, ExampleFault } from './encode-batch.
 import type { EncodingPool } from './encoding-pool.js';
 import type { ExampleReader } from './examples.js';
 import { noLongRows } from './long-rows.js';
+import { Tallies, type Tally } from './tally.js';
 import type { TokenStoreWriter } from './token-store.js';
 
 /** What is known of a corpus besides its rows. */
@@ -24,6 +25,7 @@ export interface CorpusFacts {
   /** How many rows each entry of `data.sources` has. Rows are in the order of the entries. */
   readonly rowsOfEntry: readonly number[];
   readonly counts: EncodingCounts;
+  readonly tallies: readonly Tally[];
 }
 
 /** How many examples are encoded at a time. */
@@ -68,6 +70,7 @@ export class CorpusBuilder {
   readonly #countOf = new Map<string, number>();
   readonly #faults: { source: string; number: number; fault: ExampleFault }[] = [];
   #counts: EncodingCounts = { long: noLongRows(), empty: {}, filled: 0 };
+  readonly #tallies = new Tallies();
   #waiting = nothingWaits();
   #examples = 0;
   readonly #rowsOfEntry: number[];
@@ -123,6 +126,7 @@ export class CorpusBuilder {
       examples: this.#examples,
       rowsOfEntry: this.#rowsOfEntry,
       counts: this.#counts,
+      tallies: this.#tallies.all,
     };
   }
 
@@ -150,6 +154,7 @@ export class CorpusBuilder {
     const encoded = await pool.encode({ examples, sources, languages }, text);
     return async () => {
       this.#count(encoded);
+      this.#tallies.merge(encoded.tallies);
       for (const example of encoded.exampleOf) this.#rowsOfEntry[batch.entries[example]]++;
       for (const fault of encoded.faults) {
         const { source = '' } = examples[fault.example];

@@ -54,8 +54,14 @@ interface CachedCorpus extends CachedFacts {
 /** More threads would wait for the one that reads. */
 const MOST_WORKERS = 16;
 
+/** What is encoded in a second or less needs no cache. */
+const MOST_IN_MEMORY = 2 * 2 ** 20;
+
 @injectable()
 export class CorpusMaker {
+  /** Corpora of more bytes go into files, and are kept for later runs. */
+  mostInMemory = MOST_IN_MEMORY;
+
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
@@ -114,7 +120,7 @@ export class CorpusMaker {
   ): Promise<Corpus | undefined> {
     const { encoder } = parts;
     const place = new CorpusPlace(cache, key, (message) => this.hooks.log.call({ type: 'notice', message }));
-    const writer = new TokenStoreWriter(bitsOf(encoder), () => place.make());
+    const writer = new TokenStoreWriter(bitsOf(encoder), this.mostInMemory, () => place.make());
     const pool = new EncodingPool({
       encoder,
       settings: this.config.data,

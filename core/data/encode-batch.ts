@@ -6,6 +6,8 @@ import { type Example, unknownKind } from '../contracts/dataset.js';
 import type { Encoder } from '../contracts/encoder.js';
 import type { EncodedExample } from '../contracts/labels.js';
 import { type LongCounts, LongRows } from './long-rows.js';
+import { rationaleOf } from './rationale.js';
+import { endsOf, Tallies, type Tally } from './tally.js';
 import {
   type IdBits,
   idBitsFor,
@@ -42,6 +44,7 @@ export interface EncodedBatch extends PackedExamples {
   /** Of each row: the number of its example in the batch. */
   readonly exampleOf: Int32Array;
   readonly counts: EncodingCounts;
+  readonly tallies: readonly Tally[];
   readonly faults: readonly ExampleFault[];
 }
 
@@ -57,6 +60,8 @@ export async function encodeBatch(
   const faults: ExampleFault[] = [];
   const rows: SourcedExample[] = [];
   const exampleOf: number[] = [];
+  const tallies = new Tallies();
+  const ends = endsOf(encoder.tokenizer);
   let filled = 0;
   for (const [i, example] of examples.entries()) {
     await breathe?.();
@@ -72,7 +77,10 @@ export async function encodeBatch(
         continue;
       }
       for (const row of long.fit(example, encoded)) {
-        rows.push({ ...row, source: sources[i], language: languages[i] });
+        const rationale = row.rationale ?? rationaleOf(example, row, encoder.tokenizer);
+        const sourced = { ...row, rationale, source: sources[i], language: languages[i] };
+        rows.push(sourced);
+        tallies.add(sourced, ends);
         exampleOf.push(i);
       }
     } catch (error) {
@@ -83,7 +91,8 @@ export async function encodeBatch(
     }
   }
   const counts = { long: long.counts, empty, filled };
-  return { ...packExamples(rows, bitsOf(encoder)), exampleOf: Int32Array.from(exampleOf), counts, faults };
+  const packed = packExamples(rows, bitsOf(encoder));
+  return { ...packed, exampleOf: Int32Array.from(exampleOf), counts, tallies: tallies.all, faults };
 }
 
 export function bitsOf({ tokenizer }: Encoder): IdBits {

@@ -37,7 +37,11 @@ export class EncodingPool {
   readonly #began = performance.now();
   #workers: EncodingWorker[] | undefined;
 
-  constructor(private readonly parts: PoolParts) {}
+  /** @param patience how long this thread encodes by itself, in milliseconds */
+  constructor(
+    private readonly parts: PoolParts,
+    private readonly patience = PATIENCE_MS,
+  ) {}
 
   /** So many batches may be passed before the answer to the first is awaited. */
   get depth(): number {
@@ -61,7 +65,7 @@ export class EncodingPool {
   }
 
   get #isLong(): boolean {
-    return this.parts.startWorker !== undefined && performance.now() - this.#began > PATIENCE_MS;
+    return this.parts.startWorker !== undefined && performance.now() - this.#began >= this.patience;
   }
 
   #startAll(): EncodingWorker[] {

@@ -21,6 +21,8 @@ export interface RowList {
   read(start: number, end: number): Row[];
   /** Rows as numbers of examples in the corpus, in the list's order: what a fingerprint is made of. */
   readonly examples: Int32Array;
+  /** How many tokens each row has. */
+  lengths(): Int32Array;
 }
 
 /** The rows of a run, in tokens. */
@@ -29,6 +31,8 @@ export interface SplitRows {
   readonly validation: RowList;
   /** The examples of `validation`, in the order of the data. */
   readonly heldOut: () => readonly Example[];
+  /** How many rows of each entry of `data.sources` a pass has; undefined if each row comes once. */
+  readonly shares: readonly number[] | undefined;
   readonly cut: CutCounts;
   readonly corpus: Corpus;
 }
@@ -79,6 +83,7 @@ export function splitRows(corpus: Corpus, { data, train }: Pick<RunConfig, 'data
       },
     },
     heldOut: () => Array.from(held, (row) => store.example(row)),
+    shares: parts.shares.some(({ weight, repeat }) => weight || repeat > 1) ? passSizes(parts) : undefined,
     cut: facts.counts.long,
     corpus,
   };
@@ -101,6 +106,14 @@ function listOf(
     length,
     read: (start, end) =>
       Array.from({ length: Math.max(0, Math.min(end, length) - start) }, (_, i) => rowOf(place(start + i))),
+    lengths() {
+      const lengths = store.lengths();
+      if (!starts) return Int32Array.from({ length }, (_, i) => lengths[inRows[place(i)]]);
+      return Int32Array.from({ length }, (_, i) => {
+        const [from, to] = [starts[place(i)], starts[place(i) + 1]];
+        return inRows.subarray(from, to).reduce((sum, example) => sum + lengths[example], 0);
+      });
+    },
     get examples() {
       if (!order) return inRows;
       return starts

@@ -9,6 +9,7 @@ import { displayPath } from '../base/paths.js';
 /** Bytes that are read by position. */
 export interface Bytes {
   readonly size: number;
+  readonly isFile: boolean;
   read(at: number, length: number): Buffer;
   close(): Promise<void>;
 }
@@ -50,7 +51,12 @@ export class Spool {
 }
 
 function ofMemory(all: Buffer): Bytes {
-  return { size: all.length, read: (at, length) => all.subarray(at, at + length), close: async () => {} };
+  return {
+    size: all.length,
+    isFile: false,
+    read: (at, length) => all.subarray(at, at + length),
+    close: async () => {},
+  };
 }
 
 /** The bytes of a file. */
@@ -62,6 +68,7 @@ export async function openBytes(file: string): Promise<Bytes> {
 function ofFile(handle: FileHandle, size: number, file: string): Bytes {
   return {
     size,
+    isFile: true,
     read(at, length) {
       const bytes = Buffer.allocUnsafeSlow(length);
       if (readSync(handle.fd, bytes, 0, length, at) === length) return bytes;

@@ -51,7 +51,7 @@ function mostBytes(): number {
   throw new EvolveError('COMMAND_LINE', `EVOLVE_CACHE_GIB is "${text}": expected a number of GiB`);
 }
 
-export class TokenCache<F extends CachedFacts> {
+export class TokenCache<F extends CachedFacts = CachedFacts> {
   readonly #mostBytes = mostBytes();
 
   constructor(readonly folder = cacheFolder()) {}

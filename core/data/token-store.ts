@@ -10,9 +10,6 @@ import type { EncodedBatch } from './encode-batch.js';
 import { type Bytes, CUT_SHORT, openBytes, Spool } from './spool.js';
 import { type IdBits, type SourcedExample, unpackExample } from './token-rows.js';
 
-/** Rows of more bytes than this go into files. */
-const MOST_IN_MEMORY = 8 * 2 ** 20;
-
 /** The files of a store: the rows, where each begins, and the examples as JSON lines. */
 export const STORE_FILES = { rows: 'rows.bin', index: 'index.bin', examples: 'examples.jsonl' } as const;
 
@@ -50,6 +47,11 @@ export class TokenStore {
 
   get count(): number {
     return this.offsets.length - 1;
+  }
+
+  /** What the files take; 0 where there are none. */
+  get diskBytes(): number {
+    return Object.values(this.bytes).reduce((sum, { isFile, size }) => sum + (isFile ? size : 0), 0);
   }
 
   row(i: number): SourcedExample {
@@ -109,9 +111,13 @@ export class TokenStoreWriter {
   readonly #texts: Float64Array[] = [];
   #folder: string | undefined;
 
-  /** @param makeFolder is called once, when the rows become too many for memory */
+  /**
+   * @param mostInMemory so many bytes stay there
+   * @param makeFolder is called once, when there are more
+   */
   constructor(
     private readonly bits: IdBits,
+    private readonly mostInMemory: number,
     private readonly makeFolder: () => Promise<string>,
   ) {}
 
@@ -128,7 +134,7 @@ export class TokenStoreWriter {
     this.#lengths.push(lengths);
     await this.#rows.append(Buffer.from(words.buffer, words.byteOffset, words.byteLength));
     await this.#examples.append(text);
-    if (this.#folder === undefined && this.#rows.size + this.#examples.size > MOST_IN_MEMORY) {
+    if (this.#folder === undefined && this.#rows.size + this.#examples.size > this.mostInMemory) {
       this.#folder = await this.makeFolder();
       await this.#rows.spill(path.join(this.#folder, STORE_FILES.rows));
       await this.#examples.spill(path.join(this.#folder, STORE_FILES.examples));

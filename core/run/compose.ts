@@ -23,6 +23,8 @@ import { withSlots } from '../plugins/plugin-keys.js';
 import { RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import { RunContext } from './context.js';
 import { RunFolder } from './folder.js';
+import { Planner } from './planner.js';
+import { Preparation } from './preparation.js';
 import { RunRequests } from './requests.js';
 import { RunSaves } from './saves.js';
 import { Trainer } from './trainer.js';
@@ -60,6 +62,8 @@ export function composeRun(config: RunConfig, plugins: readonly AppliedPlugin[],
   parts.register(keys.RUN_FOLDER, { useClass: RunFolder }, scoped);
   parts.register(keys.RUN_CHECKPOINTS, { useClass: RunCheckpoints }, scoped);
   parts.register(keys.RUN_SAVES, { useClass: RunSaves }, scoped);
+  parts.register(keys.PREPARATION, { useClass: Preparation }, scoped);
+  parts.register(keys.PLANNER, { useClass: Planner }, scoped);
   parts.register(keys.TRAINER, { useClass: Trainer }, scoped);
   return { ...assembly, trainer: parts.resolve<Trainer>(keys.TRAINER) };
 }

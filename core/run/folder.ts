@@ -21,6 +21,7 @@ import type { ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
 import { sync } from './checkpoints/checksums.js';
 import { lock, refuseIfLocked } from './lock.js';
+import type { Plan } from './plan.js';
 
 /** What marks a folder as a run's. */
 const MARK = 'config.yaml';
@@ -190,6 +191,11 @@ export class RunFolder {
   async writeSkipped(rows: BadRows['rows']): Promise<void> {
     if (rows.length === 0) return;
     await this.#write('skipped.jsonl', rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  }
+
+  async writePlan(plan: Plan): Promise<void> {
+    const { config: _, ...rest } = plan;
+    await this.#write('plan.json', `${JSON.stringify(rest, null, 2)}\n`);
   }
 
   async writeResult(result: RunResult): Promise<void> {

@@ -18,11 +18,12 @@ export interface RunFacts {
   readonly rows: RunResult['rows'];
   readonly savedStep: RunResult['savedStep'];
   readonly resumedFrom: RunResult['resumedFrom'];
+  readonly plan: RunResult['plan'];
 }
 
 /** @param end why it failed, or why a plugin stopped it; empty if it was completed */
 export function resultOf(
-  { output, device, requestedDevice, parameters, rows, savedStep, resumedFrom }: RunFacts,
+  { output, device, requestedDevice, parameters, rows, savedStep, resumedFrom, plan }: RunFacts,
   { step, metrics }: RunProgress,
   end: { readonly failure?: unknown; readonly stopReason?: string },
   seconds: number,
@@ -38,6 +39,7 @@ export function resultOf(
     steps: step,
     ...(resumedFrom !== undefined && { resumedFrom }),
     savedStep,
+    ...(plan !== undefined && { plan }),
     device: device && {
       name: device.name,
       backend: device.backend,

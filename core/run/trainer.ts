@@ -10,9 +10,9 @@ import { EvolveError } from '../base/errors.js';
 import {
   BAD_ROWS,
   CONTEXT,
-  CORPUS_MAKER,
   HOOKS,
-  MODEL_ASSEMBLER,
+  PLANNER,
+  PREPARATION,
   REQUESTS,
   RUN_CHECKPOINTS,
   RUN_CONFIG,
@@ -21,21 +21,20 @@ import {
 } from '../base/injection-keys.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
-import type { Device } from '../contracts/device.js';
-import { describeLengthLimit } from '../contracts/length-limit.js';
 import type { RunState } from '../contracts/state.js';
 import type { RunResult } from '../contracts/tracker.js';
 import type { BadRows } from '../data/bad-rows.js';
-import type { Corpus, CorpusMaker } from '../data/corpus.js';
-import { type SplitRows, splitRows } from '../data/rows.js';
-import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
+import type { SplitRows } from '../data/rows.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { FoundCheckpoint, RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import type { RunContext } from './context.js';
-import { startEncodingWorker } from './encoding-worker.js';
 import type { RunFolder } from './folder.js';
 import { trainingLoop } from './loop.js';
+import type { Plan } from './plan.js';
+import type { Planner } from './planner.js';
 import { openWorld } from './plugin-parts.js';
+import type { Preparation, Prepared } from './preparation.js';
+import { probe } from './probe.js';
 import { newProgress } from './progress.js';
 import type { RunRequests } from './requests.js';
 import { resultOf, tellEnd } from './result.js';
@@ -62,11 +61,11 @@ export interface RunStart {
 
 @injectable()
 export class Trainer {
-  #device: Device | null = null;
   #world: RunWorld | undefined;
   #parameters: RunResult['parameters'] = null;
   #rows: RunResult['rows'] = null;
   #claimed = false;
+  #planHash: string | undefined;
   readonly #progress = newProgress();
   #training: Training | undefined;
   #resumedFrom: number | undefined;
@@ -74,9 +73,9 @@ export class Trainer {
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
-    @inject(CORPUS_MAKER) private readonly corpusMaker: CorpusMaker,
+    @inject(PREPARATION) private readonly preparation: Preparation,
+    @inject(PLANNER) private readonly planner: Planner,
     @inject(BAD_ROWS) private readonly badRows: BadRows,
-    @inject(MODEL_ASSEMBLER) private readonly assembler: ModelAssembler,
     @inject(RUN_FOLDER) private readonly folder: RunFolder,
     @inject(RUN_CHECKPOINTS) private readonly checkpoints: RunCheckpoints,
     @inject(RUN_SAVES) private readonly saves: RunSaves,
@@ -88,24 +87,12 @@ export class Trainer {
   async run(start: RunStart = {}): Promise<RunResult> {
     const startedAt = performance.now();
     const { signal } = this.context;
-    let assembled: AssembledModel | undefined;
-    let corpus: Corpus | undefined;
     let failure: unknown;
     try {
-      const opened = await unlessAborted(openWorld(this.hooks), signal);
-      this.#world = new RunWorld(opened, signal, () => this.#interruption());
-      this.context.world = this.#world;
-      if (this.#writes) await this.folder.check();
+      await this.#openWorld();
       const checkpoint = start.resume ? await this.#findCheckpoint() : undefined;
-      // The data comes before the model: its faults are then found in seconds, whatever the model's size.
-      corpus = await this.#readData();
-      await this.#breathe();
-      this.#device = await this.assembler.openDevice();
-      assembled = await this.assembler.assemble();
-      this.context.assembled(assembled);
-      checkLength(this.config.data.cutoffLength, assembled.model);
-      const rows = splitRows(corpus, this.config);
-      await this.#train(assembled, rows, start.from, checkpoint);
+      const prepared = await this.preparation.make(() => this.#breathe());
+      await this.#train(prepared, start.from, checkpoint);
     } catch (error) {
       failure = error;
     }
@@ -122,10 +109,27 @@ export class Trainer {
     if (this.#claimed && failure !== undefined && !result.error)
       await this.folder.writeResult(this.#result(failure, seconds)).catch(note);
     await this.folder.release().catch(note);
-    assembled?.dispose();
-    await corpus?.store.close().catch(note);
+    await this.preparation.free().catch(note);
     if (failure !== undefined) throw failure;
     return result;
+  }
+
+  /** What `run` will do. It is measured, with two steps that are forgotten; nothing is written. */
+  async plan(): Promise<Plan> {
+    try {
+      await this.#openWorld();
+      const prepared = await this.preparation.make(() => this.#breathe());
+      await this.checkpoints.prepare(prepared.model);
+      const training = await makeTraining(prepared, this.#basisOf(prepared.rows));
+      try {
+        return this.planner.planOf(prepared, this.preparation.device, await probe(training));
+      } finally {
+        training.undo.dispose();
+        training.optimizer.dispose();
+      }
+    } finally {
+      await this.preparation.free();
+    }
   }
 
   /**
@@ -142,11 +146,12 @@ export class Trainer {
     return this.#world?.rank === 0;
   }
 
-  async #readData(): Promise<Corpus> {
-    const encoder = await this.assembler.loadEncoder();
-    const identity = this.assembler.encoderIdentity;
-    const startWorker = () => startEncodingWorker(this.config);
-    return this.corpusMaker.make({ encoder, identity, startWorker });
+  async #openWorld(): Promise<void> {
+    const { signal } = this.context;
+    const opened = await unlessAborted(openWorld(this.hooks), signal);
+    this.#world = new RunWorld(opened, signal, () => this.#interruption());
+    this.context.world = this.#world;
+    if (this.#writes) await this.folder.check();
   }
 
   /** The lock comes first: a run that ends just now would prune what was found. */
@@ -156,33 +161,27 @@ export class Trainer {
   }
 
   async #train(
-    assembled: AssembledModel,
-    rows: SplitRows,
+    prepared: Prepared,
     from: RunState | undefined,
     checkpoint: FoundCheckpoint | undefined,
   ): Promise<void> {
-    const basis: TrainingBasis = {
-      train: this.config.train,
-      device: this.#device,
-      rows,
-      progress: this.#progress,
-      world: this.#world as RunWorld,
-      hooks: this.hooks,
-      context: this.context,
-      breathe: () => this.#breathe(),
-    };
-    await this.checkpoints.prepare(assembled.model);
+    const { model, rows } = prepared;
+    const basis = this.#basisOf(rows);
+    await this.checkpoints.prepare(model);
     // Before the first write: a run that is refused leaves all as it was.
     if (checkpoint) this.checkpoints.compare(checkpoint, rows, countSteps(basis).totalSteps);
     if (this.#writes) {
-      const pinned = (name: string, kind: 'model' | 'adapter') => this.assembler.pinned(name, kind);
+      const pinned = (name: string, kind: 'model' | 'adapter') => this.preparation.pinned(name, kind);
       await (checkpoint === undefined ? this.folder.claim(pinned) : this.folder.reclaim(pinned));
       this.#claimed = true;
       await this.folder.writeSkipped(this.badRows.rows);
+      const plan = this.planner.planOf(prepared, this.preparation.device);
+      this.#planHash = plan.hash;
+      await this.folder.writePlan(plan);
     }
     this.#resumedFrom = checkpoint?.facts.step;
-    this.#announce(assembled.model, rows, countSteps(basis).totalSteps);
-    const training = await makeTraining(assembled, basis);
+    this.#announce(model, rows, countSteps(basis).totalSteps);
+    const training = await makeTraining(prepared, basis);
     this.#training = training;
     try {
       if (from) await restoreState(from, training);
@@ -193,6 +192,19 @@ export class Trainer {
       training.undo.dispose();
       training.optimizer.dispose();
     }
+  }
+
+  #basisOf(rows: SplitRows): TrainingBasis {
+    return {
+      train: this.config.train,
+      device: this.preparation.device,
+      rows,
+      progress: this.#progress,
+      world: this.#world as RunWorld,
+      hooks: this.hooks,
+      context: this.context,
+      breathe: () => this.#breathe(),
+    };
   }
 
   /** The steps; whatever ends them, what was learned is saved. */
@@ -218,7 +230,7 @@ export class Trainer {
     this.hooks.log.call({
       type: 'start',
       output: this.folder.path,
-      device: this.#device?.name ?? '',
+      device: this.preparation.device?.name ?? '',
       backbone: model.backbone,
       parameters: this.#parameters.total,
       trainableParameters: this.#parameters.trainable,
@@ -267,22 +279,15 @@ export class Trainer {
   #result(failure: unknown, seconds: number): RunResult {
     const facts = {
       output: this.folder.path,
-      device: this.#device,
+      device: this.preparation.device,
       requestedDevice: this.config.device.name,
       parameters: this.#parameters,
       rows: this.#rows,
       savedStep: this.saves.savedStep ?? null,
       resumedFrom: this.#resumedFrom,
+      plan: this.#planHash,
     };
     const { stopReason } = this.requests;
     return resultOf(facts, this.#progress, { failure, stopReason }, seconds);
   }
-}
-
-/** @throws EvolveError MODEL_INVALID if rows may be longer than the model takes */
-function checkLength(cutoffLength: number, model: LanguageModel): void {
-  if (cutoffLength <= model.maxLength) return;
-  const message = `data.cutoffLength is ${cutoffLength}, but ${describeLengthLimit(model)}`;
-  const advice = `Set data.cutoffLength to ${model.maxLength} or less.`;
-  throw new EvolveError('MODEL_INVALID', message, advice, { at: ['data', 'cutoffLength'] });
 }

@@ -12,7 +12,7 @@ export interface TestCorpus {
 }
 
 /**
- * The corpus of a configuration, made as a run makes it.
+ * The corpus of a configuration, made as a run makes it, but that few rows already go into files.
  *
  * @param given what a source of the name `given` has
  * @param other encodes in the place of the model's encoder
@@ -35,6 +35,7 @@ export async function corpusOf(
   const badRows = new BadRows(config, hooks);
   const reader = new ExampleReader(config, hooks, context.signal, badRows);
   const maker = new CorpusMaker(config, hooks, context.signal, reader, badRows);
+  maker.mostInMemory = 2 ** 14;
   const encoder = await assembler.loadEncoder();
   const startWorker = () => startEncodingWorker(config);
   const corpus = await maker.make({

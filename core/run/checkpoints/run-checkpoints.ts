@@ -148,6 +148,11 @@ export class RunCheckpoints {
     };
   }
 
+  /** What model and rows are known by. The model was prepared. */
+  fingerprintsOf(rows: SplitRows): string[] {
+    return [this.#modelFingerprint, this.#fingerprintOf(rows).sha256];
+  }
+
   /** Taken once: all saves of a run are of the same rows. */
   #fingerprintOf(rows: SplitRows): RowsFingerprint {
     this.#rowsFingerprint ??= fingerprintOfRows(rows);

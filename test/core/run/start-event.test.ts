@@ -39,7 +39,12 @@ describe('a base model that is drawn at random', () => {
 
 describe('what waits for evaluations', () => {
   const rows = (held: number) => ({
-    validation: { length: held, examples: new Int32Array(held), read: () => [] },
+    validation: {
+      length: held,
+      examples: new Int32Array(held),
+      read: () => [],
+      lengths: () => new Int32Array(held),
+    },
   });
 
   it('is named, each plugin once, where no rows are held out, and only then', () => {
