@@ -51,10 +51,10 @@ async function meanOf(
     const batch = model.collate(examples);
     const tellLosses = groups.listener(batch, examples);
     const loss = tf.tidy(() => sumOf(batch, { ...EVALUATION, tellLosses }));
-    const [value] = await loss.data();
+    const { values, sums } = await groups.take([loss]);
     loss.dispose();
-    groupSums = addSums(groupSums, await groups.take());
-    lossSum += value;
+    groupSums = addSums(groupSums, sums);
+    lossSum += values[0];
     targets += batch.targets;
     done += part.length * world.size;
   }

@@ -45,21 +45,30 @@ export class LossGroups {
     };
   }
 
-  /** The sums of all that was told since the last time. */
-  async take(): Promise<GroupSums> {
+  /**
+   * The sums of all that was told since the last time, and the values of scalars, read at once.
+   *
+   * @param scalars of fp32
+   */
+  async take(scalars: readonly tf.Scalar[]): Promise<{ values: number[]; sums: GroupSums }> {
     const told = this.#told;
     this.#told = [];
     const sums = new Array<number>(this.size).fill(0);
-    try {
-      for (const { losses, batch, examples } of told) {
-        // A plugin's model may make other sequences of the examples.
-        if (losses.size !== batch.targets || batch.offsets.length !== examples.length + 1) continue;
-        this.#add(sums, await losses.data<'float32'>(), batch, examples);
-      }
-    } finally {
-      tf.dispose(told.map(({ losses }) => losses));
+    const all = tf.tidy(() => {
+      const parts = [...scalars, ...told.map(({ losses }) => losses)];
+      return parts.length === 0 ? undefined : tf.concat(parts.map((part) => tf.reshape(part, [-1])));
+    });
+    const numbers = (await all?.data<'float32'>()) ?? new Float32Array(0);
+    tf.dispose([...told.map(({ losses }) => losses), ...(all ? [all] : [])]);
+    let at = scalars.length;
+    for (const { losses, batch, examples } of told) {
+      const own = numbers.subarray(at, at + losses.size);
+      at += losses.size;
+      // A plugin's model may make other sequences of the examples.
+      if (own.length === batch.targets && batch.offsets.length === examples.length + 1)
+        this.#add(sums, own, batch, examples);
     }
-    return sums;
+    return { values: [...numbers.subarray(0, scalars.length)], sums };
   }
 
   /** Leaves what was told. */

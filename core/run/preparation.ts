@@ -11,7 +11,7 @@ import type { Corpus, CorpusMaker } from '../data/corpus.js';
 import { type SplitRows, splitRows } from '../data/rows.js';
 import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
 import type { RunContext } from './context.js';
-import { startEncodingWorker } from './encoding-worker.js';
+import { startEncodingWorker } from './start-encoding-worker.js';
 
 /** A model, and what it is trained on. */
 export interface Prepared extends AssembledModel {

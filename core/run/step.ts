@@ -83,7 +83,8 @@ export async function optimizerStep(
       losses.push(micro.loss);
       gradients = addInto(gradients, micro.gradients);
     }
-    const [loss, ...groups] = await world.total(sum(await readAll(losses)), ...(await parts.groups.take()));
+    const { values, sums } = await parts.groups.take(losses);
+    const [loss, ...groups] = await world.total(sum(values), ...sums);
     gradients = await world.sumGradients(model.trainable, gradients);
     const number = context.step + 1;
     if (!Number.isFinite(loss)) return notFinite('loss', number, loss);
@@ -154,15 +155,6 @@ function gradientsOf(
     () => tf.div(lossOf(parts, batch, pass), targets) as tf.Scalar,
     parts.model.trainable,
   );
-}
-
-/** The values of scalars, read at once. */
-async function readAll(scalars: readonly tf.Scalar[]): Promise<number[]> {
-  if (scalars.length === 0) return [];
-  const stacked = tf.stack([...scalars]);
-  const values = await stacked.data();
-  stacked.dispose();
-  return [...values];
 }
 
 async function normOf(gradients: Gradients): Promise<number> {

@@ -40,6 +40,7 @@ describe('the public face', () => {
         ...[
           'Random',
           'RandomStreams',
+          'STDIN',
           'adamw',
           'addBias',
           'allocate',
@@ -92,6 +93,7 @@ describe('the public face', () => {
           'unknownKind',
           'UTF8_ADVICE',
           'commandLine',
+          'filesOf',
           'foreignKind',
           'printable',
           'utf8End',

@@ -2,7 +2,7 @@ import { BadRows } from '../../core/data/bad-rows.js';
 import { type Corpus, CorpusMaker } from '../../core/data/corpus.js';
 import { ExampleReader } from '../../core/data/examples.js';
 import { definePlugin, type Encoder, type Example } from '../../core/index.js';
-import { startEncodingWorker } from '../../core/run/encoding-worker.js';
+import { startEncodingWorker } from '../../core/run/start-encoding-worker.js';
 import { type ComposedRun, compose } from './compose.js';
 
 export interface TestCorpus {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { type ExampleBatch, encodeBatch } from '../../../core/data/encode-batch.js';
 import { EncodingPool } from '../../../core/data/encoding-pool.js';
 import type { Encoder, Example } from '../../../core/index.js';
-import { startEncodingWorker } from '../../../core/run/encoding-worker.js';
+import { startEncodingWorker } from '../../../core/run/start-encoding-worker.js';
 import { compose } from '../../support/compose.js';
 import { fixture } from '../../support/files.js';
 

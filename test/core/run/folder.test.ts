@@ -61,6 +61,7 @@ describe('the output folder', () => {
       'checkpoints',
       'config.yaml',
       'metrics.jsonl',
+      'plan.json',
       'run.json',
     ]);
   });
