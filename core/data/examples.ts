@@ -9,7 +9,8 @@ import type { RunConfig } from '../config/load.js';
 import type { DataSource, Example } from '../contracts/dataset.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { BadRows } from './bad-rows.js';
-import { resolveSources, unknownSource } from './catalogue.js';
+import { openSource, withOrigin } from './open-source.js';
+import { resolveSources } from './sources.js';
 
 /** Reads the sources of a configuration through the hook `loadData`. */
 @injectable()
@@ -31,7 +32,8 @@ export class ExampleReader {
     };
     const breath = new Breath(this.signal);
     const errors: EvolveError[] = [];
-    for (const source of resolveSources(this.config.data)) {
+    const notice = (message: string) => this.hooks.log.call({ type: 'notice', message });
+    for (const source of resolveSources(this.config.data, notice)) {
       try {
         for await (const example of this.#examplesOf(source)) {
           examples.push(example);
@@ -58,23 +60,15 @@ export class ExampleReader {
   async *#examplesOf(source: DataSource): AsyncGenerator<Example> {
     const { limit = Number.POSITIVE_INFINITY } = source;
     let taken = 0;
-    for await (const example of await this.#open(source)) {
-      yield example.source === undefined ? { ...example, source: source.name } : example;
+    const skip = this.badRows.takerOf(source.name);
+    const opened = await openSource(this.hooks, skip ? { ...source, skip } : source, this.signal);
+    for await (const example of opened) {
+      yield withOrigin(example, source);
       if (++taken >= limit) return;
     }
     if (taken > 0) return;
     const message = `the data source ${source.name} has no record`;
     const advice = 'Check that the file is the right one.';
     throw new EvolveError('DATA_EMPTY', message, advice, { at: ['data', 'sources', source.index] });
-  }
-
-  async #open(source: DataSource): Promise<AsyncIterable<Example>> {
-    const skip = this.badRows.takerOf(source.name);
-    const stream = await this.hooks.loadData.promise(skip ? { ...source, skip } : source);
-    if (stream) return stream;
-    throw unknownSource(
-      source,
-      this.hooks.loadData.taps.map((tap) => tap.name),
-    );
   }
 }
