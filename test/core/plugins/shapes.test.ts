@@ -46,7 +46,15 @@ describe('what a plugin hands over', () => {
 
   const ANSWERING: readonly HookName[] = [
     ...(['openWorld', 'loadData', 'openDevice', 'locateModel', 'locateData'] as const),
-    ...(['makeTemplate', 'loadEncoder', 'loadModel', 'openCheckpoint', 'quantize', 'injectAdapters', 'makeObjective'] as const),
+    ...([
+      'makeTemplate',
+      'loadEncoder',
+      'loadModel',
+      'openCheckpoint',
+      'quantize',
+      'injectAdapters',
+      'makeObjective',
+    ] as const),
     ...(['makeOptimizer', 'makeSchedule', 'loss', 'evaluate', 'writeCheckpoint'] as const),
   ];
   for (const hook of ANSWERING) {
