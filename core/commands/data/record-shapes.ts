@@ -113,30 +113,27 @@ const inMessages = (name: string) => (record: object) =>
 
 const textColumn = (name: string): SchemaElement => ({ name, ...TEXT });
 
-/** How the records of a shape stand in Parquet. What records of one kind do not have is null in them. */
-export const TABLES: Readonly<Record<Shape, TableShape>> = {
-  instructions: {
-    schema: ['instruction', 'input', 'output', 'source', 'language'].map(textColumn),
-    columns: Object.fromEntries(
-      ['instruction', 'input', 'output', 'source', 'language'].map((name) => [name, inText(name)]),
-    ),
-  },
-  messages: {
-    schema: [
-      ...messageColumn('messages'),
-      ...['tools', 'text'].map(textColumn),
-      ...['prompt', 'chosen', 'rejected'].flatMap(messageColumn),
-      ...['source', 'language'].map(textColumn),
-    ],
-    columns: {
-      messages: inMessages('messages'),
-      tools: inText('tools'),
-      text: inText('text'),
-      prompt: inMessages('prompt'),
-      chosen: inMessages('chosen'),
-      rejected: inMessages('rejected'),
-      source: inText('source'),
-      language: inText('language'),
-    },
-  },
+function tableWith(lists: readonly string[], texts: readonly string[]): TableShape {
+  return {
+    schema: [...lists.flatMap(messageColumn), ...texts.map(textColumn)],
+    columns: Object.fromEntries([
+      ...lists.map((name) => [name, inMessages(name)]),
+      ...texts.map((name) => [name, inText(name)]),
+    ]),
+  };
+}
+
+/** The columns that a record is known by -> how records of its kind stand in Parquet. */
+const TABLES: Readonly<Record<string, TableShape>> = {
+  messages: tableWith(['messages'], ['tools', 'source', 'language']),
+  text: tableWith([], ['text', 'source', 'language']),
+  chosen: tableWith(['prompt', 'chosen', 'rejected'], ['source', 'language']),
+  instruction: tableWith([], ['instruction', 'input', 'output', 'source', 'language']),
 };
+
+/** How a record of `recordOf` stands in Parquet. */
+export function tableOf(record: object): TableShape {
+  const found = Object.entries(TABLES).find(([column]) => column in record);
+  if (!found) throw new TypeError(`a record with ${Object.keys(record).join(', ')} has no table`);
+  return found[1];
+}

@@ -33,14 +33,16 @@ const FLUSH_CHARACTERS = 1 << 20;
 /** So many rows make a group, which is in memory as a whole. */
 const GROUP_ROWS = 2_000;
 
+/** How a record stands in Parquet. All records of a file have the same columns. */
+export type TableOf = (record: object) => TableShape;
+
 /**
  * @param output the path, or `-`
- * @param table how the records stand in Parquet
  * @throws EvolveError COMMAND_LINE if the file is there already, or its ending says nothing
  */
 export async function openRecordWriter(
   output: string,
-  table: TableShape,
+  tableOf: TableOf,
   signal: AbortSignal,
 ): Promise<RecordWriter> {
   if (output === STDOUT) return new LinesToStdout(signal);
@@ -60,7 +62,7 @@ export async function openRecordWriter(
     if (ending.toLowerCase() !== 'parquet')
       return new JsonFile(handle, temporary, output, ending.toLowerCase() === 'json');
     await handle.close();
-    return await ParquetFile.open(temporary, output, table);
+    return new ParquetFile(temporary, output, tableOf);
   } catch (cause) {
     throw unwritable(output, cause);
   }
@@ -124,30 +126,29 @@ class JsonFile implements RecordWriter {
 
 class ParquetFile implements RecordWriter {
   #rows: object[] = [];
+  #table: TableShape | undefined;
+  #writer: ParquetWriter | undefined;
 
-  private constructor(
-    private readonly writer: ParquetWriter,
+  constructor(
     private readonly temporary: string,
     private readonly output: string,
-    private readonly table: TableShape,
+    private readonly tableOf: TableOf,
   ) {}
 
-  static async open(temporary: string, output: string, table: TableShape): Promise<ParquetFile> {
-    const { fileWriter, ParquetWriter: Writer } = await import('hyparquet-writer');
-    const root: SchemaElement = { name: 'root', num_children: Object.keys(table.columns).length };
-    const schema = [root, ...table.schema];
-    const writer = new Writer({ writer: fileWriter(temporary), schema, createdBy: 'evolve' });
-    return new ParquetFile(writer, temporary, output, table);
-  }
-
   async write(record: object): Promise<void> {
+    const table = this.tableOf(record);
+    this.#table ??= table;
+    if (table !== this.#table) {
+      const message = `--output ${this.output}: a Parquet table has the same columns in all rows, and these records differ: ${Object.keys(this.#table.columns)[0]} here, ${Object.keys(table.columns)[0]} there`;
+      throw new EvolveError('DATA_RECORD', message, 'Write .jsonl, which holds both.');
+    }
     if (this.#rows.push(record) >= GROUP_ROWS) await this.#flush();
   }
 
   async finish(): Promise<void> {
     if (this.#rows.length > 0) await this.#flush();
     try {
-      await this.writer.finish();
+      await this.#writer?.finish();
     } catch (cause) {
       throw unwritable(this.output, cause);
     }
@@ -161,15 +162,19 @@ class ParquetFile implements RecordWriter {
   async #flush(): Promise<void> {
     const rows = this.#rows;
     this.#rows = [];
-    const columnData = Object.entries(this.table.columns).map(([name, valueIn]) => ({
-      name,
-      data: rows.map(valueIn),
-    }));
+    const { schema, columns } = this.#table ?? { schema: [], columns: {} };
+    const columnData = Object.entries(columns).map(([name, valueIn]) => ({ name, data: rows.map(valueIn) }));
     try {
-      await this.writer.write({ columnData, rowGroupSize: GROUP_ROWS });
+      this.#writer ??= await this.#open([{ name: 'root', num_children: columnData.length }, ...schema]);
+      await this.#writer.write({ columnData, rowGroupSize: GROUP_ROWS });
     } catch (cause) {
       throw unwritable(this.output, cause);
     }
+  }
+
+  async #open(schema: SchemaElement[]): Promise<ParquetWriter> {
+    const { fileWriter, ParquetWriter: Writer } = await import('hyparquet-writer');
+    return new Writer({ writer: fileWriter(this.temporary), schema, createdBy: 'evolve' });
   }
 }
 

@@ -4,7 +4,7 @@ import { Breath } from '../../base/breath.js';
 import { EvolveError } from '../../base/errors.js';
 import { printable } from '../../base/printable.js';
 import type { Example } from '../../contracts/dataset.js';
-import { recordOf, type Shape, TABLES } from './record-shapes.js';
+import { recordOf, type Shape, tableOf } from './record-shapes.js';
 import { openRecordWriter, STDOUT } from './record-writer.js';
 import { emptyError, openData, type SourceOptions } from './source.js';
 
@@ -24,7 +24,7 @@ export async function writeExamples(
   const { output, as, json, skipBad } = options;
   const told = output === STDOUT ? process.stderr : process.stdout;
   const { sources, examplesOf, signal } = await openData(whats, options, { told });
-  const writer = await openRecordWriter(output, TABLES[as], signal);
+  const writer = await openRecordWriter(output, tableOf, signal);
   const breath = new Breath(signal);
   let [written, faulty] = [0, 0];
   const skip = ({ where, fault }: { where: string; fault: string }) => {

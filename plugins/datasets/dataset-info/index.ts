@@ -18,6 +18,9 @@ const NAMES = Object.fromEntries(
   ].map((name) => [name, [name]]),
 );
 
+/** What there is where a description names no columns. */
+const COLUMNS = { prompt: 'instruction', query: 'input', response: 'output' };
+
 const READING = { format: 'dataset-info', names: NAMES, ofMessages: ['role', 'content'], examplesOf };
 
 export default defineFormat({
@@ -25,7 +28,7 @@ export default defineFormat({
   apiVersion: 2,
   about: 'records that a dataset_info.json describes',
   isPreset: true,
-  reading: (...args) => byColumns(READING, ...args),
+  reading: (sample, source) => byColumns(READING, sample, { ...source, columns: source.columns ?? COLUMNS }),
 });
 
 function examplesOf(record: unknown, columns: Columns, source: DataSource): Example[] {
