@@ -30,8 +30,9 @@ export interface TableShape {
 export const STDOUT = '-';
 
 const FLUSH_CHARACTERS = 1 << 20;
-/** So many rows make a group, which is in memory as a whole. */
+/** So many rows, or characters, make a group, which is in memory as a whole. */
 const GROUP_ROWS = 2_000;
+const GROUP_CHARACTERS = 1 << 22;
 
 /** How a record stands in Parquet. All records of a file have the same columns. */
 export type TableOf = (record: object) => TableShape;
@@ -126,6 +127,7 @@ class JsonFile implements RecordWriter {
 
 class ParquetFile implements RecordWriter {
   #rows: object[] = [];
+  #characters = 0;
   #table: TableShape | undefined;
   #writer: ParquetWriter | undefined;
 
@@ -142,7 +144,9 @@ class ParquetFile implements RecordWriter {
       const message = `--output ${this.output}: a Parquet table has the same columns in all rows, and these records differ: ${Object.keys(this.#table.columns)[0]} here, ${Object.keys(table.columns)[0]} there`;
       throw new EvolveError('DATA_RECORD', message, 'Write .jsonl, which holds both.');
     }
-    if (this.#rows.push(record) >= GROUP_ROWS) await this.#flush();
+    this.#characters += JSON.stringify(record).length;
+    const isFull = this.#rows.push(record) >= GROUP_ROWS || this.#characters > GROUP_CHARACTERS;
+    if (isFull) await this.#flush();
   }
 
   async finish(): Promise<void> {
@@ -162,6 +166,7 @@ class ParquetFile implements RecordWriter {
   async #flush(): Promise<void> {
     const rows = this.#rows;
     this.#rows = [];
+    this.#characters = 0;
     const { schema, columns } = this.#table ?? { schema: [], columns: {} };
     const columnData = Object.entries(columns).map(([name, valueIn]) => ({ name, data: rows.map(valueIn) }));
     try {

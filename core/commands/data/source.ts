@@ -1,6 +1,7 @@
 /** What the commands of `evolve data` share: the data that an argument names, opened as a run opens it. */
 
 import { parse } from 'yaml';
+import { interruptionOf } from '../../base/breath.js';
 import { EvolveError, messageOf } from '../../base/errors.js';
 import { printable } from '../../base/printable.js';
 import { makeAssembly, makeConfig } from '../../config/load.js';
@@ -86,9 +87,14 @@ export async function openData(
     async *examplesOf(source) {
       const { limit = Number.POSITIVE_INFINITY } = source;
       let taken = 0;
-      for await (const example of await openSource(hooks, source, signal)) {
-        yield withOrigin(example, source);
-        if (++taken >= limit) return;
+      try {
+        for await (const example of await openSource(hooks, source, signal)) {
+          yield withOrigin(example, source);
+          if (++taken >= limit) return;
+        }
+      } catch (error) {
+        // What waits for a pipe ends with an error of its own.
+        throw signal.aborted ? interruptionOf(signal) : error;
       }
     },
   };

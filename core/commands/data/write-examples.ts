@@ -1,7 +1,6 @@
 /** What `convert`, `merge` and `format-cot` do: the examples of sources, one by one, into one file. */
 
 import { Breath } from '../../base/breath.js';
-import { EvolveError } from '../../base/errors.js';
 import { printable } from '../../base/printable.js';
 import type { Example } from '../../contracts/dataset.js';
 import { recordOf, type Shape, tableOf } from './record-shapes.js';
@@ -46,7 +45,7 @@ export async function writeExamples(
     await writer.finish();
   } catch (error) {
     await writer.abandon();
-    throw signal.aborted && !(error instanceof EvolveError) ? (signal.reason as unknown) : error;
+    throw error;
   }
   const place = output === STDOUT ? 'standard output' : output;
   const left = faulty > 0 ? `; ${faulty} faulty records left out` : '';
