@@ -52,7 +52,14 @@ export type {
 export { type EmbeddingAdapter, EmbeddingSite } from './contracts/embedding-site.js';
 export type { Encoder, EncoderRequest, Tokenizer } from './contracts/encoder.js';
 export type { Generated, GenerateOptions } from './contracts/generation.js';
-export type { DownloadState, Located, LocateRequest } from './contracts/hub.js';
+export type {
+  DownloadState,
+  HubData,
+  LocateDataRequest,
+  Located,
+  LocatedData,
+  LocateRequest,
+} from './contracts/hub.js';
 export { type EncodedExample, IGNORED, labelsOf, type Span } from './contracts/labels.js';
 export { type LinearAdapter, type LinearLayout, LinearSite, type LowRank } from './contracts/linear-site.js';
 export type { Evaluation, Metrics } from './contracts/metric.js';

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { loadConfig } from '../core/config/load.js';
-import { resolveSources } from '../core/data/catalogue.js';
+import { resolveSources } from '../core/data/sources.js';
 import { loadPlugins } from '../core/plugins/load.js';
 import { ROOT } from './support/files.js';
 

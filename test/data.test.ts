@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { resolveSources } from '../core/data/catalogue.js';
+import { resolveSources } from '../core/data/sources.js';
 import { makeSamples } from '../data/make/samples.js';
 import { compose, readData, withModel } from './support/compose.js';
 import { fixture, ROOT } from './support/files.js';

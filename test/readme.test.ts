@@ -3,6 +3,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { ERROR_CODES } from '../core/base/errors.js';
+import { axolotlKeys } from '../core/config/axolotl-keys.js';
 import { makeConfig } from '../core/config/load.js';
 import { configSchema } from '../core/config/schema.js';
 import { readCatalogue } from '../core/data/catalogue.js';
@@ -225,7 +226,9 @@ describe('configs/README.md', () => {
     }
     expect(explained).to.include.members(['quantizer.compute', 'metrics.limit', 'device.threads']);
     const [, source] = configSchema.shape.data.shape.sources.element.options;
-    const ofSources = Object.keys(source.shape).map((key) => `data.sources.${key}`);
+    const ours = Object.keys(source.shape).filter((key) => !Object.hasOwn(axolotlKeys, key));
+    const ofSources = ours.map((key) => `data.sources.${key}`);
+    for (const key of Object.keys(axolotlKeys)) expect(readPage('data/README.md')).to.include(`\`${key}\``);
     expect(rows.map(({ key }) => key)).to.include.members(ofSources);
     const known = [...explained, ...ofSources, ...[...keysOf()].map(({ key }) => key)];
     expect(rows.map(({ key }) => key).filter((key) => !known.includes(key))).to.deep.equal([]);

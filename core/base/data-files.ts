@@ -17,9 +17,10 @@ const DATA_ENDINGS = /\.(json|jsonl|ndjson|csv|tsv|parquet|txt)(\.gz|\.zst)?$/i;
  * The files that `source` means, in the order of their names, so that they are the same on every machine.
  *
  * @param source a file, a folder, a path with `*`, `?` or `**` in it, or `-`
+ * @param tell takes what of a folder is left out
  * @throws EvolveError DATA_FILE if it is a folder without data files, or a wild-card that fits none
  */
-export async function filesOf(source: string): Promise<string[]> {
+export async function filesOf(source: string, tell: (message: string) => void = () => {}): Promise<string[]> {
   if (source === STDIN) return [source];
   if (WILDCARD.test(source)) {
     const found = await matching(source);
@@ -34,12 +35,26 @@ export async function filesOf(source: string): Promise<string[]> {
   const files = entries.filter(
     (entry) => !entry.isDirectory() && !isHidden(entry.name) && DATA_ENDINGS.test(entry.name),
   );
-  if (files.length > 0) return files.map(({ name }) => path.join(source, name)).sort();
-  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${name}/`);
+  const folders = entries
+    .filter((entry) => entry.isDirectory() && !isHidden(entry.name))
+    .map(({ name }) => `${name}/`);
+  if (files.length > 0) {
+    const others = entries.filter((entry) => !isHidden(entry.name) && !files.includes(entry));
+    const names = others.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name)).sort();
+    if (names.length > 0)
+      tell(
+        `${displayPath(source)}: ${files.length} data files are read; left out: ${some(names)}${folders.length > 0 ? ` (the wild-card ${displayPath(source)}/**/* reads folders too)` : ''}`,
+      );
+    return files.map(({ name }) => path.join(source, name)).sort();
+  }
   const inside = folders.length > 0 ? `, but the folders ${folders.slice(0, 5).join(', ')}` : '';
   const message = `${displayPath(source)}: is a folder with no data file in it${inside}`;
   const advice = `Data files end in .json, .jsonl, .csv, .tsv, .parquet or .txt. A wild-card names others: ${displayPath(source)}/**/*.json`;
   throw new EvolveError('DATA_FILE', message, advice);
+}
+
+function some(names: readonly string[]): string {
+  return names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
 }
 
 /** The files that a pattern fits, but for hidden ones. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type EvolveError, joined } from '../base/errors.js';
 import { type ConfigSections, type FurtherFaults, inOrder, type RunConfig } from '../config/load.js';
 import type { Locate } from '../config/validate.js';
-import { sourcesOf, unknownSource } from '../data/catalogue.js';
+import { sourcesOf, unknownSource } from '../data/sources.js';
 import { missingModel } from '../model/files.js';
 import { type AppliedPlugin, builtInPlugins, findPlugins, type PluginSelection } from '../plugins/load.js';
 

@@ -188,9 +188,14 @@ function resolve(
 /** The same, with the paths of sources made absolute. */
 function resolveData(data: ConfigValues['data'], folderOf: FolderOf): ConfigValues['data'] {
   const sources = data.sources.map((source, i) => {
-    // `-` is standard input.
-    if (typeof source === 'string' || !('path' in source) || source.path === '-') return source;
-    return { ...source, path: resolvePath(folderOf('data', 'sources', i, 'path'), source.path) };
+    if (typeof source === 'string') return source;
+    const inFolder = (key: 'path' | 'datasetInfo') => {
+      const file = source[key];
+      // `-` is standard input.
+      if (file === undefined || file === '-') return {};
+      return { [key]: resolvePath(folderOf('data', 'sources', i, key), file) };
+    };
+    return { ...source, ...inFolder('path'), ...inFolder('datasetInfo') };
   });
   return { ...data, sources };
 }

@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import { axolotlKeys } from './axolotl-keys.js';
 import { DEFAULT_METHOD } from './layers.js';
 
 const count = z.number().int().positive();
@@ -17,8 +18,14 @@ const named = z.preprocess(
 /** Its name, or its number. */
 const column = z.union([z.string().min(1), count]);
 
+const texts = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+const text = z.string().min(1).optional();
+
+/** Where the data of a source is: of these keys it has one. */
+export const PLACES = ['path', 'hub', 'datasetInfo'] as const;
+
 /** How a source takes part in a pass through the data. */
-const share = {
+export const shareKeys = {
   /** At most so many records. */
   limit: count.optional(),
   /** Its part of a pass, relative to those of the others. */
@@ -29,17 +36,45 @@ const share = {
 
 const source = z.union([
   z.string().min(1),
-  z.strictObject({ name: z.string().min(1), ...share }),
-  z.strictObject({
-    path: z.string().min(1),
-    format: z.string().min(1).default('auto'),
-    encoding: z.string().min(1).optional(),
-    split: z.string().min(1).optional(),
-    columns: z.record(z.string(), z.union([column, z.array(column).min(1)])).optional(),
-    roles: z.record(z.string(), z.enum(['system', 'user', 'assistant', 'tool'])).optional(),
-    take: z.enum(['chosen']).optional(),
-    ...share,
-  }),
+  z
+    .strictObject({
+      path: text,
+      /** A data set of a hub: `owner/name`. */
+      hub: text,
+      revision: text,
+      subset: text,
+      file: texts.optional(),
+      /** A dataset_info.json of LLaMA-Factory, and the name of one of its descriptions. */
+      datasetInfo: text,
+      /** Without a place: a name of the catalogue. */
+      name: text,
+      format: text,
+      encoding: text,
+      split: text,
+      language: text,
+      columns: z.record(z.string(), z.union([column, z.array(column).min(1)])).optional(),
+      roles: z
+        .record(
+          z.string(),
+          z.union([
+            z.enum(['system', 'user', 'assistant', 'tool', 'calls']),
+            z.array(z.string().min(1)).min(1),
+          ]),
+        )
+        .optional(),
+      take: z.enum(['chosen']).optional(),
+      ...shareKeys,
+      ...axolotlKeys,
+    })
+    .superRefine((values, context) => {
+      const given = PLACES.filter((key) => values[key] !== undefined);
+      if (given.length === 1 || (given.length === 0 && values.name !== undefined)) return;
+      const message =
+        given.length === 0
+          ? `expected one of ${PLACES.join(', ')}, which say where the data is`
+          : `expected one of ${PLACES.join(', ')}, but got ${given.join(' and ')}`;
+      context.addIssue({ code: 'custom', message });
+    }),
 ]);
 
 const pluginEntry = z.preprocess(

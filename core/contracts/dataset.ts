@@ -1,6 +1,7 @@
 /** What dataset plugins make of files: examples, of one kind for each way of training. */
 
 import { EvolveError } from '../base/errors.js';
+import type { HubData } from './hub.js';
 
 /** What a dataset plugin makes of a raw record. */
 export type Example = InstructionExample | TextExample | TurnsExample | PreferenceExample;
@@ -77,7 +78,7 @@ export function unknownKind(example: never): never {
 /** The name of a column, or its number. */
 export type ColumnName = string | number;
 
-/** What the configuration names under `data.sources`, resolved by the catalogue: one file in one format. */
+/** What the configuration names under `data.sources`, resolved by the catalogue: files in one format. */
 export interface DataSource {
   /** The catalogue's name, or the path as the person wrote it. */
   readonly name: string;
@@ -85,15 +86,21 @@ export interface DataSource {
    * An absolute path, which may have wild-cards, or `-` for standard input; absent if the data is the plugin's own.
    */
   readonly path?: string | undefined;
+  /** Which files of the folder `path` are meant, by absolute paths; all data files in it if absent. */
+  readonly files?: readonly string[] | undefined;
+  /** Where its files are, as long as they are not on this machine: a plugin gets `path` and `files` in place of it. */
+  readonly hub?: HubData | undefined;
   readonly format: string;
+  /** Of its examples, for those that do not say their own: a tag of BCP 47. */
+  readonly language?: string | undefined;
   /** Of the text, where it is neither UTF-8 nor has a mark: a name that TextDecoder knows. */
   readonly encoding?: string | undefined;
   /** Which of several lists of records in one JSON object is meant: `train`. */
   readonly split?: string | undefined;
   /** The format's columns -> those of the file, by name or, in a table without header, by number from 1. */
   readonly columns?: Readonly<Record<string, ColumnName | readonly ColumnName[]>> | undefined;
-  /** Roles as the file calls them -> whose they are. */
-  readonly roles?: Readonly<Record<string, Turn['role']>> | undefined;
+  /** Roles as the file calls them -> whose they are; `calls` is the assistant that asks tools, with the calls as its text. */
+  readonly roles?: Readonly<Record<string, Turn['role'] | 'calls'>> | undefined;
   /** Of pairs of answers: what is trained on. */
   readonly take?: 'chosen' | undefined;
   /** Which entry of `data.sources` it comes from. */

@@ -4,7 +4,7 @@ import type { Breath } from '../base/breath.js';
 import { EvolveError } from '../base/errors.js';
 import { Ticker } from '../base/ticker.js';
 import type { RunConfig } from '../config/load.js';
-import type { Example } from '../contracts/dataset.js';
+import type { DataSource, Example } from '../contracts/dataset.js';
 import type { LogEvent } from '../contracts/tracker.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { BadRows } from './bad-rows.js';
@@ -86,7 +86,12 @@ export class CorpusBuilder {
     this.#rowsOfEntry = config.data.sources.map(() => 0);
   }
 
-  async build(pool: EncodingPool, writer: TokenStoreWriter, breath: Breath): Promise<CorpusFacts> {
+  async build(
+    sources: readonly DataSource[],
+    pool: EncodingPool,
+    writer: TokenStoreWriter,
+    breath: Breath,
+  ): Promise<CorpusFacts> {
     let isListening = true;
     this.hooks.log.tap('corpus', (event) => {
       if (isListening) this.listen(event);
@@ -104,7 +109,7 @@ export class CorpusBuilder {
       running.push(this.#encoded(batch, pool, writer));
     };
     try {
-      for await (const { example, entry } of this.reader.read()) {
+      for await (const { example, entry } of this.reader.read(sources)) {
         this.#add(example, entry);
         if (this.#waiting.examples.length >= BATCH || this.#waiting.characters >= BATCH_CHARACTERS) encode();
         while (running.length > pool.depth) await merge();

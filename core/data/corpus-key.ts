@@ -35,10 +35,10 @@ export async function corpusKey(
   cache: Pick<TokenCache<never>, 'hashOf'>,
 ): Promise<string | undefined> {
   const described: unknown[] = [];
-  for (const { path: place, index: _, skip: __, ...source } of sources) {
+  for (const { path: place, files: named, index: _, skip: __, ...source } of sources) {
     if (place === undefined || place === STDIN) return undefined;
     const files: string[] = [];
-    for (const file of await filesOf(place)) {
+    for (const file of named ?? (await filesOf(place))) {
       if (!(await stat(file)).isFile()) return undefined;
       files.push(await cache.hashOf(file));
     }

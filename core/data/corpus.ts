@@ -11,12 +11,11 @@ import { EvolveError, messageOf } from '../base/errors.js';
 import { BAD_ROWS, EXAMPLE_READER, HOOKS, RUN_CONFIG, SIGNAL } from '../base/injection-keys.js';
 import { displayPath } from '../base/paths.js';
 import type { RunConfig } from '../config/load.js';
-import type { BadRow } from '../contracts/dataset.js';
+import type { BadRow, DataSource } from '../contracts/dataset.js';
 import type { Encoder } from '../contracts/encoder.js';
 import type { LogEvent } from '../contracts/tracker.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { BadRows } from './bad-rows.js';
-import { resolveSources } from './catalogue.js';
 import { CorpusBuilder, type CorpusFacts } from './corpus-builder.js';
 import { corpusKey, isBuiltIn } from './corpus-key.js';
 import { bitsOf } from './encode-batch.js';
@@ -77,21 +76,26 @@ export class CorpusMaker {
    */
   async make(parts: CorpusParts): Promise<Corpus> {
     const cache = new TokenCache<CachedCorpus>();
-    const key = await this.#keyOf(parts, cache);
+    const sources = await this.reader.sources();
+    const key = await this.#keyOf(sources, parts, cache);
     for (;;) {
       const found = key === undefined ? undefined : await cache.find(key);
       if (found) return this.#told(await this.#opened(found));
       const maker = key === undefined ? undefined : cache.makerOf(key);
-      const built = maker === undefined ? await this.#build(parts, cache, key) : undefined;
+      const built = maker === undefined ? await this.#build(sources, parts, cache, key) : undefined;
       if (built) return this.#told(built);
       await this.#waitFor(key as string, cache);
     }
   }
 
-  async #keyOf({ identity }: CorpusParts, cache: TokenCache<CachedCorpus>): Promise<string | undefined> {
+  async #keyOf(
+    sources: readonly DataSource[],
+    { identity }: CorpusParts,
+    cache: TokenCache<CachedCorpus>,
+  ): Promise<string | undefined> {
     if (!this.config.data.cache || !isBuiltIn(this.hooks)) return undefined;
     const { data } = this.config;
-    return corpusKey({ data, sources: resolveSources(data), encoder: identity }, cache);
+    return corpusKey({ data, sources, encoder: identity }, cache);
   }
 
   async #opened({ folder, facts }: { folder: string; facts: CachedCorpus }): Promise<Corpus> {
@@ -114,6 +118,7 @@ export class CorpusMaker {
 
   /** Undefined if another process turned out to make the same. */
   async #build(
+    sources: readonly DataSource[],
     parts: CorpusParts,
     cache: TokenCache<CachedCorpus>,
     key: string | undefined,
@@ -134,10 +139,10 @@ export class CorpusMaker {
     };
     try {
       const builder = new CorpusBuilder(this.config, this.hooks, this.reader, this.badRows, listen);
-      const facts = await builder.build(pool, writer, new Breath(this.signal));
+      const facts = await builder.build(sources, pool, writer, new Breath(this.signal));
       const { store, files } = await writer.finish();
       const corpus = { store, facts, sha256: files.rows.sha256 };
-      if (place.isCached && (await this.#keyOf(parts, cache)) !== key) throw changed();
+      if (place.isCached && (await this.#keyOf(sources, parts, cache)) !== key) throw changed();
       await place.complete({
         form: CACHE_FORM,
         bits: bitsOf(encoder),

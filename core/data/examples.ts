@@ -8,7 +8,8 @@ import type { RunConfig } from '../config/load.js';
 import type { DataSource, Example } from '../contracts/dataset.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { BadRows } from './bad-rows.js';
-import { resolveSources, unknownSource } from './catalogue.js';
+import { localSource, openSource, withOrigin } from './open-source.js';
+import { resolveSources } from './sources.js';
 
 /** An example, and from which entry of `data.sources` it is. */
 export interface ReadExample {
@@ -27,14 +28,27 @@ export class ExampleReader {
   ) {}
 
   /**
-   * The examples of every source, in the order of the configuration.
+   * What is to be read for the configuration's sources, with its files on this machine.
+   *
+   * @throws EvolveError that names all that are missing
+   */
+  async sources(): Promise<DataSource[]> {
+    const notice = (message: string) => this.hooks.log.call({ type: 'notice', message });
+    const local: DataSource[] = [];
+    for (const source of resolveSources(this.config.data, notice))
+      local.push(await localSource(this.hooks, source, this.signal));
+    return local;
+  }
+
+  /**
+   * The examples of sources, one source after another.
    *
    * @throws EvolveError that reports the faults of all sources, when the last one is read
    */
-  async *read(): AsyncGenerator<ReadExample> {
+  async *read(sources: readonly DataSource[]): AsyncGenerator<ReadExample> {
     let count = 0;
     const errors: EvolveError[] = [];
-    for (const source of resolveSources(this.config.data)) {
+    for (const source of sources) {
       try {
         for await (const example of this.#examplesOf(source)) {
           count++;
@@ -58,23 +72,15 @@ export class ExampleReader {
   async *#examplesOf(source: DataSource): AsyncGenerator<Example> {
     const { limit = Number.POSITIVE_INFINITY } = source;
     let taken = 0;
-    for await (const example of await this.#open(source)) {
-      yield example.source === undefined ? { ...example, source: source.name } : example;
+    const skip = this.badRows.takerOf(source.name);
+    const opened = await openSource(this.hooks, skip ? { ...source, skip } : source, this.signal);
+    for await (const example of opened) {
+      yield withOrigin(example, source);
       if (++taken >= limit) return;
     }
     if (taken > 0) return;
     const message = `the data source ${source.name} has no record`;
     const advice = 'Check that the file is the right one.';
     throw new EvolveError('DATA_EMPTY', message, advice, { at: ['data', 'sources', source.index] });
-  }
-
-  async #open(source: DataSource): Promise<AsyncIterable<Example>> {
-    const skip = this.badRows.takerOf(source.name);
-    const stream = await this.hooks.loadData.promise(skip ? { ...source, skip } : source);
-    if (stream) return stream;
-    throw unknownSource(
-      source,
-      this.hooks.loadData.taps.map((tap) => tap.name),
-    );
   }
 }

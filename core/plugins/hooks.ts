@@ -21,7 +21,7 @@ import type { Checkpoint, CheckpointFiles, CheckpointWrite } from '../contracts/
 import type { DataSource, Example } from '../contracts/dataset.js';
 import type { Device, DeviceRequest } from '../contracts/device.js';
 import type { Encoder, EncoderRequest } from '../contracts/encoder.js';
-import type { Located, LocateRequest } from '../contracts/hub.js';
+import type { LocateDataRequest, Located, LocatedData, LocateRequest } from '../contracts/hub.js';
 import type { Evaluation, Metrics } from '../contracts/metric.js';
 import type { Objective } from '../contracts/objective.js';
 import type { Gradients, Optimizer, OptimizerRequest } from '../contracts/optimizer.js';
@@ -48,6 +48,11 @@ export function createHooks() {
     openDevice: new AsyncSeriesBailHook<[DeviceRequest], Device | undefined>(['request'], 'openDevice'),
     /** A name such as `owner/name` -> its files on this machine, by the hub that has them. */
     locateModel: new AsyncSeriesBailHook<[LocateRequest], Located | undefined>(['request'], 'locateModel'),
+    /** A data set of a hub -> its files on this machine, by the hub that has them. */
+    locateData: new AsyncSeriesBailHook<[LocateDataRequest], LocatedData | undefined>(
+      ['request'],
+      'locateData',
+    ),
     /** How examples read, by the template plugin that the configuration names. */
     makeTemplate: new AsyncSeriesBailHook<[TemplateRequest], Template | undefined>(
       ['request'],

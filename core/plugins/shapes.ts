@@ -184,7 +184,10 @@ export const ANSWERS: Readonly<Record<string, Check>> = {
     ((value as World).rank < (value as World).size
       ? undefined
       : `of a world, rank: expected less than its size, ${(value as World).size}, but got ${(value as World).rank}`),
-  loadData: is('an async iterable of examples', (value) => isObject(value) && isIterable(value)),
+  loadData: is(
+    'an async iterable of examples',
+    (value) => isObject(value) && (Symbol.asyncIterator in value || Symbol.iterator in value),
+  ),
   openDevice: object('a device', {
     name,
     backend: name,
@@ -195,6 +198,7 @@ export const ANSWERS: Readonly<Record<string, Check>> = {
     usage: optional(method),
   }),
   locateModel: object('a place', { path: name, name }),
+  locateData: object('a place', { path: name, files: list('paths', name) }),
   makeTemplate: object('a template', { name: text, exchanges: method, chatTemplate: optional(text) }),
   loadEncoder: object('an encoder', {
     tokenizer: object('a tokenizer', {
@@ -282,10 +286,6 @@ export const RESULTS: Readonly<Record<string, Parts>> = {
 
 /** What the methods of an adapter in a layer return. */
 export const ADAPTER_RESULTS: Parts = { forward: tensor(2) };
-
-function isIterable(value: object): boolean {
-  return Symbol.asyncIterator in value || Symbol.iterator in value;
-}
 
 /** A value for a message, in few words. */
 export function show(value: unknown): string {

@@ -22,7 +22,7 @@ const HOOKS: Readonly<Record<Family, readonly HookName[]>> = {
   checkpoints: ['openCheckpoint', 'writeCheckpoint'],
   datasets: ['loadData'],
   devices: ['openDevice'],
-  hubs: ['locateModel'],
+  hubs: ['locateModel', 'locateData'],
   templates: ['makeTemplate'],
   quantizers: ['quantize'],
   adapters: ['injectAdapters', 'save'],

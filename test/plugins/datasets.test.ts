@@ -54,6 +54,16 @@ describeFamily('datasets', describeDataset, [
     },
   ],
   ['instruct', OF_RECORDS],
+  [
+    'dataset-info',
+    {
+      ...OF_RECORDS,
+      examples: [
+        instruction(RECORDS[0]),
+        instruction({ instruction: '翻译。\n你好', input: '', output: RECORDS[1].output }),
+      ],
+    },
+  ],
   ['auto', { ...OF_RECORDS, beside: ['instruct', 'text'] }],
   [
     'chat',

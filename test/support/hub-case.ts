@@ -1,7 +1,8 @@
 /** A hub, a cache and the variables that name them, for one test: make it, `serve` files, `locate` them, `end` it. */
 
 import { readdirSync } from 'node:fs';
-import type { DownloadState, Located, LocateRequest } from '../../core/index.js';
+import path from 'node:path';
+import type { DownloadState, LocateDataRequest, Located, LocateRequest } from '../../core/index.js';
 import { compose } from './compose.js';
 import { TemporaryFolder } from './files.js';
 import { HubEnvironment } from './hub-environment.js';
@@ -50,8 +51,31 @@ export class HubCase {
     return located;
   }
 
+  /** Puts a hub with a data set in place of the one there is. */
+  async serveData(files: Record<string, string | Buffer>, card: object = {}): Promise<void> {
+    await this.serve(files);
+    Object.assign(this.hub, { kind: 'dataset', card });
+  }
+
+  /** Has the plugins of a run look for the hub's data set; answers with the paths of its files in the repository. */
+  async locateData(request: Partial<LocateDataRequest> = {}): Promise<string[]> {
+    const { hooks } = await compose();
+    hooks.log.tap('test', (event) => {
+      if (event.type === 'notice') this.notices.push(event.message);
+    });
+    const located = await hooks.locateData.promise({
+      name: this.hub.repository,
+      at: ['data', 'sources', 0],
+      signal: new AbortController().signal,
+      progress: (state) => this.states.push(state),
+      ...request,
+    });
+    if (!located) throw new Error('no hub answered');
+    return located.files.map((file) => path.relative(located.path, file));
+  }
+
   cache(...names: string[]): string {
-    return this.folder.join('hf', 'hub', 'models--people--model', ...names);
+    return this.folder.join('hf', 'hub', `${this.hub.kind}s--people--model`, ...names);
   }
 
   snapshot(...names: string[]): string {

@@ -21,6 +21,10 @@ const CHUNK = 16_384;
 export class HubServer {
   /** The repository's name; every other is unknown. */
   readonly repository = 'people/model';
+  /** What the repository is. */
+  kind: 'model' | 'dataset' = 'model';
+  /** Of a data set: the YAML of its card. */
+  card: object = {};
   readonly files = new Map<string, Buffer>();
   readonly requests: HubRequest[] = [];
   /** Asked first; true where it has answered. */
@@ -98,11 +102,12 @@ export class HubServer {
   }
 
   async #answerApi(request: HubRequest, response: ServerResponse): Promise<void> {
-    const [, revision] =
-      request.path.match(new RegExp(`^/api/models/${this.repository}/revision/(.+)$`)) ?? [];
-    const [, tree] = request.path.match(new RegExp(`^/api/models/${this.repository}/tree/([^/]+)$`)) ?? [];
-    const [, at, name] = request.path.match(new RegExp(`^/${this.repository}/resolve/([^/]+)/(.+)$`)) ?? [];
-    const isPlain = request.path === `/api/models/${this.repository}`;
+    const api = `/api/${this.kind}s/${this.repository}`;
+    const page = `${this.kind === 'dataset' ? '/datasets' : ''}/${this.repository}`;
+    const [, revision] = request.path.match(new RegExp(`^${api}/revision/(.+)$`)) ?? [];
+    const [, tree] = request.path.match(new RegExp(`^${api}/tree/([^/]+)$`)) ?? [];
+    const [, at, name] = request.path.match(new RegExp(`^${page}/resolve/([^/]+)/(.+)$`)) ?? [];
+    const isPlain = request.path === api;
     if (isPlain || revision) {
       const sha = this.#commitOf(revision ?? 'main');
       if (!sha) return refuse(response, 404, 'RevisionNotFound', `Invalid rev id: ${revision}`);
@@ -111,7 +116,7 @@ export class HubServer {
         _id: '1',
         id: this.repository,
         sha,
-        siblings,
+        ...(this.kind === 'model' ? { siblings } : { cardData: this.card }),
         lastModified: '2023-03-30T00:00:00Z',
       });
     }
@@ -189,7 +194,7 @@ export class HubServer {
 
 /** What lies in large file storage. */
 function isLarge(name: string): boolean {
-  return /\.(safetensors|bin|gguf|model)$/.test(name);
+  return /\.(safetensors|bin|gguf|model|jsonl|parquet)$/.test(name);
 }
 
 function entryOf([path, content]: [string, Buffer]) {

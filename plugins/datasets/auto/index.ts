@@ -18,6 +18,7 @@ export default definePlugin({
       return readExamples((sample, kind) => detected(sample, kind, source, formats, tell), source, {
         signal,
         formats,
+        tell,
       });
     });
   },

@@ -21,11 +21,14 @@ const NAMES = {
   ],
   system: ['system', 'system_prompt', 'meta_instruction'],
   tools: ['tools', 'functions'],
+  role: [],
+  content: [],
 };
 
 const READING = {
   format: 'chat',
   names: NAMES,
+  ofMessages: ['role', 'content'],
   otherwise: 'trees of messages',
   examplesOf: conversations,
 };
@@ -47,7 +50,9 @@ function conversations(record: unknown, columns: Columns, { roles }: DataSource)
   const messages = cells && valueIn(cells, isList(record) ? { messages: ['messages'] } : columns, 'messages');
   if (!cells || messages === undefined)
     throw new RecordFault(`expected { ${columns.messages?.[0]} }, but got ${shown(record)}`);
-  const turns = turnsOf(ofMoss(messages) ?? messages, roles);
+  const [role, content] = [columns.role?.[0], columns.content?.[0]];
+  const keys = { ...(role && { role }), ...(content && { content }) };
+  const turns = turnsOf(ofMoss(messages) ?? messages, roles, keys);
   const system = systemOf(cells, columns);
   const whole = system === undefined || turns[0].role === 'system' ? turns : [system, ...turns];
   return [conversation(whole, toolsOf(valueIn(cells, columns, 'tools')))];

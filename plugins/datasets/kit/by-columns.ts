@@ -10,6 +10,8 @@ export interface ByColumns {
   /** The format's name. */
   readonly format: string;
   readonly names: ColumnNames;
+  /** Which of them are keys of the messages in a record, and no columns of the record itself. */
+  readonly ofMessages?: readonly string[];
   /** What was taken for what if no column is there: `each is a text`. */
   readonly otherwise?: string;
   /** @throws RecordFault */
@@ -18,12 +20,12 @@ export interface ByColumns {
 
 /** @param sample the first records */
 export function byColumns(
-  { format, names, otherwise = '', examplesOf }: ByColumns,
+  { format, names, ofMessages = [], otherwise = '', examplesOf }: ByColumns,
   sample: readonly unknown[],
   source: DataSource,
 ): Reading {
   const found = columnsOf(sample);
-  const columns = chosenColumns(format, names, found, source);
+  const columns = chosenColumns(format, names, found, source, ofMessages);
   return {
     told: toldOf(columns, found) || otherwise,
     examplesOf(record) {

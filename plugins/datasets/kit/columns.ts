@@ -30,6 +30,7 @@ export function columnsOf(records: readonly unknown[]): Set<string> {
  * or else its own name, since later records may have it.
  *
  * @param found the columns of the file's first records
+ * @param ofMessages columns of the format that are keys of messages
  * @throws EvolveError DATA_UNKNOWN if the source names a column that the format has not, or the file
  */
 export function chosenColumns(
@@ -37,6 +38,7 @@ export function chosenColumns(
   names: ColumnNames,
   found: ReadonlySet<string>,
   { columns, index, name: source }: Pick<DataSource, 'columns' | 'index' | 'name'>,
+  ofMessages: readonly string[] = [],
 ): Columns {
   const at = ['data', 'sources', index, 'columns'];
   if (!columns)
@@ -51,7 +53,9 @@ export function chosenColumns(
       const message = `${source}: the format ${format} has no column "${column}"${suggest(column, Object.keys(names))}`;
       throw new EvolveError('DATA_UNKNOWN', message, `It has ${Object.keys(names).join(', ')}.`, { at });
     }
-    const missing = its.find((name) => found.size > 0 && !found.has(name));
+    // A column under its own name may be in later records, and of those that are not needed in none.
+    const missing = its.find((name) => name !== column && !found.has(name));
+    if (found.size === 0 || ofMessages.includes(column)) continue;
     if (missing === undefined) continue;
     const message = `${source}: there is no column "${missing}" in its first records${suggest(missing, [...found])}`;
     throw new EvolveError('DATA_UNKNOWN', message, `They have ${[...found].join(', ')}.`, { at });

@@ -12,7 +12,11 @@ export function defineFormat(format: Format): Plugin {
       trainer.provide(FORMATS, format);
       trainer.hooks.loadData.tap((source, { signal }) =>
         source.format === format.name && source.path !== undefined
-          ? readExamples(() => format, source, { signal, formats: trainer.provided(FORMATS) })
+          ? readExamples(() => format, source, {
+              signal,
+              formats: trainer.provided(FORMATS),
+              tell: trainer.notice,
+            })
           : undefined,
       );
     },

@@ -118,8 +118,8 @@ function otherKeys(cells: Cells, columns: Columns): string {
   return ` (the record has ${named.join(', ')}${others.length > MOST_KEYS ? ', …' : ''})`;
 }
 
-/** The exchanges before this one: a list of [question, answer]. */
-function historyOf(value: unknown, faults: string[]): [question: string, answer: string][] {
+/** The exchanges before this one: a list of [question, answer]. What is wrong with it is added to `faults`. */
+export function historyOf(value: unknown, faults: string[]): [question: string, answer: string][] {
   if (isBlank(value)) return [];
   if (!Array.isArray(value)) {
     faults.push(`"history" is no list of [question, answer], but ${shown(value)}`);

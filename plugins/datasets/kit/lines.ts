@@ -10,11 +10,11 @@ import { openText } from './readers/open-text.js';
  * @throws EvolveError DATA_FILE if a file is no text, or in another encoding than the source says
  */
 export async function* readLines(
-  { path, encoding }: Pick<DataSource, 'path' | 'encoding'>,
+  { path, files: named, encoding }: Pick<DataSource, 'path' | 'files' | 'encoding'>,
   signal?: AbortSignal,
 ): AsyncGenerator<{ text: string; where: string }> {
   if (path === undefined) throw new TypeError('readLines: the source has no path');
-  const files = await filesOf(path);
+  const files = named ?? (await filesOf(path));
   for (const file of files) {
     const name = nameOf(file);
     const { bytes } = await openText(name, await peek(readBytes(file, signal)), encoding);

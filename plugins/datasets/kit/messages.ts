@@ -34,6 +34,12 @@ const CONTENT_KEYS = ['content', 'value', 'text', 'message'];
 /** How messages are read: the roles that a source names, and the usual ones. */
 export type RoleNames = DataSource['roles'];
 
+/** What the keys of messages are called that hold who speaks and what is said. */
+export interface MessageKeys {
+  readonly role: string;
+  readonly content: string;
+}
+
 /**
  * Turns of a list of messages: `{ role, content }` under usual names, pairs of question and answer, `{ input, output }`, or
  * texts of user and assistant in turn. An assistant's turns are trained on, unless it is empty, or the message says otherwise
@@ -41,7 +47,7 @@ export type RoleNames = DataSource['roles'];
  *
  * @throws RecordFault
  */
-export function turnsOf(messages: unknown, roles?: RoleNames): Turn[] {
+export function turnsOf(messages: unknown, roles?: RoleNames, keys: Partial<MessageKeys> = {}): Turn[] {
   if (!Array.isArray(messages))
     throw new RecordFault(`expected a list of messages, but got ${shown(messages)}`);
   if (messages.length === 0) throw new RecordFault('the conversation is empty');
@@ -54,7 +60,7 @@ export function turnsOf(messages: unknown, roles?: RoleNames): Turn[] {
     if (typeof message !== 'object' || message === null)
       throw new RecordFault(`message ${i + 1} is ${shown(message)}`);
     const fields = message as Readonly<Record<string, unknown>>;
-    return 'output' in fields && 'input' in fields ? pairOf(fields, i) : [turnOf(fields, i, roles)];
+    return 'output' in fields && 'input' in fields ? pairOf(fields, i) : [turnOf(fields, i, roles, keys)];
   });
 }
 
@@ -66,8 +72,13 @@ function pairOf({ system, input, output }: Readonly<Record<string, unknown>>, i:
     : [turn('system', textOf(system, i), i), ...asked];
 }
 
-function turnOf(fields: Readonly<Record<string, unknown>>, i: number, roles: RoleNames): Turn {
-  const key = ROLE_KEYS.find((name) => typeof fields[name] === 'string');
+function turnOf(
+  fields: Readonly<Record<string, unknown>>,
+  i: number,
+  roles: RoleNames,
+  keys: Partial<MessageKeys>,
+): Turn {
+  const key = (keys.role ? [keys.role] : ROLE_KEYS).find((name) => typeof fields[name] === 'string');
   const said = key && String(fields[key]);
   if (said === undefined)
     throw new RecordFault(`message ${i + 1} has no role: it has ${Object.keys(fields).join(', ')}`);
@@ -78,9 +89,9 @@ function turnOf(fields: Readonly<Record<string, unknown>>, i: number, roles: Rol
       `message ${i + 1} is by ${JSON.stringify(said)}, which is no known role (${how} says who it is)`,
     );
   }
-  const content = CONTENT_KEYS.map((name) => fields[name]).find(
-    (value) => value !== undefined && value !== null,
-  );
+  const content = (keys.content ? [keys.content] : CONTENT_KEYS)
+    .map((name) => fields[name])
+    .find((value) => value !== undefined && value !== null);
   const calls = callsOf(fields.tool_calls ?? fields.function_call ?? undefined, i);
   if (role === 'calls') return asTurn('assistant', '', i, fields, callsOf(content, i));
   if (content === undefined && calls.length === 0) throw new RecordFault(`message ${i + 1} has no text`);

@@ -15,6 +15,8 @@ export interface ReadingParts {
   readonly signal: AbortSignal;
   /** All formats: one of them may fit better. */
   readonly formats: readonly Format[];
+  /** Takes a line for the person. */
+  tell(message: string): void;
 }
 
 /**
@@ -27,10 +29,10 @@ export interface ReadingParts {
 export async function* readExamples(
   choose: (sample: readonly unknown[], kind: string) => Format,
   source: DataSource,
-  { signal, formats }: ReadingParts,
+  { signal, formats, tell }: ReadingParts,
 ): AsyncGenerator<Example> {
   const kinds: string[] = [];
-  const records = readRecords(source, signal, (kind) => kinds.push(kind));
+  const records = readRecords(source, signal, (kind) => kinds.push(kind), tell);
   try {
     const first = await take(records, SAMPLE);
     const sample = first.flatMap(({ value, fault }) => (fault === undefined ? [value] : []));

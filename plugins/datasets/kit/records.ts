@@ -10,7 +10,7 @@ import { dialectOf, readTable } from './readers/tables.js';
 import { readText } from './readers/text.js';
 
 /** Where records are: of a source, what says how its files are read. */
-export type RecordSource = Pick<DataSource, 'path' | 'encoding' | 'split'>;
+export type RecordSource = Pick<DataSource, 'path' | 'files' | 'encoding' | 'split'>;
 
 /**
  * The records of a file, a folder, a wild-card or standard input: JSON (an array, a value a line, or values one behind the
@@ -18,6 +18,7 @@ export type RecordSource = Pick<DataSource, 'path' | 'encoding' | 'split'>;
  *
  * @param signal of the run: ends the waiting for a pipe
  * @param opened is told the kind of each file
+ * @param tell takes what a person should know, such as what of a folder is left out
  * @throws EvolveError DATA_FILE if a file is of another kind, in another encoding, or damaged. A record that is faulty by
  * itself is told in its `fault`
  */
@@ -25,9 +26,10 @@ export async function* readRecords(
   source: RecordSource,
   signal?: AbortSignal,
   opened: (kind: string) => void = () => {},
+  tell: (message: string) => void = () => {},
 ): AsyncGenerator<RawRecord> {
   if (source.path === undefined) throw new TypeError('readRecords: the source has no path');
-  const files = await filesOf(source.path);
+  const files = source.files ?? (await filesOf(source.path, tell));
   for (const file of files) {
     const { kind, records } = await openContainer(file, source, signal);
     opened(kind);

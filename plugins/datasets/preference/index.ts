@@ -1,10 +1,11 @@
 /** A prompt with two answers, of which people prefer one. Training takes pairs in preference tuning, or the chosen alone. */
 
-import type { DataSource, Example, Prompt, Turn } from '../../../core/index.js';
+import type { DataSource, Example, Turn } from '../../../core/index.js';
 import { byColumns, RecordFault } from '../kit/by-columns.js';
 import { type Cells, type Columns, cellsOf, isBlank, shown, valueIn } from '../kit/columns.js';
 import { defineFormat } from '../kit/define-format.js';
 import { turnsOf } from '../kit/messages.js';
+import { pairOf } from '../kit/pair.js';
 
 const NAMES = {
   prompt: ['prompt', 'question', 'instruction', 'conversations', 'messages'],
@@ -22,7 +23,8 @@ export default defineFormat({
   reading: (...args) => byColumns(READING, ...args),
 });
 
-function examplesOf(record: unknown, columns: Columns, { roles, take }: DataSource): Example[] {
+function examplesOf(record: unknown, columns: Columns, source: DataSource): Example[] {
+  const { roles } = source;
   const cells = cellsOf(record);
   const [chosen, rejected] = ['chosen', 'rejected'].map((column) => cells && valueIn(cells, columns, column));
   if (!cells || isBlank(chosen) || isBlank(rejected))
@@ -33,23 +35,7 @@ function examplesOf(record: unknown, columns: Columns, { roles, take }: DataSour
   // A conversation that an answer ends has the prompt in it.
   const turns = answers[0].before.length > 0 ? answers[0].before : promptOf(cells, columns, roles);
   const [{ content: best }, { content: worst }] = answers.map(({ last }) => last);
-  if (turns.length === 0) throw new RecordFault('there is no prompt before the two answers');
-  if (take === 'chosen')
-    return [
-      {
-        kind: 'turns',
-        turns: [
-          ...turns.map((turn) => ({ ...turn, trained: false })),
-          { role: 'assistant', content: best, trained: true },
-        ],
-      },
-    ];
-  const [only] = turns;
-  const prompt: Prompt =
-    turns.length === 1 && only.role === 'user'
-      ? { instruction: only.content, input: '' }
-      : { turns: turns.map(({ role, content }) => ({ role, content })) };
-  return [{ kind: 'preference', prompt, chosen: best, rejected: worst }];
+  return [pairOf(turns, best, worst, source)];
 }
 
 /** What was said before both answers. */

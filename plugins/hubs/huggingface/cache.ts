@@ -14,7 +14,7 @@ import path from 'node:path';
 import { getRepoFolderName } from '@huggingface/hub';
 import type { Located } from '../../../core/index.js';
 import type { Environment } from './environment.js';
-import { isCommit, type RemoteFile } from './repository.js';
+import { isCommit, type RemoteFile, type RepositoryKind } from './repository.js';
 
 /** What the cache holds of one repository. */
 export class RepositoryCache {
@@ -22,9 +22,10 @@ export class RepositoryCache {
 
   constructor(
     private readonly environment: Environment,
-    private readonly repository: string,
+    readonly repository: string,
+    kind: RepositoryKind = 'model',
   ) {
-    this.folder = path.join(environment.cache, getRepoFolderName({ type: 'model', name: repository }));
+    this.folder = path.join(environment.cache, getRepoFolderName({ type: kind, name: repository }));
   }
 
   /** The commit of a branch or tag when it was last asked for; a commit is itself. */

@@ -4,10 +4,10 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ListFileEntry, listFiles, modelInfo } from '@huggingface/hub';
+import { datasetInfo, type ListFileEntry, listFiles, modelInfo } from '@huggingface/hub';
 import { EvolveError, messageOf } from '../../../core/index.js';
 import { refusal } from './refusal.js';
-import { type Inquiry, isCommit, type RemoteFile } from './repository.js';
+import { type Inquiry, isCommit, pageOf, type RemoteFile } from './repository.js';
 import { Silence } from './silence.js';
 
 /** How often something is tried before it is an error. */
@@ -19,9 +19,17 @@ const LONGEST_WAIT_MS = 300_000;
 /** What a revision is at present. */
 export interface Head {
   readonly commit: string;
-  /** The paths of all its files; none where a mirror does not tell them. */
+  /** The paths of all files of a model; none where a mirror does not tell them. */
   readonly files: readonly string[];
+  /** Of a data set: what its card says in YAML. */
+  readonly card?: DatasetCard | undefined;
 }
+
+/** What is heeded of a data set's card: https://huggingface.co/docs/hub/datasets-manual-configuration */
+export type DatasetCard = Pick<
+  NonNullable<Awaited<ReturnType<typeof datasetInfo<'cardData'>>>['cardData']>,
+  'configs' | 'license'
+>;
 
 /** How something is asked for. */
 interface Asking {
@@ -50,24 +58,26 @@ export class Hub {
 
   /** The commit that the revision is, and what it holds. */
   async head(attempts = ATTEMPTS): Promise<Head> {
-    const { repository, revision, environment } = this.inquiry;
-    const asked = modelInfo({
+    const { kind, repository, revision, environment } = this.inquiry;
+    const asked = {
       name: repository,
       revision,
-      additionalFields: ['sha', 'filePaths'],
       hubUrl: environment.endpoint,
-      fetch: (input, init) => this.#fetch(input, init, { attempts }),
-    });
-    const { sha, filePaths } = await this.#understood(asked);
-    if (isCommit(sha)) return { commit: sha, files: filePaths };
-    throw this.#nonsense(`names "${sha}" as a commit of ${repository}`);
+      fetch: (input: RequestInfo | URL, init?: RequestInit) => this.#fetch(input, init, { attempts }),
+    };
+    const info: { sha: string; filePaths?: string[]; cardData?: DatasetCard | undefined } =
+      kind === 'model'
+        ? await this.#understood(modelInfo({ ...asked, additionalFields: ['sha', 'filePaths'] }))
+        : await this.#understood(datasetInfo({ ...asked, additionalFields: ['sha', 'cardData'] }));
+    if (isCommit(info.sha)) return { commit: info.sha, files: info.filePaths ?? [], card: info.cardData };
+    throw this.#nonsense(`names "${info.sha}" as a commit of ${repository}`);
   }
 
   /** All files at a commit; those of folders only with `recursive`. */
   async files(commit: string, recursive: boolean): Promise<RemoteFile[]> {
-    const { repository, environment } = this.inquiry;
+    const { kind, repository, environment } = this.inquiry;
     const listed = listFiles({
-      repo: { type: 'model', name: repository },
+      repo: { type: kind, name: repository },
       revision: commit,
       recursive,
       hubUrl: environment.endpoint,
@@ -100,11 +110,10 @@ export class Hub {
     { path }: RemoteFile,
     from: number,
   ): Promise<{ from: number; chunks: AsyncIterable<Uint8Array> } | undefined> {
-    const { repository, environment } = this.inquiry;
     const file = path.split('/').map(encodeURIComponent).join('/');
     const silence = new Silence();
     const response = await this.#fetch(
-      `${environment.endpoint}/${repository}/resolve/${commit}/${file}`,
+      `${pageOf(this.inquiry)}/resolve/${commit}/${file}`,
       { headers: { 'accept-encoding': 'identity', ...(from > 0 && { range: `bytes=${from}-` }) } },
       { silence, file: path },
     );

@@ -12,5 +12,9 @@ export default definePlugin({
       const { locate } = await import('./locate.js');
       return locate(request, trainer.notice);
     });
+    trainer.hooks.locateData.tap(async (request) => {
+      const { locateData } = await import('./locate-data.js');
+      return locateData(request, trainer.notice);
+    });
   },
 });

@@ -38,7 +38,7 @@ export async function locate(
     throw new EvolveError('HUB_UNREACHABLE', message, `Run it once without HF_HUB_OFFLINE${orName}.`, { at });
   }
 
-  const hub = new Hub({ environment, repository, revision, at, signal, notice });
+  const hub = new Hub({ environment, kind: 'model', repository, revision, at, signal, notice });
   const latest = async () => {
     if (!cached) return hub.head();
     try {

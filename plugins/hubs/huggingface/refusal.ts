@@ -1,5 +1,5 @@
 import { EvolveError } from '../../../core/index.js';
-import type { Inquiry } from './repository.js';
+import { type Inquiry, pageOf } from './repository.js';
 
 type Code = 'HUB_UNKNOWN' | 'HUB_REFUSED' | 'HUB_UNREACHABLE';
 /** What an answer comes to: a code, what is wrong, and what to do. */
@@ -13,7 +13,7 @@ interface Refusal extends Inquiry {
   readonly host: string;
   /** The file whose bytes were asked for; its repository is then known to be there. */
   readonly file: string | undefined;
-  /** The model's page. */
+  /** The repository's page. */
   readonly page: string;
 }
 
@@ -30,7 +30,7 @@ export async function refusal(response: Response, inquiry: Inquiry, file?: strin
   // https://huggingface.co tells its reason in these headers.
   const reason = headers.get('x-error-code');
   const said = headers.get('x-error-message');
-  const page = `${inquiry.environment.endpoint}/${inquiry.repository}`;
+  const page = pageOf(inquiry);
   const refused: Refusal = { ...inquiry, status, reason, host, file, page };
   const [code, message, advice] = ofStorage(refused) ??
     ofRights(refused) ??
@@ -83,7 +83,7 @@ function ofRights({ environment, repository, page, status, reason, file }: Refus
 }
 
 function ofNames(refused: Refusal): Meaning | undefined {
-  const { environment, repository, revision, page, status, reason, file } = refused;
+  const { environment, kind, repository, revision, page, status, reason, file } = refused;
   if (reason === 'RevisionNotFound') {
     const advice = `Its branches and tags: ${page}/tree/main`;
     return ['HUB_UNKNOWN', `${repository} has no revision "${revision}"`, advice];
@@ -99,9 +99,9 @@ function ofNames(refused: Refusal): Meaning | undefined {
   const isPrivate = environment.token
     ? 'If it is private, the token must be of an account that may read it.'
     : 'If it is private, set HF_TOKEN.';
-  return [
-    'HUB_UNKNOWN',
-    `there is no model ${repository} on ${environment.endpoint}, nor a folder of that name here${orRevision}`,
-    `Check the spelling. ${isPrivate}`,
-  ];
+  const what =
+    kind === 'model'
+      ? `no model ${repository} on ${environment.endpoint}, nor a folder of that name here`
+      : `no data set ${repository} on ${environment.endpoint}`;
+  return ['HUB_UNKNOWN', `there is ${what}${orRevision}`, `Check the spelling. ${isPrivate}`];
 }

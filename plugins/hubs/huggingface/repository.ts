@@ -2,9 +2,13 @@
 
 import type { Environment } from './environment.js';
 
+/** What a hub keeps apart. An adapter is a model to it. */
+export type RepositoryKind = 'model' | 'dataset';
+
 /** Who asks, about what. */
 export interface Inquiry {
   readonly environment: Environment;
+  readonly kind: RepositoryKind;
   /** `owner/name` */
   readonly repository: string;
   readonly revision: string;
@@ -26,4 +30,9 @@ export interface RemoteFile {
 /** Whether a revision is the full hash of a commit, which never comes to mean another. */
 export function isCommit(revision: string): boolean {
   return /^[0-9a-f]{40}$/.test(revision);
+}
+
+/** The address of a repository's page, below which its files are. */
+export function pageOf({ environment, kind, repository }: Inquiry): string {
+  return `${environment.endpoint}/${kind === 'dataset' ? 'datasets/' : ''}${repository}`;
 }

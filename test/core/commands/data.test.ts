@@ -35,7 +35,7 @@ describe('evolve data', () => {
 
   it('shows a name, and takes a slip of one for what was meant', async () => {
     expect((await run('show', 'cot')).stdout).to.match(
-      /^cot: 75,000 English .*\nformat: cot\nsample: samples\/cot\.tsv\nfull: CoT_data\.json, from https/,
+      /^cot: English .*\nlanguages: en\n(.*\n)*rows: 74,771\n(.*\n)*sample: samples\/cot\.tsv\nfull: QingyiSi\/Alpaca-CoT on the hub: .*CoT_data\.json, 34\.3 MB/,
     );
     const { stderr, status } = await run('show', 'cott');
     expect(stderr).to.include('there is no data name "cott" (did you mean "cot"?), and no such file');

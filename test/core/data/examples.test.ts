@@ -34,7 +34,8 @@ describe('ExampleReader', () => {
   afterEach(() => folder.remove());
 
   const read = ({ config, hooks, context }: ComposedRun) =>
-    collect(new ExampleReader(config, hooks, context.signal, new BadRows(config, hooks)).read());
+    readAll(new ExampleReader(config, hooks, context.signal, new BadRows(config, hooks)));
+  const readAll = async (reader: ExampleReader) => collect(reader.read(await reader.sources()));
 
   it('mixes sources, of each no more than its limit', async () => {
     const source = { path: folder.write('rows.json', EIGHT_ROWS), format: 'alpaca' };

@@ -45,8 +45,16 @@ describe('what a plugin hands over', () => {
   afterEach(() => tf.dispose(made.splice(0)));
 
   const ANSWERING: readonly HookName[] = [
-    ...(['openWorld', 'loadData', 'openDevice', 'locateModel', 'makeTemplate', 'loadEncoder'] as const),
-    ...(['loadModel', 'openCheckpoint', 'quantize', 'injectAdapters', 'makeObjective'] as const),
+    ...(['openWorld', 'loadData', 'openDevice', 'locateModel', 'locateData'] as const),
+    ...([
+      'makeTemplate',
+      'loadEncoder',
+      'loadModel',
+      'openCheckpoint',
+      'quantize',
+      'injectAdapters',
+      'makeObjective',
+    ] as const),
     ...(['makeOptimizer', 'makeSchedule', 'loss', 'evaluate', 'writeCheckpoint'] as const),
   ];
   for (const hook of ANSWERING) {

@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { EvolveError } from '../../../../core/index.js';
 import { type Bytes, type Peeked, peek } from './bytes.js';
 
-/** So many bytes are decoded at a time: the place of a fault is known that closely. */
+/** So many bytes are decoded at a time. Where a line break stands before a fault, its very place is known, else this closely. */
 const SLICE_BYTES = 4096;
 
 /**
@@ -65,7 +65,12 @@ async function* decoded(name: string, bytes: Bytes, decoder: TextDecoder): Async
       try {
         texts.push(decoder.decode(slice, { stream: true }));
       } catch (cause) {
-        const message = `${name}, line ${line} or soon after, from byte ${byte} on: is no text in ${decoder.encoding}`;
+        const before = faultIn(chunk, start, decoder.encoding);
+        const where =
+          before === undefined
+            ? `line ${line} or soon after, from byte ${byte} on`
+            : `line ${line + linesIn(chunk.subarray(start, before))}, byte ${byte + before - start}`;
+        const message = `${name}, ${where}: is no text in ${decoder.encoding}`;
         throw new EvolveError('DATA_FILE', message, 'Correct the file, or name its encoding.', { cause });
       }
       byte += slice.length;
@@ -79,6 +84,32 @@ async function* decoded(name: string, bytes: Bytes, decoder: TextDecoder): Async
     const message = `${name}, line ${line}: ends in the midst of a character of ${decoder.encoding}`;
     throw new EvolveError('DATA_FILE', message, 'The file is cut off: fetch it again.', { cause });
   }
+}
+
+/**
+ * Where in a chunk the first byte stands that is no text, from `start` on. It is looked for from the line break before: no
+ * character goes over one. Undefined where there is none in the chunk, and in UTF-16.
+ */
+function faultIn(chunk: Buffer, start: number, encoding: string): number | undefined {
+  const from = start === 0 ? 0 : chunk.lastIndexOf(10, start - 1) + 1;
+  if (from === 0 || encoding.startsWith('utf-16')) return undefined;
+  const decoder = new TextDecoder(encoding, { fatal: true });
+  // Where the character at hand begins: a fault shows at one of its later bytes.
+  let character = from;
+  for (let at = from; at < chunk.length; at++) {
+    try {
+      if (decoder.decode(chunk.subarray(at, at + 1), { stream: true }) !== '') character = at + 1;
+    } catch {
+      return character;
+    }
+  }
+  return undefined;
+}
+
+function linesIn(bytes: Buffer): number {
+  let lines = 0;
+  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, end + 1)) lines++;
+  return lines;
 }
 
 /** Encodings that are tried, with the characters that texts in them are mostly made of besides ASCII. */

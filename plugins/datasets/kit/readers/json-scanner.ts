@@ -54,6 +54,16 @@ export class JsonScanner {
     this.#base = place.byte;
   }
 
+  /** How many bytes of a value are here that has not ended. */
+  get held(): number {
+    return this.#start < 0 ? 0 : this.#filled - this.#start;
+  }
+
+  /** The line to which it has counted. */
+  get line(): number {
+    return this.#line;
+  }
+
   /** The values that end in this piece of the text. */
   push(piece: Buffer): JsonPiece[] {
     this.#append(piece);

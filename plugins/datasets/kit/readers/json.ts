@@ -1,6 +1,6 @@
 /** The records of JSON: arrays, a value a line, or values one behind the other. */
 
-import { isUtf8 } from 'node:buffer';
+import { constants, isUtf8 } from 'node:buffer';
 import { EvolveError, messageOf, utf8Fault } from '../../../../core/index.js';
 import type { RawRecord } from '../raw-record.js';
 import type { Bytes, Peeked } from './bytes.js';
@@ -21,7 +21,7 @@ export async function* readJson(
   split: string | undefined,
 ): AsyncGenerator<RawRecord> {
   let number = 0;
-  for await (const piece of hasLines(head) ? piecesOfLines(bytes) : piecesOf(bytes)) {
+  for await (const piece of hasLines(head) ? piecesOfLines(bytes) : piecesOf(name, bytes)) {
     const inner = number === 0 ? wrapped(name, piece, split) : undefined;
     for (const one of inner ?? [piece]) {
       // A fault around records is none of theirs.
@@ -46,9 +46,14 @@ function hasLines(head: Buffer): boolean {
   return next === '' || !('{[,:'.includes(last) || '}],:'.includes(next));
 }
 
-async function* piecesOf(bytes: Bytes): AsyncGenerator<JsonPiece> {
+async function* piecesOf(name: string, bytes: Bytes): AsyncGenerator<JsonPiece> {
   const scanner = new JsonScanner();
-  for await (const chunk of bytes) yield* scanner.push(chunk);
+  for await (const chunk of bytes) {
+    yield* scanner.push(chunk);
+    if (scanner.held <= LONGEST) continue;
+    const message = `${name}: the record or value that goes on at line ${scanner.line} ${TOO_LONG}`;
+    throw new EvolveError('DATA_FILE', message, 'Is a bracket or a quote missing? Write shorter records.');
+  }
   yield* scanner.end();
 }
 
@@ -123,11 +128,16 @@ function recordOf({ bytes, line, byte, fault }: JsonPiece, number: number): RawR
   return { where, ...parse(bytes) };
 }
 
+/** In bytes: no text of JavaScript is longer in characters. */
+const LONGEST = constants.MAX_STRING_LENGTH;
+const TOO_LONG = `is longer than ${LONGEST.toLocaleString('en-US')} bytes, the most that one record may have`;
+
 function parse(bytes: Buffer): Pick<RawRecord, 'value' | 'fault'> {
   if (!isUtf8(bytes)) {
     const fault = utf8Fault(bytes)?.replace(/^line \d+: /, '');
     return { value: undefined, fault: `${fault} (${encodingAdvice(bytes)})` };
   }
+  if (bytes.length > LONGEST) return { value: undefined, fault: TOO_LONG };
   const text = bytes.toString('utf8');
   try {
     return { value: JSON.parse(text) };

@@ -1,6 +1,6 @@
 /** Bytes cut into lines, at byte 10 and at no other character: U+2028 is text. */
 
-import { isUtf8 } from 'node:buffer';
+import { constants, isUtf8 } from 'node:buffer';
 import { EvolveError, utf8End, utf8Fault } from '../../../../core/index.js';
 import type { Bytes } from './bytes.js';
 import { encodingAdvice } from './encoding.js';
@@ -57,9 +57,13 @@ function isBlank(line: Buffer): boolean {
 /**
  * The text of bytes of a file.
  *
- * @throws EvolveError DATA_FILE with the place of what is no UTF-8
+ * @throws EvolveError DATA_FILE with the place of what is no UTF-8, or longer than a text can be
  */
 export function utf8Of(name: string, { bytes, number, byte }: Line): string {
+  if (bytes.length > constants.MAX_STRING_LENGTH) {
+    const most = constants.MAX_STRING_LENGTH.toLocaleString('en-US');
+    throw new EvolveError('DATA_FILE', `${name}, line ${number}: is longer than ${most} bytes`, 'Part it.');
+  }
   if (isUtf8(bytes)) return bytes.toString('utf8');
   const message = `${name}, byte ${byte + (utf8End(bytes) ?? 0)}, ${utf8Fault(bytes, number)}`;
   throw new EvolveError('DATA_FILE', message, `As far as one can tell, ${encodingAdvice(bytes)}.`);

@@ -303,6 +303,14 @@ describe('readRecords', () => {
     const of = (...names: string[]) => collect(readRecords({ path: folder.join('set', ...names) }));
     const records = await of();
     expect(valuesOf(records)).to.deep.equal(ROWS);
+    const told: string[] = [];
+    const path = folder.join('set');
+    await collect(readRecords({ path }, undefined, undefined, (message) => told.push(message)));
+    expect(told).to.deep.equal([
+      `${path}: 2 data files are read; left out: README.md, deep/ (the wild-card ${path}/**/* reads folders too)`,
+    ]);
+    const named = await collect(readRecords({ path, files: [folder.join('set', 'deep', 'c.json')] }));
+    expect(valuesOf(named)).to.deep.equal([{ c: 1 }]);
     expect(records[1].where).to.match(/set\/b\.jsonl, record 1, line 1, byte 1$/);
     expect(valuesOf(await of('*.jsonl*'))).to.deep.equal(ROWS);
     expect(valuesOf(await of('?.jsonl'))).to.deep.equal([ROWS[1]]);
@@ -333,6 +341,19 @@ describe('readRecords', () => {
       ended = error;
     });
     expect(ended).to.be.instanceOf(Error);
+  });
+
+  it('tells the very byte that is no text in another encoding, wherever it is', async () => {
+    // \xb0\xa1 is a character of GB 18030; \xff is none.
+    const line = `{"a":"${'\u00b0\u00a1'.repeat(10)}"}\n`;
+    const text = `${line.repeat(2000)}{"b":"\u00b0\u00a1\u00ff"}\n${line}`;
+    const path = folder.write('gb.jsonl', Buffer.from(text, 'latin1'));
+    const byte = text.indexOf('\u00ff') + 1;
+    await expectError(
+      () => collect(readRecords({ path, encoding: 'gb18030' })),
+      'DATA_FILE',
+      `gb.jsonl, line 2001, byte ${byte}: is no text in gb18030`,
+    );
   });
 
   it('leaves no file open where it is left in the midst', async () => {

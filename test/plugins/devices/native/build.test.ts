@@ -17,7 +17,7 @@ class PackageCopy extends TemporaryFolder {
       'plugins/devices/native',
       '.build/core',
       '.build/plugins',
-      'data/catalogue.yaml',
+      'data/catalogue/alpaca.yaml',
     ]) {
       mkdirSync(path.dirname(this.join(name)), { recursive: true });
       cpSync(path.join(ROOT, name), this.join(name), { recursive: true });
