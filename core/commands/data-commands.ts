@@ -26,6 +26,7 @@ export function addDataCommands(program: Command): void {
     .description('tell what a file is taken for, and show its first rows with what is trained on')
     .option('--rows <n>', 'how many rows (default: 3)', rows, 3)
     .option('--template <name>', 'how the rows read, as data.template of a run (default: alpaca)', 'alpaca')
+    .option('--model <path>', 'shows the rows in the tokens of this model; only its tokenizer is read')
     .action(async (what, options) => (await import('./data.js')).dataInspectCommand(what, options));
 
   withSource(data.command('check'))

@@ -7,11 +7,12 @@ import { printable } from '../base/printable.js';
 import { suggest } from '../base/suggest.js';
 import { makeAssembly, makeConfig } from '../config/load.js';
 import type { BadRow, DataSource, Example } from '../contracts/dataset.js';
+import { labelsOf } from '../contracts/labels.js';
 import { readCatalogue, resolveSources, unknownSource } from '../data/catalogue.js';
 import type { Hooks } from '../plugins/hooks.js';
 import { loadPlugins } from '../plugins/load.js';
-import { composeAssembly } from '../run/compose.js';
-import { renderExample } from './render-example.js';
+import { type Assembly, composeAssembly } from '../run/compose.js';
+import { renderExample, renderTokens } from './render-example.js';
 
 interface JsonOption {
   readonly json?: true;
@@ -28,6 +29,7 @@ interface SourceOptions extends JsonOption {
   readonly roles?: string;
   readonly plugin: readonly string[];
   readonly template?: string;
+  readonly model?: string;
 }
 
 /** `evolve data list`: the names of the catalogue. */
@@ -64,25 +66,30 @@ export async function dataInspectCommand(
   what: string,
   options: SourceOptions & { readonly rows: number; readonly template: string },
 ): Promise<void> {
-  const { hooks, sources } = await opened(what, options);
-  const template = await hooks.makeTemplate.promise({ name: options.template });
-  if (!template) throw new Error(`the plugin of the template ${options.template} does not answer`);
+  const { hooks, sources, assembler } = await opened(what, options);
+  const encoder = options.model === undefined ? undefined : await assembler.loadEncoder();
+  const template = encoder ? undefined : await assembler.makeTemplate();
   let shown = 0;
   const isColored = process.stdout.isTTY === true && !process.env.NO_COLOR;
   if (!options.json) {
     const marked = isColored ? 'green' : 'between ⟦ and ⟧';
-    process.stdout.write(`What is trained on is ${marked}; ⟨end⟩ is the end token.\n`);
+    const end = encoder ? 'all tokens are shown' : '⟨end⟩ is the end token';
+    process.stdout.write(`What is trained on is ${marked}; ${end}.\n`);
   }
   for (const source of sources) {
     for await (const example of await examplesOf(hooks, source)) {
       if (shown >= options.rows) break;
       shown++;
-      if (options.json)
-        process.stdout.write(`${JSON.stringify({ type: 'row', source: source.name, example })}\n`);
-      else
-        process.stdout.write(
-          printable(`\nrow ${shown} of ${source.name}\n`) + renderExample(example, template, isColored),
-        );
+      const encoded = encoder?.encode(example, Number.MAX_SAFE_INTEGER);
+      if (options.json) {
+        const tokens = encoded && { inputIds: [...encoded.inputIds], labels: [...labelsOf(encoded)] };
+        process.stdout.write(`${JSON.stringify({ type: 'row', source: source.name, example, ...tokens })}\n`);
+        continue;
+      }
+      const row = encoded
+        ? renderTokens(encoded, encoder!.tokenizer, isColored)
+        : renderExample(example, template!, isColored);
+      process.stdout.write(printable(`\nrow ${shown} of ${source.name}\n`) + row);
     }
   }
   if (shown === 0)
@@ -120,7 +127,7 @@ export async function dataCheckCommand(what: string, options: SourceOptions): Pr
 async function opened(
   what: string,
   options: SourceOptions,
-): Promise<{ hooks: Hooks; sources: DataSource[] }> {
+): Promise<Pick<Assembly, 'hooks' | 'assembler'> & { sources: DataSource[] }> {
   const { format, encoding, split, take } = options;
   const isName = what in readCatalogue();
   const mappings = {
@@ -130,18 +137,19 @@ async function opened(
   const source = { path: what, format, encoding, split, take, ...mappings };
   const named = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined));
   const { data } = makeConfig({ model: { path: '.' }, data: { sources: [isName ? what : named] } });
+  const template = mappingOf('template', options.template);
   const config = makeAssembly({
-    model: { path: '.' },
-    data: { template: options.template },
+    model: { path: options.model ?? '.' },
+    data: { template },
     plugins: options.plugin,
   });
   const plugins = await loadPlugins(config, (keys) => keys.join('.'), { trackers: [] });
-  const { hooks } = composeAssembly(config, plugins);
+  const { hooks, assembler } = composeAssembly(config, plugins);
   hooks.log.tap('data', (event) => {
     if (event.type !== 'notice') return;
     process.stdout.write(options.json ? `${JSON.stringify(event)}\n` : printable(`${event.message}\n`));
   });
-  return { hooks, sources: resolveSources(data) };
+  return { hooks, assembler, sources: resolveSources(data) };
 }
 
 function mappingOf(option: string, text: string | undefined): unknown {

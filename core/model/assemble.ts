@@ -23,11 +23,15 @@ import { openDevice } from './open-device.js';
 /** What a run works with. */
 export interface AssembledModel {
   readonly encoder: Encoder;
+  /** In whose words the encoder writes. */
+  readonly template: Template;
   /** Its frozen weights are quantized and on the device. It has the adapter's trainable parameters. */
   readonly model: LanguageModel;
   /** Frees the model, and what the device keeps of it. */
   dispose(): void;
 }
+
+type Words = Pick<AssembledModel, 'encoder' | 'template'>;
 
 @injectable()
 export class ModelAssembler {
@@ -60,7 +64,7 @@ export class ModelAssembler {
     const { path } = await this.#locateModel(false);
     const files = openModel(this.hooks, path);
     try {
-      return await this.#encoderOf(files);
+      return (await this.#encoderOf(files)).encoder;
     } finally {
       await files.close();
     }
@@ -72,9 +76,9 @@ export class ModelAssembler {
     // Both are located before either is opened: a wrong name shows at once, and no memory is held during downloads.
     const located = await this.#locateModel(this.config.model.init === 'checkpoint');
     if (typeof init === 'string') await this.#locateAdapter(init);
-    const { encoder, model } = await this.#load(located.path);
+    const { model, ...words } = await this.#load(located.path);
     model.name = located.name;
-    return { encoder, ...(await this.#prepared(model)) };
+    return { ...words, ...(await this.#prepared(model)) };
   }
 
   /** A name under which the files of `name`, a path or name of the configuration, can be found again. */
@@ -91,21 +95,25 @@ export class ModelAssembler {
     return this.#locator.locate({ name, kind: 'adapter', weights: true, at: ['adapter', 'init'] });
   }
 
-  async #load(path: string): Promise<{ encoder: Encoder; model: LanguageModel }> {
+  async #load(path: string): Promise<Words & { model: LanguageModel }> {
     const files = openModel(this.hooks, path);
     this.#readModelFile = files.readFile;
     try {
-      const encoder = await this.#encoderOf(files);
-      return { encoder, model: await this.#modelOf(files) };
+      const words = await this.#encoderOf(files);
+      return { ...words, model: await this.#modelOf(files) };
     } finally {
       await files.close();
     }
   }
 
-  async #encoderOf(files: OpenModel): Promise<Encoder> {
-    const template = await this.#makeTemplate();
+  async #encoderOf(files: OpenModel): Promise<Words> {
+    const { path, readFile, readJson } = files;
+    const template = await this.makeTemplate({ path, readFile, readJson });
     const { seed } = this.random;
-    return this.#ask(files, (request) => this.hooks.loadEncoder.promise({ ...request, template, seed }));
+    const encoder = await this.#ask(files, (request) =>
+      this.hooks.loadEncoder.promise({ ...request, template, seed }),
+    );
+    return { encoder, template };
   }
 
   #modelOf(files: OpenModel): Promise<LanguageModel> {
@@ -117,9 +125,10 @@ export class ModelAssembler {
     );
   }
 
-  async #makeTemplate(): Promise<Template> {
+  /** The template that is asked for. @param model whose own may be meant */
+  async makeTemplate(model?: ModelFiles): Promise<Template> {
     const { name } = this.config.data.template;
-    const template = await this.hooks.makeTemplate.promise({ name });
+    const template = await this.hooks.makeTemplate.promise({ name, model });
     if (template) return template;
     const message = `the plugin "${name}" was asked for a template of that name, and made none`;
     throw new EvolveError('PLUGIN_INVALID', message, 'Have it tap the hook makeTemplate.', {
@@ -155,7 +164,7 @@ export class ModelAssembler {
   }
 
   /** The model as a run needs it: quantized, with adapters, on the device. If that fails, it is freed. */
-  async #prepared(loaded: LanguageModel): Promise<Omit<AssembledModel, 'encoder'>> {
+  async #prepared(loaded: LanguageModel): Promise<Omit<AssembledModel, keyof Words>> {
     const breath = new Breath(this.signal);
     try {
       await breath.take();

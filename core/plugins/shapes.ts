@@ -195,14 +195,20 @@ export const ANSWERS: Readonly<Record<string, Check>> = {
     usage: optional(method),
   }),
   locateModel: object('a place', { path: name, name }),
-  makeTemplate: object('a template', { name: text, exchanges: method, chatTemplate: optional(text) }),
+  makeTemplate: (value) =>
+    object('a template', { name: text, chatTemplate: optional(text) })(value) ??
+    (isObject(value) && value.passages !== undefined
+      ? object('a template', { passages: method, promptPassages: method })(value)
+      : object('a template', { exchanges: method })(value)),
   loadEncoder: object('an encoder', {
     tokenizer: object('a tokenizer', {
       vocabularySize: positive,
       bosId: is('a whole number or null', (value) => value === null || isInteger(0)(value)),
       eosId: count,
       stopIds: optional(list('whole numbers', count)),
+      special: optional(is('a Map', (value) => value instanceof Map)),
       encode: method,
+      encodeParts: optional(method),
       decode: method,
     }),
     encode: method,
@@ -232,6 +238,14 @@ export const ANSWERS: Readonly<Record<string, Check>> = {
   writeCheckpoint: is('true', (value) => value === true),
 };
 
+const passages = list(
+  'passages',
+  object('a passage', {
+    text,
+    spelled: is('a list of spans', Array.isArray),
+    labels: is('none, all or end', (value) => ['none', 'all', 'end'].includes(value as string)),
+  }),
+);
 const exchanges = list('exchanges', object('an exchange', { prompt: text, answer: text, trained: flag }));
 
 const modelResults: Parts = {
@@ -255,6 +269,8 @@ export const RESULTS: Readonly<Record<string, Parts>> = {
     exchanges: (value) =>
       exchanges(value) ??
       ((value as unknown[]).length > 0 ? undefined : 'expected at least one exchange, but got none'),
+    passages,
+    promptPassages: passages,
   },
   loadEncoder: {
     encode: object('an encoded example', {

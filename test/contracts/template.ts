@@ -5,7 +5,7 @@
  */
 
 import { expect } from 'chai';
-import type { Exchange, InstructionExample, Template, Turn } from '../../core/index.js';
+import type { Exchange, InstructionExample, Turn, WordTemplate } from '../../core/index.js';
 import { type Choice, choose } from '../support/choice.js';
 import { compose } from '../support/compose.js';
 import { expectError } from '../support/errors.js';
@@ -30,9 +30,9 @@ const LAST = turn('assistant', 'Second', true);
 
 /** @param third the files of third parties' plugins */
 export function describeTemplate(name: string, words: TemplateWords, third?: Choice): void {
-  const make = async (): Promise<Template> => {
+  const make = async (): Promise<WordTemplate> => {
     const { hooks } = await compose(choose('templates', name, third));
-    return (await hooks.makeTemplate.promise({ name })) as Template;
+    return (await hooks.makeTemplate.promise({ name })) as WordTemplate;
   };
   const ofInstruction = async (example: InstructionExample) => (await make()).exchanges(example);
   const ofTurns = async (turns: readonly Turn[]) => (await make()).exchanges({ kind: 'turns', turns });

@@ -12,18 +12,19 @@ import {
   type Tokenizer,
   type TurnsExample,
   unknownKind,
+  type WordTemplate,
 } from '../../../core/index.js';
 import { refusePreference } from '../kit/encoder.js';
 import { encodeExchange, exchangesOfPrompt, joinPieces } from '../kit/label-mask.js';
 import type { MarkerIds } from './config.js';
-import { withoutLastSpace } from './template.js';
+import { withoutLastSpace, wordsAlone } from './template.js';
 
 /**
  * A row of ChatGLM-6B: a context, the mask that the answer fills (`[gMASK]`), `<sop>`, the answer, `<eop>`. Labels begin
  * after `<sop>`. Of a conversation all but the last answer is context.
  */
 export class ChatGlmEncoder implements Encoder {
-  readonly #template: Template;
+  readonly #template: WordTemplate;
 
   /** @param seed settles where texts for pretraining are cut */
   constructor(
@@ -32,7 +33,7 @@ export class ChatGlmEncoder implements Encoder {
     private readonly markers: MarkerIds,
     private readonly seed: number,
   ) {
-    this.#template = withoutLastSpace(template);
+    this.#template = withoutLastSpace(wordsAlone(template));
   }
 
   encode(example: Example, cutoffLength: number): EncodedExample {

@@ -5,7 +5,7 @@
  */
 
 import { Template } from '@huggingface/jinja';
-import { FILTERS, METHODS } from './python.js';
+import { FILTERS, METHODS, TESTS } from './python.js';
 
 export interface Node {
   readonly type: string;
@@ -17,6 +17,8 @@ export const names = {
   text: ' text',
   equal: ' equal',
   sum: ' sum',
+  /** What a loop goes through. */
+  items: ' items',
   /** Takes away what the turn before has set. */
   renew: ' renew',
   /** Ends the loop: its further turns write nothing. */
@@ -24,6 +26,7 @@ export const names = {
   ended: ' ended',
   method: (name: string) => ` method ${name}`,
   filter: (name: string) => ` filter ${name}`,
+  test: (name: string) => ` test ${name}`,
 };
 
 const STATEMENTS = [
@@ -56,11 +59,18 @@ export function adapt(node: Node): Node {
   switch (node.type) {
     case 'For':
       node.body = bodyOf(node);
+      node.iterable = itemsOf(node.iterable as Node);
       return node;
     case 'CallExpression':
       return methodOf(node);
     case 'FilterExpression':
       return filterOf(node);
+    case 'TestExpression': {
+      const { value: name } = node.test as { value: string };
+      if (!Object.hasOwn(TESTS, name)) return node;
+      const test = call(names.test(name), node.operand as Node);
+      return node.negate ? make(NOT, { argument: test }) : test;
+    }
     case 'BinaryExpression': {
       const { value: operator } = node.operator as { value: string };
       const [left, right] = [node.left as Node, node.right as Node];
@@ -108,6 +118,12 @@ function filterOf(node: Node): Node {
   const name = String((isCall ? (filter.callee as Node) : filter).value);
   if (!Object.hasOwn(FILTERS, name)) return node;
   return call(names.filter(name), node.operand as Node, ...(isCall ? (filter.args as Node[]) : []));
+}
+
+/** `for item in items`, and `for item in items if test`. */
+function itemsOf(iterable: Node): Node {
+  if (iterable.type !== 'SelectExpression') return call(names.items, iterable);
+  return make(iterable, { lhs: call(names.items, iterable.lhs as Node) });
 }
 
 /** The body of a loop, each turn of which begins anew. */

@@ -5,21 +5,46 @@ import { type Call, listOf, textOf, toValue, type Value } from './values.js';
 /** What Python takes for white space; JavaScript's `trim` has a few characters more, and a few less. */
 const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 
+function stripped(text: string, left: boolean, right: boolean, characters?: Value): string {
+  if (characters === undefined || characters.type === 'NullValue') {
+    const pattern = [...(left ? [`^[${SPACE}]+`] : []), ...(right ? [`[${SPACE}]+$`] : [])].join('|');
+    return text.replace(new RegExp(pattern, 'g'), '');
+  }
+  const out = new Set(stringOf(characters));
+  const all = Array.from(text);
+  let [start, end] = [0, all.length];
+  while (left && start < end && out.has(all[start])) start++;
+  while (right && end > start && out.has(all[end - 1])) end--;
+  return all.slice(start, end).join('');
+}
+
 const strip =
   (left: boolean, right: boolean): Call =>
-  ([value, characters]) => {
-    const text = stringOf(value);
-    if (characters === undefined || characters.type === 'NullValue') {
-      const pattern = [...(left ? [`^[${SPACE}]+`] : []), ...(right ? [`[${SPACE}]+$`] : [])].join('|');
-      return toValue(text.replace(new RegExp(pattern, 'g'), ''));
-    }
-    const stripped = new Set(stringOf(characters));
-    const all = Array.from(text);
-    let [start, end] = [0, all.length];
-    while (left && start < end && stripped.has(all[start])) start++;
-    while (right && end > start && stripped.has(all[end - 1])) end--;
-    return toValue(all.slice(start, end).join(''));
-  };
+  ([value, characters]) =>
+    toValue(stripped(stringOf(value), left, right, characters));
+
+/** Words as Python parts them by white space; behind so many the rest of the text is one. */
+function wordsOf(text: string, most: number): string[] {
+  const words: string[] = [];
+  let rest = stripped(text, true, false);
+  while (rest !== '' && words.length < most) {
+    const [word] = new RegExp(`^[^${SPACE}]+`, 'u').exec(rest)!;
+    words.push(word);
+    rest = stripped(rest.slice(word.length), true, false);
+  }
+  return rest === '' ? words : [...words, rest];
+}
+
+/** How many times a text is parted; without a limit as often as it can be. */
+function limitOf(most: Value | undefined): number {
+  const limit = most === undefined ? -1 : Number(most.value);
+  return limit < 0 ? Number.MAX_SAFE_INTEGER : limit;
+}
+
+function capitalized(text: string): string {
+  const [first = '', ...rest] = Array.from(text);
+  return first.toUpperCase() + rest.join('').toLowerCase();
+}
 
 /** Of texts, by name: the text comes first, then the arguments. */
 export const METHODS: Readonly<Record<string, Call>> = {
@@ -34,15 +59,19 @@ export const METHODS: Readonly<Record<string, Call>> = {
     const [text, end] = [stringOf(value), stringOf(suffix)];
     return toValue(end !== '' && text.endsWith(end) ? text.slice(0, -end.length) : text);
   },
-  capitalize: ([value]) => {
-    const [first = '', ...rest] = Array.from(stringOf(value));
-    return toValue(first.toUpperCase() + rest.join('').toLowerCase());
+  capitalize: ([value]) => toValue(capitalized(stringOf(value))),
+  split: ([value, separator, most]) => {
+    const text = stringOf(value);
+    if (separator === undefined || separator.type === 'NullValue')
+      return toValue(wordsOf(text, limitOf(most)));
+    const by = stringOf(separator);
+    const parts = text.split(by);
+    const rest = parts.splice(limitOf(most));
+    return toValue(rest.length > 0 ? [...parts, rest.join(by)] : parts);
   },
   rsplit: ([value, separator, most]) => {
     const parts = stringOf(value).split(stringOf(separator));
-    const count = most === undefined ? parts.length : Number(most.value);
-    if (count < 0 || parts.length <= count + 1) return toValue(parts);
-    const kept = parts.length - count;
+    const kept = Math.max(parts.length - limitOf(most), 1);
     return toValue([parts.slice(0, kept).join(stringOf(separator)), ...parts.slice(kept)]);
   },
   find: ([value, sought]) => {
@@ -55,8 +84,12 @@ export const METHODS: Readonly<Record<string, Call>> = {
 
 /** Filters, by name. */
 export const FILTERS: Readonly<Record<string, Call>> = {
-  trim: METHODS.strip,
-  capitalize: METHODS.capitalize,
+  trim: ([value, characters]) => toValue(stripped(textOf(value), true, true, characters)),
+  capitalize: ([value]) => toValue(capitalized(textOf(value))),
+  upper: ([value]) => toValue(textOf(value).toUpperCase()),
+  lower: ([value]) => toValue(textOf(value).toLowerCase()),
+  length: ([value]) => toValue(lengthOf(value)),
+  count: ([value]) => toValue(lengthOf(value)),
   string: ([value]) => toValue(textOf(value)),
   join: ([items, separator]) =>
     toValue(
@@ -66,11 +99,26 @@ export const FILTERS: Readonly<Record<string, Call>> = {
     ),
 };
 
+/** Tests, by name. */
+export const TESTS: Readonly<Record<string, Call>> = {
+  number: ([{ type }]) => toValue(NUMBER.test(type)),
+  iterable: ([{ type }]) => toValue(/^(String|Array|Tuple|Object|Undefined)Value$/.test(type)),
+};
+
+/** What is true or false is a number too. */
+const NUMBER = /^(Integer|Float|Boolean)Value$/;
+
+/** Of a text in characters, of a list in items. */
+function lengthOf({ type, value }: Value): number {
+  if (type === 'UndefinedValue') return 0;
+  if (value instanceof Map) return value.size;
+  if (typeof value === 'string' || Array.isArray(value)) return Array.from(value as string).length;
+  throw new TypeError(`a ${type} has no length`);
+}
+
 /** Python's `==`: values of different types are not equal, but for numbers and what is true or false. */
 export function areEqual(a: Value, b: Value): boolean {
-  const [left, right] = [a, b].map(({ type, value }) =>
-    /^(Integer|Float|Boolean)Value$/.test(type) ? Number(value) : value,
-  );
+  const [left, right] = [a, b].map(({ type, value }) => (NUMBER.test(type) ? Number(value) : value));
   if (typeof left === 'number' || typeof right === 'number') return left === right;
   if (a.type !== b.type) return false;
   if (left instanceof Map && right instanceof Map)
@@ -85,7 +133,7 @@ export function areEqual(a: Value, b: Value): boolean {
 
 /** Python's `+`, which adds nothing to a text but a text. */
 export function sumOf(a: Value, b: Value): Value {
-  const kinds = [a, b].map(({ type }) => (/^(Integer|Float|Boolean)Value$/.test(type) ? 'number' : type));
+  const kinds = [a, b].map(({ type }) => (NUMBER.test(type) ? 'number' : type));
   const [left, right] = [a.value, b.value];
   if (kinds[0] === kinds[1]) {
     if (kinds[0] === 'StringValue') return toValue(`${left}${right}`);
@@ -93,6 +141,12 @@ export function sumOf(a: Value, b: Value): Value {
     if (Array.isArray(left) && Array.isArray(right)) return listOf([...left, ...right]);
   }
   throw new TypeError(`it adds a ${b.type} to a ${a.type}`);
+}
+
+/** What a loop goes through: the characters of a text, and nothing where nothing is defined. */
+export function iterated(value: Value): Value {
+  if (value.type === 'UndefinedValue') return toValue([]);
+  return value.type === 'StringValue' ? toValue(Array.from(value.value as string)) : value;
 }
 
 function stringOf(value: Value | undefined): string {

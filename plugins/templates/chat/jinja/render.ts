@@ -2,7 +2,7 @@
 
 import { Environment, Interpreter, Template } from '@huggingface/jinja';
 import { adapt, type Node, names } from './adapt.js';
-import { areEqual, FILTERS, METHODS, sumOf } from './python.js';
+import { areEqual, FILTERS, iterated, METHODS, sumOf, TESTS } from './python.js';
 import { type Call, functionOf, type Scope, textOf, toValue, type Value } from './values.js';
 
 /** The variables of a template. */
@@ -11,14 +11,16 @@ export type Variables = Readonly<Record<string, unknown>>;
 /** What a template says by `raise_exception`. */
 export class Refusal extends Error {}
 
-/** What `{% generation %}` writes around what the assistant has said. No text may hold these noncharacters. */
-export const GENERATION = ['\ufdd0', '\ufdd1'] as const;
+/** What `{% generation %}` writes around what the assistant has said: noncharacters, which no text may hold. */
+const [BEGIN, END] = ['\ufdd0', '\ufdd1'];
+/** Either of the two. */
+export const GENERATION = /[\ufdd0\ufdd1]/g;
 
 const GENERATION_TAG = /\{%([-+]?)\s*(end)?generation\s*([-+]?)%\}/g;
 const GENERATION_CALL = 'generation_of_assistant';
 
 /**
- * A function that renders the template. Blocks of `{% generation %}` stand between the two characters of `GENERATION`.
+ * A function that renders the template. `GENERATION` finds the borders of its `{% generation %}`.
  *
  * @param date what `strftime_now` tells; without it there is no such function
  * @throws Error if it is no template, or has what is not known. The function throws a Refusal where the template refuses
@@ -56,9 +58,11 @@ const entriesOf = (functions: Readonly<Record<string, Call>>, nameOf: (name: str
 const FUNCTIONS: Readonly<Record<string, Call>> = {
   ...entriesOf(METHODS, names.method),
   ...entriesOf(FILTERS, names.filter),
+  ...entriesOf(TESTS, names.test),
   [names.text]: ([value]) => toValue(textOf(value)),
   [names.sum]: ([left, right]) => sumOf(left, right),
   [names.equal]: ([left, right]) => toValue(areEqual(left, right)),
+  [names.items]: ([items]) => iterated(items),
   [names.renew]: (set, scope) => {
     for (const name of set) scope.variables.delete(textOf(name));
     return toValue(null);
@@ -69,7 +73,7 @@ const FUNCTIONS: Readonly<Record<string, Call>> = {
   },
   [GENERATION_CALL]: (_, scope) => {
     const caller = scope.lookupVariable('caller').value as unknown as (args: Value[], scope: Scope) => Value;
-    return toValue(GENERATION.join(textOf(caller([], scope))));
+    return toValue(BEGIN + textOf(caller([], scope)) + END);
   },
   raise_exception: ([message]) => {
     throw new Refusal(textOf(message));
