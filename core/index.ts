@@ -36,6 +36,7 @@ export {
   type PreferenceExample,
   type Prompt,
   type TextExample,
+  type TokensExample,
   type ToolCall,
   type Turn,
   type TurnsExample,

@@ -7,12 +7,13 @@ import { printable } from '../base/printable.js';
 import { suggest } from '../base/suggest.js';
 import { makeAssembly, makeConfig } from '../config/load.js';
 import type { BadRow, DataSource, Example } from '../contracts/dataset.js';
+import type { Encoder } from '../contracts/encoder.js';
 import { labelsOf } from '../contracts/labels.js';
 import { readCatalogue, resolveSources, unknownSource } from '../data/catalogue.js';
 import type { Hooks } from '../plugins/hooks.js';
 import { loadPlugins } from '../plugins/load.js';
 import { type Assembly, composeAssembly } from '../run/compose.js';
-import { renderExample, renderTokens } from './render-example.js';
+import { encodedOr, renderExample, renderTokens } from './render-example.js';
 
 interface JsonOption {
   readonly json?: true;
@@ -80,20 +81,27 @@ export async function dataInspectCommand(
     for await (const example of await examplesOf(hooks, source)) {
       if (shown >= options.rows) break;
       shown++;
-      const encoded = encoder?.encode(example, Number.MAX_SAFE_INTEGER);
       if (options.json) {
-        const tokens = encoded && { inputIds: [...encoded.inputIds], labels: [...labelsOf(encoded)] };
-        process.stdout.write(`${JSON.stringify({ type: 'row', source: source.name, example, ...tokens })}\n`);
+        const row = { type: 'row', source: source.name, example, ...(encoder && tokensOf(encoder, example)) };
+        process.stdout.write(`${JSON.stringify(row)}\n`);
         continue;
       }
-      const row = encoded
-        ? renderTokens(encoded, encoder!.tokenizer, isColored)
+      const row = encoder
+        ? renderTokens(example, encoder, isColored)
         : renderExample(example, template!, isColored);
       process.stdout.write(printable(`\nrow ${shown} of ${source.name}\n`) + row);
     }
   }
   if (shown === 0)
     throw new EvolveError('DATA_EMPTY', `${what} has no record`, 'Check that it is the right file.');
+}
+
+/** The row of an example, or why there is none. */
+function tokensOf(encoder: Encoder, example: Example): object {
+  const row = encodedOr(encoder, example);
+  return typeof row === 'string'
+    ? { fault: row }
+    : { inputIds: [...row.inputIds], labels: [...labelsOf(row)] };
 }
 
 /** `evolve data check FILE|NAME`: every fault with its place. */

@@ -2,9 +2,15 @@
 
 import { EvolveError } from '../base/errors.js';
 import { printable } from '../base/printable.js';
-import type { Example, InstructionExample, Prompt, TurnsExample } from '../contracts/dataset.js';
+import type {
+  Example,
+  InstructionExample,
+  Prompt,
+  TokensExample,
+  TurnsExample,
+} from '../contracts/dataset.js';
 import { unknownKind } from '../contracts/dataset.js';
-import type { Tokenizer } from '../contracts/encoder.js';
+import type { Encoder, Tokenizer } from '../contracts/encoder.js';
 import type { EncodedExample } from '../contracts/labels.js';
 import type { Template, TokenTemplate } from '../contracts/template.js';
 
@@ -21,6 +27,8 @@ export function renderExample(example: Example, template: Template, isColored: b
   switch (example.kind) {
     case 'text':
       return `${part(example.text + END, true)}\n`;
+    case 'tokens':
+      return `${idsOf(example, part)}\n`;
     case 'preference':
       return `${printable(promptText(example.prompt))}\nchosen: ${printable(example.chosen)}\nrejected: ${printable(example.rejected)}\n`;
     case 'instruction':
@@ -38,38 +46,59 @@ export function renderExample(example: Example, template: Template, isColored: b
   }
 }
 
+/** The ids of the tokens themselves: what they stand for, the model's tokenizer alone knows. */
+function idsOf(
+  { inputIds, spans }: TokensExample,
+  part: (text: string, isTrained: boolean) => string,
+): string {
+  const borders = [0, ...spans.flat(), inputIds.length];
+  const runs = borders.slice(1).map((end, i) => part(inputIds.slice(borders[i], end).join(' '), i % 2 === 1));
+  return runs.filter((run) => run !== '').join(' ');
+}
+
 /** What the template writes. Which of it are special tokens, a model's tokenizer alone knows. */
 function wordsOf(
   template: TokenTemplate,
   example: InstructionExample | TurnsExample,
   part: (text: string, isTrained: boolean) => string,
 ): string {
-  const passages = template.passages(example, new Set());
-  return passages
-    .map(({ text, labels }) => {
-      if (labels !== 'end') return text === '' ? '' : part(text, labels === 'all');
-      const end = text.trimEnd();
-      return part(end, true) + part(text.slice(end.length), false);
-    })
-    .join('');
+  const stretches: { text: string; isTrained: boolean }[] = [];
+  const add = (text: string, isTrained: boolean) => {
+    const last = stretches.at(-1);
+    if (last?.isTrained === isTrained) last.text += text;
+    else stretches.push({ text, isTrained });
+  };
+  for (const { text, labels } of template.passages(example, new Set())) {
+    const end = labels === 'end' ? text.trimEnd().length : text.length;
+    add(text.slice(0, end), labels !== 'none');
+    if (end < text.length) add(text.slice(end), false);
+  }
+  return stretches.map(({ text, isTrained }) => part(text, isTrained)).join('');
+}
+
+/** The whole row of an example, or what is wrong with the record. */
+export function encodedOr(encoder: Encoder, example: Example): EncodedExample | string {
+  try {
+    return encoder.encode(example, Number.MAX_SAFE_INTEGER);
+  } catch (error) {
+    if (error instanceof EvolveError && error.code === 'DATA_RECORD') return error.message;
+    throw error;
+  }
 }
 
 /** A row in its tokens: special ones by their names, all others as the text that they stand for. */
-export function renderTokens(
-  { inputIds, spans }: EncodedExample,
-  tokenizer: Tokenizer,
-  isColored: boolean,
-): string {
+export function renderTokens(example: Example, encoder: Encoder, isColored: boolean): string {
+  const row = encodedOr(encoder, example);
+  if (typeof row === 'string') return `(${printable(row)})\n`;
+  const { tokenizer } = encoder;
   const names = new Map(Array.from(tokenizer.special ?? [], ([content, id]) => [id, content]));
-  const ids = [...inputIds];
-  const isTrained = (i: number) => spans.some(([start, end]) => start <= i && i < end);
-  let line = '';
-  for (let start = 0, end: number; start < ids.length; start = end) {
-    end = start + 1;
-    while (end < ids.length && isTrained(end) === isTrained(start)) end++;
-    line += markedText(textOf(ids, start, end, names, tokenizer), isTrained(start), isColored);
-  }
-  return `${line}\n`;
+  const ids = [...row.inputIds];
+  const borders = [0, ...row.spans.flat(), ids.length];
+  const runs = borders.slice(1).map((end, i) => {
+    const text = textOf(ids, borders[i], end, names, tokenizer);
+    return markedText(text, i % 2 === 1, isColored);
+  });
+  return `${runs.join('')}\n`;
 }
 
 /** Of tokens in the midst of a row. A tokenizer leaves off the space with which a text begins, so all before are read too. */

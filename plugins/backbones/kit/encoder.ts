@@ -9,7 +9,7 @@ import {
   type Tokenizer,
   unknownKind,
 } from '../../../core/index.js';
-import { exchangeWords, joinPieces, type Words } from './label-mask.js';
+import { encodeTokens, exchangeWords, joinPieces, type Words } from './label-mask.js';
 import { passageWords } from './passages.js';
 
 /**
@@ -48,6 +48,8 @@ export class CausalEncoder implements Encoder {
           cutoffLength,
         );
       }
+      case 'tokens':
+        return encodeTokens(tokenizer, example, cutoffLength);
       case 'preference':
         return refusePreference();
       default:

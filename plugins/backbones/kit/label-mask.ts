@@ -3,15 +3,17 @@
  * on or not, which are the exchanges of a template in tokens.
  */
 
-import type {
-  EncodedExample,
-  Exchange,
-  InstructionExample,
-  Prompt,
-  Span,
-  Tokenizer,
-  TurnsExample,
-  WordTemplate,
+import {
+  type EncodedExample,
+  EvolveError,
+  type Exchange,
+  type InstructionExample,
+  type Prompt,
+  type Span,
+  type Tokenizer,
+  type TokensExample,
+  type TurnsExample,
+  type WordTemplate,
 } from '../../../core/index.js';
 import { encodeBehind } from './tokenizers/encode-parts.js';
 
@@ -62,6 +64,24 @@ export function exchangeWords(tokenizer: Tokenizer, template: WordTemplate, star
       return [...rowOf(before).flatMap(({ ids }) => ids), ...tokenizer.encode(last)];
     },
   };
+}
+
+/** A row that is in tokens already. @throws EvolveError DATA_RECORD if they are not all the tokenizer's */
+export function encodeTokens(
+  { vocabularySize }: Tokenizer,
+  { inputIds, spans }: TokensExample,
+  cutoffLength: number,
+): EncodedExample {
+  const wrong = inputIds.findIndex((id) => id >= vocabularySize);
+  if (wrong >= 0) {
+    const message = `token ${wrong + 1} is ${inputIds[wrong]}, but the tokens of this model are 0 to ${vocabularySize - 1}`;
+    throw new EvolveError('DATA_RECORD', message, 'Make the tokens with the tokenizer of this model.');
+  }
+  const ids = Int32Array.from(inputIds.slice(0, cutoffLength));
+  const kept = spans.flatMap(([start, end]): Span[] =>
+    start < ids.length ? [[start, Math.min(end, ids.length)]] : [],
+  );
+  return { inputIds: ids, spans: kept };
 }
 
 /** The exchanges of a prompt: those that are over, and the text after which the next answer belongs. */

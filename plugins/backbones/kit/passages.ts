@@ -39,7 +39,7 @@ export function passageWords(tokenizer: Tokenizer, template: TokenTemplate): Wor
 
 /**
  * The pieces of a row. An answer that is trained on ends with the first special token behind it. If its template writes none,
- * the end is the stop token with which the next turn begins; at the end of the row the tokenizer's end token is added.
+ * the end is the stop token with which the next turn begins; at the end of the row the tokenizer's end token takes the place of white space.
  */
 function piecesOfPassages(tokenizer: PassageTokenizer, passages: readonly Passage[]): Piece[] {
   const special = new Set(tokenizer.special.values());
@@ -54,11 +54,12 @@ function piecesOfPassages(tokenizer: PassageTokenizer, passages: readonly Passag
     }
     const end = ids.findIndex((id) => special.has(id)) + 1;
     const trained = end > 0 ? end : withoutSpace(tokenizer, ids);
-    pieces.push({ ids: ids.slice(0, trained), trained: true }, { ids: ids.slice(trained), trained: false });
-    if (end > 0) continue;
     const next = parts.findIndex((each, k) => k > i && each.length > 0);
-    if (next < 0) pieces.push({ ids: [tokenizer.eosId], trained: true });
-    else if (stops.has(parts[next][0])) {
+    pieces.push({ ids: ids.slice(0, trained), trained: true });
+    if (end === 0 && next < 0) pieces.push({ ids: [tokenizer.eosId], trained: true });
+    else pieces.push({ ids: ids.slice(trained), trained: false });
+    if (end > 0 || next < 0) continue;
+    if (stops.has(parts[next][0])) {
       pieces.push({ ids: parts[next].slice(0, 1), trained: true });
       parts[next] = parts[next].slice(1);
     }

@@ -77,7 +77,8 @@ function holds(text: string, content: string): boolean {
 }
 
 function squeezed(text: string): string {
-  return text.replace(/\s+/g, '');
+  // Python takes some control characters for white space.
+  return text.replace(/[\s\p{Cc}]+/gu, '');
 }
 
 function refuseLoss(messages: readonly Message[], at: number): never {
