@@ -112,6 +112,7 @@ describe('the public face', () => {
         'concatenate',
         'defineBackbone',
         'encodeExchange',
+        'encodeTokens',
         'exchangesOfPrompt',
         'joinPieces',
         'loadTokenizer',

@@ -7,7 +7,7 @@ import { chatTemplate } from './template.js';
 const schema = z.strictObject({
   path: z.string().min(1).optional(),
   variant: z.string().min(1).optional(),
-  variables: z.record(z.string(), z.unknown()).default({}),
+  variables: z.record(z.string(), z.unknown()).optional(),
   date: z.iso.date().optional(),
 });
 
@@ -16,7 +16,7 @@ export default definePlugin({
   apiVersion: 2,
   family: 'templates',
   schema,
-  apply(trainer, { path, variant, variables, date }) {
+  apply(trainer, { path, variant, variables = {}, date }) {
     trainer.hooks.makeTemplate.tap(async ({ name, model }): Promise<TokenTemplate | undefined> => {
       if (name !== 'chat') return undefined;
       if (!model && path === undefined) {
