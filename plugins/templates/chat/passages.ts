@@ -23,7 +23,12 @@ export function passagesOf(
   const answers = messages.flatMap((_, at) => (trained[at] ? [answerIn(whole, render, messages, at)] : []));
   const passages: MarkedPassage[] = [];
   let from = 0;
-  const behind = behindLast(render, messages.slice(0, trained.lastIndexOf(true) + 1));
+  const last = trained.lastIndexOf(true);
+  // What follows the last answer is its end. The others have it too, as far as it is the same.
+  const behind =
+    last === messages.length - 1
+      ? whole.slice(answers.at(-1)?.end)
+      : behindLast(render, messages.slice(0, last + 1));
   for (const { start, end } of answers) {
     const next = end + common(whole.slice(end), behind);
     passages.push({ text: whole.slice(from, start), labels: 'none' });
@@ -34,7 +39,7 @@ export function passagesOf(
   return [...passages, { text: whole.slice(from), labels: 'none' }];
 }
 
-/** What the template writes behind the last answer. It follows the others too, as far as it is the same: their end. */
+/** What the template writes behind the last of these messages, an answer; nothing where there are none. */
 function behindLast(render: Render, messages: readonly Message[]): string {
   if (messages.length === 0) return '';
   const whole = render(messages, false);

@@ -7,16 +7,24 @@ export type Scope = Environment;
 /** What a template calls. */
 export type Call = (args: Value[], scope: Scope) => Value;
 
-interface FunctionClass {
-  new (call: Call): Value;
+type ValueClass<T> = new (plain: T) => Value;
+
+function classOf<T>(value: Value): ValueClass<T> {
+  return value.constructor as unknown as ValueClass<T>;
 }
 
-const scope = new Environment();
-const FunctionValue = scope.lookupVariable('namespace').constructor as unknown as FunctionClass;
+const converted = (plain: unknown): Value => new Environment().set('value', plain);
+const FunctionValue = classOf<Call>(new Environment().lookupVariable('namespace'));
+const StringValue = classOf<string>(converted(''));
+const BooleanValue = classOf<boolean>(converted(true));
+const NOTHING = converted(null);
 
 /** A JavaScript value for templates. */
 export function toValue(plain: unknown): Value {
-  return new Environment().set('value', plain);
+  // The library makes a scope for each value that it converts, which is slow.
+  if (typeof plain === 'string') return new StringValue(plain);
+  if (typeof plain === 'boolean') return new BooleanValue(plain);
+  return plain === null ? NOTHING : converted(plain);
 }
 
 /** A list of values. */
