@@ -11,9 +11,15 @@ import {
 export interface Message {
   readonly role: Turn['role'];
   readonly content: string;
-  readonly tool_calls?: readonly object[];
+  readonly tool_calls?: readonly Call[];
   readonly tool_call_id?: string;
   readonly name?: string;
+}
+
+interface Call {
+  readonly id: string;
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly arguments: unknown };
 }
 
 export interface Conversation {
@@ -66,11 +72,25 @@ function messagesOf(turns: readonly Pick<Turn, 'role' | 'content' | 'calls'>[]):
     open = named;
     const tool_calls = named.map(({ id, name, arguments: given }) => ({
       id,
-      type: 'function',
+      type: 'function' as const,
       function: { name, arguments: given },
     }));
     return { role, content, tool_calls };
   });
+}
+
+/** The messages with the arguments of calls as texts of JSON; undefined where there are none that are not. */
+export function withTextArguments(messages: readonly Message[]): Message[] | undefined {
+  const isText = ({ function: { arguments: given } }: Call) => typeof given === 'string';
+  if (messages.every(({ tool_calls = [] }) => tool_calls.every(isText))) return undefined;
+  const asText = (call: Call): Call =>
+    isText(call)
+      ? call
+      : { ...call, function: { ...call.function, arguments: JSON.stringify(call.function.arguments) } };
+  return messages.map((message) => ({
+    ...message,
+    ...(message.tool_calls && { tool_calls: message.tool_calls.map(asText) }),
+  }));
 }
 
 /** A tool as OpenAI and transformers describe it; some data has what is under `function` alone. */

@@ -2,7 +2,7 @@ import { EvolveError, messageOf, type Passage, type TokenTemplate } from '../../
 import type { Render } from './answers.js';
 import { compile, GENERATION, Refusal, type Variables } from './jinja/render.js';
 import { markerOf, unmarkerOf } from './marks.js';
-import { type Conversation, conversationOf, messagesOfPrompt } from './messages.js';
+import { type Conversation, conversationOf, messagesOfPrompt, withTextArguments } from './messages.js';
 import { type MarkedPassage, passagesOf } from './passages.js';
 import type { ChatSource } from './source.js';
 
@@ -25,8 +25,16 @@ export function chatTemplate(source: ChatSource, options: ChatOptions): TokenTem
   const rendererOf =
     (tools: Conversation['tools'] | null = null): Render =>
     (messages, asks) => {
-      const conversation = { messages, tools, documents: null, add_generation_prompt: asks };
-      return (tools ? withTools : plain)({ ...tokens, ...variables, ...conversation });
+      const given = { ...tokens, ...variables, tools, documents: null, add_generation_prompt: asks };
+      const render = tools ? withTools : plain;
+      try {
+        return render({ ...given, messages });
+      } catch (error) {
+        // Some templates take what tools are called with as the text of JSON.
+        const texts = withTextArguments(messages);
+        if (!texts || (error as EvolveError).cause instanceof Refusal) throw error;
+        return render({ ...given, messages: texts });
+      }
     };
   const marksOf = remembered((special: ReadonlySet<string>) => ({
     mark: markerOf(special),
@@ -80,14 +88,18 @@ const DATE =
 /** The template for exported models; undefined where theirs is the same. The variables stand in it, unless others are given. */
 function exportedOf({ text }: ChatSource, { variables, isOwn }: ChatOptions): string | undefined {
   const set = Object.entries(variables).map(
-    ([name, value]) => `{%- if ${name} is not defined %}{%- set ${name} = ${literal(value)} %}{% endif -%}\n`,
+    ([name, value]) => `{% if ${name} is not defined %}{% set ${name} = ${literal(value)} %}{% endif %}\n`,
   );
   return isOwn && set.length === 0 ? undefined : set.join('') + text;
 }
 
 /** A value of JSON as Jinja writes it. */
 function literal(value: unknown): string {
-  return JSON.stringify(value)?.replace(/^null$/, 'none') ?? 'none';
+  if (value === null || value === undefined) return 'none';
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
+  if (typeof value !== 'object') return JSON.stringify(value);
+  const entries = Object.entries(value).map(([key, each]) => `${JSON.stringify(key)}: ${literal(each)}`);
+  return `{${entries.join(', ')}}`;
 }
 
 /** The function with its last result kept. */

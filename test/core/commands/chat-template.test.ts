@@ -129,20 +129,21 @@ describe('a run in the words of a chat template', () => {
     // What is in the file asks the model in the same words.
     const asked = { instruction: 'Name a color.', input: '' };
     const prompts = await Promise.all(
-      [folder.join('model'), place].map(async (path) => {
+      [folder.join('model'), place, `${gguf.place}/model.gguf`].map(async (path) => {
         const encoder = await encoderOf({ model: { path }, data: { sources: ['none'], template: 'chat' } });
         expect(encoder.tokenizer.stopIds).to.deep.equal([2, endId]);
         return encoder.encodePrompt(asked);
       }),
     );
     expect(prompts[1]).to.deep.equal(prompts[0]);
+    expect(prompts[2]).to.deep.equal(prompts[0]);
   });
 
   it('leaves a model with the template of a file, and with its variables', async () => {
     const { place, stderr } = await exported('mine', 'merge');
     expect(stderr).to.include('chat template: that of the template "chat", with which the run trained');
     const { chat_template: template } = readJson(place, 'tokenizer_config.json');
-    expect(template).to.include('{%- set mood = ["calm"] %}').and.to.include(`{{ bos_token }}${TEMPLATE}`);
+    expect(template).to.include('{% set mood = ["calm"] %}').and.to.include(`{{ bos_token }}${TEMPLATE}`);
     const values = { data: { sources: ['none'], template: 'chat' } };
     const encoder = await encoderOf({ ...values, model: { path: place } });
     const path = folder.join('chat.jinja');

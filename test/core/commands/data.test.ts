@@ -66,7 +66,7 @@ describe('evolve data', () => {
     );
     folder.write(
       'one.jinja',
-      "{{ bos_token }}{% if messages | length > 2 %}{{ raise_exception('too long') }}{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}\n{% endfor %}",
+      "{{ bos_token }}{% if messages | length > 2 %}{{ raise_exception('too long') }}{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
     );
     const model = ['--model', fixture('bloom')];
     const { stdout, stderr, status } = await run(

@@ -156,6 +156,16 @@ describe('the template chat', () => {
       expect(row).to.include('"id": "call00001"}]</s>⟧[TOOL_RESULTS]').and.to.include('⟦ No rain.</s>⟧');
     });
 
+    it('with calls as texts of JSON, where a template takes them so', async () => {
+      const chat_template =
+        '{% for m in messages %}<|im_start|>{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name + c.function.arguments }}{% endfor %}<|im_end|>{% endfor %}{% if add_generation_prompt %}<|im_start|>{% endif %}';
+      const encoder = await chatEncoder({ tokenizer: 'qwen2', settings: { ...QWEN, chat_template } });
+      const call = { ...assistant(''), calls: [{ name: 'add', arguments: { a: [1, null] } }] };
+      expect(shown(encoder, [user('Sum?'), call])).to.equal(
+        '<|im_start|>Sum?<|im_end|><|im_start|>⟦add{"a":[1,null]}<|im_end|>⟧',
+      );
+    });
+
     it('takes a tool as OpenAI describes it, and one without what stands around its function', async () => {
       const encoder = await chatEncoder(model('default-system'));
       const [whole] = conversations.calls.tools as { function: unknown }[];
@@ -174,6 +184,17 @@ describe('the template chat', () => {
       const encoder = await chatEncoder(model('no-end', { added, files }));
       expect(shown(encoder, [user('One?'), assistant('First'), user('Two?'), assistant('Second')])).to.equal(
         '[gMASK]<sop><|user|>\nOne?<|assistant|>\n⟦First<|user|>⟧\nTwo?<|assistant|>\n⟦Second<|endoftext|>⟧',
+      );
+      // ChatML, whose end is no token here: it is learned as text, and the end token comes behind it.
+      const text = await chatEncoder(
+        model('chatml', {
+          tokenizer: 'bloom',
+          settings: { bos_token: '<s>', eos_token: '</s>', chat_template: templateText('chatml') },
+        }),
+      );
+      expect(shown(text, [user('One?'), assistant('First'), user('Two?'), assistant('Second')])).to.equal(
+        '<|im_start|>user\nOne?<|im_end|>\n<|im_start|>assistant\n⟦First<|im_end|>⟧\n<|im_start|>user\nTwo?<|im_end|>\n' +
+          '<|im_start|>assistant\n⟦Second<|im_end|></s>⟧',
       );
       const plain = await chatEncoder(model('sections'));
       expect(shown(plain, [user('One?'), assistant('First'), user('Two?'), assistant('Second')])).to.equal(

@@ -5,7 +5,7 @@
  */
 
 import { Template } from '@huggingface/jinja';
-import { FILTERS, METHODS, TESTS } from './python.js';
+import { CALLED, FILTERS, TESTS } from './python.js';
 
 export interface Node {
   readonly type: string;
@@ -108,7 +108,7 @@ function methodOf(node: Node): Node {
   const callee = node.callee as Node;
   const { object, property, computed } = callee as { object?: unknown; property?: Node; computed?: unknown };
   const name = String(property?.value);
-  if (callee.type !== 'MemberExpression' || computed || !Object.hasOwn(METHODS, name)) return node;
+  if (callee.type !== 'MemberExpression' || computed || !Object.hasOwn(CALLED, name)) return node;
   return call(names.method(name), object as Node, ...(node.args as Node[]));
 }
 

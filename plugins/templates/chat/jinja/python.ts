@@ -82,6 +82,21 @@ export const METHODS: Readonly<Record<string, Call>> = {
   join: ([separator, items]) => toValue(itemsOf(items).map(textOf).join(stringOf(separator))),
 };
 
+/** A mapping's own method, also where it has a key of that name: to Python `tool.items()` is one, whatever a tool is called. */
+const ofMapping =
+  (name: string): Call =>
+  ([value, ...args], scope) => {
+    const method = (value as { builtins?: ReadonlyMap<string, Value> }).builtins?.get(name);
+    if (method?.type !== 'FunctionValue') throw new TypeError(`a ${value.type} has no ${name}()`);
+    return (method.value as unknown as Call)(args, scope);
+  };
+
+/** Methods that a template calls on values. */
+export const CALLED: Readonly<Record<string, Call>> = {
+  ...METHODS,
+  ...Object.fromEntries(['items', 'keys', 'values', 'get'].map((name) => [name, ofMapping(name)])),
+};
+
 /** Filters, by name. */
 export const FILTERS: Readonly<Record<string, Call>> = {
   trim: ([value, characters]) => toValue(stripped(textOf(value), true, true, characters)),

@@ -2,7 +2,7 @@
 
 import { Environment, Interpreter, Template } from '@huggingface/jinja';
 import { adapt, type Node, names } from './adapt.js';
-import { areEqual, FILTERS, iterated, METHODS, sumOf, TESTS } from './python.js';
+import { areEqual, CALLED, FILTERS, iterated, sumOf, TESTS } from './python.js';
 import { type Call, functionOf, type Scope, textOf, toValue, type Value } from './values.js';
 
 /** The variables of a template. */
@@ -56,7 +56,7 @@ const entriesOf = (functions: Readonly<Record<string, Call>>, nameOf: (name: str
   Object.fromEntries(Object.entries(functions).map(([name, call]) => [nameOf(name), call]));
 
 const FUNCTIONS: Readonly<Record<string, Call>> = {
-  ...entriesOf(METHODS, names.method),
+  ...entriesOf(CALLED, names.method),
   ...entriesOf(FILTERS, names.filter),
   ...entriesOf(TESTS, names.test),
   [names.text]: ([value]) => toValue(textOf(value)),
