@@ -13,7 +13,8 @@ import { readCatalogue, resolveSources, unknownSource } from '../data/catalogue.
 import type { Hooks } from '../plugins/hooks.js';
 import { loadPlugins } from '../plugins/load.js';
 import { type Assembly, composeAssembly } from '../run/compose.js';
-import { encodedOr, renderExample, renderTokens } from './render-example.js';
+import { renderExample } from './render-example.js';
+import { encodedOr, renderTokens } from './render-tokens.js';
 
 interface JsonOption {
   readonly json?: true;

@@ -117,5 +117,5 @@ export function piecesOf(tokenizer: Tokenizer, { prompt, answer, trained }: Exch
 export function encodeExchange(tokenizer: Tokenizer, prompt: string, answer: string): [number[], number[]] {
   const encode = (text: string) => tokenizer.encode(text);
   const before = { text: prompt, ids: encode(prompt) };
-  return [before.ids, encodeBehind(encode, (ids) => tokenizer.decode(ids), before, answer)];
+  return [before.ids, [...encodeBehind(encode, (ids) => tokenizer.decode(ids), before, answer).ids]];
 }

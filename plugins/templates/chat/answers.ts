@@ -29,11 +29,10 @@ export function answerIn(whole: string, render: Render, messages: readonly Messa
   const prompt = attempt(() => render(messages.slice(0, at), true));
   const start = prompt === undefined ? changed.start : startOf(whole, prompt, changed.start);
   const answer = { start: Math.min(start, changed.end), end: changed.end };
-  const { content } = messages[at];
-  if (!holds(whole.slice(answer.start, answer.end), content)) {
+  if (!holds(whole.slice(answer.start, answer.end), messages[at])) {
     // The template may have written the beginning of the answer into its request.
     const before = attempt(() => render(messages.slice(0, at), false)) ?? '';
-    if (!holds(whole.slice(common(before, whole), answer.end), content)) refuseLoss(messages, at);
+    checkWhole(whole.slice(common(before, whole), answer.end), messages, at);
   }
   return answer;
 }
@@ -68,24 +67,27 @@ function startOf(whole: string, prompt: string, changed: number): number {
 export function common(a: string, b: string): number {
   let length = 0;
   while (length < a.length && a[length] === b[length]) length++;
-  return length;
+  // Characters stay whole.
+  return /[\ud800-\udbff]/.test(a[length - 1] ?? '') ? length - 1 : length;
 }
 
-/** Whether all of a content is there; templates change the white space around its parts. */
-function holds(text: string, content: string): boolean {
-  return text.includes(content) || squeezed(text).includes(squeezed(content));
-}
-
-function squeezed(text: string): string {
-  // Python takes some control characters for white space.
-  return text.replace(/[\s\p{Cc}]+/gu, '');
-}
-
-function refuseLoss(messages: readonly Message[], at: number): never {
+/** @throws EvolveError DATA_RECORD if the text does not have all that the message says */
+export function checkWhole(text: string, messages: readonly Message[], at: number): void {
+  if (holds(text, messages[at])) return;
   const message = `turn ${at + 1} of ${messages.length} is to be trained on, but the chat template does not write all of it; many leave out the reasoning of earlier answers`;
   const advice =
     'Make an example of each answer, with what came before it, or set train: false on such turns.';
   throw new EvolveError('DATA_RECORD', message, advice);
+}
+
+/** Whether all of a content is there; templates change the white space around its parts. */
+function holds(text: string, { content }: Message): boolean {
+  return text.includes(content) || squeezed(text).includes(squeezed(content));
+}
+
+function squeezed(text: string): string {
+  // Python takes some control characters for white space. Marks may be parted from what they mark.
+  return text.replace(/[\s\p{Cc}\ufdd2\ufdd3]+/gu, '');
 }
 
 /** What `make` makes; undefined where the template refuses it. */

@@ -33,7 +33,6 @@ export default definePlugin({
         tokens,
         variables,
         date: date === undefined ? undefined : new Date(date),
-        isOwn: path === undefined,
       });
     });
   },

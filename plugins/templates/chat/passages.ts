@@ -1,7 +1,7 @@
 /** A conversation as the passages of a row. */
 
 import { EvolveError, type Passage } from '../../../core/index.js';
-import { answerIn, common, type Render } from './answers.js';
+import { answerIn, checkWhole, common, type Render } from './answers.js';
 import { GENERATION } from './jinja/render.js';
 import type { Conversation, Message } from './messages.js';
 
@@ -54,6 +54,7 @@ function generated(
   trained: readonly boolean[],
 ): MarkedPassage[] {
   const parts = whole.split(GENERATION);
+  for (const [at, isTrained] of trained.entries()) if (isTrained) checkWhole(parts.join(''), messages, at);
   const blocks = (parts.length - 1) / 2;
   const owners = trained.every((each, at) => each === (messages[at].role === 'assistant'))
     ? Array.from({ length: blocks }, () => true)

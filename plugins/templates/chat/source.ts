@@ -10,6 +10,8 @@ export interface ChatSource {
   readonly withTools?: string | undefined;
   /** Where it is, for errors. */
   readonly at: string;
+  /** Whether an exported model has it anyway, as the template that is taken where none is named. */
+  readonly isKept: boolean;
 }
 
 const AT = { at: ['data', 'template'] };
@@ -17,7 +19,7 @@ const AT = { at: ['data', 'template'] };
 /** @throws EvolveError CONFIG_INVALID if it cannot be read */
 export async function templateInFile(path: string): Promise<ChatSource> {
   try {
-    return { text: await readFile(path, 'utf8'), at: displayPath(path) };
+    return { text: await readFile(path, 'utf8'), at: displayPath(path), isKept: false };
   } catch (cause) {
     const message = `data.template.path: ${displayPath(path)} cannot be read: ${messageOf(cause)}`;
     throw new EvolveError('CONFIG_INVALID', message, 'Name a file with a chat template in Jinja.', {
@@ -37,15 +39,17 @@ export async function templateOfModel(model: ModelFiles, variant?: string): Prom
   const place = displayPath(model.path);
   const jinja = await model.readFile('chat_template.jinja');
   if (jinja && variant === undefined)
-    return { text: new TextDecoder().decode(jinja), at: `${place}/chat_template.jinja` };
+    return { text: new TextDecoder().decode(jinja), at: `${place}/chat_template.jinja`, isKept: true };
   for (const file of ['chat_template.json', 'tokenizer_config.json']) {
     const given = (await model.readJson(file))?.chat_template;
     if (given === undefined || given === null) continue;
     const named = namedIn(given);
     const at = `${place}/${file}`;
     const text = named.get(variant ?? 'default');
+    const isDefault = variant === undefined;
+    const isKept = isDefault && file === 'tokenizer_config.json';
     if (text !== undefined)
-      return { text, withTools: variant === undefined ? named.get('tool_use') : undefined, at };
+      return { text, withTools: isDefault ? named.get('tool_use') : undefined, at, isKept };
     const names = [...named.keys()].join(', ');
     const message = `${at}: chat_template has no template "${variant ?? 'default'}"; it has ${names || 'none that can be read'}`;
     const advice = 'Say which is meant: data.template: { name: chat, variant: … }';

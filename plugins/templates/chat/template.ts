@@ -13,8 +13,6 @@ export interface ChatOptions {
   readonly variables: Variables;
   /** The day that it tells by `strftime_now`; without it there is no such function. */
   readonly date?: Date | undefined;
-  /** Whether it is the model's own, which exported models have anyway. */
-  readonly isOwn: boolean;
 }
 
 /** @throws EvolveError MODEL_INVALID if the template cannot be read */
@@ -86,11 +84,11 @@ const DATE =
   'It asks for the date of today, which would change from run to run: set one, data.template: { name: chat, date: 2025-01-31 }.';
 
 /** The template for exported models; undefined where theirs is the same. The variables stand in it, unless others are given. */
-function exportedOf({ text }: ChatSource, { variables, isOwn }: ChatOptions): string | undefined {
+function exportedOf({ text, isKept }: ChatSource, { variables }: ChatOptions): string | undefined {
   const set = Object.entries(variables).map(
     ([name, value]) => `{% if ${name} is not defined %}{% set ${name} = ${literal(value)} %}{% endif %}\n`,
   );
-  return isOwn && set.length === 0 ? undefined : set.join('') + text;
+  return isKept && set.length === 0 ? undefined : set.join('') + text;
 }
 
 /** A value of JSON as Jinja writes it. */

@@ -373,6 +373,21 @@ describe('the template chat', () => {
       expect(await first(config)).to.equal('cQA');
     });
 
+    it('and goes into exported models, unless they have it anyway', async () => {
+      const text = said('x');
+      const exported = async (...args: Parameters<typeof make>) => (await make(...args))!.chatTemplate;
+      expect(await exported({ 'chat_template.jinja': Buffer.from(text) })).to.equal(undefined);
+      expect(await exported({ 'tokenizer_config.json': { chat_template: text } })).to.equal(undefined);
+      expect(await exported({ 'chat_template.json': { chat_template: text } })).to.equal(text);
+      expect(await exported(listed)).to.equal(undefined);
+      expect(await exported(listed, { variant: 'rag' })).to.equal(said('r'));
+      const variables = { mood: null, of: [true, { a: 1 }] };
+      expect(await exported({ 'chat_template.jinja': Buffer.from(text) }, { variables })).to.equal(
+        '{% if mood is not defined %}{% set mood = none %}{% endif %}\n' +
+          `{% if of is not defined %}{% set of = [true, {"a": 1}] %}{% endif %}\n${text}`,
+      );
+    });
+
     it('among several by its name; conversations with tools have one of their own', async () => {
       expect(await first(listed)).to.equal('dQA');
       expect(await first(listed, {}, [{ name: 'f' }])).to.equal('tQA');

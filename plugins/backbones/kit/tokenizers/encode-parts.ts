@@ -50,15 +50,15 @@ function encodeParts(tokenizer: TextTokenizer, find: Finder, parts: readonly Tex
     }
     const end = start + piece.length;
     const encode = (between: string) => tokenizer.encodeBetween(between, start === 0);
-    let before = { text: '', ids: [] as number[] };
-    for (let from = start; ; at++) {
+    let before: EncodedText = { text: '', ids: [] };
+    let from = start;
+    while (from < end) {
       const to = Math.min(end, starts[at + 1] ?? end);
-      const own = text.slice(from, to);
-      const more = encodeBehind(encode, tokenizer.decode, before, own);
-      ids[at].push(...more);
-      before = { text: before.text + own, ids: [...before.ids, ...more] };
+      const behind = encodeBehind(encode, tokenizer.decode, before, text.slice(from, to));
+      for (const id of behind.ids) ids[at].push(id);
+      before = behind.whole;
       from = to;
-      if (to === end) break;
+      if (from < end) at++;
     }
   }
   return ids;
@@ -73,20 +73,24 @@ export interface EncodedText {
 /**
  * The ids of a text that stands behind another: what the tokenizer makes of both as one text, unless a token spans the
  * border. The ids before it are then the very ones after which the model will be asked to generate.
+ *
+ * @returns the ids, and behind what a further text stands: both texts, or where they are apart this one alone
  */
 export function encodeBehind(
   encode: (text: string) => number[],
   decode: (ids: readonly number[]) => string,
   before: EncodedText,
   text: string,
-): number[] {
-  if (text === '') return [];
+): { ids: readonly number[]; whole: EncodedText } {
+  if (text === '') return { ids: [], whole: before };
   const joint = encode(before.text + text);
-  if (before.ids.every((id, i) => joint[i] === id)) return joint.slice(before.ids.length);
+  if (before.ids.every((id, i) => joint[i] === id))
+    return { ids: joint.slice(before.ids.length), whole: { text: before.text + text, ids: joint } };
   // Tokenized apart. Tokenizers of SentencePiece's kind begin every text with a space of their own, which then is the
   // text's: of the two ways the one that reads as it should is right.
   const ways = [text, text.trimStart()].map((apart) => encode(apart));
-  return ways.find((ids) => decode([...before.ids, ...ids]) === before.text + text) ?? ways[0];
+  const ids = ways.find((way) => decode([...before.ids, ...way]) === before.text + text) ?? ways[0];
+  return { ids, whole: { text, ids } };
 }
 
 /** The text with U+FFFD for halves of characters. */

@@ -5,10 +5,14 @@ import { type Call, listOf, textOf, toValue, type Value } from './values.js';
 /** What Python takes for white space; JavaScript's `trim` has a few characters more, and a few less. */
 const SPACE = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 
+const [WORD, BEFORE, BEHIND] = [`^[^${SPACE}]+`, `^[${SPACE}]+`, `[${SPACE}]+$`].map(
+  (pattern) => new RegExp(pattern, 'u'),
+);
+
 function stripped(text: string, left: boolean, right: boolean, characters?: Value): string {
   if (characters === undefined || characters.type === 'NullValue') {
-    const pattern = [...(left ? [`^[${SPACE}]+`] : []), ...(right ? [`[${SPACE}]+$`] : [])].join('|');
-    return text.replace(new RegExp(pattern, 'g'), '');
+    const rest = left ? text.replace(BEFORE, '') : text;
+    return right ? rest.replace(BEHIND, '') : rest;
   }
   const out = new Set(stringOf(characters));
   const all = Array.from(text);
@@ -28,7 +32,7 @@ function wordsOf(text: string, most: number): string[] {
   const words: string[] = [];
   let rest = stripped(text, true, false);
   while (rest !== '' && words.length < most) {
-    const [word] = new RegExp(`^[^${SPACE}]+`, 'u').exec(rest)!;
+    const [word] = WORD.exec(rest)!;
     words.push(word);
     rest = stripped(rest.slice(word.length), true, false);
   }
@@ -37,7 +41,10 @@ function wordsOf(text: string, most: number): string[] {
 
 /** How many times a text is parted; without a limit as often as it can be. */
 function limitOf(most: Value | undefined): number {
-  const limit = most === undefined ? -1 : Number(most.value);
+  if (most === undefined) return Number.MAX_SAFE_INTEGER;
+  if (most.type !== 'IntegerValue')
+    throw new TypeError(`a whole number is needed, but there is a ${most.type}`);
+  const limit = Number(most.value);
   return limit < 0 ? Number.MAX_SAFE_INTEGER : limit;
 }
 
