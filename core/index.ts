@@ -37,6 +37,7 @@ export {
   type PreferenceExample,
   type Prompt,
   type TextExample,
+  type TokensExample,
   type ToolCall,
   type Turn,
   type TurnsExample,
@@ -50,7 +51,7 @@ export type {
   InstallRequest,
 } from './contracts/device.js';
 export { type EmbeddingAdapter, EmbeddingSite } from './contracts/embedding-site.js';
-export type { Encoder, EncoderRequest, Tokenizer } from './contracts/encoder.js';
+export type { Encoder, EncoderRequest, TextPart, Tokenizer } from './contracts/encoder.js';
 export type { Generated, GenerateOptions } from './contracts/generation.js';
 export type {
   DownloadState,
@@ -75,7 +76,14 @@ export type {
 export type { Pass } from './contracts/pass.js';
 export type { Schedule, ScheduleRequest } from './contracts/schedule.js';
 export type { PluginStates, RunProgress, RunState } from './contracts/state.js';
-export type { Exchange, Template, TemplateRequest } from './contracts/template.js';
+export type {
+  Exchange,
+  Passage,
+  Template,
+  TemplateRequest,
+  TokenTemplate,
+  WordTemplate,
+} from './contracts/template.js';
 export type {
   DownloadEvent,
   EvalEvent,

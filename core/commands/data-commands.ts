@@ -26,6 +26,7 @@ export function addDataCommands(program: Command): void {
     .description('tell what a file is taken for, and show its first rows with what is trained on')
     .option('--rows <n>', 'how many rows (default: 3)', whole, 3)
     .option('--template <name>', 'how the rows read, as data.template of a run (default: alpaca)', 'alpaca')
+    .option('--model <path>', 'shows the rows in the tokens of this model; only its tokenizer is read')
     .action(async (what, options) => (await import('./data/inspect.js')).dataInspectCommand(what, options));
 
   data
@@ -33,7 +34,7 @@ export function addDataCommands(program: Command): void {
     .description('list the encoded corpora that are kept for later runs')
     .option('--clear', 'remove them all')
     .option('--json', 'write JSON lines to standard output')
-    .action(async (options) => (await import('./data-cache.js')).dataCacheCommand(options));
+    .action(async (options) => (await import('./data/cache.js')).dataCacheCommand(options));
 
   withSource(data.command('check'), WHAT)
     .description('read all records, and tell every fault with its place')

@@ -4,17 +4,15 @@ import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { displayPath, resolvePath } from '../base/paths.js';
 import { checkWritable } from '../base/writable.js';
-import type { AssemblyConfig } from '../config/load.js';
 import { parseModelName } from '../config/model-name.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointWrite, TensorToWrite } from '../contracts/checkpoint.js';
-import { chatTemplateOf } from '../export/chat-template.js';
+import { type ChatWords, chatTemplateOf } from '../export/chat-template.js';
 import { ggufAdapter } from '../export/gguf-adapter.js';
 import { mergedTensors } from '../export/merged-tensors.js';
 import { writeMlxAdapter } from '../export/mlx-adapter.js';
 import { ModelFolder } from '../export/model-folder.js';
 import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
-import type { Hooks } from '../plugins/hooks.js';
 import { loadPlugins } from '../plugins/load.js';
 import { composeAssembly } from '../run/compose.js';
 import { catchInterruption } from './interruption.js';
@@ -81,7 +79,7 @@ async function writeOutput(options: ExportOptions, needsAdapter: boolean): Promi
     try {
       const whole = path.join(place, path.basename(output));
       if (!isFile(options)) await mkdir(whole);
-      const chat = await trainedTemplate(hooks, config, assembled, options);
+      const chat = trainedWords(assembled, options);
       await writeModel(model, assembler, whole, { ...options, chat }, async (request) => {
         const tensors = interruptible(request.tensors, signal);
         if (await hooks.writeCheckpoint.promise({ ...request, tensors })) return;
@@ -110,7 +108,7 @@ async function writeModel(
   model: LanguageModel,
   files: Pick<ModelAssembler, 'readModelFile'>,
   place: string,
-  { format, type, chat }: ExportOptions & { readonly chat: string | undefined },
+  { format, type, chat }: ExportOptions & { readonly chat: ChatWords },
   writeTensors: (request: CheckpointWrite) => Promise<void>,
 ): Promise<void> {
   const name = nameOf(model);
@@ -142,24 +140,22 @@ async function writeModel(
   });
 }
 
-/** The chat template of a run, which the person is told of. */
-async function trainedTemplate(
-  hooks: Hooks,
-  { data }: AssemblyConfig,
-  { encoder }: AssembledModel,
+/** The chat template of a run, which the person is told of, and the tokens at which its answers end. */
+function trainedWords(
+  { template, encoder }: AssembledModel,
   { run, format, keepChatTemplate }: ExportOptions,
-): Promise<string | undefined> {
-  if (run === undefined || keepChatTemplate || format === 'mlx' || format === 'gguf-adapter')
-    return undefined;
-  const { name } = data.template;
-  const template = await hooks.makeTemplate.promise({ name });
-  const chat = template && chatTemplateOf(template, encoder);
-  const told =
-    chat === undefined
-      ? `the base model's is kept, for the template "${name}" cannot be told as one`
-      : `that of the template "${name}", with which the run trained (--keep-chat-template keeps the base model's)`;
+): ChatWords {
+  if (run === undefined || keepChatTemplate || format === 'mlx' || format === 'gguf-adapter') return {};
+  const { eosId, stopIds = [eosId] } = encoder.tokenizer;
+  const chatTemplate = chatTemplateOf(template, encoder);
+  const isBase = chatTemplate === undefined && template.passages !== undefined;
+  const told = isBase
+    ? "the base model's, with which the run trained"
+    : chatTemplate === undefined
+      ? `the base model's is kept, for the template "${template.name}" cannot be told as one`
+      : `that of the template "${template.name}", with which the run trained (--keep-chat-template keeps the base model's)`;
   process.stderr.write(`chat template: ${told}\n`);
-  return chat;
+  return { chatTemplate, stopIds };
 }
 
 /** What is meant to be a file by its ending is one; otherwise the file lies in a folder. */

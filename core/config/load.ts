@@ -177,9 +177,10 @@ function resolve(
   const name = path.basename(file).replace(/\.[^.]+$/, '');
   const inFile = values.output && resolvePath(folderOf('output'), values.output);
   const output = overrides.output ?? inFile ?? path.join('runs', name);
+  const assembly = resolveAssembly(values, folderOf);
   return deepFreeze({
-    ...resolveAssembly(values, folderOf),
-    data: resolveData(values.data, folderOf),
+    ...assembly,
+    data: resolveData(assembly.data, folderOf),
     device: overrides.device ? { name: overrides.device } : values.device,
     output: resolvePath('', output),
   });
@@ -200,14 +201,23 @@ function resolveData(data: ConfigValues['data'], folderOf: FolderOf): ConfigValu
   return { ...data, sources };
 }
 
-/** The same, with the paths of model, adapter and plugins made absolute. */
+/** The same, with the paths of model, adapter, template and plugins made absolute. */
 function resolveAssembly<C extends Partial<AssemblyConfig>>(values: C, folderOf: FolderOf): C {
-  const { model, adapter, plugins } = values;
+  const { model, adapter, data, plugins } = values;
   return {
     ...values,
     ...(model && { model: { ...model, path: resolveModel(folderOf('model', 'path'), model.path) } }),
     ...(typeof adapter?.init === 'string' && {
       adapter: { ...adapter, init: resolveModel(folderOf('adapter', 'init'), adapter.init) },
+    }),
+    ...(typeof data?.template?.path === 'string' && {
+      data: {
+        ...data,
+        template: {
+          ...data.template,
+          path: resolvePath(folderOf('data', 'template', 'path'), data.template.path),
+        },
+      },
     }),
     ...(plugins && {
       plugins: plugins.map(([plugin, options], i): [string, Record<string, unknown>?] => {

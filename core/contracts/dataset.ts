@@ -2,9 +2,10 @@
 
 import { EvolveError } from '../base/errors.js';
 import type { HubData } from './hub.js';
+import type { Span } from './labels.js';
 
 /** What a dataset plugin makes of a raw record. */
-export type Example = InstructionExample | TextExample | TurnsExample | PreferenceExample;
+export type Example = InstructionExample | TextExample | TurnsExample | TokensExample | PreferenceExample;
 
 /** What examples of every kind may say of themselves. */
 export interface Origin {
@@ -55,6 +56,14 @@ export interface ToolCall {
   readonly arguments: unknown;
 }
 
+/** A row that is in tokens already, of the model that is trained. Some of them have labels. */
+export interface TokensExample extends Origin {
+  readonly kind: 'tokens';
+  readonly inputIds: readonly number[];
+  /** The tokens that are trained on. Spans are in order; none is empty, and none overlap. */
+  readonly spans: readonly Span[];
+}
+
 /** Two answers. People prefer one of them. */
 export interface PreferenceExample extends Origin {
   readonly kind: 'preference';
@@ -72,7 +81,7 @@ export type Prompt =
 export function unknownKind(example: never): never {
   const { kind } = example as Partial<Example>;
   const message = `an example is of the kind ${JSON.stringify(kind)}, which is not known`;
-  throw new EvolveError('DATA_RECORD', message, 'Kinds are instruction, text, turns and preference.');
+  throw new EvolveError('DATA_RECORD', message, 'Kinds are instruction, text, turns, tokens and preference.');
 }
 
 /** The name of a column, or its number. */

@@ -3,9 +3,9 @@
 import type { Example, Prompt, TextExample } from './dataset.js';
 import type { EncodedExample } from './labels.js';
 import type { BackboneRequest } from './model-files.js';
-import type { Template } from './template.js';
+import type { Passage, Template } from './template.js';
 
-/** Text <-> token ids. Special tokens are never made from text. */
+/** Text <-> token ids. Special tokens are never made from text, but for what a template writes. */
 export interface Tokenizer {
   readonly vocabularySize: number;
   readonly bosId: number | null;
@@ -14,9 +14,16 @@ export interface Tokenizer {
   readonly eosId: number;
   /** All tokens that end an answer, `eosId` among them. The default is `eosId` alone. */
   readonly stopIds?: readonly number[] | undefined;
+  /** The special tokens, by their contents. Absent where the tokenizer does not tell them; so then is `encodeParts`. */
+  readonly special?: ReadonlyMap<string, number> | undefined;
   encode(text: string): number[];
+  /** The tokens of each part of one text, in which special tokens count, but for those that are spelled. */
+  encodeParts?(parts: readonly TextPart[]): number[][];
   decode(ids: readonly number[]): string;
 }
+
+/** A part of a text that a template has written. */
+export type TextPart = Pick<Passage, 'text' | 'spelled'>;
 
 /** Examples -> token ids. It needs no device, and works in a worker thread as in the main one. */
 export interface Encoder {

@@ -113,6 +113,8 @@ function trainedPart(example: Example): { text: string; name: string } {
       );
       return { text: words.join(''), name: 'trained turns are' };
     }
+    case 'tokens':
+      return { text: example.inputIds.slice(0, 1).join(), name: 'tokens are' };
     case 'preference':
       return { text: example.chosen, name: 'chosen answer is' };
     default:

@@ -18,6 +18,7 @@ export function chatTemplateOf(
   encoder: Pick<Encoder, 'tokenizer' | 'encodePrompt'>,
 ): string | undefined {
   const { chatTemplate } = template;
+  if (template.passages) return chatTemplate;
   const { tokenizer } = encoder;
   if (chatTemplate === undefined) return undefined;
   const asked = { instruction: 'a', input: '' };
@@ -28,14 +29,34 @@ export function chatTemplateOf(
   return `${begins ? '{{ bos_token }}' : ''}${chatTemplate}`;
 }
 
-/** The files of a model with this template in the place of its own. */
-export function withChatTemplate(files: Files, template: string): Files {
-  const {
-    'tokenizer_config.json': settings,
-    'chat_template.jinja': _,
-    ...others
-  } = Object.fromEntries(files);
-  const text = settings ? new TextDecoder().decode(settings) : '{}';
-  const changed = withMembers(text, { chat_template: template });
-  return new Map([...Object.entries(others), ['tokenizer_config.json', Buffer.from(changed)]]);
+/** In what words a model is asked, where its files do not say it. */
+export interface ChatWords {
+  readonly chatTemplate?: string | undefined;
+  /** The tokens at which its answers end. */
+  readonly stopIds?: readonly number[] | undefined;
+}
+
+/** The files of a model with these words in the place of its own. @param config config.json */
+export function withChatWords(
+  files: Files,
+  config: string,
+  { chatTemplate, stopIds = [] }: ChatWords,
+): Files {
+  const changed = new Map(files);
+  const change = (file: string, key: string, value: unknown) => {
+    const text = new TextDecoder().decode(changed.get(file) ?? Buffer.from('{}'));
+    changed.set(file, Buffer.from(withMembers(text, { [key]: value })));
+  };
+  if (chatTemplate !== undefined) {
+    changed.delete('chat_template.jinja');
+    change('tokenizer_config.json', 'chat_template', chatTemplate);
+  }
+  const generation = JSON.parse(
+    new TextDecoder().decode(files.get('generation_config.json') ?? Buffer.from('{}')),
+  );
+  // One end token alone is the tokenizer's, which every program knows.
+  const known = [generation.eos_token_id ?? JSON.parse(config).eos_token_id ?? stopIds[0]].flat();
+  if (stopIds.some((id) => !known.includes(id)))
+    change('generation_config.json', 'eos_token_id', [...new Set([...known, ...stopIds])]);
+  return changed;
 }

@@ -8,7 +8,7 @@ import { withMembers } from '../base/json-text.js';
 import type { SaveRequest } from '../contracts/adapter.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { CheckpointFiles, TensorToWrite } from '../contracts/checkpoint.js';
-import { withChatTemplate } from './chat-template.js';
+import { type ChatWords, withChatWords } from './chat-template.js';
 
 /** These files are copied unchanged if they exist, and so are the model's own companions. */
 const COMPANIONS = [
@@ -38,7 +38,7 @@ export class ModelFolder {
 
   /**
    * A folder like the one that `model` came from, for weights of type `type`. Files that are not trained are read now: the
-   * base model may be gone when they are written. Without `chatTemplate` the model keeps its own.
+   * base model may be gone when they are written. Without `chat` the model keeps its own chat template and end tokens.
    *
    * @throws EvolveError MODEL_INVALID if there is no config.json
    */
@@ -46,7 +46,7 @@ export class ModelFolder {
     { path: base, companions: own = [] }: LanguageModel,
     { readModelFile }: Pick<CheckpointFiles, 'readModelFile'>,
     type: DenseType,
-    chatTemplate?: string,
+    chat: ChatWords = {},
   ): Promise<ModelFolder> {
     const json = await readModelFile('config.json');
     if (!json) throw new EvolveError('MODEL_INVALID', `${base}: there is no config.json`);
@@ -55,8 +55,8 @@ export class ModelFolder {
       const content = await readModelFile(name);
       if (content) companions.set(name, content);
     }
-    const files = chatTemplate === undefined ? companions : withChatTemplate(companions, chatTemplate);
-    return new ModelFolder(new TextDecoder().decode(json), files, type);
+    const config = new TextDecoder().decode(json);
+    return new ModelFolder(config, withChatWords(companions, config, chat), type);
   }
 
   /** Writes these tensors into a folder, with all that belongs to them. */

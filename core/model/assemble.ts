@@ -24,18 +24,22 @@ import { openDevice } from './open-device.js';
 /** What a run works with. */
 export interface AssembledModel {
   readonly encoder: Encoder;
+  /** In whose words the encoder writes. */
+  readonly template: Template;
   /** Its frozen weights are quantized and on the device. It has the adapter's trainable parameters. */
   readonly model: LanguageModel;
   /** Frees the model, and what the device keeps of it. */
   dispose(): void;
 }
 
+type Words = Pick<AssembledModel, 'encoder' | 'template'>;
+
 @injectable()
 export class ModelAssembler {
   readonly #locator: ModelLocator;
   #readModelFile: ModelFiles['readFile'] = async () => undefined;
   #device: Device | undefined;
-  #encoder: Encoder | undefined;
+  #words: Words | undefined;
   #encoderIdentity = '';
 
   constructor(
@@ -68,8 +72,8 @@ export class ModelAssembler {
     const { path } = await this.#locateModel(false);
     const files = openModel(this.hooks, path);
     try {
-      this.#encoder = await this.#encoderOf(files);
-      return this.#encoder;
+      this.#words = await this.#encoderOf(files);
+      return this.#words.encoder;
     } finally {
       await files.close();
     }
@@ -81,9 +85,9 @@ export class ModelAssembler {
     // Both are located before either is opened: a wrong name shows at once, and no memory is held during downloads.
     const located = await this.#locateModel(this.config.model.init === 'checkpoint');
     if (typeof init === 'string') await this.#locateAdapter(init);
-    const { encoder, model } = await this.#load(located.path);
+    const { model, ...words } = await this.#load(located.path);
     model.name = located.name;
-    return { encoder, ...(await this.#prepared(model)) };
+    return { ...words, ...(await this.#prepared(model)) };
   }
 
   /** A name under which the files of `name`, a path or name of the configuration, can be found again. */
@@ -100,18 +104,18 @@ export class ModelAssembler {
     return this.#locator.locate({ name, kind: 'adapter', weights: true, at: ['adapter', 'init'] });
   }
 
-  async #load(path: string): Promise<{ encoder: Encoder; model: LanguageModel }> {
+  async #load(path: string): Promise<Words & { model: LanguageModel }> {
     const files = openModel(this.hooks, path);
     this.#readModelFile = files.readFile;
     try {
-      const encoder = this.#encoder ?? (await this.#encoderOf(files));
-      return { encoder, model: await this.#modelOf(files) };
+      const words = this.#words ?? (await this.#encoderOf(files));
+      return { ...words, model: await this.#modelOf(files) };
     } finally {
       await files.close();
     }
   }
 
-  async #encoderOf(files: OpenModel): Promise<Encoder> {
+  async #encoderOf(files: OpenModel): Promise<Words> {
     const read = new Map<string, string>();
     const readFile: ModelFiles['readFile'] = async (name) => {
       const bytes = await files.readFile(name);
@@ -122,20 +126,15 @@ export class ModelAssembler {
       await readFile(name);
       return files.readJson(name);
     };
-    const template = await this.#makeTemplate();
+    const template = await this.makeTemplate({ path: files.path, readFile, readJson });
     const { seed } = this.random;
     const encoder = await this.#ask({ ...files, readFile, readJson }, (request) =>
       this.hooks.loadEncoder.promise({ ...request, template, seed }),
     );
-    const parts = [
-      this.config.model.backbone,
-      [...read].sort(),
-      this.config.data.template,
-      template.chatTemplate,
-      seed,
-    ];
+    const { model, data } = this.config;
+    const parts = [model.backbone, [...read].sort(), data.template, template.chatTemplate, seed];
     this.#encoderIdentity = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
-    return encoder;
+    return { encoder, template };
   }
 
   #modelOf(files: OpenModel): Promise<LanguageModel> {
@@ -147,9 +146,10 @@ export class ModelAssembler {
     );
   }
 
-  async #makeTemplate(): Promise<Template> {
+  /** The template that is asked for. @param model whose own may be meant */
+  async makeTemplate(model?: ModelFiles): Promise<Template> {
     const { name } = this.config.data.template;
-    const template = await this.hooks.makeTemplate.promise({ name });
+    const template = await this.hooks.makeTemplate.promise({ name, model });
     if (template) return template;
     const message = `the plugin "${name}" was asked for a template of that name, and made none`;
     throw new EvolveError('PLUGIN_INVALID', message, 'Have it tap the hook makeTemplate.', {
@@ -185,7 +185,7 @@ export class ModelAssembler {
   }
 
   /** The model as a run needs it: quantized, with adapters, on the device. If that fails, it is freed. */
-  async #prepared(loaded: LanguageModel): Promise<Omit<AssembledModel, 'encoder'>> {
+  async #prepared(loaded: LanguageModel): Promise<Omit<AssembledModel, keyof Words>> {
     const breath = new Breath(this.signal);
     try {
       await breath.take();

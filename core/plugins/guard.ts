@@ -4,8 +4,9 @@
  */
 
 import { EvolveError, messageOf } from '../base/errors.js';
+import type { Check } from './checks.js';
 import { unlessForever } from './forever.js';
-import { ADAPTER_RESULTS, ANSWERS, type Check, example, RESULTS } from './shapes.js';
+import { ADAPTER_RESULTS, ANSWERS, example, RESULTS } from './shapes.js';
 
 /** The plugin and the hook that a value came from. */
 export interface Origin {

@@ -10,11 +10,11 @@ import type { tf } from '../base/tf.js';
 import type { HookContext } from '../contracts/context.js';
 import type { Gradients } from '../contracts/optimizer.js';
 import { checkGradients } from './check-gradients.js';
+import { show } from './checks.js';
 import { unlessForever } from './forever.js';
 import { freedIn } from './freed.js';
 import { checked, failed, type Origin } from './guard.js';
 import type { HookName, Hooks } from './hooks.js';
-import { show } from './shapes.js';
 
 type HookArguments<H> = H extends Hook<infer A, infer _R, infer _O> ? (A extends unknown[] ? A : [A]) : never;
 type HookResult<H> = H extends Hook<infer _A, infer R, infer _O> ? R : never;

@@ -5,90 +5,31 @@
 
 import { tf } from '../base/tf.js';
 import type { World } from '../contracts/world.js';
-
-/** What is wrong with a value; undefined if nothing is. */
-export interface Check {
-  (value: unknown): string | undefined;
-  /** The value may come later, as a promise. */
-  readonly promised?: boolean;
-}
-
-type Parts = Readonly<Record<string, Check>>;
-
-/** Where one value is checked, and in a list each. */
-const is =
-  (what: string, test: (value: unknown) => boolean): Check =>
-  (value) =>
-    test(value) ? undefined : `expected ${what}, but got ${show(value)}`;
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  (typeof value === 'object' || typeof value === 'function') && value !== null;
-const isInteger = (least: number) => (value: unknown) =>
-  Number.isInteger(value) && (value as number) >= least;
-
-const text = is('a text', (value) => typeof value === 'string');
-const name = is('a name', (value) => typeof value === 'string' && value !== '');
-const flag = is('true or false', (value) => typeof value === 'boolean');
-const texts = is(
-  'texts by name',
-  (value) => isObject(value) && Object.values(value).every((each) => typeof each === 'string'),
-);
-const number = is('a number', (value) => typeof value === 'number');
-const finite = is('a finite number', Number.isFinite);
-const rate = is('a finite number, at least 0', (value) => Number.isFinite(value) && (value as number) >= 0);
-const count = is('a whole number', isInteger(0));
-const positive = is('a whole number above 0', isInteger(1));
-const method = is('a function', (value) => typeof value === 'function');
-const ids = is('an Int32Array', (value) => value instanceof Int32Array);
-const scalar = tensor(0, 'a scalar tensor');
-
-/** A tensor of this many dimensions that has not been freed. */
-function tensor(rank: number, what = `a tensor of ${rank} dimensions`): Check {
-  return (value) => {
-    if (!(value instanceof tf.Tensor)) return `expected ${what}, but got ${show(value)}`;
-    if (value.isDisposed) return `expected ${what}, but got one that was disposed`;
-    return value.rank === rank ? undefined : `expected ${what}, but got one of shape [${value.shape}]`;
-  };
-}
-
-function object(what: string, parts: Parts): Check {
-  const entries = Object.entries(parts);
-  return (value) => {
-    if (!isObject(value)) return `expected ${what}, but got ${show(value)}`;
-    for (const [key, check] of entries) {
-      const fault = check(value[key]);
-      if (fault) return `of ${what}, ${key}: ${fault}`;
-    }
-    return undefined;
-  };
-}
-
-const optional =
-  (check: Check): Check =>
-  (value) =>
-    value === undefined ? undefined : check(value);
-
-function list(what: string, item: Check): Check {
-  return (value) => {
-    if (!Array.isArray(value)) return `expected a list of ${what}, but got ${show(value)}`;
-    for (const [i, each] of value.entries()) {
-      const fault = item(each);
-      if (fault) return `item ${i}: ${fault}`;
-    }
-    return undefined;
-  };
-}
-
-function map(what: string, item: Check): Check {
-  return (value) => {
-    if (!(value instanceof Map)) return `expected a Map from names to ${what}, but got ${show(value)}`;
-    for (const [key, each] of value) {
-      const fault = name(key) ?? item(each);
-      if (fault) return `"${key}": ${fault}`;
-    }
-    return undefined;
-  };
-}
+import {
+  type Check,
+  count,
+  finite,
+  flag,
+  ids,
+  is,
+  isInteger,
+  isObject,
+  list,
+  map,
+  method,
+  name,
+  number,
+  object,
+  optional,
+  type Parts,
+  positive,
+  rate,
+  scalar,
+  show,
+  tensor,
+  text,
+  texts,
+} from './checks.js';
 
 const shape = list('whole numbers', count);
 const matrixShape: Check = (value) =>
@@ -125,6 +66,11 @@ const EXAMPLES: Readonly<Record<string, Check>> = {
   turns: object('a conversation', {
     turns: list('turns', turn),
     tools: optional(is('a list', Array.isArray)),
+    source,
+  }),
+  tokens: object('a row in tokens', {
+    inputIds: list('whole numbers', count),
+    spans: is('a list of spans', Array.isArray),
     source,
   }),
   preference: object('a preference', { prompt, chosen: text, rejected: text, source }),
@@ -199,14 +145,20 @@ export const ANSWERS: Readonly<Record<string, Check>> = {
   }),
   locateModel: object('a place', { path: name, name }),
   locateData: object('a place', { path: name, files: list('paths', name) }),
-  makeTemplate: object('a template', { name: text, exchanges: method, chatTemplate: optional(text) }),
+  makeTemplate: (value) =>
+    object('a template', { name: text, chatTemplate: optional(text) })(value) ??
+    (isObject(value) && value.passages !== undefined
+      ? object('a template', { passages: method, promptPassages: method })(value)
+      : object('a template', { exchanges: method })(value)),
   loadEncoder: object('an encoder', {
     tokenizer: object('a tokenizer', {
       vocabularySize: positive,
       bosId: is('a whole number or null', (value) => value === null || isInteger(0)(value)),
       eosId: count,
       stopIds: optional(list('whole numbers', count)),
+      special: optional(is('a Map', (value) => value instanceof Map)),
       encode: method,
+      encodeParts: optional(method),
       decode: method,
     }),
     encode: method,
@@ -236,6 +188,14 @@ export const ANSWERS: Readonly<Record<string, Check>> = {
   writeCheckpoint: is('true', (value) => value === true),
 };
 
+const passages = list(
+  'passages',
+  object('a passage', {
+    text,
+    spelled: is('a list of spans', Array.isArray),
+    labels: is('none, all or end', (value) => ['none', 'all', 'end'].includes(value as string)),
+  }),
+);
 const exchanges = list('exchanges', object('an exchange', { prompt: text, answer: text, trained: flag }));
 
 const modelResults: Parts = {
@@ -259,6 +219,8 @@ export const RESULTS: Readonly<Record<string, Parts>> = {
     exchanges: (value) =>
       exchanges(value) ??
       ((value as unknown[]).length > 0 ? undefined : 'expected at least one exchange, but got none'),
+    passages,
+    promptPassages: passages,
   },
   loadEncoder: {
     encode: object('an encoded example', {
@@ -286,15 +248,3 @@ export const RESULTS: Readonly<Record<string, Parts>> = {
 
 /** What the methods of an adapter in a layer return. */
 export const ADAPTER_RESULTS: Parts = { forward: tensor(2) };
-
-/** A value for a message, in few words. */
-export function show(value: unknown): string {
-  if (typeof value === 'function') return 'a function';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object' && value !== null) {
-    const type = value.constructor?.name;
-    return type && type !== 'Object' ? `a ${type}` : 'an object';
-  }
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return shown.length > 40 ? `${shown.slice(0, 39)}…` : shown;
-}

@@ -11,9 +11,9 @@ import { EvolveError, joined, messageOf } from '../base/errors.js';
 import { displayPath } from '../base/paths.js';
 import { suggest } from '../base/suggest.js';
 import { missingImport, versionFault } from './api-version.js';
+import { show } from './checks.js';
 import { unlessForever } from './forever.js';
 import { FAMILIES, type Plugin } from './plugin.js';
-import { show } from './shapes.js';
 import { enableThirdPartyImports, lookedUpFrom } from './third-party-imports.js';
 
 /**

@@ -84,7 +84,7 @@ async function decodeSmollm2(context: Context, bandwidth: number): Promise<Row[]
 /** Tokens a second, ours and theirs in turns; and the weights' bytes that ours reads a second. */
 async function against(
   { peer, rounds, say }: Context,
-  { model, encoder }: Omit<AssembledModel, 'dispose'>,
+  { model, encoder }: Pick<AssembledModel, 'model' | 'encoder'>,
   folder: string,
   storage: string,
   batch: number,
@@ -145,7 +145,7 @@ async function fasterToDecode(
 }
 
 /** Time of a token by the length of the text before it. */
-async function byLength({ model, encoder }: Omit<AssembledModel, 'dispose'>): Promise<Row[]> {
+async function byLength({ model, encoder }: Pick<AssembledModel, 'model' | 'encoder'>): Promise<Row[]> {
   const rows: Row[] = [];
   for (const length of LENGTHS) {
     const others = new Others();

@@ -114,6 +114,7 @@ describe('the public face', () => {
         'concatenate',
         'defineBackbone',
         'encodeExchange',
+        'encodeTokens',
         'exchangesOfPrompt',
         'joinPieces',
         'loadTokenizer',

@@ -89,6 +89,21 @@ describeFamily('datasets', describeDataset, [
       faulty: { line: '{"prompt":"Q"}', told: 'expected chosen and rejected' },
     },
   ],
+  [
+    'tokens',
+    {
+      file: 'data.jsonl',
+      lines: ['{"input_ids":[5,6,7],"labels":[-100,6,7]}', '{"input_ids":[8,9],"labels":[-100,9]}'],
+      examples: [
+        { kind: 'tokens', inputIds: [5, 6, 7], spans: [[1, 3]] },
+        { kind: 'tokens', inputIds: [8, 9], spans: [[1, 2]] },
+      ],
+      faulty: {
+        line: '{"input_ids":[5,6],"labels":[5]}',
+        told: 'there are 2 input_ids, but 1 values of labels',
+      },
+    },
+  ],
   ['cot', OF_RECORDS],
   [
     'cot',

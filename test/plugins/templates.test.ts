@@ -1,10 +1,13 @@
 import { describeFamily } from '../contracts/family.js';
 import { describeTemplate } from '../contracts/template.js';
+import { fixture } from '../support/files.js';
 
 /** Vicuna's own. */
 const SYSTEM =
   'A chat between a curious user and an artificial intelligence assistant. ' +
   "The assistant gives helpful, detailed, and polite answers to the user's questions.";
+
+const asked = (question: string) => `<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`;
 
 describeFamily('templates', describeTemplate, [
   [
@@ -39,6 +42,19 @@ describeFamily('templates', describeTemplate, [
       turns: [
         { prompt: 'Be brief.\nOne?\n', answer: 'First' },
         { prompt: '\nTwo?\n', answer: 'Second' },
+      ],
+    },
+  ],
+  [
+    'chat',
+    {
+      options: { path: fixture('chat-templates', 'chatml.jinja') },
+      takesAll: true,
+      withInput: { prompt: asked('Add.\n1 2'), answer: '3<|im_end|>' },
+      withoutInput: { prompt: asked('Say hello.'), answer: 'Hello<|im_end|>' },
+      turns: [
+        { prompt: `<|im_start|>system\nBe brief.<|im_end|>\n${asked('One?')}`, answer: 'First<|im_end|>' },
+        { prompt: `\n${asked('Two?')}`, answer: 'Second<|im_end|>' },
       ],
     },
   ],

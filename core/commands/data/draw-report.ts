@@ -10,6 +10,7 @@ export const KIND_NAMES: Readonly<Record<keyof Report['kinds'], string>> = {
   instruction: 'instructions',
   turns: 'conversations',
   text: 'texts',
+  tokens: 'rows in tokens',
   preference: 'pairs of answers',
 };
 

@@ -1,33 +1,56 @@
-/** `evolve data inspect FILE|NAME`: what it was taken for, and its first rows as a template has them. */
+/** `evolve data inspect FILE|NAME`: what it was taken for, and its first rows as a template, or a model, has them. */
 
 import { printable } from '../../base/printable.js';
+import type { Example } from '../../contracts/dataset.js';
+import type { Encoder } from '../../contracts/encoder.js';
+import { labelsOf } from '../../contracts/labels.js';
 import { renderExample } from '../render-example.js';
+import { encodedOr, renderTokens } from '../render-tokens.js';
 import { emptyError, openData, type SourceOptions } from './source.js';
 
-export async function dataInspectCommand(
-  what: string,
-  options: SourceOptions & { readonly rows: number; readonly template: string },
-): Promise<void> {
-  const { hooks, sources, examplesOf } = await openData([what], options, { template: options.template });
-  const template = await hooks.makeTemplate.promise({ name: options.template });
-  if (!template) throw new Error(`the plugin of the template ${options.template} does not answer`);
-  let shown = 0;
+interface InspectOptions extends SourceOptions {
+  readonly rows: number;
+  readonly template: string;
+  readonly model?: string;
+}
+
+export async function dataInspectCommand(what: string, options: InspectOptions): Promise<void> {
+  const { template: name, model, json } = options;
+  const { sources, assembler, examplesOf } = await openData([what], options, { template: name, model });
   const isColored = process.stdout.isTTY === true && !process.env.NO_COLOR;
-  if (!options.json) {
+  const encoder = model === undefined ? undefined : await assembler.loadEncoder();
+  const render = await rendererOf(encoder);
+  if (!json) {
     const marked = isColored ? 'green' : 'between ⟦ and ⟧';
-    process.stdout.write(`What is trained on is ${marked}; ⟨end⟩ is the end token.\n`);
+    const end = encoder ? 'all tokens are shown' : '⟨end⟩ is the end token';
+    process.stdout.write(`What is trained on is ${marked}; ${end}.\n`);
   }
+  let shown = 0;
   for (const source of sources) {
     for await (const example of examplesOf(source)) {
       if (shown >= options.rows) break;
       shown++;
-      if (options.json)
-        process.stdout.write(`${JSON.stringify({ type: 'row', source: source.name, example })}\n`);
-      else
-        process.stdout.write(
-          printable(`\nrow ${shown} of ${source.name}\n`) + renderExample(example, template, isColored),
-        );
+      if (json) {
+        const row = { type: 'row', source: source.name, example, ...(encoder && tokensOf(encoder, example)) };
+        process.stdout.write(`${JSON.stringify(row)}\n`);
+      } else {
+        process.stdout.write(printable(`\nrow ${shown} of ${source.name}\n`) + render(example));
+      }
     }
   }
   if (shown === 0) throw emptyError([what]);
+
+  async function rendererOf(given: Encoder | undefined): Promise<(example: Example) => string> {
+    if (given) return (example) => renderTokens(example, given, isColored);
+    const template = await assembler.makeTemplate();
+    return (example) => renderExample(example, template, isColored);
+  }
+}
+
+/** The row of an example, or why there is none. */
+function tokensOf(encoder: Encoder, example: Example): object {
+  const row = encodedOr(encoder, example);
+  return typeof row === 'string'
+    ? { fault: row }
+    : { inputIds: [...row.inputIds], labels: [...labelsOf(row)] };
 }

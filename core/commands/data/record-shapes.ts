@@ -35,6 +35,10 @@ function messagesOf(example: Example): object {
         messages: example.turns.map(messageOf),
         ...(example.tools && { tools: JSON.stringify(example.tools) }),
       };
+    case 'tokens': {
+      const message = `${example.source ?? 'the data'} has rows in tokens, which have no words`;
+      throw new EvolveError('DATA_RECORD', message, 'Convert what the tokens were made of.');
+    }
     case 'preference': {
       const { prompt, chosen, rejected } = example;
       return { prompt: asked(prompt), chosen: [answer(chosen)], rejected: [answer(rejected)] };
@@ -74,9 +78,12 @@ function instructionOf(example: Example): object {
   const [question, output] = turns;
   if (turns.length === 2 && question.role === 'user' && output.trained && !output.calls?.length)
     return { instruction: question.content, input: '', output: output.content };
-  const what = { text: 'a text', turns: 'a conversation', preference: 'a pair of answers' }[
-    example.kind as 'text' | 'turns' | 'preference'
-  ];
+  const what = {
+    text: 'a text',
+    turns: 'a conversation',
+    tokens: 'a row in tokens',
+    preference: 'a pair of answers',
+  }[example.kind];
   throw new EvolveError(
     'DATA_RECORD',
     `${example.source ?? 'the data'} has ${what}, which is no instruction with one answer`,

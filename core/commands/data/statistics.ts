@@ -47,7 +47,7 @@ export interface Measure {
 }
 
 export class Statistics {
-  readonly #kinds = { instruction: 0, turns: 0, text: 0, preference: 0 };
+  readonly #kinds = { instruction: 0, turns: 0, text: 0, tokens: 0, preference: 0 };
   readonly #sources = new Map<string, number>();
   readonly #languages = new Map<string, number>();
   readonly #whole = new Lengths();
@@ -172,6 +172,8 @@ function partsOf(example: Example): { question: string; answer: string } {
       return { question: '', answer: example.text };
     case 'instruction':
       return { question: asked(example), answer: example.output };
+    case 'tokens':
+      return { question: '', answer: example.inputIds.join(' ') };
     case 'preference':
       return { question: asked(example.prompt), answer: `${example.chosen}\n${example.rejected}` };
     case 'turns':

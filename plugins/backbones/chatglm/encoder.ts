@@ -10,20 +10,22 @@ import {
   Random,
   type Template,
   type Tokenizer,
+  type TokensExample,
   type TurnsExample,
   unknownKind,
+  type WordTemplate,
 } from '../../../core/index.js';
 import { refusePreference } from '../kit/encoder.js';
-import { encodeExchange, exchangesOfPrompt, joinPieces } from '../kit/label-mask.js';
+import { encodeExchange, encodeTokens, exchangesOfPrompt, joinPieces } from '../kit/label-mask.js';
 import type { MarkerIds } from './config.js';
-import { withoutLastSpace } from './template.js';
+import { withoutLastSpace, wordsAlone } from './template.js';
 
 /**
  * A row of ChatGLM-6B: a context, the mask that the answer fills (`[gMASK]`), `<sop>`, the answer, `<eop>`. Labels begin
  * after `<sop>`. Of a conversation all but the last answer is context.
  */
 export class ChatGlmEncoder implements Encoder {
-  readonly #template: Template;
+  readonly #template: WordTemplate;
 
   /** @param seed settles where texts for pretraining are cut */
   constructor(
@@ -32,7 +34,7 @@ export class ChatGlmEncoder implements Encoder {
     private readonly markers: MarkerIds,
     private readonly seed: number,
   ) {
-    this.#template = withoutLastSpace(template);
+    this.#template = withoutLastSpace(wordsAlone(template));
   }
 
   encode(example: Example, cutoffLength: number): EncodedExample {
@@ -44,6 +46,8 @@ export class ChatGlmEncoder implements Encoder {
         const [context, target] = this.#cutText(example.text, cutoffLength);
         return this.#row(context, target, true, cutoffLength);
       }
+      case 'tokens':
+        return this.#ofTokens(example, cutoffLength);
       case 'preference':
         return refusePreference();
       default:
@@ -68,6 +72,21 @@ export class ChatGlmEncoder implements Encoder {
     }
     const [context, answer] = encodeExchange(this.tokenizer, textOf(before) + last.prompt, last.answer);
     return this.#row(context, answer, last.trained, cutoffLength);
+  }
+
+  /** A row in tokens has the markers in their places, and labels behind them. */
+  #ofTokens(example: TokensExample, cutoffLength: number): EncodedExample {
+    const row = encodeTokens(this.tokenizer, example, cutoffLength);
+    const { gmask, mask, start } = this.markers;
+    const begin = row.inputIds.indexOf(start);
+    const masks = [gmask, mask].map((id) => row.inputIds.indexOf(id)).filter((at) => at >= 0);
+    if (masks.some((at) => at < begin) && row.spans.every(([first]) => first > begin)) return row;
+    const message = `a row of ChatGLM-6B has [gMASK] (${gmask}), then <sop> (${start}), and labels behind them alone`;
+    throw new EvolveError(
+      'DATA_RECORD',
+      message,
+      'Make the tokens with the tokenizer of this model; a longer data.cutoffLength keeps more of them.',
+    );
   }
 
   #row(

@@ -37,6 +37,7 @@ function chatGlm2(json: Record<string, unknown>, path: string): ConfiguredModel 
   return {
     ...modelOf(config, readChatGlm2Weights, ChatGlm2Model),
     loadTokenizer: loadChatGlm2Tokenizer,
-    makeEncoder: (tokenizer, { template }) => new CausalEncoder(tokenizer, withoutLastSpace(template)),
+    makeEncoder: (tokenizer, { template }) =>
+      new CausalEncoder(tokenizer, template.passages ? template : withoutLastSpace(template)),
   };
 }

@@ -9,40 +9,47 @@ import {
   type Tokenizer,
   unknownKind,
 } from '../../../core/index.js';
-import { exchangesOfPrompt, joinPieces, piecesOf } from './label-mask.js';
+import { encodeTokens, exchangeWords, joinPieces, type Words } from './label-mask.js';
+import { passageWords } from './passages.js';
 
 /**
  * The encoder of a model that reads from left to right. A row begins with the tokenizer's start tokens. Each exchange of
- * the template follows: its prompt, then its answer and the end token, which have labels where it is trained on. A text for
- * pretraining has labels from end to end, the end token included.
+ * the template follows: its prompt, then its answer and the end token, which have labels where it is trained on. A template
+ * that writes special tokens itself writes the whole row. A text for pretraining has labels from end to end, the end token
+ * included.
  */
 export class CausalEncoder implements Encoder {
-  constructor(
-    readonly tokenizer: Tokenizer,
-    private readonly template: Template,
-  ) {}
+  readonly tokenizer: Tokenizer;
+  readonly #start: readonly number[];
+  readonly #words: Words;
 
-  get #start(): readonly number[] {
-    const { startIds, bosId } = this.tokenizer;
-    return startIds ?? (bosId === null ? [] : [bosId]);
+  constructor(tokenizer: Tokenizer, template: Template) {
+    const { startIds, bosId } = tokenizer;
+    this.#start = startIds ?? (bosId === null ? [] : [bosId]);
+    this.#words = template.passages
+      ? passageWords(tokenizer, template)
+      : exchangeWords(tokenizer, template, this.#start);
+    this.tokenizer = this.#words.tokenizer;
   }
 
   encode(example: Example, cutoffLength: number): EncodedExample {
     const { tokenizer } = this;
-    const start = { ids: this.#start, trained: false };
     switch (example.kind) {
       case 'instruction':
-      case 'turns': {
-        const exchanges = this.template.exchanges(example);
+      case 'turns':
+        return joinPieces(this.#words.piecesOf(example), cutoffLength);
+      case 'text': {
+        const ids = [...tokenizer.encode(example.text), tokenizer.eosId];
         return joinPieces(
-          [start, ...exchanges.flatMap((exchange) => piecesOf(tokenizer, exchange))],
+          [
+            { ids: this.#start, trained: false },
+            { ids, trained: true },
+          ],
           cutoffLength,
         );
       }
-      case 'text': {
-        const ids = [...tokenizer.encode(example.text), tokenizer.eosId];
-        return joinPieces([start, { ids, trained: true }], cutoffLength);
-      }
+      case 'tokens':
+        return encodeTokens(tokenizer, example, cutoffLength);
       case 'preference':
         return refusePreference();
       default:
@@ -62,9 +69,7 @@ export class CausalEncoder implements Encoder {
   }
 
   encodePrompt(prompt: Prompt): number[] {
-    const { before, last } = exchangesOfPrompt(this.template, prompt);
-    const pieces = before.flatMap((exchange) => piecesOf(this.tokenizer, exchange));
-    return [...this.#start, ...pieces.flatMap(({ ids }) => ids), ...this.tokenizer.encode(last)];
+    return this.#words.promptOf(prompt);
   }
 }
 

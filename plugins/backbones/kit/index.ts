@@ -10,6 +10,13 @@ export {
 export { CausalModel, type CausalModelParts, concatenate } from './causal-model.js';
 export { type Backbone, type ConfiguredModel, defineBackbone } from './define-backbone.js';
 export { CausalEncoder, refusePreference } from './encoder.js';
-export { encodeExchange, exchangesOfPrompt, joinPieces, type Piece, piecesOf } from './label-mask.js';
+export {
+  encodeExchange,
+  encodeTokens,
+  exchangesOfPrompt,
+  joinPieces,
+  type Piece,
+  piecesOf,
+} from './label-mask.js';
 export { type LoadedTokenizer, loadTokenizer, type SentencePieceOptions } from './tokenizer.js';
 export { type LayerNormWeights, WeightReader } from './weight-reader.js';

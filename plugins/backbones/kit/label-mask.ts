@@ -3,21 +3,34 @@
  * on or not, which are the exchanges of a template in tokens.
  */
 
-import type {
-  EncodedExample,
-  Exchange,
-  InstructionExample,
-  Prompt,
-  Span,
-  Template,
-  Tokenizer,
-  TurnsExample,
+import {
+  type EncodedExample,
+  EvolveError,
+  type Exchange,
+  type InstructionExample,
+  type Prompt,
+  type Span,
+  type Tokenizer,
+  type TokensExample,
+  type TurnsExample,
+  type WordTemplate,
 } from '../../../core/index.js';
+import { encodeBehind } from './tokenizers/encode-parts.js';
 
 /** Tokens of a row that are trained on, or are not. */
 export interface Piece {
   readonly ids: readonly number[];
   readonly trained: boolean;
+}
+
+/** How a template's words become rows. */
+export interface Words {
+  /** With the stop tokens at which answers in these words end. */
+  readonly tokenizer: Tokenizer;
+  /** A whole row, from the tokens with which it begins. @throws EvolveError DATA_RECORD */
+  piecesOf(example: InstructionExample | TurnsExample): Piece[];
+  /** The tokens that an answer follows. @throws EvolveError DATA_RECORD */
+  promptOf(prompt: Prompt): number[];
 }
 
 /** The pieces one behind the other, cut at `cutoffLength` tokens. */
@@ -27,15 +40,53 @@ export function joinPieces(pieces: readonly Piece[], cutoffLength: number): Enco
   let start = 0;
   for (const { ids, trained } of pieces) {
     const end = Math.min(start + ids.length, inputIds.length);
-    if (trained && end > start) spans.push([start, end]);
+    const last = spans.at(-1);
+    if (trained && end > start) {
+      if (last?.[1] === start) spans[spans.length - 1] = [last[0], end];
+      else spans.push([start, end]);
+    }
     start = end;
   }
   return { inputIds, spans };
 }
 
+/** The words of a template of plain words: `start` comes first, and the end token behind each answer. */
+export function exchangeWords(tokenizer: Tokenizer, template: WordTemplate, start: readonly number[]): Words {
+  const rowOf = (exchanges: readonly Exchange[]): Piece[] => [
+    { ids: start, trained: false },
+    ...exchanges.flatMap((exchange) => piecesOf(tokenizer, exchange)),
+  ];
+  return {
+    tokenizer,
+    piecesOf: (example) => rowOf(template.exchanges(example)),
+    promptOf: (prompt) => {
+      const { before, last } = exchangesOfPrompt(template, prompt);
+      return [...rowOf(before).flatMap(({ ids }) => ids), ...tokenizer.encode(last)];
+    },
+  };
+}
+
+/** A row that is in tokens already. @throws EvolveError DATA_RECORD if they are not all the tokenizer's */
+export function encodeTokens(
+  { vocabularySize }: Tokenizer,
+  { inputIds, spans }: TokensExample,
+  cutoffLength: number,
+): EncodedExample {
+  const wrong = inputIds.findIndex((id) => id >= vocabularySize);
+  if (wrong >= 0) {
+    const message = `token ${wrong + 1} is ${inputIds[wrong]}, but the tokens of this model are 0 to ${vocabularySize - 1}`;
+    throw new EvolveError('DATA_RECORD', message, 'Make the tokens with the tokenizer of this model.');
+  }
+  const ids = Int32Array.from(inputIds.slice(0, cutoffLength));
+  const kept = spans.flatMap(([start, end]): Span[] =>
+    start < ids.length ? [[start, Math.min(end, ids.length)]] : [],
+  );
+  return { inputIds: ids, spans: kept };
+}
+
 /** The exchanges of a prompt: those that are over, and the text after which the next answer belongs. */
 export function exchangesOfPrompt(
-  template: Template,
+  template: WordTemplate,
   prompt: Prompt,
 ): { before: readonly Exchange[]; last: string } {
   const exchanges = template.exchanges(unanswered(prompt));
@@ -64,13 +115,7 @@ export function piecesOf(tokenizer: Tokenizer, { prompt, answer, trained }: Exch
  * token spans the border. The prompt's tokens are then the very ones after which the model will be asked to generate.
  */
 export function encodeExchange(tokenizer: Tokenizer, prompt: string, answer: string): [number[], number[]] {
-  const promptIds = tokenizer.encode(prompt);
-  const joint = tokenizer.encode(prompt + answer);
-  if (promptIds.every((id, i) => joint[i] === id)) return [promptIds, joint.slice(promptIds.length)];
-  // Tokenized apart. Tokenizers of SentencePiece's kind begin every text with a space of their own, which then is the
-  // answer's: of the two ways the one that reads as it should is right.
-  const ways = [answer, answer.trimStart()].map((apart) => tokenizer.encode(apart));
-  const answerIds =
-    ways.find((ids) => tokenizer.decode([...promptIds, ...ids]) === prompt + answer) ?? ways[0];
-  return [promptIds, answerIds];
+  const encode = (text: string) => tokenizer.encode(text);
+  const before = { text: prompt, ids: encode(prompt) };
+  return [before.ids, [...encodeBehind(encode, (ids) => tokenizer.decode(ids), before, answer).ids]];
 }

@@ -1,6 +1,6 @@
-import { EvolveError, type ModelFiles, type Tokenizer } from '../../../core/index.js';
+import { EvolveError, type ModelFiles, type TextPart, type Tokenizer } from '../../../core/index.js';
 import { contentOf, markOf, readTokenizerSettings, type TokenizerSettings } from './tokenizer-settings.js';
-import { readAddedTokens } from './tokenizers/added-tokens.js';
+import { encodersOf } from './tokenizers/encode-parts.js';
 import { withAdded, withControls } from './tokenizers/sentencepiece/added-pieces.js';
 import { sentencePieceTokenizer } from './tokenizers/sentencepiece/index.js';
 import { readModelFile, type SentencePieceModel } from './tokenizers/sentencepiece/model-file.js';
@@ -30,6 +30,8 @@ export interface ConfiguredId {
 
 /** A tokenizer with what its files say of special tokens. */
 export interface LoadedTokenizer extends Tokenizer {
+  readonly special: ReadonlyMap<string, number>;
+  encodeParts(parts: readonly TextPart[]): number[][];
   /** At which answers end. */
   readonly stopIds: readonly number[];
   /** With which every text begins. */
@@ -92,7 +94,8 @@ export async function loadTokenizer(
     configuredIds: [...begins, ...ends],
     idOf: (content) => text.idOf(content),
     textTokenOf: (id) => text.textTokenOf(id),
-    encode: (plain) => text.encode(wellFormed(plain)),
+    special: new Map(text.added.flatMap(({ special, content, id }) => (special ? [[content, id]] : []))),
+    ...encodersOf(text),
     decode: (ids) => text.decode(ids),
   };
 }
@@ -124,7 +127,6 @@ async function readFiles(
   const { model: whole, plain: found } = withAdded(amended, added);
   const normalizer = { ...whole.normalizer, addDummyPrefix: spaceBefore };
   const pieces = sentencePieceTokenizer({ ...whole, normalizer }, path);
-  const split = readAddedTokens(found, (part) => part);
   const text: TextTokenizer = {
     vocabularySize: pieces.vocabularySize + first,
     start: [],
@@ -133,16 +135,10 @@ async function readFiles(
       return id === undefined ? undefined : id + first;
     },
     textTokenOf: (id) => pieces.textTokenOf(id - first),
-    encode: (plain) => {
-      const ids: number[] = [];
-      split(plain, (part, isFirst) => {
-        if (typeof part === 'number') ids.push(part + first);
-        else {
-          const begins = isFirst || (spaceBeforeParts && !part.startsWith(' '));
-          for (const id of pieces.encode(write?.(part) ?? part, spaceBefore && begins)) ids.push(id + first);
-        }
-      });
-      return ids;
+    added: [...found, ...pieces.added].map((token) => ({ ...token, id: token.id + first })),
+    encodeBetween: (plain, isFirst) => {
+      const begins = isFirst || (spaceBeforeParts && !plain.startsWith(' '));
+      return pieces.encode(write?.(plain) ?? plain, spaceBefore && begins).map((id) => id + first);
     },
     decode: (ids) => {
       const plain = pieces.decode(ids.map((id) => id - first));
@@ -168,9 +164,4 @@ function idsIn(
     const message = `${path}/${file}: ${key} should be the id of a token, or a list of them, but is ${JSON.stringify(json[key])}`;
     throw new EvolveError('MODEL_INVALID', message, `Set ${key} to a whole number, or leave it out.`);
   });
-}
-
-/** The text with U+FFFD for halves of characters. */
-function wellFormed(text: string): string {
-  return /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text;
 }

@@ -112,8 +112,9 @@ function sentencePieceFiles(metadata: Metadata): ReadonlyMap<string, Uint8Array>
   const trainer = [varint(3, BPE), varint(35, types.includes(6) ? 1 : 0)];
   const normalizer = [varint(3, addSpace ? 1 : 0), varint(4, squeeze ? 1 : 0)];
   const model = [...pieces, field(2, Buffer.concat(trainer)), field(3, Buffer.concat(normalizer))];
-  // transformers asks this class, and none other, to put a space before texts.
-  const settings = { tokenizer_class: 'LlamaTokenizer', ...(addSpace ? {} : { add_prefix_space: false }) };
+  // transformers asks this class, and none other, to put a space before texts. llama.cpp puts it behind special tokens too.
+  const space = addSpace ? { legacy: true } : { add_prefix_space: false };
+  const settings = { tokenizer_class: 'LlamaTokenizer', ...space };
   return filesOf(metadata, tokens, settings, 'tokenizer.model', Buffer.concat(model));
 }
 

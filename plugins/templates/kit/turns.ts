@@ -10,6 +10,9 @@ export interface Conversation {
   }[];
 }
 
+const WITH_TOOLS =
+  'Take data.template: chat, which words tools as the model knows them, or leave out the records with tools.';
+
 /**
  * A conversation without tools: a system turn or none, then user and assistant in turn, the assistant last.
  *
@@ -27,7 +30,7 @@ export function conversationOf(
   };
   if (tools) {
     const message = `the conversation offers tools, for which the template "${template}" has no words`;
-    throw new EvolveError('DATA_RECORD', message, 'Leave out the records with tools.');
+    throw new EvolveError('DATA_RECORD', message, WITH_TOOLS);
   }
   const first = turns[0]?.role === 'system' ? 1 : 0;
   const spoken = turns.slice(first);
@@ -35,7 +38,10 @@ export function conversationOf(
   for (const [i, { role, trained, calls }] of turns.entries()) {
     const expected = i < first ? 'system' : (i - first) % 2 === 0 ? 'user' : 'assistant';
     if (role !== expected) refuse(i, `is by "${role}", but the template "${template}" expects "${expected}"`);
-    if (calls?.length) refuse(i, 'calls a tool');
+    if (calls?.length) {
+      const message = `turn ${i + 1} of ${turns.length} calls a tool, for which the template "${template}" has no words`;
+      throw new EvolveError('DATA_RECORD', message, WITH_TOOLS);
+    }
     if (trained && role !== 'assistant') refuse(i, `is by "${role}" and to be trained on`);
   }
   if (spoken.length % 2 !== 0) refuse(turns.length - 1, 'is by "user", and no answer follows');

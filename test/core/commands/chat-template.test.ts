@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Prompt } from '../../../core/index.js';
 import { evolve } from '../../support/cli.js';
@@ -63,5 +63,112 @@ describe('the chat template of an exported model', () => {
     const encoder = await encoderOf({ model: { path: fixture('llama') } });
     const asked = CONVERSATIONS.map((turns) => encoder.encodePrompt({ turns } as Prompt));
     expect(found.answer).to.deep.equal(asked);
+  });
+});
+
+describe('a run in the words of a chat template', () => {
+  // A token of the vocabulary that this model takes for special, and that ends its turns.
+  const END = '###';
+  const TEMPLATE = `{% for m in messages %}{{ m.role[:1] + ': ' + m.content }}${END}{% endfor %}{% if add_generation_prompt %}a: {% endif %}`;
+  let folder: TemporaryFolder;
+  let endId: number;
+  before(async function () {
+    this.timeout(120_000);
+    folder = new TemporaryFolder();
+    cpSync(fixture('llama'), folder.join('model'), { recursive: true });
+    const settings = JSON.parse(readFileSync(folder.join('model/tokenizer_config.json'), 'utf8'));
+    const changed = { ...settings, additional_special_tokens: [END], chat_template: TEMPLATE };
+    writeFileSync(folder.join('model/tokenizer_config.json'), JSON.stringify(changed));
+    const { model } = JSON.parse(readFileSync(folder.join('model/tokenizer.json'), 'utf8'));
+    endId = model.vocab[END];
+    folder.write('rows.json', EIGHT_ROWS);
+    folder.write('chat.jinja', `{{ bos_token }}${TEMPLATE}`);
+    await trained('own', 'chat');
+    await trained('mine', '{ name: chat, path: ./chat.jinja, variables: { mood: [calm] } }');
+  });
+  after(() => folder.remove());
+
+  async function trained(name: string, template: string): Promise<void> {
+    const data = `data: { sources: [{ path: ./rows.json }], template: ${template}, validationSize: 0 }`;
+    const train = 'train: { maxSteps: 1, warmupSteps: 0, gradientAccumulationSteps: 1 }';
+    folder.write(
+      `${name}.yaml`,
+      `model: { path: ./model }\n${data}\n${train}\ndevice: portable\noutput: ./${name}\n`,
+    );
+    // Paths in the file count from its folder, wherever the person stands.
+    const { status, stderr } = await evolve(['run', folder.join(`${name}.yaml`)]);
+    expect(status, stderr).to.equal(0);
+  }
+  async function exported(name: string, ...args: string[]): Promise<{ place: string; stderr: string }> {
+    const place = folder.join(`out${Math.random()}`);
+    const [command, ...further] = args;
+    const { status, stderr } = await evolve([
+      command,
+      '--run',
+      folder.join(name),
+      ...further,
+      '--output',
+      place,
+      '--device',
+      'portable',
+    ]);
+    expect(status, stderr).to.equal(0);
+    return { place, stderr };
+  }
+  const readJson = (...names: string[]) => JSON.parse(readFileSync(names.join('/'), 'utf8'));
+
+  it('leaves a model with its own template, whose end token ends answers everywhere', async () => {
+    const { place, stderr } = await exported('own', 'merge');
+    expect(stderr).to.include("chat template: the base model's, with which the run trained");
+    expect(readJson(place, 'tokenizer_config.json').chat_template).to.equal(TEMPLATE);
+    expect(readJson(place, 'generation_config.json').eos_token_id).to.deep.equal([2, endId]);
+    const gguf = await exported('own', 'export', '--format', 'gguf', '--type', 'f32');
+    const { metadata } = readGgufFile(`${gguf.place}/model.gguf`);
+    expect(metadata['tokenizer.ggml.eot_token_id']).to.equal(endId);
+    expect(metadata['tokenizer.chat_template']).to.equal(TEMPLATE);
+    // What is in the file asks the model in the same words.
+    const asked = { instruction: 'Name a color.', input: '' };
+    const prompts = await Promise.all(
+      [folder.join('model'), place, `${gguf.place}/model.gguf`].map(async (path) => {
+        const encoder = await encoderOf({ model: { path }, data: { sources: ['none'], template: 'chat' } });
+        expect(encoder.tokenizer.stopIds).to.deep.equal([2, endId]);
+        return encoder.encodePrompt(asked);
+      }),
+    );
+    expect(prompts[1]).to.deep.equal(prompts[0]);
+    expect(prompts[2]).to.deep.equal(prompts[0]);
+  });
+
+  it('leaves a model with the template of a file, and with its variables', async () => {
+    const { place, stderr } = await exported('mine', 'merge');
+    expect(stderr).to.include('chat template: that of the template "chat", with which the run trained');
+    const { chat_template: template } = readJson(place, 'tokenizer_config.json');
+    expect(template).to.include('{% set mood = ["calm"] %}').and.to.include(`{{ bos_token }}${TEMPLATE}`);
+    const values = { data: { sources: ['none'], template: 'chat' } };
+    const encoder = await encoderOf({ ...values, model: { path: place } });
+    const path = folder.join('chat.jinja');
+    const own = await encoderOf({
+      model: { path: folder.join('model') },
+      data: { sources: ['none'], template: { name: 'chat', path } },
+    });
+    const asked = { instruction: 'Name a color.', input: '' };
+    expect(encoder.encodePrompt(asked)).to.deep.equal(own.encodePrompt(asked));
+    expect(own.encodePrompt(asked).slice(0, 2)).to.not.deep.equal([1, 1]);
+    expect(own.encodePrompt(asked)[0]).to.equal(1);
+  });
+
+  it('keeps what the base model has with --keep-chat-template', async () => {
+    const { place } = await exported('mine', 'merge', '--keep-chat-template');
+    expect(readJson(place, 'tokenizer_config.json').chat_template).to.equal(TEMPLATE);
+    expect(existsSync(`${place}/generation_config.json`)).to.equal(
+      existsSync(folder.join('model/generation_config.json')),
+    );
+  });
+
+  it('answers in the words in which it was trained', async () => {
+    const ask = ['--instruction', 'Name a color.', '--device', 'portable', '--max-new-tokens', '4', '--json'];
+    const { status, stdout, stderr } = await evolve(['generate', '--run', folder.join('own'), ...ask]);
+    expect(status, stderr).to.equal(0);
+    expect(stdout).to.include('"instruction":"Name a color."');
   });
 });

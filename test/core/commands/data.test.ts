@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readCatalogue } from '../../../core/data/catalogue.js';
 import { evolve } from '../../support/cli.js';
-import { TemporaryFolder } from '../../support/files.js';
+import { fixture, TemporaryFolder } from '../../support/files.js';
 
 const CHAT = {
   conversations: [
@@ -54,6 +54,43 @@ describe('evolve data', () => {
     expect(lines(shown.stdout).map(({ type }) => type)).to.deep.equal(['notice', 'row', 'row', 'row']);
     const plain = await run('inspect', 'chat.jsonl', '--rows', '1', '--template', 'plain');
     expect(plain.stdout).to.include('Hi\n⟦Hello⟨end⟩⟧');
+  });
+
+  it('inspects rows in the tokens of a model, special ones by their names', async () => {
+    const said = (...contents: string[]) => ({
+      messages: contents.map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content })),
+    });
+    folder.write(
+      'chat.jsonl',
+      [said('Say </s>', 'No.'), said('a', 'b', 'c', 'd')].map((row) => JSON.stringify(row)).join('\n'),
+    );
+    folder.write(
+      'one.jinja',
+      "{{ bos_token }}{% if messages | length > 2 %}{{ raise_exception('too long') }}{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
+    );
+    const model = ['--model', fixture('bloom')];
+    const { stdout, stderr, status } = await run(
+      'inspect',
+      'chat.jsonl',
+      '--template',
+      '{ name: chat, path: ./one.jinja }',
+      ...model,
+    );
+    expect(status, stderr).to.equal(0);
+    expect(stdout).to.include('row 1 of chat.jsonl\n<s><user>Say </s></s>\n<assistant>⟦No.</s>⟧\n');
+    expect(stdout).to.include(
+      'row 2 of chat.jsonl\n(the chat template of one.jinja refuses the conversation: too long)',
+    );
+    const alpaca = await run('inspect', 'chat.jsonl', '--json', ...model);
+    const [, row] = lines(alpaca.stdout);
+    expect(row.inputIds).to.have.lengthOf(row.labels.length);
+    expect(row.labels.filter((label: number) => label !== -100)).to.deep.equal(
+      row.inputIds.slice(-row.labels.filter((label: number) => label !== -100).length),
+    );
+    const missing = await run('inspect', 'chat.jsonl', '--template', 'chat');
+    expect(missing.stderr).to.include('there is no model').and.to.include('--model');
+    const none = await run('inspect', 'chat.jsonl', '--template', 'chat', ...model);
+    expect(none.stderr).to.include('has no chat template').and.to.include('path: ./mine.jinja');
   });
 
   it('shows pairs, texts, and what a template has no words for', async () => {

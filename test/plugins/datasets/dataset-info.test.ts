@@ -59,6 +59,8 @@ function alignedOf(example: Example): Pick<Expected, 'prompt' | 'response' | 'sy
         response: messages.slice(-1),
       };
     }
+    case 'tokens':
+      throw new Error('no description yields tokens');
     case 'preference': {
       const { prompt, chosen, rejected } = example;
       const asked =

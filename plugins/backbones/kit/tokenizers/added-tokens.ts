@@ -19,35 +19,17 @@ export function allAdded(
   return [...own, ...others.map((token) => ({ ...token, id: idOf(token) }))];
 }
 
-/**
- * Reads the added tokens that are not special. They are found in a text before anything else: the leftmost first, and
- * of those that begin at the same place the longest. A `normalized` one is found only after the text between the others
- * is normalized.
- *
- * @returns a function that calls `use` with the ids of such tokens and with the normalized text between them
- */
-export function readAddedTokens(tokens: readonly AddedToken[], normalize: (text: string) => string) {
-  const raw = matcherOf(tokens.filter(({ normalized }) => !normalized));
-  const normalized = matcherOf(
-    tokens
-      .filter((token) => token.normalized)
-      .map((token) => ({ ...token, content: normalize(token.content) })),
-  );
-  return (text: string, use: (part: number | string, isFirst: boolean) => void): void => {
-    let isFirst = true;
-    const pass = (part: number | string) => {
-      use(part, isFirst);
-      isFirst = false;
-    };
-    raw(text, (part) => {
-      if (typeof part === 'number') pass(part);
-      else normalized(normalize(part), pass);
-    });
-  };
+/** A token that was found in a text, or the text between two, with the place in the text. */
+export interface Found {
+  readonly piece: number | string;
+  readonly start: number;
 }
 
-/** A function that calls `use` with the ids of the tokens in a text, and with the text between them. */
-function matcherOf(tokens: readonly AddedToken[]) {
+/** Finds tokens in a text. A token that `counts` denies is text; without `counts` all count. */
+export type Finder = (text: string, counts?: (start: number, end: number) => boolean) => Iterable<Found>;
+
+/** Finds these tokens: the leftmost first, and of those that begin at the same place the longest. */
+export function finderOf(tokens: readonly AddedToken[]): Finder {
   const ids = new Map(tokens.map(({ content, id }) => [content, id]));
   const alternatives = [...tokens]
     .sort((a, b) => b.content.length - a.content.length)
@@ -57,13 +39,16 @@ function matcherOf(tokens: readonly AddedToken[]) {
       return `${lstrip ? '\\p{White_Space}*' : ''}${word}${rstrip ? '\\p{White_Space}*' : ''}`;
     });
   const pattern = tokens.length > 0 ? new RegExp(alternatives.join('|'), 'gu') : undefined;
-  return (text: string, use: (part: number | string) => void): void => {
+  return function* (text, counts) {
     let end = 0;
     for (const match of pattern ? text.matchAll(pattern) : []) {
-      if (match.index > end) use(text.slice(end, match.index));
-      use(ids.get(match.slice(1).find((content) => content !== undefined)!)!);
+      const content = match.slice(1).find((group) => group !== undefined)!;
+      const start = match.index + match[0].indexOf(content);
+      if (counts && !counts(start, start + content.length)) continue;
+      if (match.index > end) yield { piece: text.slice(end, match.index), start: end };
+      yield { piece: ids.get(content)!, start };
       end = match.index + match[0].length;
     }
-    if (end < text.length) use(text.slice(end));
+    if (end < text.length) yield { piece: text.slice(end), start: end };
   };
 }

@@ -10,8 +10,10 @@ export interface TextTokenizer {
   textTokenOf(id: number): string | undefined;
   /** The ids with which the file itself says that every text begins. */
   readonly start: readonly number[];
-  /** `text` is well-formed: without halves of characters. */
-  encode(text: string): number[];
+  /** The tokens that are found in a text before all else; of the special ones only those that a template writes. */
+  readonly added: readonly AddedToken[];
+  /** What stands between these tokens, without halves of characters. @param isFirst whether it begins the text */
+  encodeBetween(text: string, isFirst: boolean): number[];
   decode(ids: readonly number[]): string;
 }
 

@@ -1,4 +1,4 @@
-import { allAdded, readAddedTokens } from './added-tokens.js';
+import { allAdded, finderOf } from './added-tokens.js';
 import { checkModel, readModel } from './bpe-model.js';
 import { byteOfToken, bytesOfCharacters } from './byte-alphabet.js';
 import { decodeBytes } from './decode.js';
@@ -6,7 +6,7 @@ import { tokenizerError } from './malformed.js';
 import { withoutSpaceBefore } from './space-before.js';
 import { type Part, partsOf, readNormalizer, readPreTokenizer, unknown } from './text-steps.js';
 import type { Additions, TextTokenizer } from './text-tokenizer.js';
-import { bpeSchema, parse, schema, templateSchema } from './tokenizer-json-schema.js';
+import { type AddedToken, bpeSchema, parse, schema, templateSchema } from './tokenizer-json-schema.js';
 
 /**
  * The tokenizer of a tokenizer.json, as Hugging Face's tokenizers saves it: byte-pair encoding, byte-level or
@@ -34,21 +34,32 @@ export function readTokenizerJson(
 
   const model = readModel(bpe, partsOf(json.pre_tokenizer, 'pretokenizers'), special, file);
   const preTokenize = readPreTokenizer(json.pre_tokenizer, file);
-  const plain = added.filter(({ id }) => !special.has(id));
-  const split = readAddedTokens(plain, readNormalizer(json.normalizer, file));
+  const normalize = readNormalizer(json.normalizer, file);
+  // A normalized token is found only after the text between the others is normalized.
+  const isLate = ({ id, normalized }: AddedToken) => normalized === true && !special.has(id);
+  const findLate = finderOf(
+    added.filter(isLate).map((token) => ({ ...token, content: normalize(token.content) })),
+  );
   const tokens = new Map(Array.from(contents, ([content, id]) => [id, content]));
+  // Those that other files call special may be no added tokens.
+  const listed = new Set(added.map(({ id }) => id));
+  const unlisted = [...special].flatMap((id) => (listed.has(id) ? [] : [{ id, content: tokens.get(id)! }]));
   const textTokenOf = (id: number) => (special.has(id) ? undefined : tokens.get(id));
   return {
     vocabularySize: [...contents.values()].reduce((highest, id) => Math.max(highest, id), -1) + 1,
     idOf: (content) => contents.get(content),
     textTokenOf,
     start: startOf(json.post_processor, file),
-    encode: (text) => {
+    added: [...added.filter((token) => !isLate(token)), ...unlisted].map((token) => ({
+      ...token,
+      special: special.has(token.id),
+    })),
+    encodeBetween: (text, isFirst) => {
       const ids: number[] = [];
-      split(text, (part, isFirst) => {
-        if (typeof part === 'number') ids.push(part);
-        else for (const word of preTokenize(part, isFirst)) model(word, ids);
-      });
+      for (const { piece, start } of findLate(normalize(text))) {
+        if (typeof piece === 'number') ids.push(piece);
+        else for (const word of preTokenize(piece, isFirst && start === 0)) model(word, ids);
+      }
       return ids;
     },
     decode: readDecoder(json.decoder, textTokenOf, file),

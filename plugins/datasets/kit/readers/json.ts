@@ -98,7 +98,10 @@ function wrapped(name: string, { bytes, line, byte }: JsonPiece, split?: string)
   return scanner.push(arrayAt(bytes, at));
 }
 
-/** `{ column: [cell, …], … }` or `{ column: { "0": cell, … }, … }`, as pandas writes a table. */
+/**
+ * `{ column: [cell, …], … }` or `{ column: { "0": cell, … }, … }`, as pandas writes a table. Lists of numbers alone may be a
+ * record in tokens.
+ */
 function holdsColumns(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const columns = Object.values(value);
@@ -108,6 +111,7 @@ function holdsColumns(value: unknown): boolean {
   const isIndexed = (column: unknown) =>
     typeof column === 'object' && column !== null && !Array.isArray(column) && '0' in column;
   const isColumn = columns.every(isList) ? isList : isIndexed;
+  if (isColumn === isList && columns.flat().every((cell) => typeof cell === 'number')) return false;
   const [first] = columns;
   return columns.every(
     (column) => isColumn(column) && Object.keys(column).length === Object.keys(first).length,

@@ -6,6 +6,7 @@ import { decodeBytes } from '../decode.js';
 import { tokenizerError } from '../malformed.js';
 import { escapeRegExp } from '../text-steps.js';
 import { fuseRuns, type TextTokenizer } from '../text-tokenizer.js';
+import type { AddedToken } from '../tokenizer-json-schema.js';
 import type { Piece, SentencePieceModel } from './model-file.js';
 import { sentencePieceNormalizer } from './normalizer.js';
 import { UnigramEncoder } from './unigram.js';
@@ -13,8 +14,8 @@ import { UnigramEncoder } from './unigram.js';
 /** Cuts a normalized text: calls `use` with each piece and the text that it stands for; -1 is an unknown character. */
 type PieceEncoder = (text: string, use: (id: number, surface: string) => void) => void;
 
-/** As any, but it encodes parts of a text too. */
-export interface SentencePieceTokenizer extends TextTokenizer {
+/** As any, but with control pieces as the only added tokens. */
+export interface SentencePieceTokenizer extends Omit<TextTokenizer, 'encodeBetween'> {
   /** @param spaceBefore whether the space comes before it; the default is what the model says */
   encode(text: string, spaceBefore?: boolean): number[];
 }
@@ -59,6 +60,9 @@ export function sentencePieceTokenizer(model: SentencePieceModel, file: string):
     idOf: (content) => contents.get(content),
     textTokenOf: (id) => (isTextPiece(pieces[id]) ? pieces[id].piece : undefined),
     start: [],
+    added: pieces.flatMap(({ piece, type }, id): AddedToken[] =>
+      type === 'control' && piece !== '' ? [{ id, content: piece, special: true }] : [],
+    ),
     encode: (text, spaceBefore) => {
       const ids: number[] = [];
       encode(normalize(text, spaceBefore), (id, surface) => {

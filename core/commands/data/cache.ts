@@ -1,6 +1,6 @@
-import { displayPath } from '../base/paths.js';
-import { printable } from '../base/printable.js';
-import { TokenCache } from '../data/token-cache.js';
+import { displayPath } from '../../base/paths.js';
+import { printable } from '../../base/printable.js';
+import { TokenCache } from '../../data/token-cache.js';
 
 /** `evolve data cache`: what the token cache holds, newest first; with `clear`, empties it. */
 export async function dataCacheCommand({ clear, json }: { clear?: true; json?: true }): Promise<void> {
