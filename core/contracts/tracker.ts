@@ -17,6 +17,8 @@ export interface StepEvent {
   /** How many tokens went through the model. */
   readonly tokens: number;
   readonly tokensPerSecond: number;
+  /** What the process holds of the machine's memory now, mapped files included, in bytes. */
+  readonly memory: number;
   /** On a device with memory of its own: the most of it that was taken at a time until now, in bytes. */
   readonly peakDeviceMemory?: number;
 }

@@ -36,5 +36,6 @@ export function stepEvent(
     gradNorm,
     tokens,
     tokensPerSecond: Math.round((tokens * 10) / seconds) / 10,
+    memory: process.memoryUsage.rss(),
   };
 }

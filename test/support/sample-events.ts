@@ -24,6 +24,7 @@ export const STEP: StepEvent = {
   gradNorm: 0.98765,
   tokens: 500,
   tokensPerSecond: 1234.5,
+  memory: 512 * 2 ** 20,
 };
 export const EVAL: EvalEvent = { type: 'eval', step: 7, evalLoss: 2.5 };
 export const NOTICE: LogEvent = { type: 'notice', message: 'one line' };

@@ -23,6 +23,7 @@ const FREE = [
   'train.saveEvery',
   'train.keepCheckpoints',
   'metrics',
+  'trackers',
 ];
 
 /** A line for each setting that differs. @param within only these sections, `data` for example */

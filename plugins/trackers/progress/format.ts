@@ -32,14 +32,14 @@ function describeCut({ cutRows, cutTokens, rowsWithoutEnd }: StartEvent): string
 }
 
 export function describeStep(event: StepEvent, steps: number, secondsLeft: number): string {
-  const { step, loss, learningRate, gradNorm, tokensPerSecond, peakDeviceMemory } = event;
+  const { step, loss, learningRate, gradNorm, tokensPerSecond } = event;
   return [
     `step ${String(step).padStart(String(steps).length)}/${steps}`,
     `loss ${loss.toFixed(4)}`,
     `lr ${learningRate.toExponential(2)}`,
     `grad norm ${gradNorm.toFixed(3)}`,
     `${Math.round(tokensPerSecond)} tokens/s`,
-    ...(peakDeviceMemory === undefined ? [] : [mebibytes(peakDeviceMemory)]),
+    memoryOf(event),
     `${duration(secondsLeft)} left`,
   ].join('  ');
 }
@@ -112,8 +112,13 @@ function describeDevice({ device, peakDeviceMemory, fallbacks = {} }: RunResult)
   return `${memory}\ncomputed on the CPU, as ${device?.name} has no such kernel: ${most.join(', ')}; ${size(bytes)} were fetched for it`;
 }
 
+/** Of a device with memory of its own what the run took of that, else what the process holds. */
+export function memoryOf({ memory, peakDeviceMemory = memory }: StepEvent): string {
+  return mebibytes(peakDeviceMemory);
+}
+
 /** `1234567` bytes -> `2 MiB`, rounded up. */
-export function mebibytes(bytes: number): string {
+function mebibytes(bytes: number): string {
   return `${count(Math.ceil(bytes / 2 ** 20))} MiB`;
 }
 

@@ -1,7 +1,7 @@
 /** The line at the bottom of a terminal, made to fit its columns. */
 
 import type { ProgressEvent, StepEvent } from '../../../core/index.js';
-import { count, duration, mebibytes } from './format.js';
+import { count, duration, memoryOf } from './format.js';
 
 const WIDEST_BAR = 30;
 const NARROWEST_BAR = 4;
@@ -32,13 +32,13 @@ export function stepLine(state: StepState, columns: number): string {
   const { steps, stepsBefore, secondsGone, event } = state;
   const done = event?.step ?? stepsBefore;
   const parts: Part[] = [
-    { text: `${Math.floor((100 * done) / steps)}%`, rank: 0 },
-    { text: `${done}/${steps}`, rank: 3 },
+    { text: `${Math.floor((100 * done) / steps)}%`, rank: 6 },
+    { text: `${done}/${steps}`, rank: 0 },
     { text: `loss ${event?.loss.toFixed(4) ?? '–'}`, rank: 1 },
-    { text: `lr ${event?.learningRate.toExponential(1) ?? '–'}`, rank: 5 },
-    { text: `${event ? Math.round(event.tokensPerSecond) : '–'} tokens/s`, rank: 6 },
-    ...(event?.peakDeviceMemory === undefined ? [] : [{ text: mebibytes(event.peakDeviceMemory), rank: 7 }]),
-    { text: duration(secondsGone), rank: 4 },
+    { text: `lr ${event?.learningRate.toExponential(1) ?? '–'}`, rank: 3 },
+    { text: `${event ? Math.round(event.tokensPerSecond) : '–'} tok/s`, rank: 4 },
+    { text: event ? memoryOf(event) : '–', rank: 5 },
+    { text: duration(secondsGone), rank: 7 },
     { text: `${event ? duration(secondsLeft(state)) : '–'} left`, rank: 2 },
   ];
   return lineOf(parts, done / steps, columns);

@@ -46,7 +46,7 @@ describe('what progress prints of', () => {
 
   it('a step, the numbers under each other', () => {
     expect(describeStep(STEP, 200, 75)).to.equal(
-      'step   7/200  loss 1.2346  lr 3.00e-4  grad norm 0.988  1235 tokens/s  1:15 left',
+      'step   7/200  loss 1.2346  lr 3.00e-4  grad norm 0.988  1235 tokens/s  512 MiB  1:15 left',
     );
     expect(describeStep({ ...STEP, step: 200 }, 200, 0)).to.match(/^step 200\/200 {2}/);
   });
@@ -188,7 +188,7 @@ describe('the tracker progress', () => {
       await hooks.done.promise(RESULT);
     }, 120);
     expect(text).to.match(
-      /3% {2}7\/200 {2}loss 1\.2346 {2}lr 3\.0e-4 {2}1235 tokens\/s {2}0:00 {2}[\d:]+ left/,
+      /3% {2}7\/200 {2}loss 1\.2346 {2}lr 3\.0e-4 {2}1235 tok\/s {2}512 MiB {2}0:00 {2}[\d:]+ left/,
     );
     for (const told of [
       'one line',
