@@ -4,7 +4,16 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +22,9 @@ const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const BUILT = path.join(ROOT, '.build');
 /** Beside the other: its files are as far from the sources as source maps say. */
 const FRESH = `${BUILT}.${process.pid}`;
+
+/** What runs in Node.js, and what runs in a browser. */
+const PROJECTS = ['.', 'core/report/client'].map((folder) => path.join(ROOT, folder));
 
 const filesIn = (folder: string): string[] =>
   !existsSync(folder)
@@ -24,10 +36,18 @@ const filesIn = (folder: string): string[] =>
 function compile(): boolean {
   const require = createRequire(import.meta.url);
   const compiler = path.join(path.dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
-  const { status } = spawnSync(process.execPath, [compiler, '--project', ROOT, '--outDir', FRESH], {
-    stdio: 'inherit',
+  const projects = PROJECTS.filter((folder) => existsSync(path.join(folder, 'tsconfig.json')));
+  return projects.every((folder) => {
+    const args = [compiler, '--project', folder, '--outDir', FRESH];
+    return spawnSync(process.execPath, args, { stdio: 'inherit' }).status === 0;
   });
-  return status === 0;
+}
+
+/** Style sheets go where the modules are that read them. */
+function copyStyleSheets(): void {
+  for (const file of filesIn(path.join(ROOT, 'core'))) {
+    if (file.endsWith('.css')) copyFileSync(path.join(ROOT, 'core', file), path.join(FRESH, 'core', file));
+  }
 }
 
 function takeOver(): void {
@@ -44,8 +64,10 @@ function takeOver(): void {
 }
 
 try {
-  if (compile()) takeOver();
-  else process.exitCode = 1;
+  if (compile()) {
+    copyStyleSheets();
+    takeOver();
+  } else process.exitCode = 1;
 } finally {
   rmSync(FRESH, { recursive: true, force: true });
 }

@@ -150,6 +150,22 @@ program
   .action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 
 program
+  .command('runs')
+  .description('list the runs below a folder, with their state and result')
+  .argument('[dir]', 'the folder (default: runs)')
+  .option('--json', 'write JSON lines to standard output')
+  .action(async (dir, options) => (await import('./commands/runs.js')).runsCommand(dir, options));
+
+program
+  .command('report')
+  .description('write a page with the curves, samples and settings of runs, for a browser')
+  .argument('<dirs...>', 'the folders of runs; several are compared')
+  .option('--output <file>', 'the page (default: report.html in the folder of the run; of several, here)')
+  .option('--json', 'write JSON lines to standard output')
+  .addHelpText('after', examples('report runs/mine', 'report runs/mine runs/other --output compared.html'))
+  .action(async (dirs, options) => (await import('./commands/report.js')).reportCommand(dirs, options));
+
+program
   .command('plugins')
   .description('list the plugins and the hooks that each taps')
   .argument('[config]', 'a configuration: lists what a run of it would use, and what it lists besides')

@@ -121,6 +121,8 @@ export interface RunResult {
   /** Of the held-out rows, before the first step and last. */
   readonly baseLoss: number | null;
   readonly evalLoss: number | null;
+  /** In ISO 8601, UTC. */
+  readonly startedAt: string;
   readonly seconds: number;
   /** The most memory that the process held at a time, mapped files included, in bytes. */
   readonly peakMemory: number;

@@ -20,7 +20,11 @@ export interface RunFacts {
   readonly resumedFrom: RunResult['resumedFrom'];
 }
 
-/** @param end why it failed, or why a plugin stopped it; empty if it was completed */
+/**
+ * Of a run that ends now.
+ *
+ * @param end why it failed, or why a plugin stopped it; empty if it was completed
+ */
 export function resultOf(
   { output, device, requestedDevice, parameters, rows, savedStep, resumedFrom }: RunFacts,
   { step, metrics }: RunProgress,
@@ -47,6 +51,7 @@ export function resultOf(
     parameters,
     rows,
     ...metrics,
+    startedAt: new Date(Date.now() - seconds * 1000).toISOString(),
     seconds: Math.round(seconds * 1000) / 1000,
     peakMemory: process.resourceUsage().maxRSS * 1024,
     ...(usage && { peakDeviceMemory: usage.peakMemory, fallbacks: usage.fallbacks }),

@@ -46,6 +46,7 @@ export const RESULT: RunResult = {
   lastLoss: 1.25,
   baseLoss: 3,
   evalLoss: 1.5,
+  startedAt: '2026-03-01T12:00:00.000Z',
   seconds: 75,
   peakMemory: 512 * 2 ** 20,
   versions: { evolve: '0.1.0' },

@@ -120,6 +120,7 @@ describe('checkpoints', () => {
         );
       expect(told(place.output)).to.deep.equal(told(whole));
       const {
+        startedAt: _started,
         seconds: _,
         peakMemory: __,
         output: ___,
