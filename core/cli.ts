@@ -7,6 +7,7 @@ import { EvolveError, messageOf } from './base/errors.js';
 import { printable } from './base/printable.js';
 import { packageVersion } from './base/version.js';
 import { addDataCommands } from './commands/data-commands.js';
+import { addReportCommands } from './commands/report-commands.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
 /** Each is a text of its own, with its keys and values. */
@@ -149,21 +150,7 @@ program
   .addHelpText('after', examples('export --run runs/mine --format gguf --type q8_0 --output gguf'))
   .action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 
-program
-  .command('runs')
-  .description('list the runs below a folder, with their state and result')
-  .argument('[dir]', 'the folder (default: runs)')
-  .option('--json', 'write JSON lines to standard output')
-  .action(async (dir, options) => (await import('./commands/runs.js')).runsCommand(dir, options));
-
-program
-  .command('report')
-  .description('write a page with the curves, samples and settings of runs, for a browser')
-  .argument('<dirs...>', 'the folders of runs; several are compared')
-  .option('--output <file>', 'the page (default: report.html in the folder of the run; of several, here)')
-  .option('--json', 'write JSON lines to standard output')
-  .addHelpText('after', examples('report runs/mine', 'report runs/mine runs/other --output compared.html'))
-  .action(async (dirs, options) => (await import('./commands/report.js')).reportCommand(dirs, options));
+addReportCommands(program);
 
 program
   .command('plugins')

@@ -30,7 +30,7 @@ interface RunLine {
 interface Column {
   readonly head: string;
   readonly of: (line: RunLine) => string;
-  /** On a terminal that is too narrow for all, columns with the highest number are left out. */
+  /** Where a terminal is too narrow for all, columns with lower numbers come first; those of 0 are always there. */
   readonly rank: number;
 }
 
@@ -104,16 +104,20 @@ function table(lines: readonly RunLine[], columns = Number.POSITIVE_INFINITY): s
     ...column,
     width: Math.max(column.head.length, ...lines.map((line) => column.of(line).length)),
   }));
-  let shown = all;
-  const width = () => shown.reduce((sum, column) => sum + column.width, GAP.length * (shown.length - 1));
-  const least = () => Math.max(...shown.map(({ rank }) => rank));
-  while (width() >= columns && least() > 0) shown = shown.filter(({ rank }) => rank < least());
+  const shown = new Set<Column>();
+  let width = -GAP.length;
+  for (const column of [...all].sort((one, other) => one.rank - other.rank)) {
+    if (column.rank > 0 && width + GAP.length + column.width >= columns) continue;
+    shown.add(column);
+    width += GAP.length + column.width;
+  }
+  const [taken, left] = [true, false].map((is) => all.filter((column) => shown.has(column) === is));
   const row = (textOf: (column: Column) => string) =>
-    `${shown
+    `${taken
       .map((column) => textOf(column).padEnd(column.width))
       .join(GAP)
       .trimEnd()}\n`;
-  const left = all.filter((column) => !shown.includes(column)).map(({ head }) => head.toLowerCase());
-  const note = left.length > 0 ? `(no room for: ${left.join(', ')}; --json has all)\n` : '';
+  const names = left.map(({ head }) => head.toLowerCase()).join(', ');
+  const note = names === '' ? '' : `(no room for: ${names}; --json has all)\n`;
   return row(({ head }) => head) + lines.map((line) => row(({ of }) => of(line))).join('') + note;
 }

@@ -11,8 +11,10 @@ const MOST_POINTS = 2000;
 /** All lines of a page have about so many at most: it stays below 2 MB. */
 const MOST_POINTS_OF_ALL = 60_000;
 const FEWEST_POINTS = 100;
-/** A mean is one over this share of the run's lines. */
+/** A mean is one over this share of the run's lines, and over so many lines at least; of fewer lines than this none is made. */
 const WINDOWS = 50;
+const FEWEST_OF_A_MEAN = 5;
+const FEWEST_FOR_MEANS = 25;
 /** Numbers whose largest is so many times the smallest are drawn on a logarithmic axis. */
 const WIDE_RANGE = 50;
 
@@ -101,7 +103,10 @@ function partCharts(runs: readonly RunRecord[]): Chart[] {
     const lineOf = (part: string) =>
       runs.flatMap(({ steps, evaluations }, run) => {
         const loss = (line: StepLine) => partsOf(line, group)[part]?.loss;
-        const [mean] = smoothed(run, part, '', pointsOf(steps, loss)).slice(-1);
+        // Of some sources a step has a few words, of others hundreds.
+        const told = steps.filter((line) => Number.isFinite(loss(line)));
+        const weights = told.map((line) => Number(partsOf(line, group)[part]?.targets) || 0);
+        const [mean] = smoothed(run, part, '', pointsOf(told, loss), weights).slice(-1);
         return [mean, heldOut(run, part, 'held-out', evaluations, loss)];
       });
     const note = joined('nats a target token', noteOfMeans(runs, false));
@@ -221,8 +226,11 @@ function keysOf(
   return [...keys];
 }
 
-function partsOf(line: StepLine, group: string): Readonly<Record<string, { loss?: unknown } | undefined>> {
-  return (line[group] ?? {}) as Record<string, { loss?: unknown } | undefined>;
+/** The loss of each part, and of how many target tokens it is the mean. */
+type Parts = Readonly<Record<string, { loss?: unknown; targets?: unknown } | undefined>>;
+
+function partsOf(line: StepLine, group: string): Parts {
+  return (line[group] ?? {}) as Parts;
 }
 
 function heldOut(
@@ -240,15 +248,21 @@ function plain(run: number, what: string, detail: string, points: Points): Line[
 }
 
 /** Every point, and before it the mean; of few points those alone. */
-function smoothed(run: number, what: string, detail: string, points: Points): Line[] {
+function smoothed(
+  run: number,
+  what: string,
+  detail: string,
+  points: Points,
+  weights?: readonly number[],
+): Line[] {
   const window = windowOf(points.x.length);
   if (window === 1) return plain(run, what, detail, points);
-  const mean: Line = { run, what, detail, kind: 'line', points: trailingMean(points, window) };
+  const mean: Line = { run, what, detail, kind: 'line', points: trailingMean(points, window, weights) };
   return [{ run, what, detail: 'single', kind: 'each', points }, mean];
 }
 
 function windowOf(count: number): number {
-  return Math.max(1, Math.round(count / WINDOWS));
+  return count < FEWEST_FOR_MEANS ? 1 : Math.max(FEWEST_OF_A_MEAN, Math.round(count / WINDOWS));
 }
 
 const joined = (...notes: readonly string[]) => notes.filter((note) => note !== '').join('; ');

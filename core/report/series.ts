@@ -11,23 +11,29 @@ export function pointsOf<T extends { readonly step: number }>(
   lines: readonly T[],
   pick: (line: T) => unknown,
 ): Points {
-  const x: number[] = [];
-  const y: number[] = [];
-  for (const line of lines) {
-    const value = pick(line);
-    if (typeof value !== 'number' || !Number.isFinite(value)) continue;
-    x.push(line.step);
-    y.push(value);
-  }
-  return { x, y };
+  const found = lines.filter((line) => Number.isFinite(pick(line)));
+  return { x: found.map(({ step }) => step), y: found.map((line) => pick(line) as number) };
 }
 
-/** At each point the mean of this and of those before it, `window` in all; at the beginning of as many as there are. */
-export function trailingMean({ x, y }: Points, window: number): Points {
-  let total = 0;
+/**
+ * At each point the mean of this and of those before it, `window` in all; at the beginning of as many as there are.
+ *
+ * @param weights how much each point counts; all the same unless they are given
+ */
+export function trailingMean(
+  { x, y }: Points,
+  window: number,
+  weights: readonly number[] = y.map(() => 1),
+): Points {
+  let [total, weight] = [0, 0];
   const means = y.map((value, i) => {
-    total += value - (i >= window ? y[i - window] : 0);
-    return total / Math.min(i + 1, window);
+    total += weights[i] * value;
+    weight += weights[i];
+    if (i >= window) {
+      total -= weights[i - window] * y[i - window];
+      weight -= weights[i - window];
+    }
+    return weight > 0 ? total / weight : value;
   });
   return { x, y: means };
 }

@@ -115,7 +115,9 @@ export class Browser {
 
   async close(): Promise<void> {
     const ended = new Promise((resolve) => this.#process.once('close', resolve));
-    this.#process.kill('SIGKILL');
+    // By itself: processes of its own would go on writing for a while if it were killed.
+    this.#session = undefined;
+    await this.#ask('Browser.close').catch(() => {});
     await ended;
     rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
   }

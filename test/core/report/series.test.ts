@@ -11,6 +11,7 @@ describe('points of a curve', () => {
     const x = [1, 2, 3, 4, 5];
     expect(trailingMean({ x, y: [1, 3, 5, 7, 100] }, 3).y).to.deep.equal([1, 2, 3, 5, 112 / 3]);
     expect(trailingMean({ x, y: [1, 3, 5, 7, 100] }, 1).y).to.deep.equal([1, 3, 5, 7, 100]);
+    expect(trailingMean({ x, y: [1, 3, 5, 7, 9] }, 2, [1, 3, 0, 0, 2]).y).to.deep.equal([1, 2.5, 3, 7, 9]);
   });
 
   it('become fewer, with every peak, and the first and the last point', () => {
