@@ -23,9 +23,6 @@ const BUILT = path.join(ROOT, '.build');
 /** Beside the other: its files are as far from the sources as source maps say. */
 const FRESH = `${BUILT}.${process.pid}`;
 
-/** What runs in Node.js, and what runs in a browser. */
-const PROJECTS = ['.', 'core/report/client'].map((folder) => path.join(ROOT, folder));
-
 const filesIn = (folder: string): string[] =>
   !existsSync(folder)
     ? []
@@ -36,11 +33,10 @@ const filesIn = (folder: string): string[] =>
 function compile(): boolean {
   const require = createRequire(import.meta.url);
   const compiler = path.join(path.dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
-  const projects = PROJECTS.filter((folder) => existsSync(path.join(folder, 'tsconfig.json')));
-  return projects.every((folder) => {
-    const args = [compiler, '--project', folder, '--outDir', FRESH];
-    return spawnSync(process.execPath, args, { stdio: 'inherit' }).status === 0;
+  const { status } = spawnSync(process.execPath, [compiler, '--project', ROOT, '--outDir', FRESH], {
+    stdio: 'inherit',
   });
+  return status === 0;
 }
 
 /** Style sheets go where the modules are that read them. */
