@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readSync, renameSync, rmSync, writeFil
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { displayPath, resolvePath } from '../base/paths.js';
+import { printable } from '../base/printable.js';
 import { formatSize } from '../base/quantities.js';
 import { findRuns } from '../report/find-runs.js';
 import { GENERATOR, reportPage } from '../report/page.js';
@@ -30,7 +31,7 @@ export function reportCommand(given: readonly string[], { output, json }: Report
   const page = Buffer.from(reportPage(runs));
   writeWhole(file, page);
   const faults = runs.flatMap((run) => run.faults);
-  for (const fault of faults) process.stderr.write(`evolve: ${fault}\n`);
+  for (const fault of faults) process.stderr.write(`evolve: ${printable(fault)}\n`);
   const event = { type: 'done', output: file, bytes: page.length, faults };
   const text = `${displayPath(file)}: ${formatSize(page.length)}`;
   process.stdout.write(`${json ? JSON.stringify(event) : text}\n`);

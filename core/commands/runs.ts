@@ -43,7 +43,8 @@ const COLUMNS: readonly Column[] = [
   { head: 'LOSS', of: (line) => loss(line.loss), rank: 3 },
   {
     head: 'HELD-OUT',
-    of: ({ baseLoss, evalLoss }) => (evalLoss === null ? '–' : `${loss(baseLoss)} -> ${loss(evalLoss)}`),
+    of: ({ baseLoss, evalLoss }) =>
+      evalLoss === null ? loss(baseLoss) : `${loss(baseLoss)} -> ${loss(evalLoss)}`,
     rank: 2,
   },
   { head: 'STARTED', of: ({ startedAt }) => formatMoment(new Date(startedAt)), rank: 4 },
@@ -68,7 +69,8 @@ export function runsCommand(given: string | undefined, { json }: { readonly json
   if (lines.length === 0)
     process.stdout.write(`there is no run in ${displayPath(folder)}, ${DEPTH} folders deep\n`);
   else process.stdout.write(table(lines, process.stdout.isTTY ? process.stdout.columns : undefined));
-  for (const { faults } of lines) for (const fault of faults) process.stderr.write(`evolve: ${fault}\n`);
+  for (const { faults } of lines)
+    for (const fault of faults) process.stderr.write(`evolve: ${printable(fault)}\n`);
 }
 
 function lineOf({
@@ -91,7 +93,7 @@ function lineOf({
     steps: totalSteps ?? null,
     loss: numberOr(last?.loss),
     baseLoss: numberOr(evaluations.find(({ step }) => step === 0)?.evalLoss),
-    evalLoss: numberOr(evaluations.at(-1)?.evalLoss),
+    evalLoss: numberOr(evaluations.filter(({ step }) => step > 0).at(-1)?.evalLoss),
     startedAt: startedAt.toISOString(),
     seconds: Math.round(seconds),
     faults,

@@ -100,6 +100,8 @@ function partCharts(runs: readonly RunRecord[]): Chart[] {
     const parts = [
       ...new Set(runs.flatMap((run) => allLines(run).flatMap((line) => Object.keys(partsOf(line, group))))),
     ];
+    // One part alone has the loss of the whole.
+    if (parts.length < 2) return [];
     const lineOf = (part: string) =>
       runs.flatMap(({ steps, evaluations }, run) => {
         const loss = (line: StepLine) => partsOf(line, group)[part]?.loss;
