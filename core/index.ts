@@ -6,6 +6,7 @@
 export { z } from 'zod';
 export { Breath } from './base/breath.js';
 export { commandLine } from './base/command-line.js';
+export { filesOf, STDIN } from './base/data-files.js';
 export { type ErrorCode, EvolveError, messageOf } from './base/errors.js';
 export { type FileKind, foreignKind } from './base/file-kind.js';
 export { DENSE_TYPES, type DenseType, decodeFloats, encodeFloats } from './base/floats.js';
@@ -72,6 +73,8 @@ export type { Exchange, Template, TemplateRequest } from './contracts/template.j
 export type {
   DownloadEvent,
   EvalEvent,
+  GroupLoss,
+  GroupLosses,
   LogEvent,
   ProgressEvent,
   RowCounts,

@@ -189,7 +189,7 @@ function resolve(
 function resolveData(data: ConfigValues['data'], folderOf: FolderOf): ConfigValues['data'] {
   const sources = data.sources.map((source, i) => {
     // `-` is standard input.
-    if (typeof source === 'string' || source.path === '-') return source;
+    if (typeof source === 'string' || !('path' in source) || source.path === '-') return source;
     return { ...source, path: resolvePath(folderOf('data', 'sources', i, 'path'), source.path) };
   });
   return { ...data, sources };

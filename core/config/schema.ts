@@ -17,8 +17,19 @@ const named = z.preprocess(
 /** Its name, or its number. */
 const column = z.union([z.string().min(1), count]);
 
+/** How a source takes part in a pass through the data. */
+const share = {
+  /** At most so many records. */
+  limit: count.optional(),
+  /** Its part of a pass, relative to those of the others. */
+  weight: z.number().positive().optional(),
+  /** How often each of its rows comes in a pass. */
+  repeat: count.optional(),
+};
+
 const source = z.union([
   z.string().min(1),
+  z.strictObject({ name: z.string().min(1), ...share }),
   z.strictObject({
     path: z.string().min(1),
     format: z.string().min(1).default('auto'),
@@ -27,7 +38,7 @@ const source = z.union([
     columns: z.record(z.string(), z.union([column, z.array(column).min(1)])).optional(),
     roles: z.record(z.string(), z.enum(['system', 'user', 'assistant', 'tool'])).optional(),
     take: z.enum(['chosen']).optional(),
-    limit: count.optional(),
+    ...share,
   }),
 ]);
 
@@ -66,27 +77,40 @@ export const configSchema = z.strictObject({
   model,
   quantizer,
   adapter: adapter.prefault({}),
-  data: z.strictObject({
-    sources: z.array(source).min(1),
-    edition: z.enum(['sample', 'full']).default('sample'),
-    /** How examples read. */
-    template,
-    cutoffLength: count.default(512),
-    /** How many rows are held out, or which share of them (below 1). The default is 2,000 or a tenth, whichever is less. */
-    validationSize: z
-      .number()
-      .nonnegative()
-      .refine((size) => size < 1 || Number.isInteger(size), 'Expected a whole number, or a share below 1')
-      .optional(),
-    shuffle: z.boolean().default(true),
-    /** What becomes of a faulty record: `{ skip: 0.01 }` leaves out as many as one in a hundred. */
-    onBadRow: z
-      .union([z.enum(['stop', 'skip']), z.strictObject({ skip: z.number().min(0).max(1) })])
-      .default('stop'),
-    /** What becomes of a row that is longer than `cutoffLength`. */
-    long: z.enum(['cut', 'drop', 'split']).default('cut'),
-    packing: z.boolean().default(false),
-  }),
+  data: z
+    .strictObject({
+      sources: z.array(source).min(1),
+      edition: z.enum(['sample', 'full']).default('sample'),
+      /** How examples read. */
+      template,
+      cutoffLength: count.default(512),
+      /** How many rows are held out, or which share of them (below 1). The default is 2,000 or a tenth, whichever is less. */
+      validationSize: z
+        .number()
+        .nonnegative()
+        .refine((size) => size < 1 || Number.isInteger(size), 'Expected a whole number, or a share below 1')
+        .optional(),
+      shuffle: z.boolean().default(true),
+      /** What becomes of a faulty record: `{ skip: 0.01 }` leaves out as many as one in a hundred. */
+      onBadRow: z
+        .union([z.enum(['stop', 'skip']), z.strictObject({ skip: z.number().min(0).max(1) })])
+        .default('stop'),
+      /** What becomes of a row that is longer than `cutoffLength`. */
+      long: z.enum(['cut', 'drop', 'split']).default('cut'),
+      packing: z.boolean().default(false),
+      /** Where sources have weights: a pass ends when the first of them is used up, or goes on until all are. */
+      stopping: z.enum(['first', 'all']).default('first'),
+      /** Whether encoded rows are kept for later runs, where they are many. */
+      cache: z.boolean().default(true),
+    })
+    .superRefine(({ sources }, context) => {
+      const weightOf = (each: (typeof sources)[number]) =>
+        typeof each === 'string' ? undefined : each.weight;
+      const without = sources.findIndex((each) => weightOf(each) === undefined);
+      if (without < 0 || sources.every((each) => weightOf(each) === undefined)) return;
+      const message = 'expected a weight, as other sources have one';
+      context.addIssue({ code: 'custom', path: ['sources', without], message, input: sources[without] });
+    }),
   train: z
     .strictObject({
       perDeviceBatchSize: count.default(4),

@@ -5,6 +5,8 @@ export interface EncodedExample {
   readonly inputIds: Int32Array;
   /** The tokens that are trained on: they have labels. Spans are in order; none is empty, and none overlap. */
   readonly spans: readonly Span[];
+  /** Those of them that reason, where the example says so; the rest of its labels state the answer. */
+  readonly rationale?: Span | undefined;
 }
 
 /** The tokens start … end − 1. */

@@ -58,13 +58,15 @@ export class LinearSite {
       : linear(x, this.weight, this.bias);
   }
 
-  /** The summed cross-entropy of `forward(x)` as logits: `x` `[tokens, in]` and `labels` `[tokens]` -> a scalar, in nats. */
+  /** The summed cross-entropy of `forward(x)` as logits: `x` `[tokens, in]` and `labels` `[tokens]` -> a scalar, in nats. It tells `pass.tellLosses`. */
   crossEntropy(x: tf.Tensor2D, labels: Int32Array, pass: Pass): tf.Scalar {
     const { adapter } = this;
+    const { training, tellLosses } = pass;
     if (!adapter || pass.withoutAdapters)
-      return linearCrossEntropy(x, this.weight, this.bias, labels, pass.training);
+      return linearCrossEntropy(x, this.weight, this.bias, labels, training, tellLosses);
     return (
-      adapter.crossEntropy?.(x, this, labels, pass) ?? crossEntropy(adapter.forward(x, this, pass), labels)
+      adapter.crossEntropy?.(x, this, labels, pass) ??
+      crossEntropy(adapter.forward(x, this, pass), labels, tellLosses)
     );
   }
 }

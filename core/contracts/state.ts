@@ -9,6 +9,8 @@ export interface StepWindow {
   targets: number;
   tokens: number;
   seconds: number;
+  /** Of each group of rows the sum of the losses, and the number of target tokens. */
+  groups: number[];
 }
 
 /** What a run tells of its losses at its end; null where there was none. */

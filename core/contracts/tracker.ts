@@ -3,8 +3,24 @@
 import type { Device, DeviceUsage } from './device.js';
 import type { DownloadState } from './hub.js';
 
+/** The mean loss of a group's target tokens, and how many these are. */
+export interface GroupLoss {
+  readonly loss: number;
+  readonly targets: number;
+}
+
+/**
+ * Losses by what rows are: by source; by language, where data sources say it; and of answers that reason, apart for the
+ * rationale and what follows it. Absent where the objective does not tell the losses of single tokens.
+ */
+export interface GroupLosses {
+  readonly bySource?: Readonly<Record<string, GroupLoss>>;
+  readonly byLanguage?: Readonly<Record<string, GroupLoss>>;
+  readonly byPart?: Readonly<Record<string, GroupLoss>>;
+}
+
 /** What one optimizer step did. With `logEvery` above 1, it covers all steps since the last event. */
-export interface StepEvent {
+export interface StepEvent extends GroupLosses {
   readonly type: 'step';
   readonly step: number;
   /** Passes through the data so far, as a fraction. */
@@ -27,11 +43,11 @@ export interface StepEvent {
  * The mean loss of a target token of the held-out rows, as the objective measures them, with what metrics add. The event of step 0 is the model's
  * before the first step, and has the loss alone.
  */
-export interface EvalEvent {
+export interface EvalEvent extends GroupLosses {
   readonly type: 'eval';
   readonly step: number;
   readonly evalLoss: number;
-  readonly [metric: string]: number | string;
+  readonly [metric: string]: number | string | Readonly<Record<string, GroupLoss>> | undefined;
 }
 
 /** A line for the person. */

@@ -56,23 +56,26 @@ export function sourcesOf(data: Pick<RunConfig['data'], 'sources' | 'edition'>):
   const addFault = (message: string, ...at: PropertyKey[]) => {
     faults.push(new EvolveError('DATA_UNKNOWN', message, ADVICE, { at: ['data', 'sources', ...at] }));
   };
-  const ofName = (name: string, index: number): DataSource[] => {
+  const ofName = (name: string, index: number, limit?: number): DataSource[] => {
     const entry = catalogue[name];
-    if (!entry) return [{ name, format: name, index }];
+    const most = limit === undefined ? {} : { limit };
+    if (!entry) return [{ name, format: name, index, ...most }];
     const file = entry[data.edition];
-    if (Array.isArray(file)) return file.flatMap((part) => ofName(part, index));
+    if (Array.isArray(file)) return file.flatMap((part) => ofName(part, index, limit));
     const path = fileURLToPath(new URL(file, DATA_FOLDER));
     if (!existsSync(path)) {
       const how = `download ${file} from ${entry.published} to ${path}`;
       addFault(`the ${data.edition} edition of "${name}" is not there: ${how}`, index);
     }
-    return [{ name, path, format: entry.format, index }];
+    return [{ name, path, format: entry.format, index, ...most }];
   };
   const sources = data.sources.flatMap((source, index): DataSource[] => {
     if (typeof source === 'string') return ofName(source, index);
+    if ('name' in source) return ofName(source.name, index, source.limit);
     if (!mayBeThere(source.path))
       addFault(`${displayPath(source.path)}: there is no such file`, index, 'path');
-    return [{ name: displayPath(source.path), ...source, index }];
+    const { weight: _, repeat: __, ...read } = source;
+    return [{ name: displayPath(source.path), ...read, index }];
   });
   return { sources, faults };
 }

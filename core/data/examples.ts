@@ -1,15 +1,20 @@
-/** From sources to examples. They are read before the model, so that a fault in the data costs seconds. */
+/** From sources to examples, as a stream. They are read before the model, so that a fault in the data costs seconds. */
 
 import { inject, injectable } from 'tsyringe';
-import { Breath, interruptionOf } from '../base/breath.js';
+import { interruptionOf } from '../base/breath.js';
 import { EvolveError, joined } from '../base/errors.js';
 import { BAD_ROWS, HOOKS, RUN_CONFIG, SIGNAL } from '../base/injection-keys.js';
-import { Ticker } from '../base/ticker.js';
 import type { RunConfig } from '../config/load.js';
 import type { DataSource, Example } from '../contracts/dataset.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { BadRows } from './bad-rows.js';
 import { resolveSources, unknownSource } from './catalogue.js';
+
+/** An example, and from which entry of `data.sources` it is. */
+export interface ReadExample {
+  readonly example: Example;
+  readonly entry: number;
+}
 
 /** Reads the sources of a configuration through the hook `loadData`. */
 @injectable()
@@ -21,22 +26,19 @@ export class ExampleReader {
     @inject(BAD_ROWS) private readonly badRows: BadRows,
   ) {}
 
-  /** The examples of every source, in the order of the configuration. One error reports the faults of all sources. */
-  async read(): Promise<Example[]> {
-    const examples: Example[] = [];
-    const ticker = new Ticker();
-    const tell = (total?: number) => {
-      const all = total === undefined ? {} : { total };
-      this.hooks.log.call({ type: 'progress', task: 'reading', done: examples.length, ...all });
-    };
-    const breath = new Breath(this.signal);
+  /**
+   * The examples of every source, in the order of the configuration.
+   *
+   * @throws EvolveError that reports the faults of all sources, when the last one is read
+   */
+  async *read(): AsyncGenerator<ReadExample> {
+    let count = 0;
     const errors: EvolveError[] = [];
     for (const source of resolveSources(this.config.data)) {
       try {
         for await (const example of this.#examplesOf(source)) {
-          examples.push(example);
-          if (ticker.isDue()) tell();
-          if (breath.isDue) await breath.take();
+          count++;
+          yield { example, entry: source.index };
         }
       } catch (error) {
         // What waits for a pipe ends with an error of its own.
@@ -45,14 +47,12 @@ export class ExampleReader {
         errors.push(error);
       }
     }
-    if (ticker.told) tell(examples.length);
     if (errors.length === 1) throw errors[0];
     if (errors.length > 1) {
       const { code, message, advice } = joined(errors);
       throw new EvolveError(code, message, advice, { at: ['data', 'sources'] });
     }
-    this.badRows.check(examples.length + this.badRows.rows.length);
-    return examples;
+    this.badRows.check(count + this.badRows.rows.length);
   }
 
   async *#examplesOf(source: DataSource): AsyncGenerator<Example> {

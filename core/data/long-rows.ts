@@ -7,14 +7,34 @@ import type { Encoder } from '../contracts/encoder.js';
 import type { EncodedExample } from '../contracts/labels.js';
 import type { CutCounts } from '../contracts/tracker.js';
 
+/** What fitting rows cost. */
+export type LongCounts = { -readonly [K in keyof CutCounts]: number } & {
+  /** Records that were left out. */
+  dropped: number;
+  /** Conversations without their oldest turns, and the turns that they lost. */
+  shortened: number;
+  turns: number;
+  /** Texts that were split, and the rows that they became. */
+  texts: number;
+  parts: number;
+};
+
+export function noLongRows(): LongCounts {
+  return {
+    cutRows: 0,
+    cutTokens: 0,
+    rowsWithoutEnd: 0,
+    dropped: 0,
+    shortened: 0,
+    turns: 0,
+    texts: 0,
+    parts: 0,
+  };
+}
+
 /** Fits rows into `data.cutoffLength` in the way of `data.long`, and counts what that cost. */
 export class LongRows {
-  readonly cut = { cutRows: 0, cutTokens: 0, rowsWithoutEnd: 0 } satisfies CutCounts;
-  #dropped = 0;
-  #shortened = 0;
-  #turns = 0;
-  #texts = 0;
-  #parts = 0;
+  readonly counts = noLongRows();
 
   constructor(
     private readonly encoder: Encoder,
@@ -28,7 +48,7 @@ export class LongRows {
     const whole = this.encoder.encode(example, Number.MAX_SAFE_INTEGER);
     if (whole.inputIds.length <= cutoffLength) return [encoded];
     if (long === 'drop') {
-      this.#dropped++;
+      this.counts.dropped++;
       return [];
     }
     if (long === 'split' && example.kind === 'text') return this.#split(example);
@@ -37,28 +57,11 @@ export class LongRows {
     return [encoded];
   }
 
-  /** What was done besides cutting, in sentences. */
-  told(): string[] {
-    const { cutoffLength } = this.data;
-    const beyond = `longer than data.cutoffLength (${cutoffLength} tokens)`;
-    return [
-      ...(this.#dropped > 0 ? [`${counted(this.#dropped, 'record')} left out: ${beyond}`] : []),
-      ...(this.#shortened > 0
-        ? [
-            `${counted(this.#shortened, 'conversation')} ${beyond}: the oldest turns are left off, ${this.#turns} in all`,
-          ]
-        : []),
-      ...(this.#texts > 0
-        ? [`${counted(this.#texts, 'text')} ${beyond}: split into ${this.#parts} rows`]
-        : []),
-    ];
-  }
-
   #countCut(whole: EncodedExample, encoded: EncodedExample): void {
     const end = whole.spans.at(-1)?.[1] ?? 0;
-    this.cut.cutRows++;
-    this.cut.cutTokens += whole.inputIds.length - encoded.inputIds.length;
-    if (end > encoded.inputIds.length) this.cut.rowsWithoutEnd++;
+    this.counts.cutRows++;
+    this.counts.cutTokens += whole.inputIds.length - encoded.inputIds.length;
+    if (end > encoded.inputIds.length) this.counts.rowsWithoutEnd++;
   }
 
   #split(example: Extract<Example, { kind: 'text' }>): EncodedExample[] {
@@ -67,8 +70,8 @@ export class LongRows {
       const message = 'data.long is split, but this model has no way to split a text';
       throw new EvolveError('CONFIG_INVALID', message, 'Set it to cut or drop.', { at: ['data', 'long'] });
     }
-    this.#texts++;
-    this.#parts += parts.length;
+    this.counts.texts++;
+    this.counts.parts += parts.length;
     return parts;
   }
 
@@ -80,8 +83,8 @@ export class LongRows {
       const whole = this.encoder.encode(shorter, Number.MAX_SAFE_INTEGER);
       const next = withoutOldest(shorter);
       if (whole.inputIds.length <= cutoffLength || !next) {
-        if (shorter !== example) this.#shortened++;
-        this.#turns += example.turns.length - shorter.turns.length;
+        if (shorter !== example) this.counts.shortened++;
+        this.counts.turns += example.turns.length - shorter.turns.length;
         const encoded = this.encoder.encode(shorter, cutoffLength);
         if (whole.inputIds.length > cutoffLength) this.#countCut(whole, encoded);
         return encoded;
@@ -89,6 +92,19 @@ export class LongRows {
       shorter = next;
     }
   }
+}
+
+/** What was done besides cutting, in sentences. */
+export function toldOfLong(counts: LongCounts, cutoffLength: number): string[] {
+  const { dropped, shortened, turns, texts, parts } = counts;
+  const beyond = `longer than data.cutoffLength (${cutoffLength} tokens)`;
+  return [
+    ...(dropped > 0 ? [`${counted(dropped, 'record')} left out: ${beyond}`] : []),
+    ...(shortened > 0
+      ? [`${counted(shortened, 'conversation')} ${beyond}: the oldest turns are left off, ${turns} in all`]
+      : []),
+    ...(texts > 0 ? [`${counted(texts, 'text')} ${beyond}: split into ${parts} rows`] : []),
+  ];
 }
 
 /** The conversation from its second question on, with what the system said; undefined if there is no such question. */

@@ -1,5 +1,6 @@
 /** The first half of every run: makes an encoder, loads a model, quantizes its weights, and injects adapters. */
 
+import { createHash } from 'node:crypto';
 import { inject, injectable } from 'tsyringe';
 import { Breath } from '../base/breath.js';
 import { EvolveError } from '../base/errors.js';
@@ -34,6 +35,8 @@ export class ModelAssembler {
   readonly #locator: ModelLocator;
   #readModelFile: ModelFiles['readFile'] = async () => undefined;
   #device: Device | undefined;
+  #encoder: Encoder | undefined;
+  #encoderIdentity = '';
 
   constructor(
     @inject(ASSEMBLY_CONFIG) private readonly config: AssemblyConfig,
@@ -49,6 +52,11 @@ export class ModelAssembler {
     return this.#readModelFile;
   }
 
+  /** What the encoder was made of: where that is the same, it makes the same tokens. */
+  get encoderIdentity(): string {
+    return this.#encoderIdentity;
+  }
+
   /** Opens the device that is asked for. If it does not open, takes the next one and says why in one line. */
   async openDevice(): Promise<Device> {
     this.#device = await openDevice(this.hooks, this.config.device.name);
@@ -60,7 +68,8 @@ export class ModelAssembler {
     const { path } = await this.#locateModel(false);
     const files = openModel(this.hooks, path);
     try {
-      return await this.#encoderOf(files);
+      this.#encoder = await this.#encoderOf(files);
+      return this.#encoder;
     } finally {
       await files.close();
     }
@@ -95,7 +104,7 @@ export class ModelAssembler {
     const files = openModel(this.hooks, path);
     this.#readModelFile = files.readFile;
     try {
-      const encoder = await this.#encoderOf(files);
+      const encoder = this.#encoder ?? (await this.#encoderOf(files));
       return { encoder, model: await this.#modelOf(files) };
     } finally {
       await files.close();
@@ -103,9 +112,30 @@ export class ModelAssembler {
   }
 
   async #encoderOf(files: OpenModel): Promise<Encoder> {
+    const read = new Map<string, string>();
+    const readFile: ModelFiles['readFile'] = async (name) => {
+      const bytes = await files.readFile(name);
+      read.set(name, bytes ? createHash('sha256').update(bytes).digest('hex') : '');
+      return bytes;
+    };
+    const readJson: ModelFiles['readJson'] = async (name) => {
+      await readFile(name);
+      return files.readJson(name);
+    };
     const template = await this.#makeTemplate();
     const { seed } = this.random;
-    return this.#ask(files, (request) => this.hooks.loadEncoder.promise({ ...request, template, seed }));
+    const encoder = await this.#ask({ ...files, readFile, readJson }, (request) =>
+      this.hooks.loadEncoder.promise({ ...request, template, seed }),
+    );
+    const parts = [
+      this.config.model.backbone,
+      [...read].sort(),
+      this.config.data.template,
+      template.chatTemplate,
+      seed,
+    ];
+    this.#encoderIdentity = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+    return encoder;
   }
 
   #modelOf(files: OpenModel): Promise<LanguageModel> {

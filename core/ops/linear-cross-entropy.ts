@@ -1,6 +1,6 @@
 import type { tf } from '../base/tf.js';
-import { checkLabels, crossEntropy } from './cross-entropy.js';
-import { dispatch } from './dispatch.js';
+import { checkLabels, crossEntropy, type TellLosses, toldLosses } from './cross-entropy.js';
+import { dispatchAll } from './dispatch.js';
 import type { FrozenWeight } from './frozen-weight.js';
 import { linear } from './linear.js';
 
@@ -22,6 +22,7 @@ declare module './kernels.js' {
  * @param weight `[vocabulary, hidden]`
  * @param bias `[vocabulary]` or null
  * @param labels `[tokens]`, each within the vocabulary
+ * @param tell is told the cross-entropy of each token: a kernel's last output
  * @returns a scalar, in nats
  * @throws RangeError if a label is outside the vocabulary, or shapes do not fit
  */
@@ -31,6 +32,7 @@ export function linearCrossEntropy(
   bias: tf.Tensor1D | null,
   labels: Int32Array,
   training: boolean,
+  tell?: TellLosses,
 ): tf.Scalar {
   const [vocabulary, hidden] = weight.shape;
   if (x.shape[0] !== labels.length || x.shape[1] !== hidden) {
@@ -39,7 +41,8 @@ export function linearCrossEntropy(
     );
   }
   checkLabels('linearCrossEntropy', labels, vocabulary);
-  return dispatch('LinearCrossEntropy', { x }, { weight, bias, labels, training }, () =>
-    crossEntropy(linear(x, weight, bias), labels),
-  );
+  const outputs = dispatchAll('LinearCrossEntropy', { x }, { weight, bias, labels, training }, () => [
+    crossEntropy(linear(x, weight, bias), labels, tell),
+  ]);
+  return toldLosses(outputs, tell);
 }

@@ -1,6 +1,6 @@
 import { tf } from '../base/tf.js';
-import { checkLabels, crossEntropy } from './cross-entropy.js';
-import { dispatch } from './dispatch.js';
+import { checkLabels, crossEntropy, type TellLosses, toldLosses } from './cross-entropy.js';
+import { dispatchAll } from './dispatch.js';
 
 declare module './kernels.js' {
   interface Kernels {
@@ -18,6 +18,7 @@ declare module './kernels.js' {
  * @param x `[tokens, hidden]`
  * @param weight `[vocabulary, hidden]`
  * @param labels `[tokens]`, each within the vocabulary
+ * @param tell is told the cross-entropy of each token: a kernel's last output
  * @returns a scalar, in nats
  * @throws RangeError if a label is outside the vocabulary, or shapes do not fit
  */
@@ -26,6 +27,7 @@ export function trainableLinearCrossEntropy(
   weight: tf.Tensor2D,
   labels: Int32Array,
   training: boolean,
+  tell?: TellLosses,
 ): tf.Scalar {
   const [vocabulary, hidden] = weight.shape;
   if (x.shape[0] !== labels.length || x.shape[1] !== hidden) {
@@ -34,7 +36,8 @@ export function trainableLinearCrossEntropy(
     );
   }
   checkLabels('trainableLinearCrossEntropy', labels, vocabulary);
-  return dispatch('TrainableLinearCrossEntropy', { x, weight }, { labels, training }, () =>
-    crossEntropy(tf.matMul(x, weight, false, true), labels),
-  );
+  const outputs = dispatchAll('TrainableLinearCrossEntropy', { x, weight }, { labels, training }, () => [
+    crossEntropy(tf.matMul(x, weight, false, true), labels, tell),
+  ]);
+  return toldLosses(outputs, tell);
 }

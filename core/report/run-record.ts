@@ -4,9 +4,9 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { parseDocument } from 'yaml';
 import { EvolveError, messageOf } from '../base/errors.js';
+import { holderOf, LOCK } from '../base/lock.js';
 import { displayPath } from '../base/paths.js';
 import type { RunResult } from '../contracts/tracker.js';
-import { LOCK, writerOf } from '../run/lock.js';
 import { type JsonLine, readJsonLines, type StepLine, stepLines } from './json-lines.js';
 
 /** `killed`: the run ended without telling how. */
@@ -104,7 +104,7 @@ function parsedObject(text: string): JsonLine {
 
 /** A run that goes on in the folder of an earlier one leaves the earlier one's run.json there until it ends. */
 function stateOf(folder: string, found: JsonLine | undefined): Pick<RunRecord, 'state' | 'result'> {
-  if (writerOf(folder) !== undefined) return { state: 'running', result: undefined };
+  if (holderOf(folder) !== undefined) return { state: 'running', result: undefined };
   const result = existsSync(path.join(folder, LOCK)) ? undefined : (found as Partial<RunResult> | undefined);
   return { state: result?.status ?? 'killed', result };
 }

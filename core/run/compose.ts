@@ -10,8 +10,8 @@ import { RandomStreams } from '../base/random.js';
 import { suggest } from '../base/suggest.js';
 import type { AssemblyConfig, RunConfig } from '../config/load.js';
 import { BadRows } from '../data/bad-rows.js';
+import { CorpusMaker } from '../data/corpus.js';
 import { ExampleReader } from '../data/examples.js';
-import { RowMaker } from '../data/rows.js';
 import { ModelAssembler } from '../model/assemble.js';
 import { applyPlugin } from '../plugins/apply.js';
 import { Extensions, type ExtensionsView } from '../plugins/extensions.js';
@@ -56,7 +56,7 @@ export function composeRun(config: RunConfig, plugins: readonly AppliedPlugin[],
   parts.register(keys.RESOLVED_CONFIG, { useValue: withOptions(config, plugins) });
   parts.register(keys.BAD_ROWS, { useClass: BadRows }, scoped);
   parts.register(keys.EXAMPLE_READER, { useClass: ExampleReader }, scoped);
-  parts.register(keys.ROW_MAKER, { useClass: RowMaker }, scoped);
+  parts.register(keys.CORPUS_MAKER, { useClass: CorpusMaker }, scoped);
   parts.register(keys.RUN_FOLDER, { useClass: RunFolder }, scoped);
   parts.register(keys.RUN_CHECKPOINTS, { useClass: RunCheckpoints }, scoped);
   parts.register(keys.RUN_SAVES, { useClass: RunSaves }, scoped);

@@ -10,6 +10,7 @@ import { inject, injectable } from 'tsyringe';
 import { stringify } from 'yaml';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { HOOKS, RESOLVED_CONFIG, RUN_CONFIG } from '../base/injection-keys.js';
+import { LOCK, unlock } from '../base/lock.js';
 import { displayPath } from '../base/paths.js';
 import { checkWritable } from '../base/writable.js';
 import type { RunConfig } from '../config/load.js';
@@ -19,7 +20,7 @@ import type { BadRows } from '../data/bad-rows.js';
 import type { ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
 import { sync } from './checkpoints/checksums.js';
-import { LOCK, lock, refuseIfLocked, unlock } from './lock.js';
+import { lock, refuseIfLocked } from './lock.js';
 
 /** What marks a folder as a run's. */
 const MARK = 'config.yaml';

@@ -1,10 +1,10 @@
 /** The steps of a run, and what is due after each: events, evaluations, saves. */
 
-import { chunk } from '../base/collections.js';
 import { EvolveError } from '../base/errors.js';
 import type { StepEvent } from '../contracts/tracker.js';
-import type { Row } from '../data/packing.js';
+import type { Row, RowList } from '../data/rows.js';
 import { evaluationOf, heldOutLoss } from './evaluate.js';
+import { addSums } from './loss-groups.js';
 import { newWindow, stepEvent } from './progress.js';
 import type { RunRequests } from './requests.js';
 import { notFinite, optimizerStep, type StepFault, type StepResult } from './step.js';
@@ -20,7 +20,7 @@ export interface SaveWish {
 export interface LoopActions {
   readonly requests: RunRequests;
   /** The rows of one pass through the data, in the order of training; passes count from 0. */
-  rowsOfEpoch(epoch: number): readonly Row[];
+  rowsOfEpoch(epoch: number): RowList;
   /** Saves what was learned so far, unless a plugin has another save kept. */
   save(asked: SaveWish): Promise<void>;
   /** A sentence with this verb (`is`, `is kept`) that says where the result so far is; empty if there is none. */
@@ -36,8 +36,9 @@ export async function trainingLoop(training: Training, actions: LoopActions): Pr
   if (progress.step === 0 && !isOver()) await measureBase(training);
   if (lacksEvaluation(training)) await evaluate(training, actions);
   for (; !isOver(); progress.epoch++, progress.row = 0) {
-    const left = actions.rowsOfEpoch(progress.epoch).slice(progress.row);
-    for (const rows of chunk(left, rowsPerStep)) {
+    const list = actions.rowsOfEpoch(progress.epoch);
+    while (progress.row < list.length) {
+      const rows = list.read(progress.row, progress.row + rowsPerStep);
       await stepWith(rows, training, actions, isOver);
       if (isOver()) return;
     }
@@ -74,7 +75,7 @@ async function stepWith(
 
   const usage = training.device?.usage?.();
   const event: StepEvent = {
-    ...stepEvent(progress, context.epoch, learningRate, done.gradNorm),
+    ...stepEvent(progress, context.epoch, learningRate, done.gradNorm, training.groups),
     ...(usage && { peakDeviceMemory: usage.peakMemory }),
   };
   progress.metrics.firstLoss ??= event.loss;
@@ -110,6 +111,7 @@ function count(done: StepResult, rows: number, startedAt: number, { progress }: 
   window.lossSum += done.loss * done.targets;
   window.targets += done.targets;
   window.tokens += done.tokens;
+  window.groups = addSums(window.groups, done.groups);
   window.seconds += (performance.now() - startedAt) / 1000;
   progress.step++;
   progress.row += rows;
@@ -129,18 +131,18 @@ function tellContext({ progress, rows, rowsPerStep, context }: Training): void {
 async function measureBase(training: Training): Promise<void> {
   const { rows, progress, hooks } = training;
   if (rows.validation.length === 0) return;
-  const evalLoss = await heldOutLoss(training, rows.validation);
+  const { loss: evalLoss, groups } = await heldOutLoss(training, rows.validation);
   // The first step says what is wrong with it.
   if (!Number.isFinite(evalLoss)) return;
   progress.metrics.baseLoss = evalLoss;
-  hooks.log.call({ type: 'eval', step: 0, evalLoss });
+  hooks.log.call({ type: 'eval', step: 0, evalLoss, ...groups });
   await hooks.evaluateBase.promise(evaluationOf(training, evalLoss));
 }
 
 async function evaluate(training: Training, actions: LoopActions): Promise<void> {
   const { rows, progress, hooks, context, world } = training;
   if (rows.validation.length === 0) return;
-  const evalLoss = await heldOutLoss(training, rows.validation);
+  const { loss: evalLoss, groups } = await heldOutLoss(training, rows.validation);
   if (!Number.isFinite(evalLoss))
     fail(notFinite('held-out loss', progress.step, evalLoss), training, actions);
   const metrics = await hooks.evaluate
@@ -152,7 +154,7 @@ async function evaluate(training: Training, actions: LoopActions): Promise<void>
     });
   progress.metrics.evalLoss = metrics.evalLoss;
   progress.evaluatedStep = progress.step;
-  hooks.log.call({ type: 'eval', step: progress.step, ...metrics });
+  hooks.log.call({ type: 'eval', step: progress.step, ...metrics, ...groups });
 }
 
 async function save(asked: SaveWish, training: Training, actions: LoopActions): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { RunProgress, StepWindow } from '../contracts/state.js';
 import type { StepEvent } from '../contracts/tracker.js';
+import type { LossGroups } from './loss-groups.js';
 
 /** The counters of a run that has done nothing yet. */
 export function newProgress(): RunProgress {
@@ -16,7 +17,7 @@ export function newProgress(): RunProgress {
 }
 
 export function newWindow(): StepWindow {
-  return { lossSum: 0, targets: 0, tokens: 0, seconds: 0 };
+  return { lossSum: 0, targets: 0, tokens: 0, seconds: 0, groups: [] };
 }
 
 /** What the steps of the window did together. */
@@ -25,6 +26,7 @@ export function stepEvent(
   epoch: number,
   learningRate: number,
   gradNorm: number,
+  groups: LossGroups,
 ): StepEvent {
   const { lossSum, targets, tokens, seconds } = window;
   return {
@@ -37,5 +39,6 @@ export function stepEvent(
     tokens,
     tokensPerSecond: Math.round((tokens * 10) / seconds) / 10,
     memory: process.memoryUsage.rss(),
+    ...groups.meansOf(window.groups),
   };
 }

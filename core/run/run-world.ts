@@ -8,16 +8,14 @@ import type { World } from '../contracts/world.js';
 /** An interrupted process waits so long for the others, which may have one more micro-batch to compute. */
 const PATIENCE_MS = 10_000;
 
-/**
- * Whether a process was interrupted, and room for numbers. All totals are of one length: one process may be interrupted within
- * a metric, while another goes on to the total of the next metric.
- */
-const TOTAL_LENGTH = 8;
+/** Room for so many numbers in a total, besides whether a process was interrupted, unless more is asked for. */
+const ROOM = 7;
 
 /** A world as a run uses it. Of two processes or more, one that is interrupted does not end alone if the others answer. */
 export class RunWorld {
   readonly rank: number;
   readonly size: number;
+  #room = ROOM;
   /** All have learned that the run ends, and call the world no more. */
   #isOver = false;
 
@@ -33,6 +31,14 @@ export class RunWorld {
     ({ rank: this.rank, size: this.size } = world);
   }
 
+  /**
+   * Totals are of so many numbers, or of fewer. All totals of a run are of one length: one process may be interrupted within a
+   * metric, while another goes on to the total of the next metric.
+   */
+  makeRoom(numbers: number): void {
+    this.#room = Math.max(ROOM, numbers);
+  }
+
   /** True where the work at hand should be left, and the next total be asked for: there all learn of it. */
   get isEnding(): boolean {
     return this.size > 1 && this.signal.aborted;
@@ -46,7 +52,7 @@ export class RunWorld {
   async total(...numbers: number[]): Promise<number[]> {
     if (this.size === 1) return numbers;
     if (this.#isOver) throw this.interruption();
-    const sums = new Float64Array(TOTAL_LENGTH);
+    const sums = new Float64Array(1 + this.#room);
     sums.set([Number(this.signal.aborted), ...numbers]);
     await this.#answered(this.world.sum(sums));
     this.#isOver = sums[0] > 0;

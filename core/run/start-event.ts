@@ -3,7 +3,7 @@
 import { sum } from '../base/collections.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
-import type { RunResult } from '../contracts/tracker.js';
+import type { CutCounts, RunResult } from '../contracts/tracker.js';
 import type { SplitRows } from '../data/rows.js';
 import { parameterSizes } from '../model/count.js';
 import { warmupStepsOf } from './plugin-parts.js';
@@ -18,11 +18,16 @@ export function countParameters(model: LanguageModel): NonNullable<RunResult['pa
 
 export function countRows(rows: SplitRows, packing: boolean): NonNullable<RunResult['rows']> {
   return {
-    trainRows: rows.train.flat().length,
+    trainRows: rows.train.examples,
     ...(packing && { packedRows: rows.train.length }),
-    validationRows: rows.validation.flat().length,
-    ...rows.cut,
+    validationRows: rows.validation.examples.length,
+    ...cutCounts(rows.cut),
   };
+}
+
+/** Those of the counts that events have. */
+function cutCounts({ cutRows, cutTokens, rowsWithoutEnd }: CutCounts): CutCounts {
+  return { cutRows, cutTokens, rowsWithoutEnd };
 }
 
 /**

@@ -9,11 +9,12 @@ import type { Batch } from '../contracts/batch.js';
 import type { Objective } from '../contracts/objective.js';
 import type { Gradients, Optimizer } from '../contracts/optimizer.js';
 import type { Pass } from '../contracts/pass.js';
-import type { Row } from '../data/packing.js';
+import type { Row } from '../data/rows.js';
 import { globalNorm } from '../ops/global-norm.js';
 import { variableGradients } from '../ops/gradients.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { RunContext } from './context.js';
+import type { GroupSums, LossGroups } from './loss-groups.js';
 import type { RunWorld } from './run-world.js';
 import { freedFault } from './savable.js';
 import type { Undo } from './undo.js';
@@ -26,6 +27,7 @@ export interface StepResult {
   readonly tokens: number;
   /** Of the gradients, before clipping. */
   readonly gradNorm: number;
+  readonly groups: GroupSums;
 }
 
 /** Why a step was not done. The variables are as they were before it. */
@@ -41,6 +43,7 @@ export interface StepParts {
   readonly objective: Objective;
   readonly optimizer: Optimizer;
   readonly undo: Undo;
+  readonly groups: LossGroups;
   readonly world: RunWorld;
   readonly hooks: Hooks;
   readonly context: RunContext;
@@ -64,7 +67,8 @@ export async function optimizerStep(
   learningRate: number,
 ): Promise<StepResult | StepFault> {
   const { train, model, optimizer, world, hooks, context } = parts;
-  const batches = chunk(rows, train.perDeviceBatchSize).map((part) => model.collate(part.flat()));
+  const microBatches = chunk(rows, train.perDeviceBatchSize).map((part) => part.flat());
+  const batches = microBatches.map((examples) => model.collate(examples));
   const targets = sum(batches.map((batch) => batch.targets));
   let gradients: Gradients = new Map();
   const losses: tf.Scalar[] = [];
@@ -74,11 +78,12 @@ export async function optimizerStep(
       if (i % world.size !== world.rank) continue;
       await parts.breathe();
       if (world.isEnding) break;
-      const micro = gradientsOf(parts, batch, targets, i);
+      const tellLosses = parts.groups.listener(batch, microBatches[i]);
+      const micro = gradientsOf(parts, batch, targets, i, tellLosses);
       losses.push(micro.loss);
       gradients = addInto(gradients, micro.gradients);
     }
-    const [loss] = await world.total(sum(await readAll(losses)));
+    const [loss, ...groups] = await world.total(sum(await readAll(losses)), ...(await parts.groups.take()));
     gradients = await world.sumGradients(model.trainable, gradients);
     const number = context.step + 1;
     if (!Number.isFinite(loss)) return notFinite('loss', number, loss);
@@ -107,9 +112,11 @@ export async function optimizerStep(
       targets,
       tokens: sum(batches.map((batch) => batch.inputIds.length)),
       gradNorm,
+      groups,
     };
   } finally {
     context.training = false;
+    parts.groups.clear();
     tf.dispose([...losses, ...gradients.values()]);
   }
 }
@@ -129,12 +136,19 @@ export function lossOf({ objective, model, hooks, context }: StepParts, batch: B
 }
 
 /** One micro-batch's share of the loss, and of the gradients. */
-function gradientsOf(parts: StepParts, batch: Batch, targets: number, microBatch: number) {
+function gradientsOf(
+  parts: StepParts,
+  batch: Batch,
+  targets: number,
+  microBatch: number,
+  tellLosses: Pass['tellLosses'],
+) {
   const { seed, gradientCheckpointing } = parts.train;
   const pass: Pass = {
     training: true,
     seed: deriveSeed(seed, 'pass', parts.context.step, microBatch),
     checkpointing: gradientCheckpointing,
+    tellLosses,
   };
   return variableGradients(
     () => tf.div(lossOf(parts, batch, pass), targets) as tf.Scalar,

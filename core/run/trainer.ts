@@ -10,11 +10,10 @@ import { EvolveError } from '../base/errors.js';
 import {
   BAD_ROWS,
   CONTEXT,
-  EXAMPLE_READER,
+  CORPUS_MAKER,
   HOOKS,
   MODEL_ASSEMBLER,
   REQUESTS,
-  ROW_MAKER,
   RUN_CHECKPOINTS,
   RUN_CONFIG,
   RUN_FOLDER,
@@ -23,15 +22,17 @@ import {
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Device } from '../contracts/device.js';
+import { describeLengthLimit } from '../contracts/length-limit.js';
 import type { RunState } from '../contracts/state.js';
 import type { RunResult } from '../contracts/tracker.js';
 import type { BadRows } from '../data/bad-rows.js';
-import type { ExampleReader } from '../data/examples.js';
-import type { RowMaker, SplitRows } from '../data/rows.js';
+import type { Corpus, CorpusMaker } from '../data/corpus.js';
+import { type SplitRows, splitRows } from '../data/rows.js';
 import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { FoundCheckpoint, RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import type { RunContext } from './context.js';
+import { startEncodingWorker } from './encoding-worker.js';
 import type { RunFolder } from './folder.js';
 import { trainingLoop } from './loop.js';
 import { openWorld } from './plugin-parts.js';
@@ -73,8 +74,7 @@ export class Trainer {
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
     @inject(HOOKS) private readonly hooks: Hooks,
-    @inject(EXAMPLE_READER) private readonly reader: ExampleReader,
-    @inject(ROW_MAKER) private readonly rowMaker: RowMaker,
+    @inject(CORPUS_MAKER) private readonly corpusMaker: CorpusMaker,
     @inject(BAD_ROWS) private readonly badRows: BadRows,
     @inject(MODEL_ASSEMBLER) private readonly assembler: ModelAssembler,
     @inject(RUN_FOLDER) private readonly folder: RunFolder,
@@ -89,6 +89,7 @@ export class Trainer {
     const startedAt = performance.now();
     const { signal } = this.context;
     let assembled: AssembledModel | undefined;
+    let corpus: Corpus | undefined;
     let failure: unknown;
     try {
       const opened = await unlessAborted(openWorld(this.hooks), signal);
@@ -97,12 +98,13 @@ export class Trainer {
       if (this.#writes) await this.folder.check();
       const checkpoint = start.resume ? await this.#findCheckpoint() : undefined;
       // The data comes before the model: its faults are then found in seconds, whatever the model's size.
-      const examples = await this.reader.read();
+      corpus = await this.#readData();
       await this.#breathe();
       this.#device = await this.assembler.openDevice();
       assembled = await this.assembler.assemble();
       this.context.assembled(assembled);
-      const rows = await this.rowMaker.prepare(examples, assembled, () => this.#breathe());
+      checkLength(this.config.data.cutoffLength, assembled.model);
+      const rows = splitRows(corpus, this.config);
       await this.#train(assembled, rows, start.from, checkpoint);
     } catch (error) {
       failure = error;
@@ -121,6 +123,7 @@ export class Trainer {
       await this.folder.writeResult(this.#result(failure, seconds)).catch(note);
     await this.folder.release().catch(note);
     assembled?.dispose();
+    await corpus?.store.close().catch(note);
     if (failure !== undefined) throw failure;
     return result;
   }
@@ -137,6 +140,13 @@ export class Trainer {
   /** Only one process of a run claims the folder and writes. */
   get #writes(): boolean {
     return this.#world?.rank === 0;
+  }
+
+  async #readData(): Promise<Corpus> {
+    const encoder = await this.assembler.loadEncoder();
+    const identity = this.assembler.encoderIdentity;
+    const startWorker = () => startEncodingWorker(this.config);
+    return this.corpusMaker.make({ encoder, identity, startWorker });
   }
 
   /** The lock comes first: a run that ends just now would prune what was found. */
@@ -163,7 +173,7 @@ export class Trainer {
     };
     await this.checkpoints.prepare(assembled.model);
     // Before the first write: a run that is refused leaves all as it was.
-    if (checkpoint) await this.checkpoints.compare(checkpoint, rows, countSteps(basis).totalSteps);
+    if (checkpoint) this.checkpoints.compare(checkpoint, rows, countSteps(basis).totalSteps);
     if (this.#writes) {
       const pinned = (name: string, kind: 'model' | 'adapter') => this.assembler.pinned(name, kind);
       await (checkpoint === undefined ? this.folder.claim(pinned) : this.folder.reclaim(pinned));
@@ -190,7 +200,7 @@ export class Trainer {
     try {
       await trainingLoop(training, {
         requests: this.requests,
-        rowsOfEpoch: (epoch) => this.rowMaker.ofEpoch(rows.train, epoch),
+        rowsOfEpoch: (epoch) => rows.train.pass(epoch),
         save: (asked) => this.saves.save(training, asked),
         kept: (verb) => this.saves.kept(verb),
       });
@@ -267,4 +277,12 @@ export class Trainer {
     const { stopReason } = this.requests;
     return resultOf(facts, this.#progress, { failure, stopReason }, seconds);
   }
+}
+
+/** @throws EvolveError MODEL_INVALID if rows may be longer than the model takes */
+function checkLength(cutoffLength: number, model: LanguageModel): void {
+  if (cutoffLength <= model.maxLength) return;
+  const message = `data.cutoffLength is ${cutoffLength}, but ${describeLengthLimit(model)}`;
+  const advice = `Set data.cutoffLength to ${model.maxLength} or less.`;
+  throw new EvolveError('MODEL_INVALID', message, advice, { at: ['data', 'cutoffLength'] });
 }

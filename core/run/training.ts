@@ -6,6 +6,7 @@ import type { Schedule } from '../contracts/schedule.js';
 import type { RunProgress } from '../contracts/state.js';
 import type { SplitRows } from '../data/rows.js';
 import type { AssembledModel } from '../model/assemble.js';
+import { LossGroups } from './loss-groups.js';
 import { makeObjective, makeOptimizer, makeSchedule } from './plugin-parts.js';
 import type { StepParts } from './step.js';
 import { Undo } from './undo.js';
@@ -41,11 +42,14 @@ export async function makeTraining(
 ): Promise<Training> {
   const { hooks, train } = basis;
   const steps = countSteps(basis);
+  const groups = new LossGroups(basis.rows.corpus.facts);
+  basis.world.makeRoom(groups.size + 2);
   return {
     ...basis,
     ...steps,
     model,
     encoder,
+    groups,
     objective: await makeObjective(hooks, model),
     optimizer: await makeOptimizer(hooks, train, model),
     schedule: await makeSchedule(hooks, train, steps.totalSteps),

@@ -3,8 +3,6 @@
 import { createHash } from 'node:crypto';
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { setImmediate } from 'node:timers/promises';
-import type { Row } from '../../data/packing.js';
 import type { SplitRows } from '../../data/rows.js';
 
 /** The rows of a run, in tokens. They follow from data, tokenizer, template and settings. */
@@ -14,21 +12,10 @@ export interface RowsFingerprint {
   readonly sha256: string;
 }
 
-export async function fingerprintOfRows({ train, validation }: SplitRows): Promise<RowsFingerprint> {
-  const hash = createHash('sha256');
-  const add = async (rows: readonly Row[]) => {
-    for (const [i, row] of rows.entries()) {
-      // Signals get through, but end nothing: what is saved after an interruption has a fingerprint too.
-      if (i % 4096 === 0) await setImmediate();
-      for (const { inputIds, spans } of row) {
-        hash.update(Int32Array.from([inputIds.length, ...spans.flat()]));
-        hash.update(inputIds);
-      }
-    }
-    hash.update('end');
-  };
-  await add(train);
-  await add(validation);
+export function fingerprintOfRows({ train, validation, corpus }: SplitRows): RowsFingerprint {
+  const hash = createHash('sha256').update(corpus.sha256);
+  // The first pass tells the order of all: seed and settings make it.
+  for (const { examples } of [train.pass(0), validation]) hash.update('rows').update(examples);
   return { train: train.length, validation: validation.length, sha256: hash.digest('hex') };
 }
 

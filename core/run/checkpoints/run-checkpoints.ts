@@ -43,7 +43,7 @@ export interface FoundCheckpoint {
 export class RunCheckpoints {
   readonly #folder: CheckpointFolder;
   #modelFingerprint = '';
-  #rowsFingerprint: Promise<RowsFingerprint> | undefined;
+  #rowsFingerprint: RowsFingerprint | undefined;
 
   constructor(
     @inject(RUN_FOLDER) private readonly run: RunFolder,
@@ -135,7 +135,7 @@ export class RunCheckpoints {
   async #factsOf(training: Training, { savedStep, isKept }: Kept): Promise<RunFacts> {
     const { progress, totalSteps } = training;
     return {
-      rows: await this.#fingerprintOf(training.rows),
+      rows: this.#fingerprintOf(training.rows),
       model: this.#modelFingerprint,
       config: this.config,
       step: progress.step,
@@ -149,7 +149,7 @@ export class RunCheckpoints {
   }
 
   /** Taken once: all saves of a run are of the same rows. */
-  #fingerprintOf(rows: SplitRows): Promise<RowsFingerprint> {
+  #fingerprintOf(rows: SplitRows): RowsFingerprint {
     this.#rowsFingerprint ??= fingerprintOfRows(rows);
     return this.#rowsFingerprint;
   }
@@ -159,8 +159,8 @@ export class RunCheckpoints {
    *
    * @throws EvolveError RESUME if rows or model are others, or more steps are done than the run is to have
    */
-  async compare({ folder, facts }: FoundCheckpoint, rows: SplitRows, totalSteps: number): Promise<void> {
-    const now = { model: this.#modelFingerprint, rows: await this.#fingerprintOf(rows) };
+  compare({ folder, facts }: FoundCheckpoint, rows: SplitRows, totalSteps: number): void {
+    const now = { model: this.#modelFingerprint, rows: this.#fingerprintOf(rows) };
     const differences: string[] = [];
     if (now.model !== facts.model) {
       const [was, is] = [facts.config, this.config].map(({ model }) => displayPath(model.path));

@@ -30,7 +30,7 @@ export class TrainableLinear implements LinearAdapter {
 
   crossEntropy(x: tf.Tensor2D, { bias }: LinearSite, labels: Int32Array, pass: Pass): tf.Scalar | undefined {
     if (bias) return undefined;
-    return trainableLinearCrossEntropy(x, this.weight as tf.Tensor2D, labels, pass.training);
+    return trainableLinearCrossEntropy(x, this.weight as tf.Tensor2D, labels, pass.training, pass.tellLosses);
   }
 }
 

@@ -1,6 +1,5 @@
-import type { DataSource } from '../../../core/index.js';
+import { type DataSource, filesOf } from '../../../core/index.js';
 import { nameOf, peek, readBytes } from './readers/bytes.js';
-import { filesOf } from './readers/files.js';
 import { splitLines, utf8Of } from './readers/lines.js';
 import { openText } from './readers/open-text.js';
 

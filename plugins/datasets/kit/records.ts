@@ -1,9 +1,8 @@
 /** The records of a data file, whatever the file is: its content tells, not its name. */
 
-import type { DataSource } from '../../../core/index.js';
+import { type DataSource, filesOf } from '../../../core/index.js';
 import type { RawRecord } from './raw-record.js';
 import { nameOf, peek, readBytes } from './readers/bytes.js';
-import { filesOf } from './readers/files.js';
 import { readJson } from './readers/json.js';
 import { openText } from './readers/open-text.js';
 import { readParquet } from './readers/parquet.js';

@@ -134,6 +134,7 @@ export interface Addon {
     labels: Int32Array,
     dx: Optional,
     dw: Optional,
+    losses: F,
     pieceBytes: number,
   ): number;
   logProbabilities(logits: F, tokens: number, vocabulary: number, labels: Int32Array, y: F, logSums: F): void;

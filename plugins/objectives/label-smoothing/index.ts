@@ -31,7 +31,9 @@ export default definePlugin({
           vocabulary,
         );
         const target = tf.add(tf.mul(oneHot, 1 - smoothing), smoothing / vocabulary);
-        return tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), target))) as tf.Scalar;
+        const each = tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), target), 1)) as tf.Tensor1D;
+        pass.tellLosses?.(tf.keep(tf.clone(each)));
+        return tf.sum(each) as tf.Scalar;
       },
     }));
   },

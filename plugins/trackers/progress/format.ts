@@ -7,6 +7,7 @@ import {
   formatDuration,
   formatMebibytes,
   formatSize,
+  type GroupLoss,
   type LogEvent,
   type RunResult,
   type StepEvent,
@@ -49,14 +50,25 @@ export function describeStep(event: StepEvent, steps: number, secondsLeft: numbe
 }
 
 export function describeEval(event: EvalEvent): string {
-  const { type: _, step, evalLoss, ...metrics } = event;
+  const { type: _, step, evalLoss, bySource, byLanguage: __, byPart, ...metrics } = event;
   if (step === 0) return `before training  held-out loss ${evalLoss.toFixed(4)}`;
   const others = Object.entries(metrics).map(([name, value]) => `  ${name} ${shortened(value)}`);
-  return `step ${step}  held-out loss ${evalLoss.toFixed(4)}${others.join('')}`;
+  return `step ${step}  held-out loss ${evalLoss.toFixed(4)}${others.join('')}${describeGroups({ ...bySource }, { ...byPart })}`;
 }
 
-function shortened(value: number | string): string {
-  return typeof value === 'number' ? String(Number(value.toPrecision(4))) : value;
+/** `  (alpaca 1.23, belle 2.10)`, where there is more than one to compare. */
+function describeGroups(...groupings: Readonly<Record<string, GroupLoss>>[]): string {
+  return groupings
+    .filter((groups) => Object.keys(groups).length > 1)
+    .map((groups) => {
+      const named = Object.entries(groups).map(([name, { loss }]) => `${name} ${loss.toFixed(4)}`);
+      return `  (${named.join(', ')})`;
+    })
+    .join('');
+}
+
+function shortened(value: unknown): string {
+  return typeof value === 'number' ? String(Number(value.toPrecision(4))) : String(value);
 }
 
 /** What the end of a run is told with, besides the result. */

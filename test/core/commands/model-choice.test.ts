@@ -1,8 +1,9 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { expect } from 'chai';
 import type { EvolveError } from '../../../core/base/errors.js';
+import { unlock } from '../../../core/base/lock.js';
 import { configOf, unfinishedNotice } from '../../../core/commands/model-choice.js';
-import { lock, unlock } from '../../../core/run/lock.js';
+import { lock } from '../../../core/run/lock.js';
 import { evolve } from '../../support/cli.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';

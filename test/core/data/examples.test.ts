@@ -4,7 +4,7 @@ import { BadRows } from '../../../core/data/bad-rows.js';
 import { ExampleReader } from '../../../core/data/examples.js';
 import { definePlugin, type Example } from '../../../core/index.js';
 import { type ComposedRun, compose } from '../../support/compose.js';
-import { expectError } from '../../support/errors.js';
+import { collect, expectError } from '../../support/errors.js';
 import { TemporaryFolder } from '../../support/files.js';
 import { EIGHT_ROWS } from '../../support/runs.js';
 
@@ -34,12 +34,13 @@ describe('ExampleReader', () => {
   afterEach(() => folder.remove());
 
   const read = ({ config, hooks, context }: ComposedRun) =>
-    new ExampleReader(config, hooks, context.signal, new BadRows(config, hooks)).read();
+    collect(new ExampleReader(config, hooks, context.signal, new BadRows(config, hooks)).read());
 
   it('mixes sources, of each no more than its limit', async () => {
     const source = { path: folder.write('rows.json', EIGHT_ROWS), format: 'alpaca' };
     const run = await compose({ data: { sources: [{ ...source, limit: 3 }, source] } });
-    expect(await read(run)).to.have.lengthOf(11);
+    const examples = await read(run);
+    expect(examples.map(({ entry }) => entry)).to.deep.equal([0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]);
   });
 
   it('ends where it is interrupted while it waits for a pipe', async () => {
@@ -54,7 +55,7 @@ describe('ExampleReader', () => {
 
   it('says of each example which source it is from, unless it says so itself', async () => {
     const run = await compose({ data: { sources: ['cot', 'every-kind'] } }, { further: [everyKind] });
-    const examples = await read(run);
+    const examples = (await read(run)).map(({ example }) => example);
     const own = examples.slice(-EVERY_KIND.length);
     expect(own.map(({ source }) => source)).to.deep.equal([
       'elsewhere',

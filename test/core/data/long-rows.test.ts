@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { LongRows } from '../../../core/data/long-rows.js';
+import { LongRows, toldOfLong } from '../../../core/data/long-rows.js';
 import type { Encoder, Example } from '../../../core/index.js';
 import { encoderOf } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
@@ -33,22 +33,24 @@ describe('LongRows', () => {
     const [short, long] = [textOf(1), textOf(20)];
     const { fitting, rows } = rowsOf('cut', short, long);
     expect(fitting).to.deep.equal([[encoder.encode(short, CUTOFF)], [encoder.encode(long, CUTOFF)]]);
-    expect(rows.cut).to.deep.equal({ cutRows: 1, cutTokens: length(long) - CUTOFF, rowsWithoutEnd: 1 });
-    expect(rows.told()).to.deep.equal([]);
+    expect(rows.counts).to.include({ cutRows: 1, cutTokens: length(long) - CUTOFF, rowsWithoutEnd: 1 });
+    expect(toldOfLong(rows.counts, CUTOFF)).to.deep.equal([]);
   });
 
   it('counts no row that has just as many tokens as fit', () => {
     const example = textOf(3);
     const rows = new LongRows(encoder, { cutoffLength: length(example), long: 'cut' });
     rows.fit(example, encoder.encode(example, length(example)));
-    expect(rows.cut.cutRows).to.equal(0);
+    expect(rows.counts.cutRows).to.equal(0);
   });
 
   it('drops', () => {
     const { fitting, rows } = rowsOf('drop', textOf(1), textOf(20));
     expect(fitting.map((each) => each.length)).to.deep.equal([1, 0]);
-    expect(rows.told()).to.deep.equal(['1 record is left out: longer than data.cutoffLength (60 tokens)']);
-    expect(rows.cut.cutRows).to.equal(0);
+    expect(toldOfLong(rows.counts, CUTOFF)).to.deep.equal([
+      '1 record is left out: longer than data.cutoffLength (60 tokens)',
+    ]);
+    expect(rows.counts.cutRows).to.equal(0);
   });
 
   it('splits a text into rows that together have all of it', () => {
@@ -60,7 +62,7 @@ describe('LongRows', () => {
     const labels = fitting[0].flatMap(({ spans }) => spans.map(([start, end]) => end - start));
     const all = whole.spans.map(([start, end]) => end - start);
     expect(labels.reduce((sum, size) => sum + size)).to.equal(all.reduce((sum, size) => sum + size));
-    expect(rows.told()[0]).to.match(/^1 text is longer than .*: split into \d+ rows$/);
+    expect(toldOfLong(rows.counts, CUTOFF)[0]).to.match(/^1 text is longer than .*: split into \d+ rows$/);
   });
 
   it('takes the oldest turns off a conversation, and keeps what the system said', () => {
@@ -71,8 +73,8 @@ describe('LongRows', () => {
     const text = encoder.tokenizer.decode([...row.inputIds]);
     expect(text).to.match(/^S\b/).and.to.include('q19').and.to.not.include('q0\n');
     expect(row.inputIds.at(-1)).to.equal(encoder.tokenizer.eosId);
-    expect(rows.cut.cutRows).to.equal(0);
-    expect(rows.told()[0]).to.match(
+    expect(rows.counts.cutRows).to.equal(0);
+    expect(toldOfLong(rows.counts, CUTOFF)[0]).to.match(
       /^1 conversation is longer than .*: the oldest turns are left off, \d+ in all$/,
     );
   });
@@ -86,7 +88,7 @@ describe('LongRows', () => {
     };
     const { fitting, rows } = rowsOf('split', asked, last);
     expect(fitting.flat().map(({ inputIds }) => inputIds.length)).to.deep.equal([CUTOFF, CUTOFF]);
-    expect(rows.cut.cutRows).to.equal(2);
+    expect(rows.counts.cutRows).to.equal(2);
   });
 
   it('refuses to split a text where the model cannot', () => {

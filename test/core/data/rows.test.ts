@@ -2,15 +2,14 @@ import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Encoder } from '../../../core/contracts/encoder.js';
 import type { LogEvent } from '../../../core/contracts/tracker.js';
-import { BadRows } from '../../../core/data/bad-rows.js';
-import { RowMaker } from '../../../core/data/rows.js';
+import { type RowList, splitRows } from '../../../core/data/rows.js';
 import type { Example, Turn } from '../../../core/index.js';
-import { compose } from '../../support/compose.js';
+import { corpusOf } from '../../support/corpus.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { composeTestRun, EIGHT_ROWS } from '../../support/runs.js';
 
-describe('RowMaker', () => {
+describe('the rows of a run', () => {
   let folder: TemporaryFolder;
 
   beforeEach(() => {
@@ -63,22 +62,21 @@ describe('RowMaker', () => {
   });
 });
 
-describe('RowMaker.prepare', () => {
-  const MODEL = { maxLength: 128 };
-
-  async function prepare(examples: readonly Example[], validationSize = 0, other?: Encoder) {
-    const run = await compose({
+describe('splitRows', () => {
+  async function prepare(
+    examples: readonly Example[],
+    data: { validationSize?: number } & Record<string, unknown> = {},
+    other?: Encoder,
+  ) {
+    const values = {
       model: { path: fixture('llama') },
-      data: { sources: ['none'], cutoffLength: 128, validationSize },
-    });
-    const encoder = other ?? (await run.assembler.loadEncoder());
-    const rows = await new RowMaker(run.config, run.hooks, new BadRows(run.config, run.hooks)).prepare(
-      examples,
-      { encoder, model: MODEL },
-      async () => {},
-    );
+      data: { sources: ['given'], cutoffLength: 128, validationSize: 0, ...data },
+    };
+    const { run, corpus, encoder } = await corpusOf(values, examples, other);
+    const rows = splitRows(corpus, run.config);
     const notices = run.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
-    return { rows, notices, encoder };
+    const all = (list: RowList) => list.read(0, list.length);
+    return { rows, notices, encoder, train: all(rows.train.pass(0)), validation: all(rows.validation) };
   }
   const turns = (...roles: Turn['role'][]): Example => ({
     kind: 'turns',
@@ -96,8 +94,10 @@ describe('RowMaker.prepare', () => {
   it('encodes each example, and leaves out what no label is in, by kind', async () => {
     const text: Example = { kind: 'text', text: 'One.' };
     const examples = [text, { ...text, text: ' ' }, silent, turns('user', 'assistant')];
-    const { rows, notices, encoder } = await prepare(examples);
-    expect(rows.train.flat()).to.deep.equal([examples[0], examples[3]].map((e) => encoder.encode(e, 128)));
+    const { train, notices, encoder } = await prepare(examples, { shuffle: false });
+    expect(train.flat().map(({ inputIds, spans }) => ({ inputIds, spans }))).to.deep.equal(
+      [examples[0], examples[3]].map((e) => encoder.encode(e, 128)),
+    );
     expect(notices).to.deep.equal([
       '1 of 4 records is left out: its text is empty',
       '1 of 4 records is left out: its trained turns are empty',
@@ -114,7 +114,7 @@ describe('RowMaker.prepare', () => {
       return encoder.encode(example, limit);
     };
     await expectError(
-      () => prepare([short, long], 0, { ...encoder, encode }),
+      () => prepare([short, long], {}, { ...encoder, encode }),
       'DATA_RECORD',
       /big\.json, example 2: a text is too long .* 1,000,0\d\d characters/,
     );
@@ -126,7 +126,7 @@ describe('RowMaker.prepare', () => {
     const refused = (tokens: number, spans: [number, number][], text: string) => {
       const encode = () => ({ inputIds: new Int32Array(tokens).fill(5), spans });
       return expectError(
-        () => prepare([one], 0, { ...encoder, encode }),
+        () => prepare([one], {}, { ...encoder, encode }),
         'PLUGIN_FAILED',
         'rows.json, example 1',
         text,
@@ -148,7 +148,7 @@ describe('RowMaker.prepare', () => {
   it('holds out a number of rows, or a share of them, but never all', async () => {
     const held = async (rows: number, size: number) => {
       const examples = Array.from({ length: rows }, (_, i): Example => ({ kind: 'text', text: `Row ${i}.` }));
-      const { validation, train } = (await prepare(examples, size)).rows;
+      const { validation, train } = await prepare(examples, { validationSize: size });
       expect(validation.length + train.length).to.equal(rows);
       return validation.length;
     };

@@ -1,8 +1,8 @@
 import { appendFileSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
+import { tryLock, unlock } from '../../../core/base/lock.js';
 import { readRun } from '../../../core/report/run-record.js';
-import { lock, unlock } from '../../../core/run/lock.js';
 import { expectError } from '../../support/errors.js';
 import { TemporaryFolder } from '../../support/files.js';
 import { leaveRun } from '../../support/run-folder.js';
@@ -36,7 +36,7 @@ describe('what a run’s folder tells', () => {
 
   it('is that it goes on, whatever an earlier end says', async () => {
     const output = leaveRun(folder, 'mine');
-    await lock(output);
+    await tryLock(output);
     expect(readRun(output)).to.deep.include({ state: 'running', result: undefined });
     await unlock(output);
     expect(readRun(output).state).to.equal('completed');

@@ -38,7 +38,9 @@ describe('a base model that is drawn at random', () => {
 });
 
 describe('what waits for evaluations', () => {
-  const rows = (held: number) => ({ train: [], validation: Array(held).fill([]), heldOut: [] });
+  const rows = (held: number) => ({
+    validation: { length: held, examples: new Int32Array(held), read: () => [] },
+  });
 
   it('is named, each plugin once, where no rows are held out, and only then', () => {
     expect(evaluationNotice(rows(0), [])).to.equal(undefined);

@@ -5,8 +5,7 @@ import { open, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { displayPath, EvolveError, messageOf } from '../../../../core/index.js';
-import { STDIN } from './files.js';
+import { displayPath, EvolveError, messageOf, STDIN } from '../../../../core/index.js';
 
 export type Bytes = AsyncIterable<Buffer>;
 

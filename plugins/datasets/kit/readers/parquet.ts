@@ -1,10 +1,9 @@
 /** The rows of a Parquet file. */
 
 import { stat } from 'node:fs/promises';
-import { EvolveError, messageOf } from '../../../../core/index.js';
+import { EvolveError, messageOf, STDIN } from '../../../../core/index.js';
 import type { RawRecord } from '../raw-record.js';
 import { nameOf } from './bytes.js';
-import { STDIN } from './files.js';
 
 /** A file may have all of its rows in one group, which would not fit into memory. */
 const MOST_ROWS = 10_000;

@@ -29,44 +29,44 @@ export function registerLoss(cuda: Cuda): void {
     x: tf.TensorInfo,
     { labels, training }: KernelAttrs<'TrainableLinearCrossEntropy'>,
     { dense, vocabulary, compute, bias, dw }: OutputLayer,
-  ): [loss: tf.TensorInfo, dx: tf.TensorInfo] => {
+  ): [loss: tf.TensorInfo, dx: tf.TensorInfo, losses: tf.TensorInfo] => {
     const [tokens, hidden] = x.shape;
     const input = backend.arrayOf(x);
     const width = input.type === BF16 ? 2 : 4;
     const dx = backend.output(training ? x.shape : [0]);
     const loss = backend.output([]);
+    const each = backend.output([tokens]);
+    const losses = each.array.pointer;
     // The gradient takes the logits' place, or where products read bf16 half as much beside them.
     const bytes = compute === F32 ? 4 : 6;
     const piece = Math.min(tokens, Math.max(1, Math.floor(PIECE_BYTES / vocabulary / bytes)));
     const ids = backend.constant(labels) as Pointer;
-    backend.withWorkspace(tokens * 4, (losses) =>
-      backend.withWorkspace(piece * vocabulary * bytes, (pointer) => {
-        const logits = { pointer, type: F32 } as const;
-        const dlogits =
-          compute === F32 ? logits : ({ pointer: pointer + piece * vocabulary * 4, type: BF16 } as const);
-        for (let at = 0; at < tokens; at += piece) {
-          const m = Math.min(piece, tokens - at);
-          const rows = { pointer: input.pointer + at * hidden * width, type: input.type };
-          const shape = { m, n: vocabulary, k: hidden };
-          multiply(backend, { array: rows }, { array: dense }, logits, shape, { compute, bias });
-          const crossEntropy = driver.kernel('crossEntropy');
-          const each = [ids + at * 4, losses + at * 4, training ? dlogits.pointer : null, dlogits.type];
-          crossEntropy.overRows(m, vocabulary, pointer, vocabulary, ...each);
-          if (!training) continue;
-          const target = { pointer: dx.array.pointer + at * hidden * 4, type: F32 } as const;
-          const back = { m, n: hidden, k: vocabulary };
-          const right = { array: dense, isTransposed: true };
-          multiply(backend, { array: dlogits }, right, target, back, { compute });
-          if (!dw) continue;
-          const options = { compute, adding: at > 0 };
-          const left = { array: dlogits, isTransposed: true };
-          const ofWeight = { m: vocabulary, n: hidden, k: m };
-          multiply(backend, left, { array: rows, isTransposed: true }, dw, ofWeight, options);
-        }
-        driver.kernel('sum').launch([1], 256, losses, tokens, loss.array.pointer);
-      }),
-    );
-    return [loss.info, dx.info];
+    backend.withWorkspace(piece * vocabulary * bytes, (pointer) => {
+      const logits = { pointer, type: F32 } as const;
+      const dlogits =
+        compute === F32 ? logits : ({ pointer: pointer + piece * vocabulary * 4, type: BF16 } as const);
+      for (let at = 0; at < tokens; at += piece) {
+        const m = Math.min(piece, tokens - at);
+        const rows = { pointer: input.pointer + at * hidden * width, type: input.type };
+        const shape = { m, n: vocabulary, k: hidden };
+        multiply(backend, { array: rows }, { array: dense }, logits, shape, { compute, bias });
+        const crossEntropy = driver.kernel('crossEntropy');
+        const perRow = [ids + at * 4, losses + at * 4, training ? dlogits.pointer : null, dlogits.type];
+        crossEntropy.overRows(m, vocabulary, pointer, vocabulary, ...perRow);
+        if (!training) continue;
+        const target = { pointer: dx.array.pointer + at * hidden * 4, type: F32 } as const;
+        const back = { m, n: hidden, k: vocabulary };
+        const right = { array: dense, isTransposed: true };
+        multiply(backend, { array: dlogits }, right, target, back, { compute });
+        if (!dw) continue;
+        const options = { compute, adding: at > 0 };
+        const left = { array: dlogits, isTransposed: true };
+        const ofWeight = { m: vocabulary, n: hidden, k: m };
+        multiply(backend, left, { array: rows, isTransposed: true }, dw, ofWeight, options);
+      }
+      driver.kernel('sum').launch([1], 256, losses, tokens, loss.array.pointer);
+    });
+    return [loss.info, dx.info, each.info];
   };
 
   kernel('LinearCrossEntropy', ({ x }, attrs) => {
@@ -91,7 +91,8 @@ export function registerLoss(cuda: Cuda): void {
       bias: null,
       dw: attrs.training ? dw.array : undefined,
     };
-    return [...compute(x, attrs, layer), dw.info];
+    const [loss, dx, losses] = compute(x, attrs, layer);
+    return [loss, dx, dw.info, losses];
   });
   const saves = { outputs: [false, true, true] };
   gradient('TrainableLinearCrossEntropy', saves, ([dy], [dx, dw], { training }) => {

@@ -13,7 +13,7 @@ const PIECE_BYTES = 64 * 2 ** 20;
 export function registerLoss({ backend, weights }: Native): void {
   const { addon } = backend;
 
-  /** The loss, and in training the gradient by `x`; that by the weight goes to `dw`. */
+  /** The loss, in training the gradient by `x`, and the losses of the tokens; the gradient by the weight goes to `dw`. */
   const compute = (
     x: tf.TensorInfo,
     weight: WeightHandle,
@@ -21,8 +21,9 @@ export function registerLoss({ backend, weights }: Native): void {
     bias: tf.TensorInfo | null,
     { labels, training }: KernelAttrs<'TrainableLinearCrossEntropy'>,
     dw: Float32Array | null,
-  ): [loss: tf.TensorInfo, dx: tf.TensorInfo] => {
+  ): [loss: tf.TensorInfo, dx: tf.TensorInfo, losses: tf.TensorInfo] => {
     const dx = backend.output(training ? x.shape : [0]);
+    const losses = backend.output([labels.length]);
     const loss = addon.linearCrossEntropy(
       backend.floats(x),
       labels.length,
@@ -32,9 +33,10 @@ export function registerLoss({ backend, weights }: Native): void {
       labels,
       training ? dx.values : null,
       dw,
+      losses.values,
       PIECE_BYTES,
     );
-    return [backend.makeTensorInfo([], 'float32', Float32Array.of(loss)), dx.info];
+    return [backend.makeTensorInfo([], 'float32', Float32Array.of(loss)), dx.info, losses.info];
   };
 
   kernel('LinearCrossEntropy', ({ x }, attrs) => {
@@ -69,7 +71,8 @@ export function registerLoss({ backend, weights }: Native): void {
     const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
     const handle = addon.makeWeight(0, rows, columns, bytes, null, null, null, null, 0);
     const dw = attrs.training ? backend.output(weight.shape) : backend.output([0]);
-    return [...compute(x, handle, 0, null, attrs, attrs.training ? dw.values : null), dw.info];
+    const [loss, dx, losses] = compute(x, handle, 0, null, attrs, attrs.training ? dw.values : null);
+    return [loss, dx, dw.info, losses];
   });
   const saves = { outputs: [false, true, true] };
   gradient('TrainableLinearCrossEntropy', saves, ([dy], [dx, dw], { training }) => {

@@ -137,11 +137,12 @@ struct Kernels {
   void (*cachedAttention)(const float* q, const float* k, const float* v, const AttentionShape& shape,
                           const CacheView& cache, float* y);
   /**
-   * Returns Σ logsumexp − logit[label]; writes the gradients dx [tokens, hidden] and dw, where they are not null. The
-   * logits take about `pieceBytes` at a time.
+   * Returns Σ logsumexp − logit[label]; writes the parts of the sum to each [tokens], and the gradients dx [tokens, hidden]
+   * and dw, where they are not null. The logits take about `pieceBytes` at a time.
    */
   double (*linearCrossEntropy)(const float* x, int64_t tokens, const Weight& w, Compute compute, const float* bias,
-                               const int32_t* labels, int64_t pieceBytes, float* dx, float* dw);
+                               const int32_t* labels, int64_t pieceBytes, float* dx, float* dw,
+                               float* each);
   /** logits [tokens, vocabulary]; y [tokens] = logit[label] − logsumexp; logSums [tokens] is kept for the gradient. */
   void (*logProbabilities)(const float* logits, int64_t tokens, int64_t vocabulary, const int32_t* labels, float* y,
                            float* logSums);

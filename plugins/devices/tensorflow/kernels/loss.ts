@@ -36,12 +36,13 @@ export function registerLoss({ ops, weights, pieceBytes }: Tensorflow): void {
     return bias ? ops.add(scaled, bias) : scaled;
   };
 
-  /** Loss, dx, and dW of a trainable layer. */
+  /** Loss, dx, dW of a trainable layer, and the losses of the tokens. */
   const compute = (x: Handle, labels: Int32Array, training: boolean, layer: OutputLayer): Handle[] => {
     const { matrix, scales, trainable } = layer;
     const [vocabulary, hidden] = matrix.shape;
     const piece = Math.max(1, Math.floor(pieceBytes / vocabulary / 4));
     const losses: Handle[] = [];
+    const parts: Handle[] = [];
     const dxs: Handle[] = [];
     let dw: Handle | undefined;
     for (let at = 0; at < labels.length; at += piece) {
@@ -49,22 +50,25 @@ export function registerLoss({ ops, weights, pieceBytes }: Tensorflow): void {
         const rows = ops.rows(x, at, Math.min(piece, labels.length - at));
         const [each, dlogits] = crossEntropy(logitsOf(rows, layer), labels.subarray(at, at + piece));
         const loss = ops.reduce('Sum', each, [0]);
-        if (!training) return [loss];
+        if (!training) return [loss, each];
         const scaled = ops.cast(scales ? ops.mul(dlogits, scales) : dlogits, matrix.dtype);
         const dx = ops.cast(ops.matMul(scaled, matrix), F32);
-        if (!trainable) return [loss, dx];
+        if (!trainable) return [loss, each, dx];
         const ofPiece = ops.matMul(dlogits, rows, true, false);
-        return [loss, dx, dw ? ops.add(dw, ofPiece) : ofPiece];
+        return [loss, each, dx, dw ? ops.add(dw, ofPiece) : ofPiece];
       });
       losses.push(found[0]);
-      if (training) dxs.push(found[1]);
+      parts.push(found[1]);
+      if (training) dxs.push(found[2]);
       if (dw) ops.drop(dw);
-      dw = found[2];
+      dw = found[3];
     }
     if (losses.length === 0) losses.push(ops.zeros([]));
+    if (parts.length === 0) parts.push(ops.zeros([0]));
     if (dxs.length === 0) dxs.push(ops.zeros(training ? x.shape : [0]));
     const outputs = [ops.addAll(losses), ops.concat(dxs, 0)];
-    return trainable ? [...outputs, dw ?? ops.zeros(training ? [vocabulary, hidden] : [0])] : outputs;
+    const ofWeight = trainable ? [dw ?? ops.zeros(training ? [vocabulary, hidden] : [0])] : [];
+    return [...outputs, ...ofWeight, ops.concat(parts, 0)];
   };
 
   kernel('LinearCrossEntropy', ({ x }, { weight, bias, labels, training }) =>

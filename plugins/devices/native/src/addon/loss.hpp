@@ -14,15 +14,15 @@ inline const int32_t* labelsOf(const Args& args, int i, int64_t tokens, int64_t 
   return labels;
 }
 
-/** (x, tokens, weight, compute, bias, labels, dx or null, dw or null, pieceBytes) -> the summed loss */
+/** (x, tokens, weight, compute, bias, labels, dx or null, dw or null, losses, pieceBytes) -> the summed loss */
 inline napi_value linearCrossEntropy(const Args& args) {
   const int64_t tokens = args.integer(1);
   const Weight& w = args.weight(2);
   const int32_t* labels = labelsOf(args, 5, tokens, w.rows);
   return toValue(args.env, kernels->linearCrossEntropy(args.floats(0, tokens * w.columns), tokens, w, args.compute(3),
-                                                       args.floatsOrNull(4, w.rows), labels, args.integer(8),
+                                                       args.floatsOrNull(4, w.rows), labels, args.integer(9),
                                                        args.floatsOrNull(6, tokens * w.columns),
-                                                       args.floatsOrNull(7, w.rows * w.columns)));
+                                                       args.floatsOrNull(7, w.rows * w.columns), args.floats(8, tokens)));
 }
 
 /** (logits, tokens, vocabulary, labels, y, logSums) */

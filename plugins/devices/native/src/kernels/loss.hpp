@@ -60,7 +60,8 @@ inline void logProbabilitiesGradient(const float* logits, const float* logSums, 
 }
 
 inline double linearCrossEntropy(const float* x, int64_t tokens, const Weight& w, Compute compute, const float* bias,
-                                 const int32_t* labels, int64_t pieceBytes, float* dx, float* dw) {
+                                 const int32_t* labels, int64_t pieceBytes, float* dx, float* dw,
+                                 float* each) {
   const int64_t vocabulary = w.rows;
   const int64_t hidden = w.columns;
   constexpr int64_t kPanel = Bf16Lane::rows;
@@ -81,7 +82,10 @@ inline double linearCrossEntropy(const float* x, int64_t tokens, const Weight& w
   }
   if (dw && tokens == 0) std::fill(dw, dw + vocabulary * hidden, 0.0f);
   double total = 0;
-  for (int64_t i = 0; i < tokens; i++) total += losses[i];
+  for (int64_t i = 0; i < tokens; i++) {
+    total += losses[i];
+    each[i] = static_cast<float>(losses[i]);
+  }
   return total;
 }
 

@@ -205,8 +205,10 @@ describeNative('native output layer and loss', () => {
       const inPieces = (pieceBytes: number) => {
         const dx = new Float32Array(tokens * hidden);
         const dw = new Float32Array(vocabulary * hidden);
+        const each = new Float32Array(tokens);
         const labels = labelsOf(tokens, vocabulary);
-        const loss = addon.linearCrossEntropy(x, tokens, weight, 0, null, labels, dx, dw, pieceBytes);
+        const loss = addon.linearCrossEntropy(x, tokens, weight, 0, null, labels, dx, dw, each, pieceBytes);
+        expect(each.reduce((sum, one) => sum + one, 0)).to.be.closeTo(loss, 1e-5 * loss);
         return { loss, dx, dw };
       };
       const whole = inPieces(2 ** 26);

@@ -2,7 +2,8 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { displayPath, EvolveError, messageOf } from '../../../../core/index.js';
+import { EvolveError, messageOf } from './errors.js';
+import { displayPath } from './paths.js';
 
 /** The path of standard input. */
 export const STDIN = '-';
