@@ -89,7 +89,9 @@ function lossChart(runs: readonly RunRecord[]): Chart {
     ),
     heldOut(run, 'held-out', '', evaluations, ({ evalLoss }) => evalLoss),
   ]);
-  return { title: 'Loss', note: joined('nats a target token', noteOfMeans(runs)), format: 'number', lines };
+  const dashed = runs.length > 1 ? 'held-out rows dashed' : '';
+  const note = joined('nats a target token', noteOfMeans(runs), dashed);
+  return { title: 'Loss', note, format: 'number', lines };
 }
 
 /** What events tell by name, such as `bySource: { alpaca: { loss } }`. */
@@ -111,7 +113,7 @@ function partCharts(runs: readonly RunRecord[]): Chart[] {
         const [mean] = smoothed(run, part, '', pointsOf(told, loss), weights).slice(-1);
         return [mean, heldOut(run, part, 'held-out', evaluations, loss)];
       });
-    const note = joined('nats a target token', noteOfMeans(runs, false));
+    const note = joined('nats a target token', noteOfMeans(runs, false), 'held-out rows dashed');
     const chart = (title: string, lines: readonly Line[]): Chart => ({
       title,
       note,

@@ -1,18 +1,12 @@
-import type { EvalEvent, StepEvent } from '../../../core/index.js';
+import type { EvalEvent, GroupLoss, StepEvent } from '../../../core/index.js';
 
-/**
- * Every number of an event under its tag: `train/loss`, `eval/perplexity`. What is told of several by name, such as
- * `bySource: { alpaca: { loss } }`, is `train/bySource/alpaca/loss`.
- */
+/** Every number of an event under its tag: `train/loss`, `eval/perplexity`; losses of groups as `train/bySource/alpaca`. */
 export function scalarsOf(event: StepEvent | EvalEvent, group: string): [string, number][] {
   const { type: _, step: __, ...values } = event;
-  return flat(values, [group]);
-}
-
-function flat(value: unknown, keys: readonly string[]): [string, number][] {
-  if (typeof value === 'number') return [[keys.join('/'), value]];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, item]) =>
-    flat(item, [...keys, key === 'evalLoss' ? 'loss' : key]),
-  );
+  return Object.entries(values).flatMap(([key, value]): [string, number][] => {
+    if (typeof value === 'number') return [[`${group}/${key === 'evalLoss' ? 'loss' : key}`, value]];
+    if (typeof value !== 'object') return [];
+    const losses = Object.entries(value as Readonly<Record<string, GroupLoss>>);
+    return losses.map(([name, { loss }]) => [`${group}/${key}/${name}`, loss]);
+  });
 }

@@ -62,8 +62,7 @@ describe('the tracker tensorboard', () => {
       ...['epoch', 'gradNorm', 'learningRate', 'loss', 'memory', 'tokens', 'tokensPerSecond'].map(
         (name) => `train/${name}`,
       ),
-      'train/bySource/alpaca 中文/loss',
-      'train/bySource/alpaca 中文/targets',
+      'train/bySource/alpaca 中文',
     ]);
     expect(events[302].values['train/loss']).to.equal(Math.fround(1 / 300));
     expect(events[303].values).to.deep.equal({ 'eval/loss': 2.5, 'eval/perplexity': 12.5 });
@@ -97,7 +96,7 @@ describe('the tracker tensorboard', () => {
       [5, 2],
       [6, 2],
     ]);
-    expect(scalars['train/bySource/alpaca 中文/loss'].at(-1)).to.deep.equal([6, 4]);
+    expect(scalars['train/bySource/alpaca 中文'].at(-1)).to.deep.equal([6, 4]);
     expect(scalars['eval/loss'].map(([step]) => step)).to.deep.equal([0, 6]);
     expect(texts.config.plugin).to.equal('text');
     expect(texts.config.text.replace(/^ {4}/gm, '')).to.equal(config);
