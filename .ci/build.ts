@@ -4,7 +4,16 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +39,13 @@ function compile(): boolean {
   return status === 0;
 }
 
+/** Style sheets go where the modules are that read them. */
+function copyStyleSheets(): void {
+  for (const file of filesIn(path.join(ROOT, 'core'))) {
+    if (file.endsWith('.css')) copyFileSync(path.join(ROOT, 'core', file), path.join(FRESH, 'core', file));
+  }
+}
+
 function takeOver(): void {
   const files = filesIn(FRESH);
   for (const file of files) {
@@ -44,8 +60,10 @@ function takeOver(): void {
 }
 
 try {
-  if (compile()) takeOver();
-  else process.exitCode = 1;
+  if (compile()) {
+    copyStyleSheets();
+    takeOver();
+  } else process.exitCode = 1;
 } finally {
   rmSync(FRESH, { recursive: true, force: true });
 }

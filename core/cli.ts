@@ -7,6 +7,7 @@ import { EvolveError, messageOf } from './base/errors.js';
 import { printable } from './base/printable.js';
 import { packageVersion } from './base/version.js';
 import { addDataCommands } from './commands/data-commands.js';
+import { addReportCommands } from './commands/report-commands.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
 /** Each is a text of its own, with its keys and values. */
@@ -149,6 +150,8 @@ program
   .option('--json', 'write JSON lines to standard output')
   .addHelpText('after', examples('export --run runs/mine --format gguf --type q8_0 --output gguf'))
   .action(async (options) => (await import('./commands/export.js')).exportCommand(options));
+
+addReportCommands(program);
 
 program
   .command('plugins')

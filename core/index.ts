@@ -13,6 +13,7 @@ export { DENSE_TYPES, type DenseType, decodeFloats, encodeFloats } from './base/
 export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';
 export { displayPath, expandHome } from './base/paths.js';
 export { printable } from './base/printable.js';
+export { formatCount, formatDuration, formatMebibytes, formatSize } from './base/quantities.js';
 export { deriveSeed, Random, RandomStreams } from './base/random.js';
 export { suggest } from './base/suggest.js';
 export { tf } from './base/tf.js';

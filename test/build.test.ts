@@ -50,6 +50,15 @@ describe('npm run build', () => {
     );
   });
 
+  it('copies style sheets, and removes those that are gone', async () => {
+    folder.write('core/page.css', 'p { margin: 0 }\n');
+    expect((await build()).status).to.equal(0);
+    expect(readFileSync(built('page.css'), 'utf8')).to.equal('p { margin: 0 }\n');
+    rmSync(folder.join('core', 'page.css'));
+    expect((await build()).status).to.equal(0);
+    expect(existsSync(built('page.css'))).to.equal(false);
+  });
+
   it('fails where the sources do, and leaves everything as it was', async () => {
     const before = readFileSync(built('other.js'), 'utf8');
     folder.write('core/other.ts', 'export const other: string = 3;\n');

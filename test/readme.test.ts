@@ -208,7 +208,12 @@ describe('configs/README.md', () => {
 
   it('explains every option of the plugins that keys name, with its default', async () => {
     const plugins = await builtInPlugins();
-    const slots = slotsOf({ ...defaults, device: { name: 'native' }, metrics: [{ name: 'perplexity' }] });
+    const slots = slotsOf({
+      ...defaults,
+      device: { name: 'native' },
+      metrics: [{ name: 'perplexity' }],
+      trackers: [{ name: 'progress' }],
+    });
     const explained: string[] = [];
     for (const { family, at } of slots) {
       const prefix = at.filter((part) => typeof part === 'string').join('.');
@@ -237,7 +242,11 @@ describe('configs/README.md', () => {
   it('names every plugin that a key may name', async () => {
     const plugins = await builtInPlugins();
     const byKey = (slot: Slot) => [...slot.at.filter((part) => typeof part === 'string')].join('.');
-    for (const slot of slotsOf({ ...defaults, metrics: [{ name: 'perplexity' }] })) {
+    for (const slot of slotsOf({
+      ...defaults,
+      metrics: [{ name: 'perplexity' }],
+      trackers: [{ name: 'progress' }],
+    })) {
       const key = slot.family === 'adapters' ? 'adapter.method' : byKey(slot);
       const row = rows.find((candidate) => candidate.key === key);
       const named = quoted(`${row?.value} ${row?.meaning}`);

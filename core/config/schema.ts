@@ -186,6 +186,8 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   metrics: z.array(named).default([]),
+  /** Who listens to the run, besides those that the command brings. */
+  trackers: z.array(named).default([]),
   device,
   world: named.default({ name: 'single' }),
   plugins,

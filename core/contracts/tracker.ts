@@ -33,6 +33,8 @@ export interface StepEvent extends GroupLosses {
   /** How many tokens went through the model. */
   readonly tokens: number;
   readonly tokensPerSecond: number;
+  /** What the process holds of the machine's memory now, mapped files included, in bytes. */
+  readonly memory: number;
   /** On a device with memory of its own: the most of it that was taken at a time until now, in bytes. */
   readonly peakDeviceMemory?: number;
 }
@@ -137,6 +139,8 @@ export interface RunResult {
   /** Of the held-out rows, before the first step and last. */
   readonly baseLoss: number | null;
   readonly evalLoss: number | null;
+  /** In ISO 8601, UTC. */
+  readonly startedAt: string;
   readonly seconds: number;
   /** The most memory that the process held at a time, mapped files included, in bytes. */
   readonly peakMemory: number;

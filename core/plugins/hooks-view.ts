@@ -138,7 +138,7 @@ function completed(
       checkTrained();
       return gradients;
     };
-  if (hook === 'step' || hook === 'evaluate' || hook === 'save')
+  if (hook === 'step' || hook === 'evaluateBase' || hook === 'evaluate' || hook === 'save')
     return async (...args) => {
       const returned = await fn(...args, context);
       checkTrained();

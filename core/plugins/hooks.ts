@@ -88,6 +88,8 @@ export function createHooks() {
     ),
     /** A run goes on from a saved state: plugins take back what they had kept. */
     restoreState: new AsyncSeriesHook<[PluginStates]>(['states'], 'restoreState'),
+    /** The model that the run starts from, measured before the first step. A run that goes on does not call it again. */
+    evaluateBase: new AsyncSeriesHook<[Evaluation]>(['evaluation'], 'evaluateBase'),
     /** The summed loss of a micro-batch, or of held-out rows, amended. Synchronous, because gradients are being recorded. */
     loss: new SyncWaterfallHook<[tf.Scalar, Batch]>(['loss', 'batch'], 'loss'),
     /**

@@ -28,6 +28,7 @@ const SLOTS: readonly SlotKey[] = [
   { family: 'optimizers', at: ['train', 'optimizer'], key: 'name' },
   { family: 'schedules', at: ['train', 'scheduler'], key: 'name' },
   { family: 'metrics', at: ['metrics'], key: 'name', many: true },
+  { family: 'trackers', at: ['trackers'], key: 'name', many: true },
   { family: 'devices', at: ['device'], key: 'name' },
   { family: 'worlds', at: ['world'], key: 'name' },
 ];

@@ -22,7 +22,7 @@ export const API_VERSION = 2;
 
 /**
  * The folders below plugins/, and when a run takes their plugins. `asked`: always; the plugin that recognises its work
- * answers. `chosen`: when the configuration names it. `listening`: when the command uses it.
+ * answers. `chosen`: when the configuration names it. `listening`: when the command uses it, or the configuration names it.
  */
 export const FAMILIES = {
   backbones: 'asked',

@@ -126,7 +126,7 @@ function tellContext({ progress, rows, rowsPerStep, context }: Training): void {
 
 /**
  * The held-out loss before the first step, which later ones are compared with. It is no evaluation: metrics would take time,
- * and a plugin that stops a run must count from the first one.
+ * and a plugin that stops a run must count from the first one. What a plugin compares, it measures in `evaluateBase`.
  */
 async function measureBase(training: Training): Promise<void> {
   const { rows, progress, hooks } = training;
@@ -136,6 +136,7 @@ async function measureBase(training: Training): Promise<void> {
   if (!Number.isFinite(evalLoss)) return;
   progress.metrics.baseLoss = evalLoss;
   hooks.log.call({ type: 'eval', step: 0, evalLoss, ...groups });
+  await hooks.evaluateBase.promise(evaluationOf(training, evalLoss));
 }
 
 async function evaluate(training: Training, actions: LoopActions): Promise<void> {

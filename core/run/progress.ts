@@ -38,6 +38,7 @@ export function stepEvent(
     gradNorm,
     tokens,
     tokensPerSecond: Math.round((tokens * 10) / seconds) / 10,
+    memory: process.memoryUsage.rss(),
     ...groups.meansOf(window.groups),
   };
 }

@@ -21,7 +21,11 @@ export interface RunFacts {
   readonly plan: RunResult['plan'];
 }
 
-/** @param end why it failed, or why a plugin stopped it; empty if it was completed */
+/**
+ * Of a run that ends now.
+ *
+ * @param end why it failed, or why a plugin stopped it; empty if it was completed
+ */
 export function resultOf(
   { output, device, requestedDevice, parameters, rows, savedStep, resumedFrom, plan }: RunFacts,
   { step, metrics }: RunProgress,
@@ -49,6 +53,7 @@ export function resultOf(
     parameters,
     rows,
     ...metrics,
+    startedAt: new Date(Date.now() - seconds * 1000).toISOString(),
     seconds: Math.round(seconds * 1000) / 1000,
     peakMemory: process.resourceUsage().maxRSS * 1024,
     ...(usage && { peakDeviceMemory: usage.peakMemory, fallbacks: usage.fallbacks }),

@@ -29,7 +29,7 @@ const HOOKS: Readonly<Record<Family, readonly HookName[]>> = {
   objectives: ['makeObjective'],
   optimizers: ['makeOptimizer'],
   schedules: ['makeSchedule'],
-  metrics: ['evaluate'],
+  metrics: ['evaluate', 'evaluateBase'],
   worlds: ['openWorld'],
   trackers: ['log', 'done'],
 };

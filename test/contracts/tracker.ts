@@ -17,7 +17,9 @@ import { captureStdout } from '../support/stdout.js';
 export interface TrackerFixture {
   readonly options?: object;
   /** Where it tells what it hears: on standard output, or in a file of the output folder. */
-  readonly tells: 'stdout' | string;
+  readonly tells: 'stdout' | string | RegExp;
+  /** What a file of its own says, as text; UTF-8 unless it is given. */
+  readonly read?: (file: string) => string;
 }
 
 const download = (status: DownloadEvent['status'], bytes: number): DownloadEvent => ({
@@ -66,7 +68,7 @@ const ENDS: readonly RunResult[] = [
 
 /** @param third the files of third parties' plugins */
 export function describeTracker(name: string, fixture: TrackerFixture, third?: Choice): void {
-  const { options = {}, tells } = fixture;
+  const { options = {}, tells, read = (file) => readFileSync(file, 'utf8') } = fixture;
 
   describe(`the tracker ${name} ${JSON.stringify(options)}`, () => {
     let folder: TemporaryFolder;
@@ -84,8 +86,9 @@ export function describeTracker(name: string, fixture: TrackerFixture, third?: C
     const toldOf = async (run: ComposedRun, events: readonly LogEvent[], result = RESULT) => {
       const stdout = await captureStdout(() => tell(run, events, result));
       const files = readdirSync(folder.path);
-      expect(files).to.have.members(tells === 'stdout' || files.length === 0 ? [] : [tells]);
-      return stdout + files.map((file) => readFileSync(folder.join(file), 'utf8')).join('');
+      if (tells === 'stdout') expect(files).to.deep.equal([]);
+      for (const file of files) expect(file).to.match(tells instanceof RegExp ? tells : RegExp(`^${tells}$`));
+      return stdout + files.map((file) => read(folder.join(file))).join('');
     };
 
     it('takes every event, and tells of steps and evaluations', async () => {

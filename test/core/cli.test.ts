@@ -52,7 +52,7 @@ describe('the command line', () => {
       const { status, stdout, stderr } = await run(configuration());
       expect(stderr).to.equal('');
       expect(status).to.equal(0);
-      expect(stdout).to.match(/^step 3\/3 {2}loss \d+\.\d+ .* tokens\/s {2}0:00 left$/m);
+      expect(stdout).to.match(/^step 3\/3 {2}loss \d+\.\d+ .* tokens\/s {2}[\d,]+ MiB {2}0:00 left$/m);
       expect(stdout).to.include('adapter: runs/my/adapter');
       expect(readJson(folder.path, 'runs', 'my', 'run.json')).to.include({ status: 'completed', steps: 3 });
     });

@@ -33,6 +33,8 @@ export function choose(
       return { plugins, train: { scheduler: named } };
     case 'metrics':
       return { plugins, metrics: [named] };
+    case 'trackers':
+      return { plugins, trackers: [named] };
     case 'devices':
       return { plugins, device: named };
     case 'worlds':

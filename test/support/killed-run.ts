@@ -56,7 +56,7 @@ export async function surviveKills(folder: TemporaryFolder, device: string, kill
 function leftBy(output: string) {
   const adapter = readFileSync(path.join(output, 'adapter', 'adapter_model.safetensors'));
   const events = readMetrics(output).map(
-    ({ tokensPerSecond: _, ...event }: Record<string, unknown>) => event,
+    ({ tokensPerSecond: _, memory: _memory, ...event }: Record<string, unknown>) => event,
   );
   return { adapter: adapter.toString('base64'), events };
 }

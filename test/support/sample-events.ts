@@ -24,6 +24,7 @@ export const STEP: StepEvent = {
   gradNorm: 0.98765,
   tokens: 500,
   tokensPerSecond: 1234.5,
+  memory: 512 * 2 ** 20,
 };
 export const EVAL: EvalEvent = { type: 'eval', step: 7, evalLoss: 2.5 };
 export const NOTICE: LogEvent = { type: 'notice', message: 'one line' };
@@ -45,6 +46,7 @@ export const RESULT: RunResult = {
   lastLoss: 1.25,
   baseLoss: 3,
   evalLoss: 1.5,
+  startedAt: '2026-03-01T12:00:00.000Z',
   seconds: 75,
   peakMemory: 512 * 2 ** 20,
   versions: { evolve: '0.1.0' },

@@ -23,6 +23,7 @@ const FREE = [
   'train.saveEvery',
   'train.keepCheckpoints',
   'metrics',
+  'trackers',
 ];
 
 /** A line for each setting that differs. @param within only these sections, `data` for example */
@@ -62,7 +63,7 @@ const shown = (json: string | undefined) => {
 };
 
 /** Every value that holds no object, as JSON, by its keys joined by points. */
-function flat(value: unknown, keys: readonly string[]): [string, string][] {
+export function flat(value: unknown, keys: readonly string[]): [string, string][] {
   const isFlat = Array.isArray(value) && !value.some((item) => typeof item === 'object');
   if (typeof value === 'object' && value !== null && !isFlat)
     return Object.entries(value).flatMap(([key, item]) => flat(item, [...keys, key]));

@@ -1,6 +1,5 @@
 import type { MultiBar, SingleBar } from 'cli-progress';
-import type { DownloadEvent } from '../../../core/index.js';
-import { count, duration, size } from './format.js';
+import { type DownloadEvent, formatCount, formatDuration, formatSize } from '../../../core/index.js';
 
 /** All but a long name fits into 80 columns; the name was told in the line above. */
 const BAR_COLUMNS = 20;
@@ -23,13 +22,13 @@ export class DownloadTeller {
     this.#first ??= { bytes, at: performance.now() };
     const seconds = (performance.now() - this.#first.at) / 1000;
     const bytesPerSecond = (bytes - this.#first.bytes) / Math.max(seconds, 0.001);
-    const left = bytesPerSecond > 0 ? duration((totalBytes - bytes) / bytesPerSecond) : '–';
-    const [here, whole, speed] = [bytes, totalBytes, bytesPerSecond].map(size);
+    const left = bytesPerSecond > 0 ? formatDuration((totalBytes - bytes) / bytesPerSecond) : '–';
+    const [here, whole, speed] = [bytes, totalBytes, bytesPerSecond].map(formatSize);
     const tenths = Math.floor((10 * bytes) / totalBytes);
 
     if (isFirst) {
       const there = bytes > 0 ? `, of which ${here} are here` : '';
-      this.print(`downloading ${name}: ${count(files)} files, ${whole}${there}`);
+      this.print(`downloading ${name}: ${formatCount(files)} files, ${whole}${there}`);
       this.#bar = this.openBars()?.create(
         totalBytes,
         bytes,
@@ -38,7 +37,7 @@ export class DownloadTeller {
       );
       this.#tenths = tenths;
     } else if (status !== 'running') {
-      if (status === 'completed') this.print(`downloaded ${name} in ${duration(seconds)}, ${speed}/s`);
+      if (status === 'completed') this.print(`downloaded ${name} in ${formatDuration(seconds)}, ${speed}/s`);
       this.#bar = this.#first = undefined;
     } else if (this.#bar) {
       this.#bar.update(bytes, { here, whole, speed, left, name });

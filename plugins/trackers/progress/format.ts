@@ -3,6 +3,10 @@ import {
   commandLine,
   displayPath,
   type EvalEvent,
+  formatCount,
+  formatDuration,
+  formatMebibytes,
+  formatSize,
   type GroupLoss,
   type LogEvent,
   type RunResult,
@@ -16,32 +20,32 @@ type StartEvent = Extract<LogEvent, { type: 'start' }>;
 
 export function describeStart(event: StartEvent): string {
   const share = Number(((100 * event.trainableParameters) / event.parameters).toPrecision(2));
-  const packed = event.packedRows === undefined ? '' : ` packed into ${count(event.packedRows)}`;
+  const packed = event.packedRows === undefined ? '' : ` packed into ${formatCount(event.packedRows)}`;
   const cut = describeCut(event);
-  const held = event.validationRows > 0 ? `, ${count(event.validationRows)} held out` : '';
-  const on = event.resumedFrom === undefined ? '' : `, of which ${count(event.resumedFrom)} are done`;
+  const held = event.validationRows > 0 ? `, ${formatCount(event.validationRows)} held out` : '';
+  const on = event.resumedFrom === undefined ? '' : `, of which ${formatCount(event.resumedFrom)} are done`;
   return (
-    `${event.backbone}: ${count(event.parameters)} parameters, ${count(event.trainableParameters)} (${share} %) trainable\n` +
+    `${event.backbone}: ${formatCount(event.parameters)} parameters, ${formatCount(event.trainableParameters)} (${share} %) trainable\n` +
     `data: ${counted(event.trainRows, 'row')}${packed}${held}; ${cut}; ${counted(event.steps, 'optimizer step')}${on}`
   );
 }
 
 function describeCut({ cutRows, cutTokens, rowsWithoutEnd }: StartEvent): string {
   if (cutRows === 0) return 'none cut';
-  const endless = rowsWithoutEnd > 0 ? `, ${count(rowsWithoutEnd)} of them before the end token` : '';
-  return `${count(cutRows)} cut, by ${count(cutTokens)} tokens${endless}`;
+  const endless = rowsWithoutEnd > 0 ? `, ${formatCount(rowsWithoutEnd)} of them before the end token` : '';
+  return `${formatCount(cutRows)} cut, by ${formatCount(cutTokens)} tokens${endless}`;
 }
 
 export function describeStep(event: StepEvent, steps: number, secondsLeft: number): string {
-  const { step, loss, learningRate, gradNorm, tokensPerSecond, peakDeviceMemory } = event;
+  const { step, loss, learningRate, gradNorm, tokensPerSecond } = event;
   return [
     `step ${String(step).padStart(String(steps).length)}/${steps}`,
     `loss ${loss.toFixed(4)}`,
     `lr ${learningRate.toExponential(2)}`,
     `grad norm ${gradNorm.toFixed(3)}`,
     `${Math.round(tokensPerSecond)} tokens/s`,
-    ...(peakDeviceMemory === undefined ? [] : [mebibytes(peakDeviceMemory)]),
-    `${duration(secondsLeft)} left`,
+    memoryOf(event),
+    `${formatDuration(secondsLeft)} left`,
   ].join('  ');
 }
 
@@ -76,7 +80,7 @@ export interface EndFacts {
 }
 
 export function describeEnd(result: RunResult, { saved, losses }: EndFacts): string {
-  const steps = `${counted(result.steps, 'step')} in ${duration(result.seconds)}`;
+  const steps = `${counted(result.steps, 'step')} in ${formatDuration(result.seconds)}`;
   if (result.status !== 'completed' && result.status !== 'stopped') return `${result.status} after ${steps}`;
   const why = result.stopReason === undefined ? '' : `stopped: ${result.stopReason}\n`;
   if (saved === '') {
@@ -86,7 +90,7 @@ export function describeEnd(result: RunResult, { saved, losses }: EndFacts): str
   const tryIt = commandLine(['generate', '--run', displayPath(result.output)]);
   return (
     `${why}${steps}: ${describeLosses(losses, result)}${describeHeldOut(result)}
-peak memory: ${mebibytes(result.peakMemory)}${describeDevice(result)}
+peak memory: ${formatMebibytes(result.peakMemory)}${describeDevice(result)}
 ` +
     `${path.basename(saved)}: ${displayPath(saved)} (step ${result.savedStep})
 ` +
@@ -115,48 +119,23 @@ function describeHeldOut({ baseLoss, evalLoss }: RunResult): string {
 /** What was taken of the device's own memory, and what it had no kernels for. */
 function describeDevice({ device, peakDeviceMemory, fallbacks = {} }: RunResult): string {
   if (peakDeviceMemory === undefined) return '';
-  const memory = `, ${mebibytes(peakDeviceMemory)} on the device`;
+  const memory = `, ${formatMebibytes(peakDeviceMemory)} on the device`;
   const counts = Object.entries(fallbacks).sort(([, a], [, b]) => b.bytes - a.bytes);
   if (counts.length === 0) return memory;
-  const most = counts.slice(0, MOST_FALLBACKS).map(([name, { calls }]) => `${name} ${count(calls)} times`);
+  const most = counts
+    .slice(0, MOST_FALLBACKS)
+    .map(([name, { calls }]) => `${name} ${formatCount(calls)} times`);
   if (counts.length > most.length) most.push(`${counts.length - most.length} others`);
   const bytes = counts.reduce((sum, [, each]) => sum + each.bytes, 0);
-  return `${memory}\ncomputed on the CPU, as ${device?.name} has no such kernel: ${most.join(', ')}; ${size(bytes)} were fetched for it`;
+  return `${memory}\ncomputed on the CPU, as ${device?.name} has no such kernel: ${most.join(', ')}; ${formatSize(bytes)} were fetched for it`;
 }
 
-/** `1234567` bytes -> `2 MiB`, rounded up. */
-export function mebibytes(bytes: number): string {
-  return `${count(Math.ceil(bytes / 2 ** 20))} MiB`;
-}
-
-/** `75` -> `1:15`, `3675` -> `1:01:15`. */
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const two = (number: number) => String(number).padStart(2, '0');
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
-}
-
-/** `1234567` bytes -> `1.2 MB`. */
-export function size(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let scaled = bytes;
-  let unit = 0;
-  // 999.95 of a unit would be shown as 1000.0.
-  while (scaled >= 999.95 && unit < units.length - 1) {
-    scaled /= 1000;
-    unit++;
-  }
-  return `${unit === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${units[unit]}`;
-}
-
-/** `1234567` -> `1,234,567`. */
-export function count(number: number): string {
-  // Not toLocaleString, whose first call reads the languages' data: as long as two optimizer steps take.
-  return String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+/** Of a device with memory of its own what the run took of that, else what the process holds. */
+export function memoryOf({ memory, peakDeviceMemory = memory }: StepEvent): string {
+  return formatMebibytes(peakDeviceMemory);
 }
 
 /** `1 step`, `1,200 steps`. */
 function counted(number: number, noun: string): string {
-  return `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
+  return `${formatCount(number)} ${noun}${number === 1 ? '' : 's'}`;
 }

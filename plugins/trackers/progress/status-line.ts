@@ -1,7 +1,7 @@
 /** The line at the bottom of a terminal, made to fit its columns. */
 
-import type { ProgressEvent, StepEvent } from '../../../core/index.js';
-import { count, duration, mebibytes } from './format.js';
+import { formatCount, formatDuration, type ProgressEvent, type StepEvent } from '../../../core/index.js';
+import { memoryOf } from './format.js';
 
 const WIDEST_BAR = 30;
 const NARROWEST_BAR = 4;
@@ -32,14 +32,14 @@ export function stepLine(state: StepState, columns: number): string {
   const { steps, stepsBefore, secondsGone, event } = state;
   const done = event?.step ?? stepsBefore;
   const parts: Part[] = [
-    { text: `${Math.floor((100 * done) / steps)}%`, rank: 0 },
-    { text: `${done}/${steps}`, rank: 3 },
+    { text: `${Math.floor((100 * done) / steps)}%`, rank: 6 },
+    { text: `${done}/${steps}`, rank: 0 },
     { text: `loss ${event?.loss.toFixed(4) ?? '–'}`, rank: 1 },
-    { text: `lr ${event?.learningRate.toExponential(1) ?? '–'}`, rank: 5 },
-    { text: `${event ? Math.round(event.tokensPerSecond) : '–'} tokens/s`, rank: 6 },
-    ...(event?.peakDeviceMemory === undefined ? [] : [{ text: mebibytes(event.peakDeviceMemory), rank: 7 }]),
-    { text: duration(secondsGone), rank: 4 },
-    { text: `${event ? duration(secondsLeft(state)) : '–'} left`, rank: 2 },
+    { text: `lr ${event?.learningRate.toExponential(1) ?? '–'}`, rank: 3 },
+    { text: `${event ? Math.round(event.tokensPerSecond) : '–'} tok/s`, rank: 4 },
+    { text: event ? memoryOf(event) : '–', rank: 5 },
+    { text: formatDuration(secondsGone), rank: 7 },
+    { text: `${event ? formatDuration(secondsLeft(state)) : '–'} left`, rank: 2 },
   ];
   return lineOf(parts, done / steps, columns);
 }
@@ -48,12 +48,12 @@ export function stepLine(state: StepState, columns: number): string {
 export function taskLine({ task, done, total }: ProgressEvent, secondsGone: number, columns: number): string {
   const name = { text: task === 'reading' ? 'reading data' : task, rank: 0 };
   if (total === undefined)
-    return lineOf([name, { text: `${count(done)} records`, rank: 1 }], undefined, columns);
-  const left = done > 0 ? duration((secondsGone / done) * (total - done)) : '–';
+    return lineOf([name, { text: `${formatCount(done)} records`, rank: 1 }], undefined, columns);
+  const left = done > 0 ? formatDuration((secondsGone / done) * (total - done)) : '–';
   const parts = [
     name,
     { text: `${Math.floor((100 * done) / total)}%`, rank: 1 },
-    { text: `${count(done)} of ${count(total)}`, rank: 3 },
+    { text: `${formatCount(done)} of ${formatCount(total)}`, rank: 3 },
     { text: `${left} left`, rank: 2 },
   ];
   return lineOf(parts, done / total, columns);

@@ -95,7 +95,8 @@ describe('the state of a run', () => {
       const result = await second.trainer.run({ from: state });
       tf.dispose([...state.optimizer.tensors.values()]);
 
-      const told = (of: string) => readSteps(of).map(({ tokensPerSecond: _, ...event }) => event);
+      const told = (of: string) =>
+        readSteps(of).map(({ tokensPerSecond: _, memory: _memory, ...event }) => event);
       expect(told(rest)).to.deep.equal(told(output).filter(({ step }) => step > 3));
       expect(heard).to.deep.equal([{ counted: 3 }]);
       expect(result).to.include({ status: 'completed', steps: 6 });

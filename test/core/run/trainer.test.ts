@@ -33,7 +33,7 @@ describe('Trainer', () => {
     expect(steps).to.have.length(30);
     expect(steps[29].loss).to.be.below(0.8 * steps[0].loss);
     expect(steps[0]).to.have.all.keys(
-      ...['type', 'step', 'epoch', 'loss', 'learningRate', 'gradNorm', 'tokens', 'tokensPerSecond'],
+      ...['type', 'step', 'epoch', 'loss', 'learningRate', 'gradNorm', 'tokens', 'tokensPerSecond', 'memory'],
       'bySource',
     );
     const evaluations = readMetrics(output).filter((event) => event.type === 'eval');

@@ -11,25 +11,34 @@ describe('the line at the bottom of a terminal', () => {
   };
 
   it('fits every terminal: the bar shrinks, then what matters least goes', () => {
-    const wide = '29%  354/1200  loss 1.2346  lr 3.0e-4  12345 tokens/s  12:34  30:02 left';
-    expect(stepLine(state, 120)).to.equal(`${'█'.repeat(9)}${'░'.repeat(21)}  ${wide}`);
-    expect(stepLine(state, 80)).to.equal(`██░░░  ${wide}`.replace('██░░░  ', '█░░░░  '));
-    expect(stepLine(state, 60)).to.equal('29%  354/1200  loss 1.2346  lr 3.0e-4  12:34  30:02 left');
-    expect(stepLine(state, 40)).to.equal('29%  354/1200  loss 1.2346  30:02 left');
+    const all = '354/1200  loss 1.2346  lr 3.0e-4  12345 tok/s  512 MiB';
+    expect(stepLine(state, 120)).to.equal(
+      `${'█'.repeat(9)}${'░'.repeat(21)}  29%  ${all}  12:34  30:02 left`,
+    );
+    expect(stepLine(state, 80)).to.equal(`29%  ${all}  12:34  30:02 left`);
+    expect(stepLine(state, 75)).to.equal(`29%  ${all}  30:02 left`);
+    expect(stepLine(state, 70)).to.equal(`${all}  30:02 left`);
+    expect(stepLine(state, 60)).to.equal('354/1200  loss 1.2346  lr 3.0e-4  12345 tok/s  30:02 left');
+    expect(stepLine(state, 40)).to.equal('█░░░  354/1200  loss 1.2346  30:02 left');
     for (let columns = 1; columns <= 200; columns++) {
       expect(stepLine(state, columns)).to.have.length.below(Math.max(columns, 1) + (columns === 1 ? 1 : 0));
     }
   });
 
-  it('has the memory of the device, where it has one of its own and there is room', () => {
+  it('has the memory of the process, or that of the device where it has one of its own', () => {
     const onDevice = { ...state, event: { ...state.event, peakDeviceMemory: 3 * 2 ** 30 } };
-    expect(stepLine(onDevice, 100)).to.include('  12345 tokens/s  3,072 MiB  12:34  ');
-    expect(stepLine(onDevice, 72)).to.equal(stepLine(state, 72));
+    expect(stepLine(onDevice, 100)).to.include('  12345 tok/s  3,072 MiB  12:34  ');
+  });
+
+  it('has step, loss, learning rate, tokens a second, memory and time left in 80 columns, in a long run too', () => {
+    const event = { ...state.event, step: 10_000, memory: 90 * 2 ** 30, tokensPerSecond: 123_456 };
+    const line = stepLine({ steps: 100_000, stepsBefore: 0, secondsGone: 36_000, event }, 80);
+    expect(line).to.equal('10000/100000  loss 1.2346  lr 3.0e-4  123456 tok/s  92,160 MiB  90:00:00 left');
   });
 
   it('is there before the first step', () => {
     const line = stepLine({ steps: 20, stepsBefore: 0, secondsGone: 3 }, 80);
-    expect(line).to.match(/^░+ {2}0% {2}0\/20 {2}loss – {2}lr – {2}– tokens\/s {2}0:03 {2}– left$/);
+    expect(line).to.match(/^░+ {2}0% {2}0\/20 {2}loss – {2}lr – {2}– tok\/s {2}– {2}0:03 {2}– left$/);
   });
 
   it('tells of what is not a step', () => {
