@@ -76,11 +76,11 @@ describe('the pages', () => {
       expect(ofEvolve.length).to.be.at.least(5);
       for (const [i, line] of ofEvolve.entries()) {
         const [, , ...args] = words(line);
-        const inFolder = args.map((arg) =>
-          arg.startsWith('runs/')
-            ? folder.join(path.basename(trained), arg.split('/').slice(2).join('/'))
-            : arg,
-        );
+        const inFolder = args.map((arg, at) => {
+          if (arg.startsWith('runs/'))
+            return folder.join(path.basename(trained), arg.split('/').slice(2).join('/'));
+          return args[0] === 'data' && args[at - 1] === '--output' ? folder.join(arg) : arg;
+        });
         if (args[0] === 'run') {
           trained = folder.join(`run-${i}`);
           const at = inFolder.indexOf('--output');

@@ -43,7 +43,7 @@ export async function filesOf(source: string, tell: (message: string) => void = 
     const names = others.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name)).sort();
     if (names.length > 0)
       tell(
-        `${displayPath(source)}: ${files.length} data files are read; left out: ${some(names)}${folders.length > 0 ? ` (the wild-card ${displayPath(source)}/**/* reads folders too)` : ''}`,
+        `${displayPath(source)}: ${files.length} data ${files.length === 1 ? 'file is' : 'files are'} read; left out: ${some(names)}${folders.length > 0 ? ` (the wild-card ${displayPath(source)}/**/* reads folders too)` : ''}`,
       );
     return files.map(({ name }) => path.join(source, name)).sort();
   }

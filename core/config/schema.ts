@@ -73,7 +73,7 @@ const source = z.union([
         given.length === 0
           ? `expected one of ${PLACES.join(', ')}, which say where the data is`
           : `expected one of ${PLACES.join(', ')}, but got ${given.join(' and ')}`;
-      context.addIssue({ code: 'custom', message });
+      context.addIssue({ code: 'custom', path: ['path'], message, input: undefined });
     }),
 ]);
 

@@ -4,6 +4,7 @@
  */
 
 import { existsSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
 import { EvolveError } from '../base/errors.js';
 import { displayPath } from '../base/paths.js';
 import { suggest } from '../base/suggest.js';
@@ -128,15 +129,16 @@ function ofKeys(source: Described, index: number): { source: DataSource; remark?
   const files = file === undefined ? undefined : [file].flat();
   if (source.hub !== undefined) {
     const { hub, revision, subset, split } = source;
+    refuseBeside('hub', source, index, { name: 'datasetInfo' });
     return { source: { name: hub, ...reading, hub: { name: hub, revision, subset, split, files } } };
   }
   const path = source.path as string;
   const { split } = source;
   const found = { name: displayPath(path), path, ...reading, ...(split && { split }) };
-  onlyOfHub(source, index);
+  refuseBeside('path', source, index, { name: 'datasetInfo', revision: 'hub', subset: 'hub' });
   if (!mayBeThere(path)) throw missing(path, index);
   if (!files) return { source: found };
-  const absolute = files.map((each) => `${path}/${each}`);
+  const absolute = files.map((each) => join(path, each));
   const lost = absolute.find((each) => !existsSync(each));
   if (lost !== undefined) throw missing(lost, index, 'file');
   return { source: { ...found, files: absolute } };
@@ -171,13 +173,18 @@ function onlyKeys(
   throw new EvolveError('DATA_UNKNOWN', message, advice, { at: ['data', 'sources', index, others[0]] });
 }
 
-/** These say which part of a hub's data set is meant. */
-function onlyOfHub(source: Described, index: number): void {
-  const key = (['revision', 'subset', 'name'] as const).find((each) => source[each] !== undefined);
-  if (key === undefined) return;
-  const goes = key === 'name' ? 'datasetInfo' : 'hub';
-  const message = `${key} goes with ${goes}, and not with path`;
-  throw new EvolveError('DATA_UNKNOWN', message, ADVICE, { at: ['data', 'sources', index, key] });
+/** @param others keys that do not go with `place`, with the one that they go with */
+function refuseBeside(
+  place: string,
+  source: Described,
+  index: number,
+  others: Partial<Record<'name' | 'revision' | 'subset', string>>,
+): void {
+  for (const [key, goes] of Object.entries(others)) {
+    if (source[key as keyof typeof others] === undefined) continue;
+    const message = `${key} goes with ${goes}, and not with ${place}`;
+    throw new EvolveError('DATA_UNKNOWN', message, ADVICE, { at: ['data', 'sources', index, key] });
+  }
 }
 
 function translated(source: Described, index: number): ReturnType<typeof ofAxolotl> {

@@ -55,12 +55,19 @@ export function chooseFiles(names: readonly string[], card: DatasetCard, wanted:
   return ofOneKind(ofSplit(splits, { ...wanted, split }), `${told}split ${split}`);
 }
 
+const WILDCARDS: Readonly<Record<string, string>> = {
+  '**/': '(?:.*/)?',
+  '**': '.*',
+  '*': '[^/]*',
+  '?': '[^/]',
+};
+
 /** Whether a name fits a pattern with `*`, `?` and `**`. */
 export function fits(pattern: string, name: string): boolean {
   const expression = pattern
     .replace(/^\.?\//, '')
     .replace(/[\\^$+.()|[\]{}]/g, '\\$&')
-    .replace(/\*\*\/?|\*|\?/g, (found) => (found === '?' ? '[^/]' : found === '*' ? '[^/]*' : '.*'));
+    .replace(/\*\*\/|\*\*|\*|\?/g, (found) => WILDCARDS[found]);
   return new RegExp(`^${expression}$`).test(name);
 }
 

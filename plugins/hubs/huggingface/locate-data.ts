@@ -87,7 +87,7 @@ export async function locateData(
     }
     if (chosen.leftOut.length > 0)
       notice(
-        `data set ${name}: ${chosen.leftOut.length} files of another kind are left out, such as ${chosen.leftOut[0]}; file: in the source names others`,
+        `data set ${name}: left out, as of another kind: ${chosen.leftOut.length} of its files, such as ${chosen.leftOut[0]} (file: in the source names others)`,
       );
     await transfer.storeAll(files);
     await choices.remember(commit, chosen.files).catch(() => {});

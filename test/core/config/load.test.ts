@@ -69,7 +69,7 @@ describe('loadConfig', () => {
       const text =
         'model: { path: m }\ndata:\n  sources:\n    - alpaca\n    - limit: 5\n      formt: alpaca\n';
       expect(await faultsOf(text)).to.deep.equal([
-        ':5:7: data.sources.1: expected one of path, hub, datasetInfo, which say where the data is, but got {"limit":5}',
+        ':5:7: data.sources.1.path: expected one of path, hub, datasetInfo, which say where the data is',
         ':6:7: unknown key "data.sources.1.formt" (did you mean "format"?)',
       ]);
     });

@@ -104,6 +104,7 @@ describe('resolveSources', () => {
     const file = folder.write('a.json', '[]');
     await expectError(() => resolve({ path: file, subset: 'en' }), 'DATA_UNKNOWN', 'subset goes with hub');
     await expectError(() => resolve({ path: file, name: 'x' }), 'DATA_UNKNOWN', 'name goes with datasetInfo');
+    await expectError(() => resolve({ hub: 'a/b', name: 'x' }), 'DATA_UNKNOWN', 'name goes with datasetInfo');
     await expectError(() => resolve({ datasetInfo: file }), 'DATA_UNKNOWN', 'needs the name');
     await expectError(
       () => resolve({ datasetInfo: file, name: 'x', format: 'alpaca' }),

@@ -114,7 +114,9 @@ describe('the hub huggingface, asked for a data set', () => {
   it('tells which files of another kind it leaves out', async () => {
     await at.serveData({ 'a.json': '1', 'b.json': '2', 'notes.txt': '3' });
     expect(await at.locateData()).to.deep.equal(['a.json', 'b.json']);
-    expect(at.notices.join('\n')).to.include('1 files of another kind are left out, such as notes.txt');
+    expect(at.notices.join('\n')).to.include(
+      'left out, as of another kind: 1 of its files, such as notes.txt',
+    );
   });
 
   for (const [what, files, card, wanted, told] of [
