@@ -167,7 +167,7 @@ function mappingOf(option: string, text: string | undefined): unknown {
     return parse(text);
   } catch (cause) {
     const message = `--${option} ${text}: is no YAML: ${messageOf(cause)}`;
-    throw new EvolveError('COMMAND_LINE', message, 'Such as --columns "{ instruction: title }"', { cause });
+    throw new EvolveError('COMMAND_LINE', message, `Such as --${option} "{ key: value }"`, { cause });
   }
 }
 
