@@ -76,7 +76,7 @@ export class ChatGlmEncoder implements Encoder {
 
   /** A row in tokens has the markers in their places, and labels behind them. */
   #ofTokens(example: TokensExample, cutoffLength: number): EncodedExample {
-    const row = encodeTokens(this.tokenizer, example, cutoffLength);
+    const row = encodeTokens(this.tokenizer.vocabularySize, example, cutoffLength);
     const { gmask, mask, start } = this.markers;
     const begin = row.inputIds.indexOf(start);
     const masks = [gmask, mask].map((id) => row.inputIds.indexOf(id)).filter((at) => at >= 0);

@@ -70,7 +70,10 @@ export function defineBackbone({ name, apiVersion, modelTypes, gguf = [], fromCo
         if (!model) return undefined;
         const tokenizer = await (model.loadTokenizer ?? loadTokenizer)(request);
         checkVocabulary(tokenizer, model.vocabularySize, request.path);
-        return model.makeEncoder?.(tokenizer, request) ?? new CausalEncoder(tokenizer, request.template);
+        return (
+          model.makeEncoder?.(tokenizer, request) ??
+          new CausalEncoder(tokenizer, request.template, model.vocabularySize)
+        );
       });
       trainer.hooks.loadModel.tap(async (request) => (await configured(request))?.loadModel(request));
     },

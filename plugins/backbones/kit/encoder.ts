@@ -23,11 +23,16 @@ export class CausalEncoder implements Encoder {
   readonly #start: readonly number[];
   readonly #words: Words;
 
-  constructor(tokenizer: Tokenizer, template: Template) {
+  /** @param rows of the embedding: tokens beyond have none */
+  constructor(
+    tokenizer: Tokenizer,
+    template: Template,
+    private readonly rows = tokenizer.vocabularySize,
+  ) {
     const { startIds, bosId } = tokenizer;
     this.#start = startIds ?? (bosId === null ? [] : [bosId]);
     this.#words = template.passages
-      ? passageWords(tokenizer, template)
+      ? passageWords(tokenizer, template, rows)
       : exchangeWords(tokenizer, template, this.#start);
     this.tokenizer = this.#words.tokenizer;
   }
@@ -49,7 +54,7 @@ export class CausalEncoder implements Encoder {
         );
       }
       case 'tokens':
-        return encodeTokens(tokenizer, example, cutoffLength);
+        return encodeTokens(Math.min(this.rows, tokenizer.vocabularySize), example, cutoffLength);
       case 'preference':
         return refusePreference();
       default:

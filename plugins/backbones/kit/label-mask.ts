@@ -66,15 +66,15 @@ export function exchangeWords(tokenizer: Tokenizer, template: WordTemplate, star
   };
 }
 
-/** A row that is in tokens already. @throws EvolveError DATA_RECORD if they are not all the tokenizer's */
+/** A row that is in tokens already. @throws EvolveError DATA_RECORD if one is not below `count`, that of the model's tokens */
 export function encodeTokens(
-  { vocabularySize }: Tokenizer,
+  count: number,
   { inputIds, spans }: TokensExample,
   cutoffLength: number,
 ): EncodedExample {
-  const wrong = inputIds.findIndex((id) => id >= vocabularySize);
+  const wrong = inputIds.findIndex((id) => id >= count);
   if (wrong >= 0) {
-    const message = `token ${wrong + 1} is ${inputIds[wrong]}, but the tokens of this model are 0 to ${vocabularySize - 1}`;
+    const message = `token ${wrong + 1} is ${inputIds[wrong]}, but the tokens of this model are 0 to ${count - 1}`;
     throw new EvolveError('DATA_RECORD', message, 'Make the tokens with the tokenizer of this model.');
   }
   const ids = Int32Array.from(inputIds.slice(0, cutoffLength));

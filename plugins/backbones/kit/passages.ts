@@ -16,15 +16,24 @@ type PassageTokenizer = Tokenizer & Required<Pick<Tokenizer, 'special' | 'encode
  * The words of a template that writes special tokens. It writes all of them: a row begins with no token that it does not
  * write. The token with which it ends answers is a stop token too.
  *
- * @throws EvolveError MODEL_INVALID if the tokenizer does not tell its special tokens
+ * @param rows of the embedding
+ * @throws EvolveError MODEL_INVALID if the tokenizer does not tell its special tokens, or the template writes one without a row
  */
-export function passageWords(tokenizer: Tokenizer, template: TokenTemplate): Words {
+export function passageWords(tokenizer: Tokenizer, template: TokenTemplate, rows: number): Words {
   if (!tokenizer.special || !tokenizer.encodeParts) {
     const message = `the template "${template.name}" writes special tokens, which this model's tokenizer does not tell`;
     const at = ['data', 'template'];
     throw new EvolveError('MODEL_INVALID', message, 'Take the template alpaca or plain.', { at });
   }
-  const able = tokenizer as PassageTokenizer;
+  const { encodeParts } = tokenizer;
+  const able: PassageTokenizer = {
+    ...(tokenizer as PassageTokenizer),
+    encodeParts: (parts) => {
+      const ids = encodeParts(parts);
+      for (const id of ids.flat()) if (id >= rows) refuseToken(able, template, id, rows);
+      return ids;
+    },
+  };
   const special = new Set(able.special.keys());
   const piecesOf = (example: InstructionExample | TurnsExample) =>
     piecesOfPassages(able, template.passages(example, special));
@@ -35,6 +44,18 @@ export function passageWords(tokenizer: Tokenizer, template: TokenTemplate): Wor
     piecesOf,
     promptOf: (prompt) => able.encodeParts(template.promptPassages(prompt, special)).flat(),
   };
+}
+
+function refuseToken(
+  { special }: PassageTokenizer,
+  { name }: TokenTemplate,
+  id: number,
+  rows: number,
+): never {
+  const token = [...special].find(([, each]) => each === id)?.[0];
+  const message = `the template "${name}" writes the token ${JSON.stringify(token)} (${id}), but the embedding has only ${rows} rows`;
+  const advice = 'Give the token a row (in transformers: resize_token_embeddings), or take another template.';
+  throw new EvolveError('MODEL_INVALID', message, advice, { at: ['data', 'template'] });
 }
 
 /**

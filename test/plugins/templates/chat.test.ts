@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { labelsOf, type Turn } from '../../../core/index.js';
-import type { CausalEncoder } from '../../../plugins/backbones/kit/encoder.js';
+import { EvolveError, labelsOf, type TokenTemplate, type Turn } from '../../../core/index.js';
+import { CausalEncoder } from '../../../plugins/backbones/kit/encoder.js';
 import {
   type ChatModel,
   chatEncoder,
@@ -291,6 +291,22 @@ describe('the template chat', () => {
       'DATA_RECORD',
       'cannot word the conversation: it adds',
     );
+  });
+
+  it('refuses a special token that the embedding has no row for', async () => {
+    const encoder = await chatEncoder(model('chatml'));
+    const { tokenizer } = encoder;
+    const template: TokenTemplate = {
+      name: 'mine',
+      passages: () => [{ text: 'a<|im_end|>', spelled: [], labels: 'all' }],
+      promptPassages: () => [],
+    };
+    const rows = tokenizer.special!.get('<|im_end|>')!;
+    expect(() => new CausalEncoder(tokenizer, template, rows)).to.throw(
+      EvolveError,
+      `writes the token "<|im_end|>" (${rows})`,
+    );
+    expect(() => new CausalEncoder(tokenizer, template, rows + 1)).to.not.throw();
   });
 
   it('makes an instruction a question and its answer, in the words in which the model is asked', async () => {

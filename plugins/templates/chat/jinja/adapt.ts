@@ -1,7 +1,8 @@
 /**
  * Where @huggingface/jinja means something else than Jinja, a template that it has parsed is put in other words: what was
  * written before `{% continue %}` and `{% break %}` stays, a variable that is set within a loop ends with its turn, and
- * texts, equality and the methods of texts are Python's.
+ * texts, equality and the methods of texts are Python's. Left as they are: `text[0]` is half of a character beyond U+FFFF,
+ * `indent` knows `\n` alone for the end of a line, and a part of what is not defined is not defined, where Jinja ends.
  */
 
 import { Template } from '@huggingface/jinja';
