@@ -160,6 +160,18 @@ program
   .option('--json', 'write JSON lines to standard output')
   .action(async (file, options) => (await import('./commands/plugins.js')).pluginsCommand(file, options));
 
+program
+  .command('inspect')
+  .description('show the rows of a run as it will see them: the very tokens, and which of them it trains')
+  .argument('<config>', 'a YAML file')
+  .option('--row <n>', 'only this row, by its place in the first pass through the data', integer(1))
+  .option('--rows <n>', 'so many rows (default: 3)', integer(1))
+  .option('--held-out', 'rows that are held out, not those that are trained on')
+  .option('--set <key=value>', 'set a key of the configuration; may be repeated', collect, [])
+  .option('--json', 'write JSON lines to standard output')
+  .addHelpText('after', examples('inspect configs/llama-alpaca-belle-cot.yaml --row 12'))
+  .action(async (file, options) => (await import('./commands/inspect.js')).inspectCommand(file, options));
+
 addDataCommands(program);
 
 const device = program

@@ -20,8 +20,11 @@ export function encodedOr(encoder: Encoder, example: Example): EncodedExample | 
 /** A row in its tokens: special ones by their names, all others as the text that they stand for. */
 export function renderTokens(example: Example, encoder: Encoder, isColored: boolean): string {
   const row = encodedOr(encoder, example);
-  if (typeof row === 'string') return `(${printable(row)})\n`;
-  const { tokenizer } = encoder;
+  return typeof row === 'string' ? `(${printable(row)})\n` : renderRow(row, encoder, isColored);
+}
+
+/** The same of a row that is encoded. */
+export function renderRow(row: EncodedExample, { tokenizer }: Encoder, isColored: boolean): string {
   const names = new Map(Array.from(tokenizer.special ?? [], ([content, id]) => [id, content]));
   const ids = [...row.inputIds];
   const borders = [0, ...row.spans.flat(), ids.length];

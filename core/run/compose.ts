@@ -39,6 +39,7 @@ export interface Assembly {
 /** The parts of a run. */
 export interface Run extends Assembly {
   readonly trainer: Trainer;
+  readonly preparation: Preparation;
 }
 
 /** Applies the plugins to fresh hooks, and makes what assembles a model around them. */
@@ -65,7 +66,8 @@ export function composeRun(config: RunConfig, plugins: readonly AppliedPlugin[],
   parts.register(keys.PREPARATION, { useClass: Preparation }, scoped);
   parts.register(keys.PLANNER, { useClass: Planner }, scoped);
   parts.register(keys.TRAINER, { useClass: Trainer }, scoped);
-  return { ...assembly, trainer: parts.resolve<Trainer>(keys.TRAINER) };
+  const preparation = parts.resolve<Preparation>(keys.PREPARATION);
+  return { ...assembly, preparation, trainer: parts.resolve<Trainer>(keys.TRAINER) };
 }
 
 function composeParts(

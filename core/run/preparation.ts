@@ -6,6 +6,7 @@ import { CONTEXT, CORPUS_MAKER, MODEL_ASSEMBLER, RUN_CONFIG } from '../base/inje
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { Device } from '../contracts/device.js';
+import type { Encoder } from '../contracts/encoder.js';
 import { describeLengthLimit } from '../contracts/length-limit.js';
 import type { Corpus, CorpusMaker } from '../data/corpus.js';
 import { type SplitRows, splitRows } from '../data/rows.js';
@@ -32,13 +33,15 @@ export class Preparation {
     @inject(CONTEXT) private readonly context: RunContext,
   ) {}
 
+  /** The rows alone, which take no model. */
+  async rows(): Promise<{ encoder: Encoder; rows: SplitRows }> {
+    const { encoder, corpus } = await this.#readData();
+    return { encoder, rows: splitRows(corpus, this.config) };
+  }
+
   /** The data comes before the model: its faults are then found in seconds, whatever the model's size. */
   async make(breathe: () => Promise<void>): Promise<Prepared> {
-    const encoder = await this.assembler.loadEncoder();
-    const identity = this.assembler.encoderIdentity;
-    const startWorker = () => startEncodingWorker(this.config);
-    const corpus = await this.corpusMaker.make({ encoder, identity, startWorker });
-    this.#corpus = corpus;
+    const { corpus } = await this.#readData();
     await breathe();
     this.device = await this.assembler.openDevice();
     const assembled = await this.assembler.assemble();
@@ -46,6 +49,15 @@ export class Preparation {
     this.context.assembled(assembled);
     checkLength(this.config.data.cutoffLength, assembled.model);
     return { ...assembled, rows: splitRows(corpus, this.config) };
+  }
+
+  async #readData(): Promise<{ encoder: Encoder; corpus: Corpus }> {
+    const encoder = await this.assembler.loadEncoder();
+    const identity = this.assembler.encoderIdentity;
+    const startWorker = () => startEncodingWorker(this.config);
+    const corpus = await this.corpusMaker.make({ encoder, identity, startWorker });
+    this.#corpus = corpus;
+    return { encoder, corpus };
   }
 
   /** A name under which the files of `name`, a path or name of the configuration, can be found again. */
