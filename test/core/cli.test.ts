@@ -210,7 +210,7 @@ describe('the command line', () => {
       refused(
         configuration('data: { sources: [alpaka] }'),
         'my.yaml:2:19: unknown data name "alpaka" (did you mean "alpaca"?)',
-        'Names: alpaca, belle, cot, belle1.5m, alpaca-belle, alpaca-cot, alpaca-belle-cot',
+        '`evolve data list` lists the names',
       ));
 
     it('a record without output', async () => {
