@@ -125,5 +125,10 @@ export function isBlank(value: unknown): boolean {
 /** A value for a message. */
 export function shown(value: unknown): string {
   const big = (_: string, each: unknown) => (typeof each === 'bigint' ? Number(each) : each);
-  return JSON.stringify(value, big)?.slice(0, 60) ?? String(value);
+  try {
+    return JSON.stringify(value, big)?.slice(0, 60) ?? String(value);
+  } catch (error) {
+    if (error instanceof RangeError) return 'a value of thousands of levels';
+    throw error;
+  }
 }

@@ -38,9 +38,16 @@ export async function* readExamples(
     const sample = first.flatMap(({ value, fault }) => (fault === undefined ? [value] : []));
     // Nothing was read: the core says that there is no record.
     if (first.length === 0) return;
+    const faults = new FaultList(source);
+    if (sample.length === 0) {
+      // No record tells what format they have; what is wrong with them comes first.
+      for (const { where, fault } of first) faults.add(where, fault ?? '');
+      for await (const { where, fault } of records) if (fault !== undefined) faults.add(where, fault);
+      faults.throwIfAny(displayPath(source.path ?? ''));
+      return;
+    }
     const format = choose(sample, kinds[0]);
     const { examplesOf } = format.reading(sample, source);
-    const faults = new FaultList(source);
     const read = function* ({ value, where, fault }: RawRecord) {
       const examples = fault ?? examplesOf(value);
       if (typeof examples === 'string') faults.add(where, examples);

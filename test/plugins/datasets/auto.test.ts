@@ -74,6 +74,22 @@ describe('the dataset format auto', () => {
     });
   }
 
+  it('says what is wrong with records of which none can be parsed', async () => {
+    await expectError(
+      () => read('{"instruction": 1,,}\n{"b": }\n'),
+      'DATA_RECORD',
+      '2 faulty records',
+      'record 1, line 1',
+      'record 2, line 2',
+    );
+  });
+
+  it('takes a record with thousands of levels where they are not read', async () => {
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const examples = await read(`{"instruction": "Q", "output": "A", "meta": ${deep}}`);
+    expect(examples).to.have.lengthOf(1);
+  });
+
   it('takes a file with a few faulty records for what the others are', async () => {
     const good = '{"question":"Q","answer":"A"}\n';
     await expectError(
