@@ -86,7 +86,7 @@ describe('the dataset format auto', () => {
 
   it('takes a record with thousands of levels where they are not read', async () => {
     const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
-    const examples = await read(`{"instruction": "Q", "output": "A", "meta": ${deep}}`);
+    const { examples } = await read(`{"instruction": "Q", "output": "A", "meta": ${deep}}`);
     expect(examples).to.have.lengthOf(1);
   });
 
