@@ -11,6 +11,7 @@ import { BARS } from './bars.js';
 import { beside } from './beside.js';
 import { contention } from './contention.js';
 import type { Context, Part } from './context.js';
+import { corpus } from './corpus.js';
 import { decode } from './decode.js';
 import { embedded } from './embedded.js';
 import { epoch } from './epoch.js';
@@ -42,6 +43,7 @@ const PARTS = [
   'decode',
   'contention',
   'beside',
+  'corpus',
 ] as const;
 const FOLDER = path.join(ROOT, '.bench');
 
@@ -76,6 +78,7 @@ async function bench(names: string[], options: Options): Promise<void> {
     decode: decode(Number(options.layers)),
     contention,
     beside,
+    corpus,
   };
   const file = path.join(FOLDER, `${machine.date.replaceAll(':', '-')}.json`);
   const rows: Row[] = [];

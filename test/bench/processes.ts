@@ -26,14 +26,24 @@ export interface Measured {
 type Say = (line: string) => void;
 
 /** `evolve ARGS --json` as a person starts it. */
-export function measureEvolve(args: readonly string[], say: Say): Promise<Measured> {
+export function measureEvolve(
+  args: readonly string[],
+  say: Say,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Measured> {
   const all = [path.join(ROOT, '.build', 'core', 'cli.js'), ...args, '--json'];
-  return measure(`evolve ${args[0]} ${path.basename(args[1])}`, process.execPath, all, process.env, say);
+  const what = `evolve ${args[0]} ${path.basename(args[1])}`;
+  return measure(what, process.execPath, all, { ...process.env, ...env }, say);
 }
 
 /** python/train.py with these options. */
 export function measurePeft(options: object, say: Say): Promise<Measured> {
-  return measure('PEFT', PYTHON, [script('train.py'), JSON.stringify(options)], PYTHON_ENV, say);
+  return measurePython('PEFT', 'train.py', options, say);
+}
+
+/** A script of python/ with these options. */
+export function measurePython(what: string, name: string, options: object, say: Say): Promise<Measured> {
+  return measure(what, PYTHON, [script(name), JSON.stringify(options)], PYTHON_ENV, say);
 }
 
 /** The first event of a type; throws where there is none. */
