@@ -64,7 +64,13 @@ export type {
 } from './contracts/hub.js';
 export { type EncodedExample, IGNORED, labelsOf, type Span } from './contracts/labels.js';
 export { type LinearAdapter, type LinearLayout, LinearSite, type LowRank } from './contracts/linear-site.js';
-export type { Evaluation, Metrics } from './contracts/metric.js';
+export type {
+  AnswerLikelihood,
+  CrossEntropies,
+  Evaluation,
+  Metrics,
+  PromptedAnswer,
+} from './contracts/metric.js';
 export type { BackboneRequest, ModelFiles } from './contracts/model-files.js';
 export type { Objective } from './contracts/objective.js';
 export type {

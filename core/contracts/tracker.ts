@@ -7,6 +7,8 @@ import type { DownloadState } from './hub.js';
 export interface GroupLoss {
   readonly loss: number;
   readonly targets: number;
+  /** The standard error of `loss`, of held-out rows where there are two or more: rows count as drawn, not their tokens. */
+  readonly stderr?: number;
 }
 
 /**
@@ -65,8 +67,8 @@ export interface DownloadEvent extends DownloadState {
 /** What takes long besides the steps goes on. Told about once a second, and at the end with `done` being `total`. */
 export interface ProgressEvent {
   readonly type: 'progress';
-  readonly task: 'reading' | 'encoding' | 'evaluating';
-  /** Records, or held-out rows. */
+  readonly task: 'reading' | 'encoding' | 'evaluating' | 'answering';
+  /** Records, held-out rows, or questions. */
   readonly done: number;
   /** Absent where nobody knows it yet. */
   readonly total?: number;

@@ -131,22 +131,24 @@ function tellContext({ progress, rows, rowsPerStep, context }: Training): void {
 async function measureBase(training: Training): Promise<void> {
   const { rows, progress, hooks } = training;
   if (rows.validation.length === 0) return;
-  const { loss: evalLoss, groups } = await heldOutLoss(training, rows.validation);
+  const measured = await heldOutLoss(training, rows.validation);
+  const { loss: evalLoss, groups } = measured;
   // The first step says what is wrong with it.
   if (!Number.isFinite(evalLoss)) return;
   progress.metrics.baseLoss = evalLoss;
   hooks.log.call({ type: 'eval', step: 0, evalLoss, ...groups });
-  await hooks.evaluateBase.promise(evaluationOf(training, evalLoss));
+  await hooks.evaluateBase.promise(evaluationOf(training, measured));
 }
 
 async function evaluate(training: Training, actions: LoopActions): Promise<void> {
   const { rows, progress, hooks, context, world } = training;
   if (rows.validation.length === 0) return;
-  const { loss: evalLoss, groups } = await heldOutLoss(training, rows.validation);
+  const measured = await heldOutLoss(training, rows.validation);
+  const { loss: evalLoss, groups } = measured;
   if (!Number.isFinite(evalLoss))
     fail(notFinite('held-out loss', progress.step, evalLoss), training, actions);
   const metrics = await hooks.evaluate
-    .promise({ evalLoss }, evaluationOf(training, evalLoss))
+    .promise({ evalLoss }, evaluationOf(training, measured))
     .catch(async (error: unknown) => {
       // The other processes must learn why this one ends.
       if (context.signal.aborted) await actions.requests.agree(world);

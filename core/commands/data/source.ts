@@ -101,7 +101,7 @@ export async function openData(
 }
 
 /** An item of `data.sources`: a name, or a mapping. */
-function sourceOf(what: string, options: SourceOptions): unknown {
+export function sourceOf(what: string, options: Omit<SourceOptions, 'plugin'>): unknown {
   if (what in readCatalogue()) return what;
   const { format, encoding, split, take, limit } = options;
   const [, hub] = /^hub:(.+)$/.exec(what) ?? [];

@@ -1,0 +1,64 @@
+/** The arguments of `evolve evaluate`. What it does is loaded when it is given. */
+
+import { type Command, InvalidArgumentError } from 'commander';
+
+const repeated = (value: string, all: readonly string[]) => [...all, value];
+
+/** Adds it to the command line. */
+export function addEvaluateCommands(program: Command): void {
+  program
+    .command('evaluate')
+    .description('measure a model on data: loss, perplexity, and the metrics that are named')
+    .option('--run <dir>', 'the folder of a run: its model with its adapter')
+    .option('--model <path>', 'a base model')
+    .option('--adapter <dir>', 'an adapter for --model')
+    .option(
+      '--template <name>',
+      'with --model: how prompts read, as data.template of a run (default: alpaca)',
+    )
+    .option(
+      '--plugin <name>',
+      "with --model: a third party's plugin, as in plugins of a run; may be repeated",
+      repeated,
+      [],
+    )
+    .option(
+      '--data <what>',
+      'a file, folder, data name or hub:owner/name; may be repeated (default: what the run holds out)',
+      repeated,
+      [],
+    )
+    .option('--format <name>', 'what its records are (default: what they look like)')
+    .option('--split <name>', 'which of several lists of records in it')
+    .option('--columns <mapping>', 'what it calls the columns, such as "{ instruction: title }"')
+    .option('--limit <n>', 'at most so many records of each', whole)
+    .option(
+      '--metric <name>',
+      'as an item of metrics in a configuration; may be repeated (default: those of the run, and perplexity)',
+      repeated,
+      [],
+    )
+    .option(
+      '--few-shot <numbers>',
+      'so many solved questions before each, such as 0,1,4 (default: 0)',
+      numbers,
+    )
+    .option('--cutoff-length <n>', "cut longer rows (default: the run's, or 512)", whole)
+    .option('--device <name>', "what computes (default: the run's, or auto)")
+    .option('--json', 'write JSON lines to standard output')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  evolve evaluate --run runs/mine --metric exact-match\n  evolve evaluate --model PATH --data rows.jsonl --metric "{ name: exact-match, limit: 200 }" --few-shot 0,4',
+    )
+    .action(async (options) => (await import('./evaluate.js')).evaluateCommand(options));
+}
+
+function whole(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a whole number from 1.');
+}
+
+function numbers(text: string): number[] {
+  if (/^\d{1,3}(,\d{1,3})*$/.test(text)) return [...new Set(text.split(',').map(Number))];
+  throw new InvalidArgumentError('Expected whole numbers from 0, such as 0,1,4.');
+}
