@@ -9,6 +9,7 @@ import { packageVersion } from './base/version.js';
 import { addDataCommands } from './commands/data-commands.js';
 import { addEvaluateCommands } from './commands/evaluate-commands.js';
 import { addReportCommands } from './commands/report-commands.js';
+import { addStudyCommand } from './commands/study-commands.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
 /** Each is a text of its own, with its keys and values. */
@@ -153,6 +154,7 @@ program
   .action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 
 addEvaluateCommands(program);
+addStudyCommand(program);
 addReportCommands(program);
 
 program

@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   WRITE_FAILED: 1,
   OUT_OF_MEMORY: 1,
   DEVICE_FAILED: 1,
+  STUDY_FAILED: 1,
   INTERRUPTED: 130,
 } as const;
 
