@@ -87,6 +87,7 @@ async function evaluationConfig(options: EvaluateOptions): Promise<EvaluationCon
   const {
     data,
     train,
+    world,
     metrics: checked,
   } = makeConfig({
     model: assembly.model,
