@@ -4,12 +4,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
+import { holderOf } from '../../base/lock.js';
 import { displayPath } from '../../base/paths.js';
 import { loadConfig, type RunConfig } from '../../config/load.js';
 import { fingerprintOfModel } from '../../run/checkpoints/fingerprint.js';
 import type { Parts } from './parts.js';
-import { type JsonEvent, runEvolve } from './process.js';
+import { CommandFailure, type JsonEvent, runEvolve } from './process.js';
 import type { Question, Study } from './study-file.js';
 import { assignment, type Use, type Variant } from './variants.js';
 
@@ -56,17 +56,19 @@ export async function doRun(
   const overrides = { set, output: folder, ...(device !== undefined && { device }) };
   const { config } = await loadConfig(study.run, overrides);
   const metrics = metricsOf(study);
-  const key = keyOf({ config, sets: parts.sets, metrics, questions: study.questions });
+  const trained = hashOf({ config, model: await modelOf(config) });
+  const measured = hashOf({ sets: parts.sets, metrics, questions: study.questions });
   const file = path.join(study.output, 'results', `${name}.json`);
-  const model = await modelOf(config);
-  const found = resultIn(file);
-  const isOtherModel = found !== undefined && found.model !== model;
-  const state = isOtherModel ? 'other' : await stateOf(folder, config);
-  if (found?.key === key && state === 'completed') return { outcome: found.outcome, isKept: true };
-  if (state === 'other')
-    notice(
-      'was done with other settings, data or base model, and is done anew; the earlier run is moved aside',
-    );
+  const record = recordIn(file);
+  const state = stateOf(folder, record?.trained === trained);
+  if (state === 'completed' && record?.outcome && record.measured === measured)
+    return { outcome: record.outcome, isKept: true };
+  if (state === 'other') {
+    // Before the study says that the folder is this run's: it may be broken off in between.
+    const aside = await movedAside(folder);
+    notice(`settings, data or base model are others than in ${displayPath(aside)}: done anew`);
+  }
+  await writeWhole(file, `${JSON.stringify({ trained })}\n`);
   if (state !== 'completed') {
     const args = ['run', study.run, ...set.flatMap((each) => ['--set', each]), '--output', folder];
     if (device !== undefined) args.push('--device', device);
@@ -86,7 +88,7 @@ export async function doRun(
     answers,
     seconds: result.seconds,
   };
-  await writeWhole(file, `${JSON.stringify({ key, model, outcome }, null, 2)}\n`);
+  await writeWhole(file, `${JSON.stringify({ trained, measured, outcome }, null, 2)}\n`);
   return { outcome, isKept: false };
 }
 
@@ -95,17 +97,25 @@ function sourcesOf(uses: readonly Use[], { training }: Parts): object[] {
 }
 
 /** `begun`: the run of this configuration goes on. `other`: the folder holds another run. */
-async function stateOf(folder: string, config: RunConfig): Promise<'none' | 'begun' | 'completed' | 'other'> {
-  const file = path.join(folder, 'config.yaml');
-  if (!existsSync(file)) return 'none';
-  const earlier = await loadConfig(file, { output: folder }).catch(() => undefined);
-  if (!isDeepStrictEqual(earlier?.config, config)) return 'other';
+function stateOf(folder: string, isSame: boolean): 'none' | 'begun' | 'completed' | 'other' {
+  if (!existsSync(path.join(folder, 'config.yaml'))) return 'none';
+  if (!isSame) return 'other';
   try {
     const { status } = JSON.parse(readFileSync(path.join(folder, 'run.json'), 'utf8')) as { status: unknown };
     return status === 'completed' || status === 'stopped' ? 'completed' : 'begun';
   } catch {
     return 'begun';
   }
+}
+
+/** Gives the folder of an earlier run another name. @returns its path */
+async function movedAside(folder: string): Promise<string> {
+  const holder = holderOf(folder);
+  if (holder) throw new CommandFailure(`process ${holder.pid} still writes into ${displayPath(folder)}`);
+  let number = 1;
+  while (existsSync(`${folder}.${number}`)) number++;
+  await rename(folder, `${folder}.${number}`);
+  return `${folder}.${number}`;
 }
 
 /** The metrics of the study, with every held-out question asked where nothing else is said. */
@@ -172,9 +182,8 @@ function doingOf(event: JsonEvent): string | undefined {
   return event.type === 'step' ? `step ${event.step}, loss ${Number(event.loss).toFixed(4)}` : undefined;
 }
 
-/** What the outcome follows from. */
-function keyOf(parts: Readonly<Record<string, unknown>>): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+function hashOf(value: object): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }
 
 /** A fingerprint of the base model's files; empty of a model of a hub, whose name says which it is. */
@@ -182,9 +191,17 @@ async function modelOf({ model }: RunConfig): Promise<string> {
   return path.isAbsolute(model.path) ? fingerprintOfModel(model.path) : '';
 }
 
-function resultIn(file: string): { key: string; model: string; outcome: RunOutcome } | undefined {
+/** What the study keeps of a run. */
+interface Kept {
+  /** A hash of what was trained, and of what it was measured on. */
+  readonly trained: string;
+  readonly measured?: string;
+  readonly outcome?: RunOutcome;
+}
+
+function recordIn(file: string): Kept | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
+    return JSON.parse(readFileSync(file, 'utf8')) as Kept;
   } catch {
     return undefined;
   }
