@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { EvolveError, messageOf } from '../base/errors.js';
+import { tryLock, unlock } from '../base/lock.js';
 import { displayPath } from '../base/paths.js';
 import { printable } from '../base/printable.js';
 import { catchInterruption } from './interruption.js';
@@ -33,7 +34,7 @@ export async function studyCommand(file: string, options: StudyOptions): Promise
   const variants = await variantsOf(study, options.device);
   // All variants have each seed before the next one begins: a study that is broken off compares like with like.
   const planned = study.seeds.flatMap((seed) => variants.map((variant) => ({ variant, seed })));
-  const write = (event: object, text: string) =>
+  const write: Write = (event, text) =>
     process.stdout.write(json ? `${JSON.stringify(event)}\n` : printable(`${text}\n`));
   if (options.dryRun) {
     for (const { variant, seed } of planned)
@@ -43,7 +44,36 @@ export async function studyCommand(file: string, options: StudyOptions): Promise
     return;
   }
   const { signal } = catchInterruption();
+  const holder = await tryLock(study.output);
+  if (holder) {
+    const message = `${displayPath(study.output)}: process ${holder.pid} is at this study`;
+    throw new EvolveError('OUTPUT_FOLDER', message, 'Wait for it, or name another folder with --output.');
+  }
+  try {
+    await doAll(study, variants, planned, options, signal, write);
+  } finally {
+    await unlock(study.output);
+  }
+}
+
+/** Tells the person an event: as JSON, or in words. */
+type Write = (event: object, text: string) => void;
+
+interface Planned {
+  readonly variant: Variant;
+  readonly seed: number;
+}
+
+async function doAll(
+  study: Study,
+  variants: readonly Variant[],
+  planned: readonly Planned[],
+  { device }: StudyOptions,
+  signal: AbortSignal,
+  write: Write,
+): Promise<void> {
   const status = new StatusLine();
+  const told = new Set<string>();
   const parts = await partData(study, variants[0].config, signal);
   for (const note of notesOf(parts)) write({ type: 'notice', message: note }, note);
   const outcomes: RunOutcome[] = [];
@@ -53,11 +83,14 @@ export async function studyCommand(file: string, options: StudyOptions): Promise
       const name = `${variant.name}, seed ${seed}`;
       const place = `[${i + 1}/${planned.length}] ${name}`;
       const notice = (message: string) => {
+        // What is so of all runs is told once.
+        if (told.has(message)) return;
+        told.add(message);
         status.clear();
         write({ type: 'notice', variant: variant.name, seed, message }, `${name}: ${message}`);
       };
       try {
-        const setting = { study, parts, device: options.device, signal };
+        const setting = { study, parts, device, signal };
         const tell = (doing: string) => status.show(`${place}: ${doing}`);
         const { outcome, isKept } = await doRun(setting, variant, seed, tell, notice);
         outcomes.push(outcome);
@@ -89,10 +122,7 @@ interface Found {
 }
 
 /** Writes study.json and the pages, and tells the table. @throws EvolveError if a run failed */
-async function finish(
-  { study, variants, parts, outcomes, failed }: Found,
-  write: (event: object, text: string) => void,
-): Promise<void> {
+async function finish({ study, variants, parts, outcomes, failed }: Found, write: Write): Promise<void> {
   const names = variants.map(({ name }) => name);
   const tables = tablesOf(outcomes, names, Object.keys(parts.sets));
   const legend = legendOf(study.heldOut.rows, study.seeds.length);

@@ -25,9 +25,6 @@ export interface RunOutcome {
   readonly seconds: number;
 }
 
-/** What a piece of work tells while it goes on. */
-export type Tell = (doing: string) => void;
-
 interface Setting {
   readonly study: Study;
   readonly parts: Parts;
@@ -46,7 +43,7 @@ export async function doRun(
   { study, parts, device, signal }: Setting,
   variant: Variant,
   seed: number,
-  tell: Tell,
+  tell: (doing: string) => void,
   notice: (message: string) => void,
 ): Promise<{ outcome: RunOutcome; isKept: boolean }> {
   const name = `${variant.slug}-${seed}`;
@@ -73,7 +70,11 @@ export async function doRun(
     const args = ['run', study.run, ...set.flatMap((each) => ['--set', each]), '--output', folder];
     if (device !== undefined) args.push('--device', device);
     if (state === 'begun') args.push('--resume');
-    await runEvolve(args, signal, (event) => tell(doingOf(event) ?? 'begins'));
+    tell('begins');
+    await runEvolve(args, signal, (event) => {
+      if (event.type === 'step') tell(`step ${event.step}, loss ${Number(event.loss).toFixed(4)}`);
+      if (event.type === 'notice') notice(String(event.message));
+    });
   }
   tell('is measured');
   const evaluated = await runEvolve(evaluation(folder, parts, metrics, device), signal);
@@ -176,10 +177,6 @@ async function answersOf(
       ? [{ instruction: String(instruction), input: String(input), output: text }]
       : [],
   );
-}
-
-function doingOf(event: JsonEvent): string | undefined {
-  return event.type === 'step' ? `step ${event.step}, loss ${Number(event.loss).toFixed(4)}` : undefined;
 }
 
 function hashOf(value: object): string {
