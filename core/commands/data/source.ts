@@ -38,7 +38,7 @@ export interface Parts {
   /** Whose tokenizer is asked for; none unless the command counts tokens. */
   readonly model?: string | undefined;
   /** Where lines for the person go; standard error where records go to standard output. */
-  readonly told?: NodeJS.WriteStream;
+  readonly told?: { write(text: string): unknown };
   /** Of a command that has caught its interruption already. */
   readonly signal?: AbortSignal;
 }

@@ -20,11 +20,27 @@ import type { HeldOutSet, Study } from './study-file.js';
 /** What the runs of a study learn from, and what they are measured on. */
 export interface Parts {
   /** Of each source of the study: an entry of `data.sources` with its rows for training. */
-  readonly training: Readonly<Record<string, { path: string; language?: string }>>;
+  readonly training: Readonly<Record<string, TrainingSource>>;
   /** The name of a set -> its file. */
   readonly sets: Readonly<Record<string, string>>;
   readonly counts: Readonly<Record<string, Counts>>;
 }
+
+/** An entry of `data.sources`. */
+interface TrainingSource {
+  readonly path: string;
+  readonly format?: string;
+  readonly language?: string;
+}
+
+/** What reads the records of each kind, as they are written here. */
+const FORMATS: Readonly<Record<Example['kind'], string>> = {
+  instruction: 'instruct',
+  turns: 'chat',
+  text: 'text',
+  preference: 'preference',
+  tokens: 'tokens',
+};
 
 export interface Counts {
   readonly training: number;
@@ -38,7 +54,7 @@ export async function partData(study: Study, config: RunConfig, signal: AbortSig
   const data = await openData(
     Object.values(study.sources),
     { edition: config.data.edition, plugin: config.plugins },
-    { told: process.stderr, signal },
+    { told: toldOnce(), signal },
   );
   const sourcesOf = (i: number) => data.sources.filter(({ index }) => index === i);
   const names = Object.keys(study.sources);
@@ -56,11 +72,11 @@ export async function partData(study: Study, config: RunConfig, signal: AbortSig
     throw new EvolveError('DATA_EMPTY', small.join('\n'), 'Hold fewer rows out, or name more data.');
   const files = new PartFiles(path.join(study.output, 'data'), signal);
   const isHeld = new Set([...held.values()].flat().map(questionIn));
-  const training: Record<string, { path: string; language?: string }> = {};
+  const training: Record<string, TrainingSource> = {};
   const counts: Record<string, Counts> = {};
   for (const [i, name] of names.entries()) {
     const own = trainingRows(data, sourcesOf(i), isHeld);
-    const { file, count, read, languages } = await files.write(`${name}-train`, own);
+    const { file, count, read, languages, kinds } = await files.write(`${name}-train`, own);
     const heldOut = held.get(name)?.length ?? 0;
     if (count === 0)
       throw new EvolveError(
@@ -68,7 +84,11 @@ export async function partData(study: Study, config: RunConfig, signal: AbortSig
         `${name}: all its rows ask what a held-out row asks, so that none is left to train on`,
         'Hold fewer rows out, or name other data.',
       );
-    training[name] = { path: file, ...(languages.length === 1 && { language: languages[0] }) };
+    training[name] = {
+      path: file,
+      ...(kinds.length === 1 && { format: FORMATS[kinds[0]] }),
+      ...(languages.length === 1 && { language: languages[0] }),
+    };
     counts[name] = { training: count, heldOut, leftOut: read - count - heldOut };
   }
   const sets: Record<string, string> = {};
@@ -77,6 +97,17 @@ export async function partData(study: Study, config: RunConfig, signal: AbortSig
     sets[name] = (await files.write(name, asked)).file;
   }
   return { training, sets, counts };
+}
+
+/** Standard error, without what was told already: each source is read twice. */
+function toldOnce(): { write(text: string): void } {
+  const told = new Set<string>();
+  return {
+    write(text) {
+      if (!told.has(text)) process.stderr.write(text);
+      told.add(text);
+    },
+  };
 }
 
 /** Held-out rows of a source, in the order of the data: each row has the same chance (reservoir sampling). */
@@ -158,7 +189,7 @@ class PartFiles {
   async write(
     name: string,
     examples: AsyncIterable<Example | undefined> | Iterable<Example | undefined>,
-  ): Promise<{ file: string; count: number; read: number; languages: string[] }> {
+  ): Promise<{ file: string; count: number; read: number; languages: string[]; kinds: Example['kind'][] }> {
     const slug = name.replace(/[^\p{L}\p{N}._-]+/gu, '-');
     const temporary = path.join(this.folder, `.${slug}.${process.pid}.jsonl`);
     await mkdir(this.folder, { recursive: true });
@@ -166,6 +197,7 @@ class PartFiles {
     const writer = await openRecordWriter(temporary, tableOf, this.signal);
     const breath = new Breath(this.signal);
     const languages = new Set<string | undefined>();
+    const kinds = new Set<Example['kind']>();
     let [count, read] = [0, 0];
     try {
       for await (const example of examples) {
@@ -173,6 +205,7 @@ class PartFiles {
         if (example === undefined) continue;
         count++;
         languages.add(example.language);
+        kinds.add(example.kind);
         await writer.write(partRecord(example));
         if (breath.isDue) await breath.take();
       }
@@ -183,7 +216,8 @@ class PartFiles {
     }
     const file = path.join(this.folder, `${slug}-${await hashOf(temporary)}.jsonl`);
     await rename(temporary, file);
-    return { file, count, read, languages: [...languages].filter((language) => language !== undefined) };
+    const said = [...languages].filter((language) => language !== undefined);
+    return { file, count, read, languages: languages.size === said.length ? said : [], kinds: [...kinds] };
   }
 }
 

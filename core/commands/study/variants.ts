@@ -118,7 +118,10 @@ async function checked(
   const faults = Object.entries(OWN_KEYS).flatMap(([key, why]) =>
     at.has(key) ? [`${placeOf(key)}: ${key}: ${why}`] : [],
   );
-  const inStudy = (message: string) => message.replaceAll(/--set ([^\s:=]+)/g, (_, key) => placeOf(key));
+  const inStudy = (message: string) =>
+    message.replaceAll(/--set ([^\s:=]+)(: unknown key)?/g, (_, key, isNamed) =>
+      isNamed ? `${placeOf(key)}${isNamed}` : `${placeOf(key)}: ${key}`,
+    );
   const linesOf = (error: unknown): string[] => {
     if (!(error instanceof EvolveError)) throw error;
     return inStudy(error.message).split('\n');
@@ -127,14 +130,13 @@ async function checked(
   try {
     const loaded = await loadConfig(study.run, overrides);
     const uses = loaded.config.data.sources.map(useOf);
-    const places = uses.map((_, i) => inStudy(loaded.locate(['data', 'sources', i])));
-    const unknown = uses.flatMap((use, i) =>
-      use === undefined
-        ? [`${places[i]}: data.sources: expected names of the study's sources`]
-        : use.name in study.sources
-          ? []
-          : [`${places[i]}: data.sources: ${unknownSource(use.name, Object.keys(study.sources))}`],
-    );
+    const unknown = uses.flatMap((use, i) => {
+      if (use !== undefined && use.name in study.sources) return [];
+      const names = Object.keys(study.sources);
+      const fault = use ? unknownSource(use.name, names) : `expected names of sources: ${names.join(', ')}`;
+      const place = loaded.locate(['data', 'sources', i]);
+      return [`${inStudy(place.startsWith('--set') ? place : `${place}: data.sources`)}: ${fault}`];
+    });
     if (unknown.length > 0) return { faults: [...faults, ...unknown] };
     const known = uses as Use[];
     const sources = known.map((use) => study.sources[use.name]);
@@ -146,8 +148,10 @@ async function checked(
       const isSource = keys[0] === 'data' && keys[1] === 'sources' && typeof keys[2] === 'number';
       return isSource ? locate(['sources', known[keys[2] as number].name]) : loaded.locate(keys);
     };
-    await loadChecked(config, locateKey, { trackers: [], folder: loaded.folder });
-    return { found: { name, slug: slugOf(name), set, config, uses: known }, faults };
+    const found = { name, slug: slugOf(name), set, config, uses: known };
+    const selection = { trackers: [], folder: loaded.folder };
+    const further = await loadChecked(config, locateKey, selection).then(() => [], linesOf);
+    return { found, faults: [...faults, ...further] };
   } catch (error) {
     return { faults: [...faults, ...linesOf(error)] };
   }
