@@ -179,7 +179,7 @@ describe('evolve study', () => {
       ['train.epoch:', 'unknown key "train.epoch" (did you mean "epochs"?)'],
       ['train.epochs:', 'train.epochs: expected number, but got "two"'],
       ['train.seed', 'train.seed: seeds lists the seeds'],
-      ['- green', '"green" is none of the study\'s sources'],
+      ['data.sources:', '"green" is none of the study\'s sources'],
     ])
       expect(
         stderr.split('\n').some((line) => line.includes(at(place)) && line.includes(fault)),
