@@ -63,6 +63,7 @@ export type {
   LocateRequest,
 } from './contracts/hub.js';
 export { type EncodedExample, IGNORED, labelsOf, type Span } from './contracts/labels.js';
+export type { LengthLimit } from './contracts/length-limit.js';
 export { type LinearAdapter, type LinearLayout, LinearSite, type LowRank } from './contracts/linear-site.js';
 export type { Evaluation, Metrics } from './contracts/metric.js';
 export type { BackboneRequest, ModelFiles } from './contracts/model-files.js';
