@@ -82,7 +82,7 @@ export type {
 } from './contracts/optimizer.js';
 export type { Pass } from './contracts/pass.js';
 export type { Schedule, ScheduleRequest } from './contracts/schedule.js';
-export type { PluginStates, RunProgress, RunState } from './contracts/state.js';
+export type { BestEvaluation, PluginStates, ProofNotes, RunProgress, RunState } from './contracts/state.js';
 export type {
   Exchange,
   Passage,
@@ -101,6 +101,7 @@ export type {
   RowCounts,
   RunResult,
   StepEvent,
+  TrainingProof,
 } from './contracts/tracker.js';
 export type { World } from './contracts/world.js';
 export { inCheckpoint } from './export/checkpoint-layout.js';
