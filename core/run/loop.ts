@@ -109,7 +109,7 @@ async function stepWith(
 }
 
 /** Adds a step to the counters. */
-function count(done: StepResult, rows: number, startedAt: number, { progress }: Training): void {
+export function count(done: StepResult, rows: number, startedAt: number, { progress }: Training): void {
   const { window } = progress;
   window.lossSum += done.loss * done.targets;
   window.targets += done.targets;
@@ -123,7 +123,7 @@ function count(done: StepResult, rows: number, startedAt: number, { progress }: 
 }
 
 /** Updates the context of hooks. */
-function tellContext({ progress, rows, rowsPerStep, context }: Training): void {
+export function tellContext({ progress, rows, rowsPerStep, context }: Training): void {
   const [done, all] = [progress.row, rows.train.length].map((number) => Math.ceil(number / rowsPerStep));
   context.step = progress.step;
   context.epoch = progress.epoch + done / all;

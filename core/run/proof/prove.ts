@@ -7,7 +7,7 @@ import type { TrainingProof } from '../../contracts/tracker.js';
 import type { SplitRows } from '../../data/rows.js';
 import type { Hooks } from '../../plugins/hooks.js';
 import { type Digests, digestOf } from './digests.js';
-import { distance, sampleLogits } from './sample-logits.js';
+import { distance, sampleLogits, sampleOf } from './sample-logits.js';
 import { assign, rounded, savedTensors } from './saved-tensors.js';
 
 /** What is proven. */
@@ -32,25 +32,34 @@ export async function proveTraining(parts: ProofParts): Promise<TrainingProof> {
   const { initial, gradNorm } = progress.proof;
   const faults: string[] = [];
   const isCurrent = savedStep === progress.step;
-  const before = isCurrent ? await sampleLogits(model, rows) : undefined;
+  const sample = sampleOf(rows);
+  const before = isCurrent ? await sampleLogits(model, sample) : undefined;
   const types = new Set<string>();
-  let [moved, compared] = [0, 0];
-  const fault = (message: string) => faults.push(message);
+  const unmoved: string[] = [];
+  const changed: string[] = [];
+  let compared = 0;
+  const fault = (message: string) => {
+    faults.push(message);
+  };
   for await (const { name, type, values } of savedTensors(folder, model, parts.hooks, fault)) {
     const variable = model.trainable.get(name) as tf.Variable;
     types.add(type);
-    if (digestOf(values) !== initial[name]) moved++;
-    else faults.push(`${name} is what it was before the first step`);
+    if (digestOf(values) === initial[name]) unmoved.push(name);
     const memory = isCurrent ? rounded(await variable.data<'float32'>(), type) : undefined;
     const expected = memory ? digestOf(memory) : type === 'f32' ? savedDigests?.[name] : undefined;
     if (expected !== undefined) {
       compared++;
-      if (digestOf(values) !== expected)
-        faults.push(`${name} is saved with other values than it has in memory`);
+      if (digestOf(values) !== expected) changed.push(name);
     }
     assign(variable, values);
   }
-  const logits = await sampleLogits(model, rows);
+  const { size } = model.trainable;
+  const missing = faults.length;
+  if (unmoved.length > 0)
+    fault(`of ${size} tensors these are what they were before the first step: ${some(unmoved)}`);
+  if (changed.length > 0)
+    fault(`of ${size} tensors these are saved with other values than memory has: ${some(changed)}`);
+  const logits = await sampleLogits(model, sample);
   const differ = before && before.sha256 !== logits.sha256 ? distance(before, logits) : 0;
   if (differ > 0 && types.size === 1 && types.has('f32'))
     faults.push(`the saved ${model.saves} gives other logits than the model in memory, by ${differ}`);
@@ -59,13 +68,21 @@ export async function proveTraining(parts: ProofParts): Promise<TrainingProof> {
   return {
     passed: faults.length === 0,
     faults,
-    tensors: model.trainable.size,
-    moved,
+    tensors: size,
+    moved: size - unmoved.length - missing,
     gradNorm: gradNorm ?? null,
     saved: { step: savedStep, types: [...types], compared, logitsDiffer: before ? differ : null },
     logits,
     heldOut: heldOutOf(parts),
   };
+}
+
+/** So many are named. */
+const MOST_NAMED = 2;
+
+function some(names: readonly string[]): string {
+  const more = names.length > MOST_NAMED ? `, and ${names.length - MOST_NAMED} more` : '';
+  return names.slice(0, MOST_NAMED).join(', ') + more;
 }
 
 /** The held-out loss of what was saved beside that of the model before it was trained. */

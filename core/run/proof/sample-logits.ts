@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { tf } from '../../base/tf.js';
 import type { LanguageModel } from '../../contracts/backbone.js';
+import type { EncodedExample } from '../../contracts/labels.js';
 import type { SplitRows } from '../../data/rows.js';
 
 const ROWS = 2;
@@ -21,12 +22,16 @@ export interface SampleLogits {
   readonly highest: readonly number[];
 }
 
-/** Of the first held-out rows, or where there are none of the first that are trained on. */
-export async function sampleLogits(model: LanguageModel, rows: SplitRows): Promise<SampleLogits> {
+/** The beginnings of the first held-out rows, or where there are none of the first that are trained on. */
+export function sampleOf(rows: SplitRows): EncodedExample[] {
   const list = rows.validation.length > 0 ? rows.validation : rows.train.pass(0);
-  const examples = list
-    .read(0, ROWS)
-    .map(([example]) => ({ inputIds: example.inputIds.subarray(0, TOKENS), spans: [] }));
+  return list.read(0, ROWS).map(([{ inputIds }]) => ({ inputIds: inputIds.slice(0, TOKENS), spans: [] }));
+}
+
+export async function sampleLogits(
+  model: LanguageModel,
+  examples: readonly EncodedExample[],
+): Promise<SampleLogits> {
   const batch = model.collate(examples);
   const count = Math.min(POSITIONS, batch.inputIds.length);
   const positions = Int32Array.from({ length: count }, (_, i) =>

@@ -11,6 +11,7 @@ import {
   type LogEvent,
   type RunResult,
   type StepEvent,
+  type TrainingProof,
 } from '../../../core/index.js';
 
 /** So many of what a device has no kernels for are named. */
@@ -123,8 +124,7 @@ function describeProof({ proof }: RunResult): string {
   const gradients = gradNorm
     ? `gradient norms ${shortened(gradNorm.least)} to ${shortened(gradNorm.most)}`
     : 'no gradients';
-  const logits =
-    saved.logitsDiffer === 0 ? 'the same logits as in memory' : describeDifference(saved.logitsDiffer);
+  const logits = describeSaved(saved);
   const loss = !heldOut
     ? 'no held-out loss to compare'
     : heldOut.isLower
@@ -137,9 +137,11 @@ function describeProof({ proof }: RunResult): string {
   return `proof of training FAILED: ${facts}\n${told.join('')}${more}`;
 }
 
-function describeDifference(difference: number | null): string {
-  if (difference === null) return 'what was saved after that step';
-  return `logits that differ by ${shortened(difference)} from those in memory, as the saved type rounds`;
+function describeSaved({ step, compared, logitsDiffer }: TrainingProof['saved']): string {
+  if (logitsDiffer === 0) return 'the same logits as in memory';
+  if (logitsDiffer !== null)
+    return `logits that differ by ${shortened(logitsDiffer)} from those in memory, as the saved type rounds`;
+  return compared > 0 ? `the values of step ${step}` : `of step ${step}, and memory has a later one`;
 }
 
 /** Single steps differ too much to be compared. */
