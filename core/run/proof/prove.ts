@@ -56,7 +56,9 @@ export async function proveTraining(parts: ProofParts): Promise<TrainingProof> {
   const { size } = model.trainable;
   const missing = faults.length;
   if (unmoved.length > 0)
-    fault(`of ${size} tensors these are what they were before the first step: ${some(unmoved)}`);
+    fault(
+      `of ${size} tensors these are what they were before the first step: ${some(unmoved)}${savedStep === 1 ? AFTER_ONE_STEP : ''}`,
+    );
   if (changed.length > 0)
     fault(`of ${size} tensors these are saved with other values than memory has: ${some(changed)}`);
   const logits = await sampleLogits(model, sample);
@@ -76,6 +78,8 @@ export async function proveTraining(parts: ProofParts): Promise<TrainingProof> {
     heldOut: heldOutOf(parts),
   };
 }
+
+const AFTER_ONE_STEP = ' (one step is done: what has a gradient of zero at first moves from the second on)';
 
 /** So many are named. */
 const MOST_NAMED = 2;
