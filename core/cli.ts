@@ -7,6 +7,7 @@ import { EvolveError, messageOf } from './base/errors.js';
 import { printable } from './base/printable.js';
 import { packageVersion } from './base/version.js';
 import { addDataCommands } from './commands/data-commands.js';
+import { addEvaluateCommands } from './commands/evaluate-commands.js';
 import { addReportCommands } from './commands/report-commands.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
@@ -151,6 +152,7 @@ program
   .addHelpText('after', examples('export --run runs/mine --format gguf --type q8_0 --output gguf'))
   .action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 
+addEvaluateCommands(program);
 addReportCommands(program);
 
 program

@@ -65,7 +65,13 @@ export type {
 export { type EncodedExample, IGNORED, labelsOf, type Span } from './contracts/labels.js';
 export type { LengthLimit } from './contracts/length-limit.js';
 export { type LinearAdapter, type LinearLayout, LinearSite, type LowRank } from './contracts/linear-site.js';
-export type { Evaluation, Metrics } from './contracts/metric.js';
+export type {
+  AnswerLikelihood,
+  CrossEntropies,
+  Evaluation,
+  Metrics,
+  PromptedAnswer,
+} from './contracts/metric.js';
 export type { BackboneRequest, ModelFiles } from './contracts/model-files.js';
 export type { Objective } from './contracts/objective.js';
 export type {
@@ -77,7 +83,7 @@ export type {
 } from './contracts/optimizer.js';
 export type { Pass } from './contracts/pass.js';
 export type { Schedule, ScheduleRequest } from './contracts/schedule.js';
-export type { PluginStates, RunProgress, RunState } from './contracts/state.js';
+export type { BestEvaluation, PluginStates, ProofNotes, RunProgress, RunState } from './contracts/state.js';
 export type {
   Exchange,
   Passage,
@@ -96,6 +102,7 @@ export type {
   RowCounts,
   RunResult,
   StepEvent,
+  TrainingProof,
 } from './contracts/tracker.js';
 export type { World } from './contracts/world.js';
 export { inCheckpoint } from './export/checkpoint-layout.js';

@@ -18,3 +18,5 @@ export const RUN_SAVES = Symbol('RunSaves');
 export const PREPARATION = Symbol('Preparation');
 export const PLANNER = Symbol('Planner');
 export const TRAINER = Symbol('Trainer');
+export const EVALUATOR = Symbol('Evaluator');
+export const VERIFIER = Symbol('Verifier');

@@ -118,7 +118,7 @@ export function located(error: unknown, choice: ModelChoice): unknown {
 }
 
 /** The value of an option that says what a key of a configuration says. */
-function parsed(option: string, text: string): unknown {
+export function parsed(option: string, text: string): unknown {
   const document = parseDocument(text);
   if (document.errors.length === 0) return document.toJS();
   const message = `--${option} ${text}: the value is no YAML`;

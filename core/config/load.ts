@@ -178,8 +178,14 @@ function resolve(
   const inFile = values.output && resolvePath(folderOf('output'), values.output);
   const output = overrides.output ?? inFile ?? path.join('runs', name);
   const assembly = resolveAssembly(values, folderOf);
+  const metrics = values.metrics.map((metric, i) =>
+    typeof metric.path === 'string'
+      ? { ...metric, path: resolvePath(folderOf('metrics', i, 'path'), metric.path) }
+      : metric,
+  );
   return deepFreeze({
     ...assembly,
+    metrics,
     data: resolveData(assembly.data, folderOf),
     device: overrides.device ? { name: overrides.device } : values.device,
     output: resolvePath('', output),

@@ -3,7 +3,7 @@
  */
 
 import 'reflect-metadata';
-import { container, Lifecycle } from 'tsyringe';
+import { container, type DependencyContainer, Lifecycle } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
 import * as keys from '../base/injection-keys.js';
 import { RandomStreams } from '../base/random.js';
@@ -22,12 +22,14 @@ import type { TrainerView } from '../plugins/plugin.js';
 import { withSlots } from '../plugins/plugin-keys.js';
 import { RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import { RunContext } from './context.js';
+import { Evaluator } from './evaluator.js';
 import { RunFolder } from './folder.js';
 import { Planner } from './planner.js';
 import { Preparation } from './preparation.js';
 import { RunRequests } from './requests.js';
 import { RunSaves } from './saves.js';
 import { Trainer } from './trainer.js';
+import { Verifier } from './verifier.js';
 
 /** What assembles a model. */
 export interface Assembly {
@@ -36,10 +38,14 @@ export interface Assembly {
   readonly assembler: ModelAssembler;
 }
 
+/** What a model is measured with: the part of a run's configuration that takes no training. */
+export type EvaluationConfig = AssemblyConfig & Pick<RunConfig, 'data' | 'train' | 'metrics' | 'world'>;
+
 /** The parts of a run. */
 export interface Run extends Assembly {
   readonly trainer: Trainer;
   readonly preparation: Preparation;
+  readonly verifier: Verifier;
 }
 
 /** Applies the plugins to fresh hooks, and makes what assembles a model around them. */
@@ -54,20 +60,43 @@ export function composeAssembly(
 /** The same for a run, with all that trains the model. */
 export function composeRun(config: RunConfig, plugins: readonly AppliedPlugin[], signal?: AbortSignal): Run {
   const { parts, assembly } = composeParts(config, config, plugins, signal);
-  const scoped = { lifecycle: Lifecycle.ContainerScoped };
-  parts.register(keys.RUN_CONFIG, { useValue: config });
+  registerRows(parts, config);
   parts.register(keys.RESOLVED_CONFIG, { useValue: withOptions(config, plugins) });
-  parts.register(keys.BAD_ROWS, { useClass: BadRows }, scoped);
-  parts.register(keys.EXAMPLE_READER, { useClass: ExampleReader }, scoped);
-  parts.register(keys.CORPUS_MAKER, { useClass: CorpusMaker }, scoped);
   parts.register(keys.RUN_FOLDER, { useClass: RunFolder }, scoped);
   parts.register(keys.RUN_CHECKPOINTS, { useClass: RunCheckpoints }, scoped);
   parts.register(keys.RUN_SAVES, { useClass: RunSaves }, scoped);
-  parts.register(keys.PREPARATION, { useClass: Preparation }, scoped);
   parts.register(keys.PLANNER, { useClass: Planner }, scoped);
   parts.register(keys.TRAINER, { useClass: Trainer }, scoped);
-  const preparation = parts.resolve<Preparation>(keys.PREPARATION);
-  return { ...assembly, preparation, trainer: parts.resolve<Trainer>(keys.TRAINER) };
+  parts.register(keys.VERIFIER, { useClass: Verifier }, scoped);
+  return {
+    ...assembly,
+    preparation: parts.resolve<Preparation>(keys.PREPARATION),
+    trainer: parts.resolve<Trainer>(keys.TRAINER),
+    verifier: parts.resolve<Verifier>(keys.VERIFIER),
+  };
+}
+
+/** The same for a model that is measured on rows, and not trained. Without `adapter` it is the base model. */
+export function composeEvaluation(
+  config: EvaluationConfig,
+  plugins: readonly AppliedPlugin[],
+  signal?: AbortSignal,
+): Assembly & { readonly evaluator: Evaluator } {
+  const { parts, assembly } = composeParts(config, undefined, plugins, signal);
+  registerRows(parts, config);
+  parts.register(keys.EVALUATOR, { useClass: Evaluator }, scoped);
+  return { ...assembly, evaluator: parts.resolve<Evaluator>(keys.EVALUATOR) };
+}
+
+const scoped = { lifecycle: Lifecycle.ContainerScoped };
+
+/** What makes rows, and the model that takes them. */
+function registerRows(parts: DependencyContainer, config: EvaluationConfig): void {
+  parts.register(keys.RUN_CONFIG, { useValue: config });
+  parts.register(keys.BAD_ROWS, { useClass: BadRows }, scoped);
+  parts.register(keys.EXAMPLE_READER, { useClass: ExampleReader }, scoped);
+  parts.register(keys.CORPUS_MAKER, { useClass: CorpusMaker }, scoped);
+  parts.register(keys.PREPARATION, { useClass: Preparation }, scoped);
 }
 
 function composeParts(
@@ -103,11 +132,7 @@ function composeParts(
   parts.register(keys.CONTEXT, { useValue: context });
   parts.register(keys.SIGNAL, { useValue: context.signal });
   parts.register(keys.REQUESTS, { useValue: requests });
-  parts.register(
-    keys.MODEL_ASSEMBLER,
-    { useClass: ModelAssembler },
-    { lifecycle: Lifecycle.ContainerScoped },
-  );
+  parts.register(keys.MODEL_ASSEMBLER, { useClass: ModelAssembler }, scoped);
   const assembler = parts.resolve<ModelAssembler>(keys.MODEL_ASSEMBLER);
   return { parts, assembly: { hooks, context, assembler } };
 }

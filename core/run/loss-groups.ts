@@ -4,14 +4,19 @@ import { sum } from '../base/collections.js';
 import { tf } from '../base/tf.js';
 import type { Batch } from '../contracts/batch.js';
 import { IGNORED } from '../contracts/labels.js';
-import type { GroupLosses } from '../contracts/tracker.js';
+import type { GroupLoss, GroupLosses } from '../contracts/tracker.js';
 import type { CorpusFacts } from '../data/corpus-builder.js';
 import type { SourcedExample } from '../data/token-rows.js';
 
 const PARTS = ['rationale', 'answer'] as const;
 
-/** Sums by group: of each group the sum of the losses, and how many tokens they are of. */
+/**
+ * Sums by group, `WIDTH` of each: of losses, of target tokens, of rows; and over rows of the squares of their losses, of losses
+ * times tokens, and of the squares of their tokens.
+ */
 export type GroupSums = number[];
+
+const WIDTH = 6;
 
 /**
  * The groups of a run. The losses of a batch's tokens are told while its loss is computed, and read afterwards, all at once: a
@@ -19,6 +24,7 @@ export type GroupSums = number[];
  */
 export class LossGroups {
   readonly #names: readonly (readonly [by: keyof GroupLosses, name: string])[];
+  readonly #all: number;
   readonly #firstLanguage: number;
   readonly #firstPart: number;
   #told: { losses: tf.Tensor1D; batch: Batch; examples: readonly SourcedExample[] }[] = [];
@@ -31,11 +37,12 @@ export class LossGroups {
     ];
     this.#firstLanguage = sources.length;
     this.#firstPart = sources.length + languages.length;
+    this.#all = this.#names.length;
   }
 
   /** How many numbers the sums are. */
   get size(): number {
-    return 2 * this.#names.length;
+    return WIDTH * (this.#names.length + 1);
   }
 
   /** What `Pass.tellLosses` is for a batch of these examples. */
@@ -90,29 +97,48 @@ export class LossGroups {
         targets[part]++;
       }
       const add = (group: number, loss: number, count: number) => {
-        sums[2 * group] += loss;
-        sums[2 * group + 1] += count;
+        const moments = [loss, count, 1, loss ** 2, loss * count, count ** 2];
+        if (count > 0) for (const [i, moment] of moments.entries()) sums[WIDTH * group + i] += moment;
       };
       const [loss, count] = [sum(ofParts), sum(targets)];
+      add(this.#all, loss, count);
       add(source, loss, count);
       add(this.#firstLanguage + language, loss, count);
       if (rationale) for (const part of [0, 1]) add(this.#firstPart + part, ofParts[part], targets[part]);
     }
   }
 
-  /** The mean losses of the groups that have some. */
-  meansOf(sums: GroupSums): GroupLosses {
-    const means: { -readonly [K in keyof GroupLosses]: Record<string, { loss: number; targets: number }> } =
-      {};
+  /** The mean losses of the groups that have some. @param withErrors with their standard errors */
+  meansOf(sums: GroupSums, withErrors = false): GroupLosses {
+    const means: { -readonly [K in keyof GroupLosses]: Record<string, GroupLoss> } = {};
     for (const [i, [by, name]] of this.#names.entries()) {
-      const [loss, targets] = sums.slice(2 * i, 2 * i + 2);
-      if (targets === 0 || name === '') continue;
+      const mean = meanOf(sums, i, withErrors);
+      if (mean === undefined || name === '') continue;
       const group = means[by] ?? {};
       means[by] = group;
-      group[name] = { loss: loss / targets, targets };
+      group[name] = mean;
     }
     return means;
   }
+
+  /** The mean loss of all rows, with its standard error; undefined where nobody told the losses of single tokens. */
+  meanOfAll(sums: GroupSums): GroupLoss | undefined {
+    return meanOf(sums, this.#all, true);
+  }
+}
+
+/**
+ * The mean of a group. Its standard error is that of a ratio of two sums over rows, the losses and the tokens (Cochran, Sampling
+ * Techniques, chapter 6): the tokens of one row are no independent draws.
+ */
+function meanOf(sums: GroupSums, group: number, withErrors: boolean): GroupLoss | undefined {
+  const start = WIDTH * group;
+  const [losses, targets, rows, squares, products, tokens] = sums.slice(start, start + WIDTH);
+  if (!targets) return undefined;
+  const loss = losses / targets;
+  if (!withErrors || rows < 2) return { loss, targets };
+  const deviations = Math.max(0, squares - 2 * loss * products + loss ** 2 * tokens);
+  return { loss, targets, stderr: Math.sqrt((deviations * rows) / (rows - 1)) / targets };
 }
 
 /** Sums of the same groups, added up. */

@@ -127,7 +127,11 @@ export function notFinite(what: string, step: number, value: number): StepFault 
 }
 
 /** The summed loss of a batch, as the objective and the plugins' hook make it. */
-export function lossOf({ objective, model, hooks, context }: StepParts, batch: Batch, pass: Pass): tf.Scalar {
+export function lossOf(
+  { objective, model, hooks, context }: Pick<StepParts, 'objective' | 'model' | 'hooks' | 'context'>,
+  batch: Batch,
+  pass: Pass,
+): tf.Scalar {
   context.pass = pass;
   try {
     return hooks.loss.call(objective.loss(model, batch, pass), batch);

@@ -6,6 +6,7 @@
 
 import { expect } from 'chai';
 import {
+  type CrossEntropies,
   type Evaluation,
   EvolveError,
   type Example,
@@ -27,6 +28,11 @@ export interface MetricFixture {
 export const EVAL_LOSS = 1.5;
 /** The held-out loss is that of another objective. */
 export const CROSS_ENTROPY = 1.25;
+const CROSS_ENTROPIES: CrossEntropies = {
+  all: { loss: CROSS_ENTROPY, targets: 12, stderr: 0.1 },
+  bySource: { one: { loss: 1, targets: 9, stderr: 0.2 }, two: { loss: 2, targets: 3 } },
+  byLanguage: { en: { loss: 1, targets: 9, stderr: 0.2 } },
+};
 
 /** Held-out rows of every kind. Of the four instructions two are answered word for word. */
 export const EXAMPLES: readonly Example[] = [
@@ -62,6 +68,11 @@ export function describeMetric(name: string, fixture: MetricFixture, third?: Cho
       return applyAlone(plugin, { options }).hooks.evaluate.promise(given, evaluation);
     };
     const crossEntropy = async () => CROSS_ENTROPY;
+    const crossEntropies = async () => CROSS_ENTROPIES;
+    // The longer an answer, the less likely it is.
+    const logProbabilities: Evaluation['logProbabilities'] = async (answers) =>
+      answers.map(({ answer: { length } }) => ({ logProbability: -length, tokens: length }));
+    const others = { crossEntropy, crossEntropies, logProbabilities };
     const answer: Evaluation['generate'] = async (prompts) =>
       prompts.map((prompt): Generated => {
         const asked = 'turns' in prompt ? (prompt.turns.at(-1)?.content ?? '') : prompt.instruction;
@@ -70,7 +81,7 @@ export function describeMetric(name: string, fixture: MetricFixture, third?: Cho
 
     it('adds what it measures of rows of every kind to what others have measured', async () => {
       const examples = Object.freeze([...EXAMPLES]);
-      expect(await measure({ examples, generate: answer, crossEntropy })).to.deep.equal({
+      expect(await measure({ examples, generate: answer, ...others })).to.deep.equal({
         ...given,
         ...measures,
       });
@@ -78,9 +89,7 @@ export function describeMetric(name: string, fixture: MetricFixture, third?: Cho
 
     it('adds nothing but numbers, of whatever rows', async () => {
       for (const examples of [[], ...EXAMPLES.map((example) => [example])])
-        for (const [key, value] of Object.entries(
-          await measure({ examples, generate: answer, crossEntropy }),
-        ))
+        for (const [key, value] of Object.entries(await measure({ examples, generate: answer, ...others })))
           expect(value, `${key} of ${examples[0]?.kind}`).to.satisfy(Number.isFinite);
     });
 
@@ -90,7 +99,7 @@ export function describeMetric(name: string, fixture: MetricFixture, third?: Cho
         asked++;
         throw new EvolveError('INTERRUPTED', 'interrupted after 2 steps');
       };
-      const measured = measure({ examples: EXAMPLES, generate: interrupted, crossEntropy });
+      const measured = measure({ examples: EXAMPLES, generate: interrupted, ...others });
       if (generates) await expectError(() => measured, 'INTERRUPTED', 'interrupted after 2 steps');
       else await measured;
       expect(asked).to.equal(generates ? 1 : 0);

@@ -101,9 +101,9 @@ export async function openData(
 }
 
 /** An item of `data.sources`: a name, or a mapping. */
-function sourceOf(what: string, options: SourceOptions): unknown {
-  if (what in readCatalogue()) return what;
+export function sourceOf(what: string, options: Omit<SourceOptions, 'plugin'>): unknown {
   const { format, encoding, split, take, limit } = options;
+  if (what in readCatalogue()) return limit === undefined ? what : { name: what, limit };
   const [, hub] = /^hub:(.+)$/.exec(what) ?? [];
   const source = {
     ...(hub ? { hub } : { path: what }),

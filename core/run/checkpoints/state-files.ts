@@ -19,7 +19,7 @@ import type { RowsFingerprint } from './fingerprint.js';
 const JSON_FILE = 'state.json';
 const TENSORS_FILE = 'state.safetensors';
 /** Of state.json. Another number says that this evolve cannot read it. */
-const FORM = 2;
+const FORM = 3;
 const VARIABLE = 'variable ';
 const OPTIMIZER = 'optimizer ';
 

@@ -1,6 +1,10 @@
-/** The share of held-out instructions that the model answers word for word as the data does, white space at both ends aside. */
+/**
+ * The share of held-out questions that the model answers as the data does. Where the data says which part of an answer reasons, the
+ * model's reasons are free, and the final answers are compared; otherwise the whole answers, white space at both ends aside.
+ */
 
-import { definePlugin, type InstructionExample, z } from '../../../core/index.js';
+import { definePlugin, z } from '../../../core/index.js';
+import { answerIn, meanOf, plain, type Question, questionsOf } from '../kit/index.js';
 
 export default definePlugin({
   name: 'exact-match',
@@ -10,16 +14,29 @@ export default definePlugin({
     /** Ask for at most so many of the held-out rows: answers take time. */
     limit: z.number().int().positive().default(32),
     maxNewTokens: z.number().int().positive().default(64),
+    /** `final` compares final answers also where the data does not say what reasons, `whole` compares whole answers always. */
+    compare: z.enum(['auto', 'final', 'whole']).default('auto'),
   }),
-  apply(trainer, { limit, maxNewTokens }) {
+  apply(trainer, { limit, maxNewTokens, compare }) {
     trainer.hooks.evaluate.tap(async (metrics, { examples, generate }) => {
-      const asked = examples
-        .filter((example): example is InstructionExample => example.kind === 'instruction')
-        .slice(0, limit);
-      if (asked.length === 0) return metrics;
-      const answers = await generate(asked, { maxNewTokens });
-      const right = answers.filter(({ text }, i) => text.trim() === asked[i].output.trim());
-      return { ...metrics, exactMatch: right.length / asked.length };
+      const questions = questionsOf(examples, limit);
+      if (questions.length === 0) return metrics;
+      const answers = await generate(
+        questions.map(({ prompt }) => prompt),
+        { maxNewTokens },
+      );
+      const scores = answers.map(({ text }, i) => Number(isRight(text, questions[i], compare)));
+      return { ...metrics, ...meanOf('exactMatch', scores, questions) };
     });
   },
 });
+
+function isRight(
+  answer: string,
+  { expected = '', conclusion }: Question,
+  compare: 'auto' | 'final' | 'whole',
+): boolean {
+  const isFinal = compare === 'final' || (compare === 'auto' && conclusion !== undefined);
+  if (!isFinal) return answer.trim() === expected.trim();
+  return plain(answerIn(answer)) === plain(answerIn(conclusion ?? expected));
+}

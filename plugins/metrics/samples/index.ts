@@ -5,7 +5,7 @@
 
 import path from 'node:path';
 import { definePlugin, type Evaluation, type HookContext, z } from '../../../core/index.js';
-import { type Question, questionsOf } from './questions.js';
+import { type Question, questionsOf } from '../kit/index.js';
 import { writeSamples } from './sample-file.js';
 
 const prompt = z.preprocess(
@@ -36,9 +36,9 @@ export default definePlugin({
         questions.map((question) => question.prompt),
         { maxNewTokens },
       );
-      const lines = questions.map(({ prompt: _, ...question }, i) => {
+      const lines = questions.map(({ instruction, input, expected }, i) => {
         const { text, tokens, stopped } = answers[i];
-        return { step, ...question, answer: text, tokens, stopped };
+        return { step, instruction, input, expected, answer: text, tokens, stopped };
       });
       if (run === undefined) return;
       const file = path.join(run.output, 'samples.jsonl');

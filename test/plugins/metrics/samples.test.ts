@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Example } from '../../../core/index.js';
-import { questionsOf } from '../../../plugins/metrics/samples/questions.js';
+import { questionsOf } from '../../../plugins/metrics/kit/index.js';
 import { writeSamples } from '../../../plugins/metrics/samples/sample-file.js';
 import { expectError } from '../../support/errors.js';
 import { composeTestRun, type RunPlace, readMetrics, withRunPlace } from '../../support/runs.js';

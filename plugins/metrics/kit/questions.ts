@@ -7,6 +7,10 @@ export interface Question {
   readonly input: string;
   /** What the data has as answer. */
   readonly expected?: string;
+  /** The end of it that states the answer, where the data says which part of it reasons. */
+  readonly conclusion?: string;
+  readonly source?: string | undefined;
+  readonly language?: string | undefined;
 }
 
 /** The first held-out questions: of each source one, then of each another. Texts and pairs of answers ask nothing. */
@@ -14,7 +18,10 @@ export function questionsOf(examples: readonly Example[], limit: number): Questi
   const bySource = new Map<string | undefined, Question[]>();
   for (const example of examples) {
     const question = questionOf(example);
-    if (question) bySource.set(example.source, [...(bySource.get(example.source) ?? []), question]);
+    if (!question) continue;
+    const list = bySource.get(example.source) ?? [];
+    bySource.set(example.source, list);
+    if (list.length < limit) list.push(question);
   }
   const lists = [...bySource.values()];
   const longest = Math.max(0, ...lists.map(({ length }) => length));
@@ -23,9 +30,19 @@ export function questionsOf(examples: readonly Example[], limit: number): Questi
 }
 
 function questionOf(example: Example): Question | undefined {
+  const { source, language } = example;
   if (example.kind === 'instruction') {
-    const { instruction, input, output } = example;
-    return { prompt: { instruction, input }, instruction, input, expected: output };
+    const { instruction, input, output, rationale } = example;
+    const conclusion = rationale && output.slice(rationale[1]).trim();
+    return {
+      prompt: { instruction, input },
+      instruction,
+      input,
+      expected: output,
+      ...(conclusion && { conclusion }),
+      source,
+      language,
+    };
   }
   if (example.kind !== 'turns') return undefined;
   const last = example.turns.map(({ role, trained }) => role === 'assistant' && trained).lastIndexOf(true);
@@ -35,5 +52,6 @@ function questionOf(example: Example): Question | undefined {
   const instruction = before
     .map(({ role, content }) => (isShort ? content : `${role}: ${content}`))
     .join('\n');
-  return { prompt: { turns: before }, instruction, input: '', expected: example.turns[last].content };
+  const expected = example.turns[last].content;
+  return { prompt: { turns: before }, instruction, input: '', expected, source, language };
 }
