@@ -173,7 +173,7 @@ program
   .option('--held-out', 'rows that are held out, not those that are trained on')
   .option('--set <key=value>', 'set a key of the configuration; may be repeated', collect, [])
   .option('--json', 'write JSON lines to standard output')
-  .addHelpText('after', examples('inspect configs/llama-alpaca-belle-cot.yaml --row 12'))
+  .addHelpText('after', examples('inspect mine.yaml --row 12'))
   .action(async (file, options) => (await import('./commands/inspect.js')).inspectCommand(file, options));
 
 addDataCommands(program);

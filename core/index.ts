@@ -63,6 +63,7 @@ export type {
   LocateRequest,
 } from './contracts/hub.js';
 export { type EncodedExample, IGNORED, labelsOf, type Span } from './contracts/labels.js';
+export type { LengthLimit } from './contracts/length-limit.js';
 export { type LinearAdapter, type LinearLayout, LinearSite, type LowRank } from './contracts/linear-site.js';
 export type {
   AnswerLikelihood,
@@ -82,7 +83,7 @@ export type {
 } from './contracts/optimizer.js';
 export type { Pass } from './contracts/pass.js';
 export type { Schedule, ScheduleRequest } from './contracts/schedule.js';
-export type { PluginStates, RunProgress, RunState } from './contracts/state.js';
+export type { BestEvaluation, PluginStates, ProofNotes, RunProgress, RunState } from './contracts/state.js';
 export type {
   Exchange,
   Passage,
@@ -101,6 +102,7 @@ export type {
   RowCounts,
   RunResult,
   StepEvent,
+  TrainingProof,
 } from './contracts/tracker.js';
 export type { World } from './contracts/world.js';
 export { inCheckpoint } from './export/checkpoint-layout.js';

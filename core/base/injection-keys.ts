@@ -19,3 +19,4 @@ export const PREPARATION = Symbol('Preparation');
 export const PLANNER = Symbol('Planner');
 export const TRAINER = Symbol('Trainer');
 export const EVALUATOR = Symbol('Evaluator');
+export const VERIFIER = Symbol('Verifier');

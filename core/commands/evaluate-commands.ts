@@ -1,10 +1,10 @@
-/** The arguments of `evolve evaluate`. What it does is loaded when it is given. */
+/** The arguments of `evolve evaluate` and `evolve verify`. What they do is loaded when one is given. */
 
 import { type Command, InvalidArgumentError } from 'commander';
 
 const repeated = (value: string, all: readonly string[]) => [...all, value];
 
-/** Adds it to the command line. */
+/** Adds both to the command line. */
 export function addEvaluateCommands(program: Command): void {
   program
     .command('evaluate')
@@ -51,6 +51,21 @@ export function addEvaluateCommands(program: Command): void {
       '\nExamples:\n  evolve evaluate --run runs/mine --metric exact-match\n  evolve evaluate --model PATH --data rows.jsonl --metric "{ name: exact-match, limit: 200 }" --few-shot 0,4',
     )
     .action(async (options) => (await import('./evaluate.js')).evaluateCommand(options));
+
+  program
+    .command('verify')
+    .description('repeat the proof that a run trained its model and saved what it trained')
+    .argument('<dir>', 'the folder of the run')
+    .option('--replay <n>', 'do so many of its steps once more, and compare them with metrics.jsonl', whole)
+    .option(
+      '--from <step>',
+      'with --replay: from the checkpoint of this step (default: the beginning)',
+      whole,
+    )
+    .option('--device <name>', "what computes (default: the run's)")
+    .option('--json', 'write JSON lines to standard output')
+    .addHelpText('after', '\nExamples:\n  evolve verify runs/mine\n  evolve verify runs/mine --replay 3')
+    .action(async (dir, options) => (await import('./verify.js')).verifyCommand(dir, options));
 }
 
 function whole(text: string): number {

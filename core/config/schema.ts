@@ -171,6 +171,14 @@ export const configSchema = z.strictObject({
       logEvery: count.default(1),
       evalEvery: count.default(200),
       saveEvery: count.default(200),
+      /** What the run leaves is what it had learned at the best evaluation. */
+      loadBestModelAtEnd: z.boolean().default(false),
+      /** A metric, as evaluations name it; the best is the lowest, or with `greaterIsBetter` the highest. */
+      metricForBestModel: z.string().min(1).default('evalLoss'),
+      greaterIsBetter: z.boolean().default(false),
+      /** The run ends when so many evaluations in a row were no better than the best, by more than the threshold. */
+      earlyStoppingPatience: count.optional(),
+      earlyStoppingThreshold: z.number().nonnegative().default(0),
       /** So many checkpoints stay, the newest ones, and that of the lowest held-out loss. With 0 none is written. */
       keepCheckpoints: z.number().int().nonnegative().default(2),
     })

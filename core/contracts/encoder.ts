@@ -2,6 +2,7 @@
 
 import type { Example, Prompt, TextExample } from './dataset.js';
 import type { EncodedExample } from './labels.js';
+import type { LengthLimit } from './length-limit.js';
 import type { BackboneRequest } from './model-files.js';
 import type { Passage, Template } from './template.js';
 
@@ -28,6 +29,8 @@ export type TextPart = Pick<Passage, 'text' | 'spelled'>;
 /** Examples -> token ids. It needs no device, and works in a worker thread as in the main one. */
 export interface Encoder {
   readonly tokenizer: Tokenizer;
+  /** How long the model's rows may be, where that is known before its weights are read. */
+  readonly limit?: LengthLimit | undefined;
   /**
    * An example in tokens, cut at `cutoffLength`. The same example always gives the same tokens.
    *

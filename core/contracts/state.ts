@@ -23,6 +23,24 @@ export interface RunLosses {
   evalLoss: number | null;
 }
 
+/** The best evaluation so far. */
+export interface BestEvaluation {
+  readonly step: number;
+  /** Of `train.metricForBestModel`. */
+  readonly value: number;
+  readonly evalLoss: number;
+  /** For how many evaluations none was better by more than `train.earlyStoppingThreshold`. */
+  waited: number;
+}
+
+/** What the proof of training at the end is made of. */
+export interface ProofNotes {
+  /** Of each trained variable before the first step, a digest. */
+  initial: Record<string, string>;
+  /** The least and the greatest norm of a step's gradients, before clipping; null before the first step. */
+  gradNorm: { least: number; most: number } | null;
+}
+
 /** How far a run is: the trainer's own counters, as JSON. They are stepped in place; `RunState` has a copy of them. */
 export interface RunProgress {
   /** Optimizer steps done. */
@@ -35,6 +53,9 @@ export interface RunProgress {
   metrics: RunLosses;
   /** The step after which the held-out rows were evaluated last; null if they were not yet. */
   evaluatedStep: number | null;
+  /** Null where nothing asks for it: `train.loadBestModelAtEnd`, early stopping. */
+  best: BestEvaluation | null;
+  proof: ProofNotes;
 }
 
 /** States of plugins, as JSON, each under the plugin's name. The hooks `saveState` and `restoreState` pass them. */

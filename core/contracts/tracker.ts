@@ -120,6 +120,39 @@ export type LogEvent =
   | EvalEvent
   | SaveEvent;
 
+/** Whether a run trained its model, and saved what it trained. */
+export interface TrainingProof {
+  /** All of it holds. That the held-out loss is lower is told beside it: no program can promise that. */
+  readonly passed: boolean;
+  /** What does not hold. */
+  readonly faults: readonly string[];
+  /** Of the trained tensors, how many there are, and how many are saved with other values than before the first step. */
+  readonly tensors: number;
+  readonly moved: number;
+  /** The least and the greatest norm of a step's gradients, before clipping. */
+  readonly gradNorm: { readonly least: number; readonly most: number } | null;
+  /**
+   * What was read again from disk: the step of which it is, the types in which it is stored, how many tensors were compared with
+   * memory, to the digit or as the type rounds them, and how far the logits are from those in memory. These are null where memory
+   * has a later step.
+   */
+  readonly saved: {
+    readonly step: number;
+    readonly types: readonly string[];
+    readonly compared: number;
+    readonly logitsDiffer: number | null;
+  };
+  /** What the saved adapter or model answers to a few tokens of the rows, by which `evolve verify` knows it again. */
+  readonly logits: {
+    readonly rows: number;
+    readonly positions: number;
+    readonly sha256: string;
+    readonly highest: readonly number[];
+  };
+  /** Of the rows held out: the loss before the first step, and that of what was saved; null where they were not measured. */
+  readonly heldOut: { readonly base: number; readonly saved: number; readonly isLower: boolean } | null;
+}
+
 /** How a run ended, as `run.json` holds it and the `done` hook passes it. */
 export interface RunResult {
   /** `stopped`: a plugin ended it, as early stopping does. */
@@ -141,6 +174,10 @@ export interface RunResult {
   /** Of the held-out rows, before the first step and last. */
   readonly baseLoss: number | null;
   readonly evalLoss: number | null;
+  /** With `train.loadBestModelAtEnd` or early stopping: the best evaluation, by `train.metricForBestModel`. */
+  readonly best?: { readonly step: number; readonly metric: string; readonly value: number } | undefined;
+  /** Absent unless the run came to its end. */
+  readonly proof?: TrainingProof | undefined;
   /** In ISO 8601, UTC. */
   readonly startedAt: string;
   readonly seconds: number;

@@ -1,28 +1,26 @@
 /** From sources to rows in tokens: read and encoded as a stream, or found in the cache of an earlier run. */
 
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
-import path from 'node:path';
+import { availableParallelism } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { inject, injectable } from 'tsyringe';
 import { Breath, interruptionOf } from '../base/breath.js';
-import { EvolveError, messageOf } from '../base/errors.js';
+import { EvolveError } from '../base/errors.js';
 import { BAD_ROWS, EXAMPLE_READER, HOOKS, RUN_CONFIG, SIGNAL } from '../base/injection-keys.js';
-import { displayPath } from '../base/paths.js';
 import type { RunConfig } from '../config/load.js';
-import type { BadRow, DataSource } from '../contracts/dataset.js';
+import type { DataSource } from '../contracts/dataset.js';
 import type { Encoder } from '../contracts/encoder.js';
 import type { LogEvent } from '../contracts/tracker.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { BadRows } from './bad-rows.js';
 import { CorpusBuilder, type CorpusFacts } from './corpus-builder.js';
 import { corpusKey, isBuiltIn } from './corpus-key.js';
+import { type CachedCorpus, CorpusPlace, writeFault } from './corpus-place.js';
 import { bitsOf } from './encode-batch.js';
 import { EncodingPool } from './encoding-pool.js';
 import type { ExampleReader } from './examples.js';
 import { toldOfLong } from './long-rows.js';
-import { CACHE_FORM, type CachedFacts, TokenCache } from './token-cache.js';
+import { CACHE_FORM, TokenCache } from './token-cache.js';
 import { TokenStore, TokenStoreWriter } from './token-store.js';
 
 /** The rows of all sources, in the order of the data. */
@@ -40,14 +38,6 @@ export interface CorpusParts {
   readonly identity: string;
   /** Starts a thread with the same encoder. */
   readonly startWorker: () => Worker;
-}
-
-/** A corpus as the cache keeps it. */
-interface CachedCorpus extends CachedFacts {
-  readonly corpus: CorpusFacts;
-  readonly badRows: readonly (BadRow & { source: string })[];
-  /** What readers told. */
-  readonly notices: readonly string[];
 }
 
 /** More threads would wait for the one that reads. */
@@ -187,65 +177,9 @@ export class CorpusMaker {
   }
 }
 
-/** Where the rows go when they become too many for memory: into the cache, or a folder that goes with the run. */
-class CorpusPlace {
-  /** Thrown where another process makes the same. */
-  readonly taken = new Error('another process makes the same corpus');
-  folder: string | undefined;
-  isCached = false;
-
-  constructor(
-    private readonly cache: TokenCache<CachedCorpus>,
-    private readonly key: string | undefined,
-    private readonly tell: (message: string) => void,
-  ) {}
-
-  async make(): Promise<string> {
-    if (this.key !== undefined)
-      try {
-        this.folder = await this.cache.begin(this.key);
-        this.isCached = this.folder !== undefined;
-        if (!this.folder) throw this.taken;
-        return this.folder;
-      } catch (error) {
-        if (error === this.taken) throw error;
-        this.tell(`the token cache ${displayPath(this.cache.folder)} cannot be written: ${messageOf(error)}`);
-      }
-    const above = await mkdir(this.cache.folder, { recursive: true }).then(
-      () => this.cache.folder,
-      () => tmpdir(),
-    );
-    this.folder = await mkdtemp(path.join(above, 'rows-')).catch(() =>
-      mkdtemp(path.join(tmpdir(), 'evolve-rows-')),
-    );
-    return this.folder;
-  }
-
-  async complete(facts: CachedCorpus): Promise<void> {
-    if (this.isCached) await this.cache.complete(this.key as string, facts);
-    // The files are open, and go when they are closed: whatever ends the run, nothing stays.
-    else if (this.folder !== undefined) await rm(this.folder, { recursive: true, force: true });
-  }
-
-  async abandon(): Promise<void> {
-    if (this.isCached) await this.cache.abandon(this.key as string);
-    else if (this.folder !== undefined) await rm(this.folder, { recursive: true, force: true });
-  }
-}
-
 function changed(): EvolveError {
   const message = 'the data changed while it was read';
   return new EvolveError('DATA_FILE', message, 'Run again when nobody writes to it.', {
     at: ['data', 'sources'],
-  });
-}
-
-function writeFault(error: unknown, folder: string | undefined): unknown {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (folder === undefined || (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EIO')) return error;
-  const advice =
-    'Make room there, or name another folder with EVOLVE_CACHE. `evolve data cache --clear` empties it.';
-  return new EvolveError('WRITE_FAILED', `the token cache ${displayPath(folder)}: ${message}`, advice, {
-    cause: error,
   });
 }

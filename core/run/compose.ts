@@ -29,6 +29,7 @@ import { Preparation } from './preparation.js';
 import { RunRequests } from './requests.js';
 import { RunSaves } from './saves.js';
 import { Trainer } from './trainer.js';
+import { Verifier } from './verifier.js';
 
 /** What assembles a model. */
 export interface Assembly {
@@ -44,6 +45,7 @@ export type EvaluationConfig = AssemblyConfig & Pick<RunConfig, 'data' | 'train'
 export interface Run extends Assembly {
   readonly trainer: Trainer;
   readonly preparation: Preparation;
+  readonly verifier: Verifier;
 }
 
 /** Applies the plugins to fresh hooks, and makes what assembles a model around them. */
@@ -65,8 +67,13 @@ export function composeRun(config: RunConfig, plugins: readonly AppliedPlugin[],
   parts.register(keys.RUN_SAVES, { useClass: RunSaves }, scoped);
   parts.register(keys.PLANNER, { useClass: Planner }, scoped);
   parts.register(keys.TRAINER, { useClass: Trainer }, scoped);
-  const preparation = parts.resolve<Preparation>(keys.PREPARATION);
-  return { ...assembly, preparation, trainer: parts.resolve<Trainer>(keys.TRAINER) };
+  parts.register(keys.VERIFIER, { useClass: Verifier }, scoped);
+  return {
+    ...assembly,
+    preparation: parts.resolve<Preparation>(keys.PREPARATION),
+    trainer: parts.resolve<Trainer>(keys.TRAINER),
+    verifier: parts.resolve<Verifier>(keys.VERIFIER),
+  };
 }
 
 /** The same for a model that is measured on rows, and not trained. Without `adapter` it is the base model. */

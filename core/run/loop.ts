@@ -3,9 +3,11 @@
 import { EvolveError } from '../base/errors.js';
 import type { StepEvent } from '../contracts/tracker.js';
 import type { Row, RowList } from '../data/rows.js';
+import { judge } from './best-model.js';
 import { evaluationOf, heldOutLoss } from './evaluate.js';
 import { addSums } from './loss-groups.js';
 import { newWindow, stepEvent } from './progress.js';
+import { digestsOf } from './proof/digests.js';
 import type { RunRequests } from './requests.js';
 import { notFinite, optimizerStep, type StepFault, type StepResult } from './step.js';
 import type { Training } from './training.js';
@@ -32,6 +34,7 @@ export async function trainingLoop(training: Training, actions: LoopActions): Pr
   const { progress, rowsPerStep } = training;
   const isOver = () => progress.step === training.totalSteps || actions.requests.stopReason !== undefined;
   tellContext(training);
+  if (progress.step === 0) progress.proof.initial = await digestsOf(training.model.trainable);
   await actions.requests.agree(training.world);
   if (progress.step === 0 && !isOver()) await measureBase(training);
   if (lacksEvaluation(training)) await evaluate(training, actions);
@@ -106,19 +109,21 @@ async function stepWith(
 }
 
 /** Adds a step to the counters. */
-function count(done: StepResult, rows: number, startedAt: number, { progress }: Training): void {
+export function count(done: StepResult, rows: number, startedAt: number, { progress }: Training): void {
   const { window } = progress;
   window.lossSum += done.loss * done.targets;
   window.targets += done.targets;
   window.tokens += done.tokens;
   window.groups = addSums(window.groups, done.groups);
+  const { least, most } = progress.proof.gradNorm ?? { least: done.gradNorm, most: done.gradNorm };
+  progress.proof.gradNorm = { least: Math.min(least, done.gradNorm), most: Math.max(most, done.gradNorm) };
   window.seconds += (performance.now() - startedAt) / 1000;
   progress.step++;
   progress.row += rows;
 }
 
 /** Updates the context of hooks. */
-function tellContext({ progress, rows, rowsPerStep, context }: Training): void {
+export function tellContext({ progress, rows, rowsPerStep, context }: Training): void {
   const [done, all] = [progress.row, rows.train.length].map((number) => Math.ceil(number / rowsPerStep));
   context.step = progress.step;
   context.epoch = progress.epoch + done / all;
@@ -156,6 +161,7 @@ async function evaluate(training: Training, actions: LoopActions): Promise<void>
     });
   progress.metrics.evalLoss = metrics.evalLoss;
   progress.evaluatedStep = progress.step;
+  judge(training, metrics, actions.requests);
   hooks.log.call({ type: 'eval', step: progress.step, ...metrics, ...groups });
 }
 

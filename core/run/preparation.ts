@@ -4,10 +4,9 @@ import { inject, injectable } from 'tsyringe';
 import { EvolveError } from '../base/errors.js';
 import { CONTEXT, CORPUS_MAKER, MODEL_ASSEMBLER, RUN_CONFIG } from '../base/injection-keys.js';
 import type { RunConfig } from '../config/load.js';
-import type { LanguageModel } from '../contracts/backbone.js';
 import type { Device } from '../contracts/device.js';
 import type { Encoder } from '../contracts/encoder.js';
-import { describeLengthLimit } from '../contracts/length-limit.js';
+import { describeLengthLimit, type LengthLimit } from '../contracts/length-limit.js';
 import type { Corpus, CorpusMaker } from '../data/corpus.js';
 import { type SplitRows, splitRows } from '../data/rows.js';
 import type { AssembledModel, ModelAssembler } from '../model/assemble.js';
@@ -53,6 +52,7 @@ export class Preparation {
 
   async #readData(): Promise<{ encoder: Encoder; corpus: Corpus }> {
     const encoder = await this.assembler.loadEncoder();
+    if (encoder.limit) checkLength(this.config.data.cutoffLength, encoder.limit);
     const identity = this.assembler.encoderIdentity;
     const startWorker = () => startEncodingWorker(this.config);
     const corpus = await this.corpusMaker.make({ encoder, identity, startWorker });
@@ -72,7 +72,7 @@ export class Preparation {
 }
 
 /** @throws EvolveError MODEL_INVALID if rows may be longer than the model takes */
-function checkLength(cutoffLength: number, model: LanguageModel): void {
+function checkLength(cutoffLength: number, model: LengthLimit): void {
   if (cutoffLength <= model.maxLength) return;
   const message = `data.cutoffLength is ${cutoffLength}, but ${describeLengthLimit(model)}`;
   const advice = `Set data.cutoffLength to ${model.maxLength} or less.`;

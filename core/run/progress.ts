@@ -13,6 +13,8 @@ export function newProgress(): RunProgress {
     window: newWindow(),
     metrics: { firstLoss: null, lastLoss: null, baseLoss: null, evalLoss: null },
     evaluatedStep: null,
+    best: null,
+    proof: { initial: {}, gradNorm: null },
   };
 }
 

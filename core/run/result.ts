@@ -19,6 +19,9 @@ export interface RunFacts {
   readonly savedStep: RunResult['savedStep'];
   readonly resumedFrom: RunResult['resumedFrom'];
   readonly plan: RunResult['plan'];
+  /** By which the best evaluation is chosen. */
+  readonly metric: string;
+  readonly proof: RunResult['proof'];
 }
 
 /**
@@ -27,8 +30,19 @@ export interface RunFacts {
  * @param end why it failed, or why a plugin stopped it; empty if it was completed
  */
 export function resultOf(
-  { output, device, requestedDevice, parameters, rows, savedStep, resumedFrom, plan }: RunFacts,
-  { step, metrics }: RunProgress,
+  {
+    output,
+    device,
+    requestedDevice,
+    parameters,
+    rows,
+    savedStep,
+    resumedFrom,
+    plan,
+    metric,
+    proof,
+  }: RunFacts,
+  { step, metrics, best }: RunProgress,
   end: { readonly failure?: unknown; readonly stopReason?: string },
   seconds: number,
 ): RunResult {
@@ -53,6 +67,8 @@ export function resultOf(
     parameters,
     rows,
     ...metrics,
+    ...(best && { best: { step: best.step, metric, value: best.value } }),
+    ...(proof && { proof }),
     startedAt: new Date(Date.now() - seconds * 1000).toISOString(),
     seconds: Math.round(seconds * 1000) / 1000,
     peakMemory: process.resourceUsage().maxRSS * 1024,

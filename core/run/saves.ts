@@ -6,10 +6,13 @@ import { quoted } from '../base/command-line.js';
 import { EvolveError, messageOf } from '../base/errors.js';
 import { HOOKS, RUN_CHECKPOINTS, RUN_FOLDER } from '../base/injection-keys.js';
 import { displayPath } from '../base/paths.js';
+import type { TrainingProof } from '../contracts/tracker.js';
 import type { Hooks } from '../plugins/hooks.js';
 import type { FoundCheckpoint, RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import type { RunFolder } from './folder.js';
 import { isTold, type SaveWish, takeBack } from './loop.js';
+import { type Digests, digestsOf } from './proof/digests.js';
+import { type ProofParts, proveTraining } from './proof/prove.js';
 import { checkSavable } from './savable.js';
 import type { Training } from './training.js';
 
@@ -31,6 +34,7 @@ export class RunSaves {
   #isKept = false;
   /** Of the newest checkpoint. */
   #checkpointStep: number | undefined;
+  #savedDigests: Digests | undefined;
 
   constructor(
     @inject(RUN_FOLDER) private readonly folder: RunFolder,
@@ -96,9 +100,21 @@ export class RunSaves {
       else if (publishes)
         await this.folder.save(model, step, (folder) => this.folder.fill(folder, model, step));
     }
+    // Only of what stays is a later step in memory in the end.
+    if (publishes && isKept && world.rank === 0) this.#savedDigests = await digestsOf(model.trainable);
     if (isCheckpoint) this.#checkpointStep = step;
     this.#savedStep = savedStep;
     this.#isKept = isKept;
+  }
+
+  /** Proof that what is saved is what was trained; undefined in processes that do not write, and where nothing is saved. */
+  async prove(training: Training): Promise<TrainingProof | undefined> {
+    const savedStep = this.#savedStep;
+    if (training.world.rank !== 0 || savedStep === undefined) return undefined;
+    const { model, rows, hooks, progress } = training;
+    const folder = path.join(this.folder.path, model.saves);
+    const parts: ProofParts = { model, rows, hooks, progress, folder, savedStep };
+    return proveTraining({ ...parts, savedDigests: this.#savedDigests });
   }
 
   /** A sentence with this verb that says where the result will be, if the run ends now; empty if there is none. */

@@ -26,6 +26,7 @@ import type { RunResult } from '../contracts/tracker.js';
 import type { BadRows } from '../data/bad-rows.js';
 import type { SplitRows } from '../data/rows.js';
 import type { Hooks } from '../plugins/hooks.js';
+import { waitingKeys } from './best-model.js';
 import type { FoundCheckpoint, RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import type { RunContext } from './context.js';
 import type { RunFolder } from './folder.js';
@@ -69,6 +70,7 @@ export class Trainer {
   readonly #progress = newProgress();
   #training: Training | undefined;
   #resumedFrom: number | undefined;
+  #proof: RunResult['proof'];
 
   constructor(
     @inject(RUN_CONFIG) private readonly config: RunConfig,
@@ -187,6 +189,7 @@ export class Trainer {
       if (from) await restoreState(from, training);
       await this.saves.begin(training, checkpoint);
       await this.#steps(training, rows);
+      this.#proof = await this.saves.prove(training);
     } finally {
       this.#training = undefined;
       training.undo.dispose();
@@ -238,7 +241,7 @@ export class Trainer {
       steps,
       ...(this.#resumedFrom !== undefined && { resumedFrom: this.#resumedFrom }),
     });
-    const waiting = this.hooks.evaluate.taps.map(({ name }) => name);
+    const waiting = [...this.hooks.evaluate.taps.map(({ name }) => name), ...waitingKeys(train)];
     for (const message of [
       randomBaseNotice(this.config.model.init, model.saves),
       warmupNotice(train, steps),
@@ -286,6 +289,8 @@ export class Trainer {
       savedStep: this.saves.savedStep ?? null,
       resumedFrom: this.#resumedFrom,
       plan: this.#planHash,
+      metric: this.config.train.metricForBestModel,
+      proof: this.#proof,
     };
     const { stopReason } = this.requests;
     return resultOf(facts, this.#progress, { failure, stopReason }, seconds);

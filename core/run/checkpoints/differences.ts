@@ -22,6 +22,11 @@ const FREE = [
   'train.evalEvery',
   'train.saveEvery',
   'train.keepCheckpoints',
+  'train.loadBestModelAtEnd',
+  'train.metricForBestModel',
+  'train.greaterIsBetter',
+  'train.earlyStoppingPatience',
+  'train.earlyStoppingThreshold',
   'metrics',
   'trackers',
 ];

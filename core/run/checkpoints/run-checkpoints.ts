@@ -222,7 +222,8 @@ function refuseIf(differences: readonly string[], checkpoint: string): void {
 
 const deviceOf = ({ device }: Training) => (device ? `${device.name} (${device.description})` : 'no device');
 
-function setVariables(training: Training, saved: SavedRun['variables'], checkpoint: string): void {
+/** @throws EvolveError RESUME if other variables are trained */
+export function setVariables(training: Training, saved: SavedRun['variables'], checkpoint: string): void {
   const { trainable } = training.model;
   const entry = ([name, { shape }]: [string, { shape: readonly number[] }]) => `${name} [${shape}]`;
   const [own, kept] = [[...trainable].map(entry), [...saved].map(entry)];

@@ -4,6 +4,7 @@ import {
   type Encoder,
   type EncoderRequest,
   type LanguageModel,
+  type LengthLimit,
   type ModelFiles,
   type ModelRequest,
   type Plugin,
@@ -32,6 +33,8 @@ export interface Backbone extends Pick<Plugin, 'name' | 'apiVersion'> {
 export interface ConfiguredModel {
   /** Rows of the embedding: the tokenizer must fit them. */
   readonly vocabularySize: number;
+  /** How long its rows may be. */
+  readonly limit?: LengthLimit | undefined;
   /** Where the tokenizer is not what `loadTokenizer` makes of the files alone. */
   loadTokenizer?(files: ModelFiles): Promise<LoadedTokenizer>;
   /** Where the encoder is not a `CausalEncoder`. */
@@ -39,14 +42,21 @@ export interface ConfiguredModel {
   loadModel(request: ModelRequest): Promise<LanguageModel>;
 }
 
+interface ModelSizes {
+  readonly vocabularySize: number;
+  readonly maxPositions: number;
+  readonly limitedBy?: string | undefined;
+}
+
 /** A model of this class, which is made of its configuration and of the weights that `readWeights` finds for it. */
-export function modelOf<Config extends { readonly vocabularySize: number }, Weights>(
+export function modelOf<Config extends ModelSizes, Weights>(
   config: Config,
   readWeights: (request: ModelRequest, config: Config) => Promise<Weights>,
   Model: new (path: string, config: Config, weights: Weights) => LanguageModel,
 ): ConfiguredModel {
   return {
     vocabularySize: config.vocabularySize,
+    limit: { maxLength: config.maxPositions, limitedBy: config.limitedBy },
     loadModel: async (request) => new Model(request.path, config, await readWeights(request, config)),
   };
 }
@@ -72,7 +82,7 @@ export function defineBackbone({ name, apiVersion, modelTypes, gguf = [], fromCo
         checkVocabulary(tokenizer, model.vocabularySize, request.path);
         return (
           model.makeEncoder?.(tokenizer, request) ??
-          new CausalEncoder(tokenizer, request.template, model.vocabularySize)
+          new CausalEncoder(tokenizer, request.template, model.vocabularySize, model.limit)
         );
       });
       trainer.hooks.loadModel.tap(async (request) => (await configured(request))?.loadModel(request));

@@ -3,6 +3,7 @@ import {
   type Encoder,
   EvolveError,
   type Example,
+  type LengthLimit,
   type Prompt,
   type Template,
   type TextExample,
@@ -28,6 +29,7 @@ export class CausalEncoder implements Encoder {
     tokenizer: Tokenizer,
     template: Template,
     private readonly rows = tokenizer.vocabularySize,
+    readonly limit?: LengthLimit,
   ) {
     const { startIds, bosId } = tokenizer;
     this.#start = startIds ?? (bosId === null ? [] : [bosId]);

@@ -35,11 +35,13 @@ export interface Words {
 
 /** The pieces one behind the other, cut at `cutoffLength` tokens. */
 export function joinPieces(pieces: readonly Piece[], cutoffLength: number): EncodedExample {
-  const inputIds = new Int32Array(pieces.flatMap(({ ids }) => ids).slice(0, cutoffLength));
+  const length = pieces.reduce((sum, { ids }) => sum + ids.length, 0);
+  const inputIds = new Int32Array(Math.min(length, cutoffLength));
   const spans: Span[] = [];
   let start = 0;
   for (const { ids, trained } of pieces) {
     const end = Math.min(start + ids.length, inputIds.length);
+    for (let at = start; at < end; at++) inputIds[at] = ids[at - start];
     const last = spans.at(-1);
     if (trained && end > start) {
       if (last?.[1] === start) spans[spans.length - 1] = [last[0], end];

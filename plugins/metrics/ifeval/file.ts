@@ -1,4 +1,4 @@
-import { suggest } from '../../../core/index.js';
+import { EvolveError, suggest } from '../../../core/index.js';
 import { RecordFault, readRecords } from '../kit/index.js';
 import { LANGUAGE_RULES } from './language.js';
 import type { Check } from './rule.js';
@@ -16,8 +16,12 @@ const RULES = { ...WORD_RULES, ...FORM_RULES, ...LANGUAGE_RULES };
 const FORM =
   'Such as {"key": 1, "prompt": "Name a fruit. Use no commas.", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}, as input_data.jsonl of IFEval has them.';
 
-/** The prompts of a file. */
-export function instructionPrompts(file: string): InstructionPrompt[] {
+/** The prompts of a file. @throws EvolveError CONFIG_INVALID if none is named */
+export function instructionPrompts(file: string | undefined): InstructionPrompt[] {
+  if (file === undefined)
+    throw new EvolveError('CONFIG_INVALID', 'the metric ifeval lacks its path, a file of prompts', FORM, {
+      at: ['metrics'],
+    });
   return readRecords(file, FORM, (value) => {
     const { prompt, instruction_id_list: ids, kwargs } = (value ?? {}) as Record<string, unknown>;
     if (typeof prompt !== 'string' || prompt.trim() === '')

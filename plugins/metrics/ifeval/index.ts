@@ -16,12 +16,16 @@ export default definePlugin({
   apiVersion: 2,
   family: 'metrics',
   schema: z.strictObject({
-    /** The file of prompts. */
-    path: z.string().min(1),
+    /** The file of prompts; there is none without it. */
+    path: z.string().min(1).optional(),
     limit: z.number().int().positive().default(541),
     maxNewTokens: z.number().int().positive().default(1280),
   }),
   apply(trainer, { path, limit, maxNewTokens }) {
+    // Before the first step of a run: faults of the file must not show when hours are gone.
+    trainer.hooks.evaluateBase.tap(() => {
+      instructionPrompts(path);
+    });
     trainer.hooks.evaluate.tap(async (metrics, { generate }) => {
       const prompts = instructionPrompts(path).slice(0, limit);
       const answers = await generate(

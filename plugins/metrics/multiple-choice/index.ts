@@ -3,7 +3,7 @@
  * question as its answer, and the log-probabilities of its tokens are added up.
  */
 
-import { definePlugin, type Evaluation, z } from '../../../core/index.js';
+import { definePlugin, type Evaluation, EvolveError, z } from '../../../core/index.js';
 import { answerIn, meanOf, plain, questionsOf } from '../kit/index.js';
 import { type ChoiceQuestion, choiceQuestions } from './file.js';
 
@@ -11,21 +11,21 @@ export default definePlugin({
   name: 'multiple-choice',
   apiVersion: 2,
   family: 'metrics',
-  schema: z
-    .strictObject({
-      /** A file of questions, each with its choices. */
-      path: z.string().min(1).optional(),
-      /** Or the choices of each held-out question, of which its answer is one. */
-      choices: z.array(z.string().min(1)).min(2).optional(),
-      limit: z.number().int().positive().default(200),
-    })
-    .refine(({ path, choices }) => (path === undefined) !== (choices === undefined), {
-      error: 'expected either path, a file of questions, or choices, those of the held-out rows',
-    }),
-  apply(trainer, { path, choices = [], limit }) {
+  schema: z.strictObject({
+    /** A file of questions, each with its choices. */
+    path: z.string().min(1).optional(),
+    /** Or the choices of each held-out question, of which its answer is one. */
+    choices: z.array(z.string().min(1)).min(2).optional(),
+    limit: z.number().int().positive().default(200),
+  }),
+  apply(trainer, options) {
+    const { limit } = options;
+    // Before the first step of a run: faults of the file must not show when hours are gone.
+    trainer.hooks.evaluateBase.tap((evaluation) => {
+      questionsIn(evaluation, options);
+    });
     trainer.hooks.evaluate.tap(async (metrics, evaluation) => {
-      const questions =
-        path === undefined ? heldOut(evaluation, choices, limit) : choiceQuestions(path).slice(0, limit);
+      const questions = questionsIn(evaluation, options).slice(0, limit);
       if (questions.length === 0) return metrics;
       const found = await evaluation.logProbabilities(
         questions.flatMap(({ prompt, choices }) => choices.map((answer) => ({ prompt, answer }))),
@@ -49,15 +49,27 @@ export default definePlugin({
   },
 });
 
-function heldOut({ examples }: Evaluation, choices: readonly string[], limit: number): ChoiceQuestion[] {
+/** @throws EvolveError CONFIG_INVALID unless there is a file, or there are choices */
+function questionsIn(
+  evaluation: Pick<Evaluation, 'examples'>,
+  { path, choices }: { path?: string | undefined; choices?: readonly string[] | undefined },
+): ChoiceQuestion[] {
+  if (path !== undefined && choices === undefined) return choiceQuestions(path);
+  if (path === undefined && choices !== undefined) return heldOut(evaluation, choices);
+  const message = `the metric multiple-choice has ${path === undefined ? 'neither path nor choices' : 'both path and choices'}`;
+  const advice = 'Give path, a file of questions, or choices, those of the held-out questions.';
+  throw new EvolveError('CONFIG_INVALID', message, advice, { at: ['metrics'] });
+}
+
+function heldOut({ examples }: Pick<Evaluation, 'examples'>, choices: readonly string[]): ChoiceQuestion[] {
   const known = choices.map(plain);
-  return questionsOf(examples, examples.length)
-    .flatMap(({ prompt, expected = '', conclusion, source, language }) => {
+  return questionsOf(examples, examples.length).flatMap(
+    ({ prompt, expected = '', conclusion, source, language }) => {
       const answers = [expected, conclusion ? answerIn(conclusion) : expected].map(plain);
       const right = known.findIndex((choice) => answers.includes(choice));
       return right < 0 ? [] : [{ prompt, choices, right, source, language }];
-    })
-    .slice(0, limit);
+    },
+  );
 }
 
 function likeliest(values: readonly number[]): number {

@@ -11,6 +11,7 @@ import {
   type LogEvent,
   type RunResult,
   type StepEvent,
+  type TrainingProof,
 } from '../../../core/index.js';
 
 /** So many of what a device has no kernels for are named. */
@@ -52,7 +53,10 @@ export function describeStep(event: StepEvent, steps: number, secondsLeft: numbe
 export function describeEval(event: EvalEvent): string {
   const { type: _, step, evalLoss, bySource, byLanguage: __, byPart, ...metrics } = event;
   if (step === 0) return `before training  held-out loss ${evalLoss.toFixed(4)}`;
-  const others = Object.entries(metrics).map(([name, value]) => `  ${name} ${shortened(value)}`);
+  // What is of one source or language alone stands in metrics.jsonl.
+  const others = Object.entries(metrics)
+    .filter(([name]) => !name.includes('/') && !name.endsWith(ERROR))
+    .map(([name, value]) => `  ${name} ${shortened(value)}${errorOf(metrics[`${name}${ERROR}`])}`);
   return `step ${step}  held-out loss ${evalLoss.toFixed(4)}${others.join('')}${describeGroups({ ...bySource }, { ...byPart })}`;
 }
 
@@ -65,6 +69,12 @@ function describeGroups(...groupings: Readonly<Record<string, GroupLoss>>[]): st
       return `  (${named.join(', ')})`;
     })
     .join('');
+}
+
+const ERROR = 'Stderr';
+
+function errorOf(value: unknown): string {
+  return typeof value === 'number' ? ` ± ${Number(value.toPrecision(2))}` : '';
 }
 
 function shortened(value: unknown): string {
@@ -92,10 +102,46 @@ export function describeEnd(result: RunResult, { saved, losses }: EndFacts): str
     `${why}${steps}: ${describeLosses(losses, result)}${describeHeldOut(result)}
 peak memory: ${formatMebibytes(result.peakMemory)}${describeDevice(result)}
 ` +
-    `${path.basename(saved)}: ${displayPath(saved)} (step ${result.savedStep})
+    `${path.basename(saved)}: ${displayPath(saved)} (step ${result.savedStep})${describeBest(result)}
 ` +
+    describeProof(result) +
     `try it: ${tryIt} --instruction "…"`
   );
+}
+
+function describeBest({ best, savedStep }: RunResult): string {
+  if (!best || best.step !== savedStep) return '';
+  return `, the best by ${best.metric}, ${shortened(best.value)}`;
+}
+
+/** So many faults are told; run.json has all. */
+const MOST_FAULTS = 3;
+
+/** What was held at the end: that the run trained something, and saved it. */
+function describeProof({ proof }: RunResult): string {
+  if (!proof) return '';
+  const { tensors, moved, gradNorm, saved, heldOut, faults } = proof;
+  const gradients = gradNorm
+    ? `gradient norms ${shortened(gradNorm.least)} to ${shortened(gradNorm.most)}`
+    : 'no gradients';
+  const logits = describeSaved(saved);
+  const loss = !heldOut
+    ? 'no held-out loss to compare'
+    : heldOut.isLower
+      ? "held-out loss under the base model's"
+      : `held-out loss NOT under the base model's (${heldOut.saved.toFixed(4)}, before training ${heldOut.base.toFixed(4)})`;
+  const facts = `${moved} of ${counted(tensors, 'tensor')} moved, ${gradients};\n  read again from disk: ${logits}; ${loss}`;
+  if (proof.passed) return `proof of training: ${facts}\n`;
+  const told = faults.slice(0, MOST_FAULTS).map((fault) => `  ${fault}\n`);
+  const more = faults.length > MOST_FAULTS ? `  and ${faults.length - MOST_FAULTS} more, in run.json\n` : '';
+  return `proof of training FAILED: ${facts}\n${told.join('')}${more}`;
+}
+
+function describeSaved({ step, compared, logitsDiffer }: TrainingProof['saved']): string {
+  if (logitsDiffer === 0) return 'the same logits as in memory';
+  if (logitsDiffer !== null)
+    return `logits that differ by ${shortened(logitsDiffer)} from those in memory, as the saved type rounds`;
+  return compared > 0 ? `the values of step ${step}` : `of step ${step}, and memory has a later one`;
 }
 
 /** Single steps differ too much to be compared. */

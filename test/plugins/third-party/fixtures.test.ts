@@ -117,7 +117,7 @@ describe('what third parties write as plugins, without a hack', () => {
       train: { maxSteps: 2, evalEvery: 1 },
     });
     const [base, ...all] = evaluations(output);
-    expect(base).to.have.all.keys('type', 'step', 'evalLoss');
+    expect(base).to.have.all.keys('type', 'step', 'evalLoss', 'bySource');
     expect(all).to.have.length(2);
     for (const event of all) {
       expect(event.myExactMatch).to.be.within(0, 1);
