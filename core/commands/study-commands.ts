@@ -10,7 +10,7 @@ export function addStudyCommand(program: Command): void {
     .argument('<file>', 'a YAML file that describes the study, such as those in configs/studies')
     .option('--output <dir>', "the study's folder (default: runs/studies/ and the name of the file)")
     .option('--device <name>', "what computes (default: the configuration's, or auto)")
-    .option('--dry-run', 'check everything and list the runs, with what is done already; train nothing')
+    .option('--dry-run', 'check everything and list the runs; train nothing')
     .option('--json', 'write JSON lines to standard output')
     .addHelpText(
       'after',

@@ -56,8 +56,8 @@ export async function studyCommand(file: string, options: StudyOptions): Promise
   }
 }
 
-/** Tells the person an event: as JSON, or in words. */
-type Write = (event: object, text: string) => void;
+/** Tells the person an event: as JSON, or in words where there are any. */
+type Write = (event: object, text?: string) => void;
 
 interface Planned {
   readonly variant: Variant;
@@ -141,7 +141,7 @@ async function finish({ study, variants, parts, outcomes, failed }: Found, write
   const { length } = failed;
   if (outcomes.length > 0)
     write({ type: 'table', tables }, `\n${tableText(tables, legend)}\n${displayPath(at('study.html'))}`);
-  if (length === 0) return write({ type: 'done', output: study.output, runs: outcomes.length }, '');
+  if (length === 0) return write({ type: 'done', output: study.output, runs: outcomes.length });
   const message = failed
     .map(({ variant, seed, message: why }) => `${variant}, seed ${seed}: ${why}`)
     .join('\n');

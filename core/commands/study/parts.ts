@@ -63,9 +63,9 @@ export async function partData(study: Study, config: RunConfig, signal: AbortSig
   for (const [i, name] of names.entries()) {
     const { drawn, count } = await drawRows(data, sourcesOf(i), study, name);
     held.set(name, drawn);
-    if (count <= study.heldOut.rows)
+    if (count <= study.heldOut.rows || drawn.length < study.heldOut.rows)
       small.push(
-        `${study.locate(['sources', name])}: ${name} has ${count} rows, of which heldOut.rows ${study.heldOut.rows} leaves none to train on`,
+        `${study.locate(['sources', name])}: ${name} has ${count} rows with ${drawn.length} questions at least, too few to hold ${study.heldOut.rows} out (heldOut.rows) and train on the rest`,
       );
   }
   if (small.length > 0)

@@ -42,6 +42,9 @@ const OWN_KEYS: Readonly<Record<string, string>> = {
   device: 'all variants have the device of --device, or of the configuration that run names',
 };
 
+/** Keys that are the same in all variants, as data is parted once. */
+const SHARED_KEYS = ['data.edition', 'data.onBadRow'];
+
 /**
  * The variants of a study, checked as `evolve run` checks a configuration.
  *
@@ -118,6 +121,9 @@ async function checked(
   const faults = Object.entries(OWN_KEYS).flatMap(([key, why]) =>
     at.has(key) ? [`${placeOf(key)}: ${key}: ${why}`] : [],
   );
+  for (const key of SHARED_KEYS)
+    if (at.has(key) && at.get(key)?.[0] !== 'set')
+      faults.push(`${placeOf(key)}: ${key}: data is parted once for all variants; put it in set`);
   const inStudy = (message: string) =>
     message.replaceAll(/--set ([^\s:=]+)(: unknown key)?/g, (_, key, isNamed) =>
       isNamed ? `${placeOf(key)}${isNamed}` : `${placeOf(key)}: ${key}`,
