@@ -34,8 +34,10 @@ export async function studyCommand(file: string, options: StudyOptions): Promise
   const variants = await variantsOf(study, options.device);
   // All variants have each seed before the next one begins: a study that is broken off compares like with like.
   const planned = study.seeds.flatMap((seed) => variants.map((variant) => ({ variant, seed })));
-  const write: Write = (event, text) =>
-    process.stdout.write(json ? `${JSON.stringify(event)}\n` : printable(`${text}\n`));
+  const write: Write = (event, text) => {
+    if (json) process.stdout.write(`${JSON.stringify(event)}\n`);
+    else if (text !== undefined) process.stdout.write(printable(`${text}\n`));
+  };
   if (options.dryRun) {
     for (const { variant, seed } of planned)
       write({ type: 'planned', variant: variant.name, seed }, `${variant.name}, seed ${seed}`);
@@ -126,30 +128,21 @@ async function finish({ study, variants, parts, outcomes, failed }: Found, write
   const names = variants.map(({ name }) => name);
   const tables = tablesOf(outcomes, names, Object.keys(parts.sets));
   const legend = legendOf(study.heldOut.rows, study.seeds.length);
-  const notes = [
-    ...notesOf(parts),
-    ...failed.map(({ variant, seed, message }) => `${variant}, seed ${seed} failed: ${message}`),
-  ];
+  const notes = notesOf(parts);
+  const faults = failed.map(({ variant, seed, message }) => `${variant}, seed ${seed}: ${message}`);
   const answers = outcomes.filter(({ seed }) => seed === study.seeds[0]);
-  const report: StudyReport = { name: study.name, tables, legend, answers, notes };
+  const report: StudyReport = { name: study.name, tables, legend, answers, notes, faults };
   const at = (name: string) => path.join(study.output, name);
   const { seeds, heldOut } = study;
   const all = { name: study.name, seeds, heldOut, rows: parts.counts, tables, runs: outcomes, failed };
   await writeWhole(at('study.json'), `${JSON.stringify(all, null, 2)}\n`);
   await writeWhole(at('study.md'), markdownPage(report));
   await writeWhole(at('study.html'), htmlPage(report));
-  const { length } = failed;
   if (outcomes.length > 0)
     write({ type: 'table', tables }, `\n${tableText(tables, legend)}\n${displayPath(at('study.html'))}`);
-  if (length === 0) return write({ type: 'done', output: study.output, runs: outcomes.length });
-  const message = failed
-    .map(({ variant, seed, message: why }) => `${variant}, seed ${seed}: ${why}`)
-    .join('\n');
-  throw new EvolveError(
-    'STUDY_FAILED',
-    message,
-    'The same command does again what failed, and keeps the rest.',
-  );
+  if (faults.length === 0) return write({ type: 'done', output: study.output, runs: outcomes.length });
+  const advice = 'The same command does again what failed, and keeps the rest.';
+  throw new EvolveError('STUDY_FAILED', faults.join('\n'), advice);
 }
 
 function notesOf({ counts }: Parts): string[] {

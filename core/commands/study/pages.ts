@@ -13,11 +13,13 @@ export interface StudyReport {
   readonly legend: string;
   /** Of each variant that with the first seed: what it answered. */
   readonly answers: readonly Pick<RunOutcome, 'variant' | 'seed' | 'answers'>[];
-  /** What a person should know: failed runs, rows left out. */
+  /** How many rows each source has. */
   readonly notes: readonly string[];
+  /** The runs that failed, and why. */
+  readonly faults: readonly string[];
 }
 
-export function markdownPage({ name, tables, legend, answers, notes }: StudyReport): string {
+export function markdownPage({ name, tables, legend, answers, notes, faults }: StudyReport): string {
   const asked = questionsIn(answers).map(({ question, replies }) => {
     const rows = replies.map(({ variant, output }) => `| ${inCell(variant)} | ${inCell(output)} |`);
     return [`**${inCell(question)}**`, '', '| variant | answer |', '| --- | --- |', ...rows].join('\n');
@@ -27,15 +29,21 @@ export function markdownPage({ name, tables, legend, answers, notes }: StudyRepo
     ...tables.map(tableMarkdown),
     legend,
     ...(asked.length > 0 ? [`## Answers, seed ${answers[0].seed}`, ...asked] : []),
-    ...(notes.length > 0 ? ['## Notes', notes.map((note) => `- ${inCell(note)}`).join('\n')] : []),
+    ...(faults.length > 0 ? ['## Failed', listed(faults)] : []),
+    '## Data',
+    listed(notes),
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+function listed(items: readonly string[]): string {
+  return items.map((item) => `- ${inCell(item)}`).join('\n');
 }
 
 /** Nothing is fetched, whatever a text of the page says. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
-export function htmlPage({ name, tables, legend, answers, notes }: StudyReport): string {
+export function htmlPage({ name, tables, legend, answers, notes, faults }: StudyReport): string {
   const css = readFileSync(new URL('../../report/client/report.css', import.meta.url), 'utf8');
   const page = html`<!doctype html>
 <html lang="en">
@@ -51,9 +59,10 @@ export function htmlPage({ name, tables, legend, answers, notes }: StudyReport):
 <body>
 <header><h1>Study: ${name}</h1></header>
 <main>
-${notes.map((note) => html`<p class="fault">${note}</p>`)}
+${faults.map((fault) => html`<p class="fault">${fault}</p>`)}
 ${tables.map(measureSection)}
-<p>${legend}</p>
+<p class="hint">${legend}</p>
+${notes.map((note) => html`<p class="hint">${note}</p>`)}
 ${questionsIn(answers).map(answersSection)}
 </main>
 <footer>evolve ${packageVersion()}</footer>
@@ -71,7 +80,7 @@ function measureSection(table: MeasureTable): Markup {
     );
     return html`<tr><th>${variant}</th>${columns}</tr>`;
   });
-  return html`<section><h2>${headOf(table)}</h2><div class="scroll"><table><thead><tr><th></th>${head}</tr></thead><tbody>${rows}</tbody></table></div></section>
+  return html`<section><h2>${headOf(table)}</h2><div class="wide"><table><thead><tr><th></th>${head}</tr></thead><tbody>${rows}</tbody></table></div></section>
 `;
 }
 
@@ -85,7 +94,7 @@ function answersSection({ question, replies }: Asked): Markup {
     ({ variant, output }) =>
       html`<tr><th>${variant}</th><td style="white-space: pre-wrap">${output}</td></tr>`,
   );
-  return html`<section><h2 style="white-space: pre-wrap">${question}</h2><table><tbody>${rows}</tbody></table></section>
+  return html`<section><h2 style="white-space: pre-wrap">${question}</h2><div class="wide"><table><tbody>${rows}</tbody></table></div></section>
 `;
 }
 

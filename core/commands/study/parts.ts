@@ -65,7 +65,7 @@ export async function partData(study: Study, config: RunConfig, signal: AbortSig
     held.set(name, drawn);
     if (count <= study.heldOut.rows || drawn.length < study.heldOut.rows)
       small.push(
-        `${study.locate(['sources', name])}: ${name} has ${count} rows with ${drawn.length} questions at least, too few to hold ${study.heldOut.rows} out (heldOut.rows) and train on the rest`,
+        `${study.locate(['sources', name])}: ${name} has ${count} rows: too few to hold out ${study.heldOut.rows} different questions (heldOut.rows) and train on others`,
       );
   }
   if (small.length > 0)

@@ -194,7 +194,7 @@ describe('evolve study', () => {
     const { status, stderr } = await evolve(['study', file], { cwd: folder.path });
     expect(status).to.equal(2);
     for (const name of ['red', 'blue'])
-      expect(stderr).to.include(`${name} has 10 rows, of which heldOut.rows 10 leaves none to train on`);
+      expect(stderr).to.include(`${name} has 10 rows: too few to hold out 10 different questions`);
   });
 
   it('goes on to the other variants where one fails, and says which', async () => {
