@@ -60,12 +60,12 @@ function cellOf(values: readonly number[]): Omit<Cell, 'isBest'> | undefined {
   return { mean, deviation: Math.sqrt(squares / (count - 1)), count };
 }
 
-/** `0.512 ±0.010 *` */
+/** `0.512 ±0.010*` */
 export function cellText(cell: Cell | undefined): string {
   if (cell === undefined) return '–';
   const { mean, deviation, isBest } = cell;
   const spread = deviation === undefined ? '' : ` ±${figure(deviation)}`;
-  return `${figure(mean)}${spread}${isBest ? ' *' : ''}`;
+  return `${figure(mean)}${spread}${isBest ? '*' : ''}`;
 }
 
 function figure(value: number): string {
@@ -87,18 +87,17 @@ export function legendOf(rows: number, seeds: number): string {
 export function tableText(tables: readonly MeasureTable[], legend: string): string {
   const parts = tables.map((table) => {
     const lines = [
-      [headOf(table), ...table.sets],
+      ['', ...table.sets],
       ...table.rows.map(({ variant, cells }) => [variant, ...cells.map(cellText)]),
     ];
     const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => width(line[i]))));
-    return lines
-      .map((line) =>
-        line
-          .map((cell, i) => cell + ' '.repeat(widths[i] - width(cell)))
-          .join('  ')
-          .trimEnd(),
-      )
-      .join('\n');
+    const text = lines.map((line) =>
+      line
+        .map((cell, i) => cell + ' '.repeat(widths[i] - width(cell)))
+        .join('  ')
+        .trimEnd(),
+    );
+    return `${headOf(table)}\n${text.join('\n')}`;
   });
   return `${parts.join('\n\n')}\n\n${legend}\n`;
 }
@@ -110,7 +109,7 @@ export function tableMarkdown(table: MeasureTable): string {
     [...table.sets, ''].map(() => '---'),
     ...table.rows.map(({ variant, cells }) => [
       variant,
-      ...cells.map((cell) => (cell?.isBest ? `**${cellText(cell).slice(0, -2)}**` : cellText(cell))),
+      ...cells.map((cell) => (cell?.isBest ? `**${cellText(cell).slice(0, -1)}**` : cellText(cell))),
     ]),
   ];
   return lines.map((line) => `| ${line.map(inCell).join(' | ')} |`).join('\n');

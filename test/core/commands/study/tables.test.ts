@@ -17,17 +17,20 @@ describe('tables of a study', () => {
       ['a', '中文', 'none'],
       ['x', 'y'],
     );
-    expect(tableText(tables, 'Legend.')).to.equal(`evalLoss (lower is better)  x
-a                           2.000 ±1.414 *
-中文                        4.000
-none                        –
+    expect(tableText(tables, 'Legend.')).to.equal(`evalLoss (lower is better)
+      x
+a     2.000 ±1.414*
+中文  4.000
+none  –
 
-exactMatch (higher is better)  x
-a                              0.500 ±0.000
-中文                           0.750 *
-none                           –
+exactMatch (higher is better)
+      x
+a     0.500 ±0.000
+中文  0.750*
+none  –
 
-mine  x
+mine
+      x
 a     3.000 ±0.000
 中文  1.000
 none  –
