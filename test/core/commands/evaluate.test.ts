@@ -106,16 +106,6 @@ describe('evolve evaluate', () => {
       ['--model', fixture('llama'), '--data', 'DATA', '--few-shot', '8'],
       '--few-shot 8: of the 8 rows',
     ],
-    [
-      'numbers that are none',
-      ['--model', fixture('llama'), '--data', 'DATA', '--few-shot', 'two'],
-      'whole numbers from 0',
-    ],
-    [
-      'choices without a file',
-      ['--model', fixture('llama'), '--data', 'DATA', '--metric', 'multiple-choice'],
-      'neither path nor choices',
-    ],
   ] as const) {
     it(`refuses ${what}`, async () => {
       const { status, stderr } = await evolve([
