@@ -192,10 +192,9 @@ function stepCharts(runs: readonly RunRecord[]): Chart[] {
 
 /** What metrics measured of held-out rows. */
 function metricCharts(runs: readonly RunRecord[]): Chart[] {
-  const known = ['step', 'evalLoss'];
   const keys = keysOf(
     runs,
-    (key, value) => !known.includes(key) && typeof value === 'number',
+    (key, value) => isMetric(key) && typeof value === 'number',
     ({ evaluations }) => evaluations,
   );
   return keys.map((key) => ({
@@ -207,6 +206,11 @@ function metricCharts(runs: readonly RunRecord[]): Chart[] {
       heldOut(run, metricTitle(key), '', evaluations, (line) => line[key]),
     ),
   }));
+}
+
+/** Whether it is shown by itself: standard errors, and what is of one source or language alone, are in metrics.jsonl. */
+export function isMetric(key: string): boolean {
+  return !['step', 'evalLoss'].includes(key) && !key.endsWith('Stderr') && !key.includes('/');
 }
 
 /** `exactMatch` -> `Exact match`. */

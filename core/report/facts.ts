@@ -4,7 +4,7 @@ import path from 'node:path';
 import { sum } from '../base/collections.js';
 import { displayPath } from '../base/paths.js';
 import { formatCount, formatDuration, formatMebibytes } from '../base/quantities.js';
-import { metricTitle } from './charts.js';
+import { isMetric, metricTitle } from './charts.js';
 import type { StepLine } from './json-lines.js';
 import type { RunRecord } from './run-record.js';
 
@@ -36,8 +36,7 @@ function lossFacts({ steps, evaluations }: RunRecord): Fact[] {
     const values = numbers(evaluations, key);
     return { label, ...change(values[0], values.at(-1), values.length > 1) };
   };
-  const metrics = new Set(evaluations.flatMap((line) => Object.keys(numericOf(line))));
-  for (const key of ['step', 'evalLoss']) metrics.delete(key);
+  const metrics = new Set(evaluations.flatMap((line) => Object.keys(numericOf(line)).filter(isMetric)));
   return [
     measured('evalLoss', 'Held-out loss'),
     { label: 'Training loss', ...change(first, last, losses.length > 1, means) },
