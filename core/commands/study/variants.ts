@@ -52,14 +52,14 @@ const SHARED_KEYS = ['data.edition', 'data.onBadRow'];
  */
 export async function variantsOf(study: Study, device: string | undefined): Promise<Variant[]> {
   const faults = new Set<string>();
-  for (const fault of sourceFaults(study)) faults.add(fault);
   const variants: Variant[] = [];
   for (const draft of draftsOf(study)) {
     const { found, faults: ofDraft } = await checked(study, draft, device);
     for (const fault of ofDraft) faults.add(fault);
     if (found) variants.push(found);
   }
-  for (const fault of repeated(variants, study)) faults.add(fault);
+  const edition = variants[0]?.config.data.edition ?? 'full';
+  for (const fault of [...sourceFaults(study, edition), ...repeated(variants, study)]) faults.add(fault);
   if (faults.size === 0) return variants;
   const advice = 'configs/README.md explains every key, and studies.';
   throw new EvolveError('CONFIG_INVALID', inOrder([...faults], String).join('\n'), advice);
@@ -137,7 +137,7 @@ async function checked(
     const loaded = await loadConfig(study.run, overrides);
     const uses = loaded.config.data.sources.map(useOf);
     const unknown = uses.flatMap((use, i) => {
-      if (use !== undefined && use.name in study.sources) return [];
+      if (use !== undefined && Object.hasOwn(study.sources, use.name)) return [];
       const names = Object.keys(study.sources);
       const fault = use ? unknownSource(use.name, names) : `expected names of sources: ${names.join(', ')}`;
       const place = loaded.locate(['data', 'sources', i]);
@@ -175,10 +175,11 @@ function useOf(source: RunConfig['data']['sources'][number]): Use | undefined {
   return name !== undefined && isShare ? { name, share } : undefined;
 }
 
-function* sourceFaults({ sources, locate }: Study): Generator<string> {
+/** Of sources that no variant takes, too. */
+function* sourceFaults({ sources, locate }: Study, edition: RunConfig['data']['edition']): Generator<string> {
   for (const [name, source] of Object.entries(sources))
-    for (const { message } of sourcesOf({ sources: [source], edition: 'sample' }).faults)
-      if (!message.endsWith('has no embedded sample')) yield `${locate(['sources', name])}: ${message}`;
+    for (const { message } of sourcesOf({ sources: [source], edition }).faults)
+      yield `${locate(['sources', name])}: ${message}`;
 }
 
 function* repeated(variants: readonly Variant[], { locate }: Study): Generator<string> {
