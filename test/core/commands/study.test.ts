@@ -21,7 +21,6 @@ const RUN = {
   adapter: { r: 2 },
   data: { sources: ['red', 'blue'], cutoffLength: 128 },
   train: { gradientAccumulationSteps: 1, maxSteps: 2, learningRate: 0.01, saveEvery: 1 },
-  device: 'portable',
 };
 
 const STUDY = {
@@ -35,7 +34,6 @@ const STUDY = {
   metrics: [{ name: 'exact-match', limit: 9, maxNewTokens: 2 }],
   variants: { 'all data': null, 'red alone': { 'data.sources': ['red'] } },
   seeds: [1, 2],
-  questions: ['red 1?'],
 };
 
 type Sets = Record<string, Record<string, number>>;
@@ -130,7 +128,6 @@ describe('evolve study', () => {
       }
     const page = readFileSync(path.join(output, 'study.md'), 'utf8');
     expect(page).to.include('| evalLoss (lower is better) | Red | Blue | politely |');
-    expect(page).to.include('## Answers, seed 1');
     expect(readFileSync(path.join(output, 'study.html'), 'utf8')).to.include('<th>red alone</th>');
 
     // One seed is left out, and one variant is another now.
@@ -205,7 +202,7 @@ describe('evolve study', () => {
       set: { ...STUDY.set, 'train.warmupSteps': 0, 'train.scheduler': 'constant' },
       grid,
       seeds: [1],
-      questions: [],
+      questions: ['red 1?'],
       heldOut: { rows: 3, sets: { Red: 'red' } },
     });
     const { status, stdout, stderr } = await evolve(['study', file], { cwd: folder.path });
@@ -214,6 +211,11 @@ describe('evolve study', () => {
     expect(stdout).to.include('[2/2] learningRate 0.01, seed 1: done');
     expect(stdout).to.match(/^learningRate 1e\+30 +–$/m);
     expect(stdout).to.match(/^learningRate 0\.01 +\d/m);
+    const page = readFileSync(folder.join('runs', 'studies', 'mine', 'study.md'), 'utf8');
+    expect(page).to.include('## Failed\n\n- learningRate 1e+30, seed 1: ');
+    expect(page).to.match(
+      /\*\*red 1\?\*\*\n\n\| variant \| answer \|\n\| --- \| --- \|\n\| learningRate 0\.01 \| /,
+    );
   });
 
   it('lists its runs without doing them', async () => {
