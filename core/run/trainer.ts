@@ -26,6 +26,7 @@ import type { RunResult } from '../contracts/tracker.js';
 import type { BadRows } from '../data/bad-rows.js';
 import type { SplitRows } from '../data/rows.js';
 import type { Hooks } from '../plugins/hooks.js';
+import { agreeOnParts, agreeOnSettings } from './agreement.js';
 import type { FoundCheckpoint, RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import type { RunContext } from './context.js';
 import type { RunFolder } from './folder.js';
@@ -151,6 +152,7 @@ export class Trainer {
     const opened = await unlessAborted(openWorld(this.hooks), signal);
     this.#world = new RunWorld(opened, signal, () => this.#interruption());
     this.context.world = this.#world;
+    await agreeOnSettings(this.#world, this.config);
     if (this.#writes) await this.folder.check();
   }
 
@@ -168,6 +170,8 @@ export class Trainer {
     const { model, rows } = prepared;
     const basis = this.#basisOf(rows);
     await this.checkpoints.prepare(model);
+    const known = this.checkpoints.fingerprintsOf(rows);
+    await agreeOnParts(basis, model, known, checkpoint?.facts.step);
     // Before the first write: a run that is refused leaves all as it was.
     if (checkpoint) this.checkpoints.compare(checkpoint, rows, countSteps(basis).totalSteps);
     if (this.#writes) {
