@@ -40,7 +40,10 @@ export function onLauncherEnd(end: () => void): void {
     isEndedByMpi = true;
   });
   if (launchOf().rank > 0) return;
-  process.stdin.once('data', end).on('end', leave).on('error', leave);
+  process.stdin
+    .once('data', () => end())
+    .on('end', leave)
+    .on('error', leave);
   (process.stdin as NodeJS.ReadStream & { unref?: () => void }).unref?.();
 }
 

@@ -96,12 +96,12 @@ async function isOfOpenMpi(mpirun: string): Promise<boolean> {
 
 /**
  * Processes may be more than cores, as the person says; each shares out the cores of its host by itself. Whoever runs evolve as root
- * means it. A process that is to end has a minute to save.
+ * means it.
  */
 function openMpiArgs(env: NodeJS.ProcessEnv, hostfile: string | undefined): string[] {
   const passed = Object.keys(env).filter((name) => PASSED.test(name));
   return [
-    ...['--oversubscribe', '--bind-to', 'none', '--mca', 'odls_base_sigkill_timeout', '60'],
+    ...['--oversubscribe', '--bind-to', 'none'],
     ...(process.getuid?.() === 0 ? ['--allow-run-as-root'] : []),
     ...(hostfile === undefined ? [] : ['--hostfile', hostfile]),
     ...passed.flatMap((name) => ['-x', name]),

@@ -40,7 +40,7 @@ export async function agreeOnSettings(world: RunWorld, config: RunConfig): Promi
 /**
  * @param fingerprints of model and rows
  * @param resumedFrom the step that the run goes on from
- * @throws EvolveError WORLD_INVALID in all processes, if data, model, what is trained or the checkpoint differ from those of
+ * @throws EvolveError WORLD_INVALID in all processes, if data, model, device, what is trained or the checkpoint differ from those of
  *     process 0, or if there are more processes than rows in a step
  */
 export async function agreeOnParts(
@@ -49,19 +49,20 @@ export async function agreeOnParts(
   fingerprints: readonly string[],
   resumedFrom: number | undefined,
 ): Promise<void> {
-  const { world, rows } = basis;
+  const { world, rows, device } = basis;
   if (world.size === 1) return;
   const [modelFiles, data] = fingerprints.map((hash) => hash.slice(0, 16));
   const facts = {
     'files of the model': modelFiles,
     'rows of the data': `${rows.train.length} to train on, ${rows.validation.length} held out, fingerprint ${data}`,
+    device: device?.name ?? 'none',
     'variables that are trained': await fingerprintOfVariables(model),
     'step of the checkpoint': resumedFrom === undefined ? 'none' : String(resumedFrom),
   };
   await agree(
     world,
     facts,
-    'Give all processes the same data and model, and one output folder to go on from.',
+    'Give all processes the same data and model, one kind of device, and one output folder to go on from.',
   );
   const most = Math.min(countSteps(basis).rowsPerStep, rows.train.length);
   if (world.size <= most) return;

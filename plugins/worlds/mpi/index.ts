@@ -22,6 +22,7 @@ export default definePlugin({
       // Without mpirun it needs no MPI.
       if (launchOf().size === 1) return ALONE;
       mpi = await Mpi.open(patience);
+      trainer.notice(mpi.description);
       return mpi.world;
     });
     trainer.hooks.done.tap(async ({ error }) => mpi?.end(error?.message));
@@ -72,6 +73,15 @@ class Mpi {
       if (!mpi.#isClosed) addon.abort(status || 1);
     });
     return mpi;
+  }
+
+  /** `4 processes: 2 on a, 2 on b`. */
+  get description(): string {
+    const counts = new Map<string, number>();
+    for (const host of this.#hosts) counts.set(host, (counts.get(host) ?? 0) + 1);
+    const shown = [...counts].slice(0, 8).map(([host, count]) => `${count} on ${host}`);
+    const more = counts.size > shown.length ? [`and on ${counts.size - shown.length} more hosts`] : [];
+    return `${this.#hosts.length} processes: ${[...shown, ...more].join(', ')}`;
   }
 
   #worldOf(rank: number, size: number): World {
