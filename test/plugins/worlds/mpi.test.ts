@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
 import { type CliResult, cliOf, evolve, execute } from '../../support/cli.js';
@@ -8,6 +9,18 @@ import { expectClose } from '../../support/numbers.js';
 import { begin } from '../../support/processes.js';
 import { EIGHT_ROWS, readJson, readMetrics, readSteps } from '../../support/runs.js';
 import { skip } from '../../support/skip.js';
+
+/** Waits until there is no such process. */
+async function gone(pid: number): Promise<void> {
+  const isThere = () => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  while (isThere()) await setTimeout(50);
+}
 
 const mpirun = process.env.EVOLVE_MPIRUN || 'mpirun';
 
@@ -104,6 +117,8 @@ describe('runs of several processes over MPI', () => {
     ] as const) {
       it(what, async function () {
         if (process.platform !== 'linux') skip(this, 'the process is looked up in /proc');
+        if (signal === 'SIGSTOP' && !process.env.EVOLVE_TEST_LONG)
+          skip(this, 'it takes half a minute; EVOLVE_TEST_LONG=1 has it run');
         const output = folder.join(signal);
         const running = begin(['run', config, '--output', output, '--processes', '2', '--json', ...endless]);
         await running.until('"step":4,');
