@@ -76,6 +76,7 @@ export async function loadAddon(compiles: boolean): Promise<Addon> {
       throw new EvolveError('WORLD_FAILED', `the binding to MPI did not come to be: ${file}`, INSTALL);
     await setTimeout(100);
   }
+  leaveMemoryAlone();
   try {
     return createRequire(import.meta.url)(file) as Addon;
   } catch (cause) {
@@ -83,6 +84,16 @@ export async function loadAddon(compiles: boolean): Promise<Addon> {
     const advice = `Has MPI changed? Remove ${folder}: the next run compiles it anew.`;
     throw new EvolveError('WORLD_FAILED', message, advice, { cause });
   }
+}
+
+/**
+ * UCX, which carries MPICH's messages and sometimes Open MPI's, puts itself between a process and the system's memory and signals.
+ * V8 does not bear that: it crashed. The library reads these variables while it is loaded.
+ */
+function leaveMemoryAlone(): void {
+  process.env.UCX_MEM_EVENTS ??= 'no';
+  process.env.UCX_HANDLE_ERRORS ??= 'none';
+  process.env.UCX_ERROR_SIGNALS ??= '';
 }
 
 /** The file gets its name when it is whole: two that compile it do each other no harm. */
