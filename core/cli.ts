@@ -11,6 +11,7 @@ import { addDeviceCommands } from './commands/device-commands.js';
 import { addEvaluateCommands } from './commands/evaluate-commands.js';
 import { ownError, takeTerminal } from './commands/launched.js';
 import { addReportCommands } from './commands/report-commands.js';
+import { addStudyCommand } from './commands/study-commands.js';
 
 const TYPES = ['f32', 'bf16', 'f16', 'q8_0'];
 /** Each is a text of its own, with its keys and values. */
@@ -158,6 +159,7 @@ program
   .action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 
 addEvaluateCommands(program);
+addStudyCommand(program);
 addReportCommands(program);
 
 program

@@ -1,14 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
+import { readStudy } from '../core/commands/study/study-file.js';
+import { variantsOf } from '../core/commands/study/variants.js';
 import { loadConfig } from '../core/config/load.js';
 import { resolveSources } from '../core/data/sources.js';
 import { loadPlugins } from '../core/plugins/load.js';
 import { ROOT } from './support/files.js';
 
-const files = readdirSync(path.join(ROOT, 'configs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+const all = readdirSync(path.join(ROOT, 'configs'), { recursive: true, encoding: 'utf8' }).filter((name) =>
   name.endsWith('.yaml'),
 );
+const files = all.filter((name) => !name.startsWith('studies/'));
+const studies = all.filter((name) => name.startsWith('studies/'));
 
 describe('configs/', () => {
   for (const name of files) {
@@ -21,6 +25,15 @@ describe('configs/', () => {
       if (config.data.edition === 'full' || name.startsWith('pretrain/')) return;
       expect(resolveSources(config.data)).to.not.be.empty;
       expect(readdirSync(config.model.path)).to.include('model.safetensors');
+    });
+  }
+
+  for (const name of studies) {
+    it(`${name} is a study whose variants are valid, and its header says how to run it`, async () => {
+      const file = path.join(ROOT, 'configs', name);
+      const study = await readStudy(file, undefined);
+      expect((await variantsOf(study, undefined)).length).to.be.above(1);
+      expect(readFileSync(file, 'utf8')).to.match(new RegExp(`^# +npx evolve study configs/${name}`, 'm'));
     });
   }
 

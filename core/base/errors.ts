@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   OUT_OF_MEMORY: 1,
   DEVICE_FAILED: 1,
   WORLD_FAILED: 1,
+  STUDY_FAILED: 1,
   INTERRUPTED: 130,
 } as const;
 

@@ -28,7 +28,7 @@ export interface SourceOptions extends JsonOption {
   readonly roles?: string;
   readonly edition?: string;
   readonly limit?: number;
-  readonly plugin: readonly string[];
+  readonly plugin: readonly unknown[];
 }
 
 /** What else a command needs of a run's configuration. */
@@ -38,7 +38,7 @@ export interface Parts {
   /** Whose tokenizer is asked for; none unless the command counts tokens. */
   readonly model?: string | undefined;
   /** Where lines for the person go; standard error where records go to standard output. */
-  readonly told?: NodeJS.WriteStream;
+  readonly told?: { write(text: string): unknown };
   /** Of a command that has caught its interruption already. */
   readonly signal?: AbortSignal;
 }
@@ -52,17 +52,18 @@ export interface OpenData extends Pick<Assembly, 'hooks' | 'assembler'> {
 }
 
 /**
- * Opens what arguments name: files, folders, wild-cards, names of the catalogue, or `hub:owner/name`.
+ * Opens what arguments name: files, folders, wild-cards, names of the catalogue, or `hub:owner/name`. What is no text is an item of
+ * `data.sources`.
  *
  * @throws EvolveError COMMAND_LINE, CONFIG_INVALID or DATA_UNKNOWN
  */
 export async function openData(
-  whats: readonly string[],
+  whats: readonly (string | object)[],
   options: SourceOptions,
   { template, model = '.', told = process.stdout, signal = catchInterruption().signal }: Parts = {},
 ): Promise<OpenData> {
   const { edition, plugin, json } = options;
-  const sources = whats.map((what) => sourceOf(what, options));
+  const sources = whats.map((what) => (typeof what === 'string' ? sourceOf(what, options) : what));
   const { data } = makeConfig({ model: { path: model }, data: { sources, ...(edition && { edition }) } });
   const config = makeAssembly({
     model: { path: model },

@@ -16,7 +16,7 @@ import {
 } from './columns.js';
 import type { Reading } from './format.js';
 
-/** As Alpaca, BELLE and LLaMA-Factory's files have them; self-instruct's seed tasks have `instances`. */
+/** As Alpaca, BELLE and LLaMA-Factory's files have them; self-instruct's seed tasks have `instances`, studies `rationaleSpan`. */
 export const OWN_NAMES: ColumnNames = {
   instruction: ['instruction'],
   input: ['input'],
@@ -24,6 +24,7 @@ export const OWN_NAMES: ColumnNames = {
   system: ['system'],
   history: ['history'],
   instances: ['instances'],
+  rationaleSpan: ['rationaleSpan'],
 };
 
 /** And as others have them: Dolly, GPTeacher, Firefly, GSM8K, pCLUE. */
@@ -93,7 +94,10 @@ function exampleOf(cells: Cells, columns: Columns): Example | string {
   const [instruction, input] = asked.trim() === '' ? [further, ''] : [asked, further];
   if (faults.length === 0 && instruction.trim() === '') faults.push(`"${columns.instruction[0]}" is empty`);
   if (faults.length > 0) return faults.join(', ') + otherKeys(cells, columns);
-  if (isBlank(system) && history.length === 0) return { kind: 'instruction', instruction, input, output };
+  if (isBlank(system) && history.length === 0) {
+    const rationale = spanIn(valueIn(cells, columns, 'rationaleSpan'), output);
+    return { kind: 'instruction', instruction, input, output, ...(rationale && { rationale }) };
+  }
   // One question, as in LLaMA-Factory. All answers are trained on.
   const question = input === '' ? instruction : `${instruction}\n${input}`;
   const turns: Turn[] = [...history, [question, output] as const].flatMap(([said, answer]) => [
@@ -104,6 +108,13 @@ function exampleOf(cells: Cells, columns: Columns): Example | string {
     kind: 'turns',
     turns: isBlank(system) ? turns : [{ role: 'system', content: system, trained: false }, ...turns],
   };
+}
+
+/** `[0, 40]`: the part of the answer that reasons, in characters. What is none is left alone. */
+function spanIn(value: unknown, output: string): readonly [number, number] | undefined {
+  if (!Array.isArray(value) || value.length !== 2 || !value.every(Number.isInteger)) return undefined;
+  const [start, end] = value as [number, number];
+  return start >= 0 && start < end && end <= output.length ? [start, end] : undefined;
 }
 
 const MOST_KEYS = 8;

@@ -44,6 +44,17 @@ describe('the dataset format instruct', () => {
     expect(examples[150]).to.deep.equal(instruction(later));
   });
 
+  it('reads which part of an answer reasons, as studies write it', async () => {
+    const record = { instruction: 'Q', input: '', output: 'Why. It is A.' };
+    const spans = [[0, 4], [5, 99], 'Why.'];
+    const examples = await read(lines(...spans.map((rationaleSpan) => ({ ...record, rationaleSpan }))));
+    expect(examples).to.deep.equal([
+      { ...instruction(record), rationale: [0, 4] },
+      instruction(record),
+      instruction(record),
+    ]);
+  });
+
   it('takes the input for the question where the instruction is empty', async () => {
     expect(await read(lines({ instruction: ' ', input: 'Q', output: 'A' }))).to.deep.equal([
       instruction({ instruction: 'Q', input: '', output: 'A' }),
