@@ -7,7 +7,9 @@ import { EvolveError, messageOf } from './base/errors.js';
 import { printable } from './base/printable.js';
 import { packageVersion } from './base/version.js';
 import { addDataCommands } from './commands/data-commands.js';
+import { addDeviceCommands } from './commands/device-commands.js';
 import { addEvaluateCommands } from './commands/evaluate-commands.js';
+import { ownError, takeTerminal } from './commands/launched.js';
 import { addReportCommands } from './commands/report-commands.js';
 import { addStudyCommand } from './commands/study-commands.js';
 
@@ -37,6 +39,8 @@ program
   .option('--output <dir>', 'where the run goes (default: runs/ and the name of the configuration)')
   .option('--device <name>', `what computes: ${DEVICES.join(', ')} (default: the configuration's, or auto)`)
   .option('--resume [dir]', 'go on from the newest checkpoint of the run, or of the run in a folder')
+  .option('--processes <n>', 'train in so many processes together, which mpirun starts', integer(1))
+  .option('--hostfile <file>', 'with --processes: the hosts that they are on, one a line (node1 slots=4)')
   .option('--dry-run', 'tell the plan and train nothing: rows, steps, memory, disk, time')
   .option('--json', 'write JSON lines to standard output')
   .addHelpText(
@@ -45,6 +49,7 @@ program
       'run mine.yaml',
       'run mine.yaml --set train.epochs=2 --set adapter.r=16 --output runs/mine',
       'run --resume runs/mine',
+      'run mine.yaml --processes 4',
     ),
   )
   .showHelpAfterError(
@@ -178,32 +183,7 @@ program
 
 addDataCommands(program);
 
-const device = program
-  .command('device')
-  .description('list the devices: what there is of each, or why it cannot be used')
-  .option('--json', 'write JSON lines to standard output')
-  .addHelpText('after', examples('device', 'device check cuda'))
-  .action(async (options) => (await import('./commands/device.js')).deviceCommand(options));
-
-device
-  .command('check')
-  .description('hold what a device computes to the plain form of each op')
-  .argument('[name]', 'the device (default: the one that auto takes)')
-  .option('--json', 'write JSON lines to standard output')
-  .action(async (name, _, command: Command) =>
-    (await import('./commands/device.js')).deviceCheckCommand(name, command.optsWithGlobals()),
-  );
-
-device
-  .command('install')
-  .description('make ready on this machine what a device needs and evolve does not bring')
-  .argument('<name>', 'the device: tensorflow')
-  .option('--python <path>', 'the Python that has its library (default: that of EVOLVE_PYTHON, or python3)')
-  .option('--from <dir>', 'the folder of its library, where it is not of a Python')
-  .addHelpText('after', examples('device install tensorflow --python venv/bin/python'))
-  .action(async (name, options) =>
-    (await import('./commands/device-install.js')).deviceInstallCommand(name, options),
-  );
+addDeviceCommands(program);
 
 program
   .command('completion')
@@ -256,7 +236,9 @@ function integer(low: number, high = Number.POSITIVE_INFINITY) {
 }
 
 /** Tells the person what went wrong; returns the exit status. */
-function report(error: unknown): number {
+async function report(failure: unknown): Promise<number> {
+  const error = await ownError(failure);
+  if (error === undefined) return 130;
   const ofArguments = error instanceof CommanderError;
   if (ofArguments && error.exitCode === 0) return 0;
   const known = error instanceof EvolveError;
@@ -280,6 +262,8 @@ function report(error: unknown): number {
   return 1;
 }
 
+takeTerminal();
+
 // Whoever reads may stop reading; commands that take long catch it to end early.
 process.stdout.on('error', () => {});
 
@@ -290,7 +274,7 @@ if (process.argv.includes('--json'))
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = report(error);
+  process.exitCode = await report(error);
   // What a plugin has left open, such as a timer, does not keep a process that the person wants ended.
   if (process.exitCode === 130) setTimeout(() => process.exit(), 1000).unref();
 }

@@ -10,6 +10,7 @@ export { filesOf, STDIN } from './base/data-files.js';
 export { type ErrorCode, EvolveError, messageOf } from './base/errors.js';
 export { type FileKind, foreignKind } from './base/file-kind.js';
 export { DENSE_TYPES, type DenseType, decodeFloats, encodeFloats } from './base/floats.js';
+export { type Launch, launchOf, processName } from './base/launch.js';
 export { allocate, type MemoryUse, outOfMemory } from './base/memory.js';
 export { displayPath, expandHome } from './base/paths.js';
 export { printable } from './base/printable.js';
@@ -17,6 +18,7 @@ export { formatCount, formatDuration, formatMebibytes, formatSize } from './base
 export { deriveSeed, Random, RandomStreams } from './base/random.js';
 export { suggest } from './base/suggest.js';
 export { tf } from './base/tf.js';
+export { userCache } from './base/user-cache.js';
 export { UTF8_ADVICE, utf8End, utf8Fault } from './base/utf8.js';
 export { type ModelName, parseModelName } from './config/model-name.js';
 export type { SaveRequest } from './contracts/adapter.js';

@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError } from 'commander';
 
-const repeated = (value: string, all: readonly string[]) => [...all, value];
+const repeated = (value: string, all: readonly string[] = []) => [...all, value];
 
 /** Adds both to the command line. */
 export function addEvaluateCommands(program: Command): void {
@@ -20,13 +20,11 @@ export function addEvaluateCommands(program: Command): void {
       '--plugin <name>',
       "with --model: a third party's plugin, as in plugins of a run; may be repeated",
       repeated,
-      [],
     )
     .option(
       '--data <what>',
       'a file, folder, data name or hub:owner/name; may be repeated (default: what the run holds out)',
       repeated,
-      [],
     )
     .option('--format <name>', 'what its records are (default: what they look like)')
     .option('--split <name>', 'which of several lists of records in it')
@@ -36,7 +34,6 @@ export function addEvaluateCommands(program: Command): void {
       '--metric <name>',
       'as an item of metrics in a configuration; may be repeated (default: those of the run, and perplexity)',
       repeated,
-      [],
     )
     .option(
       '--few-shot <numbers>',

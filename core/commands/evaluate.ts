@@ -30,7 +30,8 @@ interface EvaluateOptions extends ModelChoice, Pick<SourceOptions, 'format' | 's
 }
 
 /** Results go to standard output, everything else to standard error. */
-export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
+export async function evaluateCommand(given: Partial<EvaluateOptions>): Promise<void> {
+  const options: EvaluateOptions = { data: [], metric: [], ...given };
   const locate: Locate = ([section, ...keys]) => {
     if (section === 'metrics') return '--metric';
     if (section === 'data' && keys[0] === 'sources') return '--data';

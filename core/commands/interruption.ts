@@ -2,6 +2,7 @@
 
 import { strayErrorOf } from '../base/breath.js';
 import { EvolveError, messageOf } from '../base/errors.js';
+import { onLauncherEnd } from './launched.js';
 import { isUnderNohup } from './nohup.js';
 
 /** The codes of errors that say that nobody reads any more: a pipe without a reader, a terminal that was closed. */
@@ -15,6 +16,7 @@ export function catchInterruption(): AbortController {
   const interruption = new AbortController();
   const outlives = isUnderNohup();
   const interrupt = (why = '') => interruption.abort(new EvolveError('INTERRUPTED', 'interrupted', why));
+  onLauncherEnd(interrupt);
   process.once('SIGINT', () => interrupt());
   process.once('SIGTERM', () => interrupt());
   // A closed terminal sends it more than once: the shell does, and the system.

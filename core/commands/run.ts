@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { EvolveError } from '../base/errors.js';
+import { launchOf } from '../base/launch.js';
 import { displayPath, resolvePath } from '../base/paths.js';
 import { loadConfig } from '../config/load.js';
 import { unusedNotice } from '../plugins/listed.js';
@@ -9,9 +10,11 @@ import { composeRun } from '../run/compose.js';
 import type { Trainer } from '../run/trainer.js';
 import { furtherFaults, loadChecked } from './early-faults.js';
 import { catchExit, catchInterruption, catchStrayErrors } from './interruption.js';
+import { endsWithOthers } from './launched.js';
 import { describePlan } from './plan.js';
+import { type ProcessesOptions, runProcesses, startsProcesses } from './processes.js';
 
-interface RunOptions {
+interface RunOptions extends ProcessesOptions {
   readonly set: string[];
   readonly output?: string;
   readonly device?: string;
@@ -27,6 +30,7 @@ interface RunOptions {
  */
 export async function runCommand(given: string | undefined, flags: RunOptions): Promise<void> {
   const { file, ...options } = choice(given, flags);
+  if (startsProcesses(options)) return runProcesses(options.processes as number, options.hostfile);
   const { config, locate, folder } = await loadConfig(file, options, furtherFaults);
   const told = options.json ? 'json' : 'progress';
   const trackers = options.dryRun ? [told] : ['metrics', told];
@@ -42,6 +46,7 @@ export async function runCommand(given: string | undefined, flags: RunOptions): 
     for (const plugin of await unusedPlugins(config, locate, folder, plugins))
       hooks.log.call({ type: 'notice', message: unusedNotice(plugin) });
     interruption.signal.addEventListener('abort', () => {
+      if (endsWithOthers()) return;
       const message =
         'ending: the step at hand is left, and what was learned is saved; Ctrl-C again ends at once';
       hooks.log.call({ type: 'notice', message });
@@ -58,6 +63,7 @@ export async function runCommand(given: string | undefined, flags: RunOptions): 
 
 async function tellPlan(trainer: Trainer, { json }: RunOptions): Promise<void> {
   const plan = await trainer.plan();
+  if (launchOf().rank > 0) return;
   process.stdout.write(json ? `${JSON.stringify({ type: 'plan', ...plan })}\n` : describePlan(plan));
 }
 

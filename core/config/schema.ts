@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import { launchOf } from '../base/launch.js';
 import { axolotlKeys } from './axolotl-keys.js';
 import { DEFAULT_METHOD } from './layers.js';
 
@@ -197,7 +198,12 @@ export const configSchema = z.strictObject({
   /** Who listens to the run, besides those that the command brings. */
   trackers: z.array(named).default([]),
   device,
-  world: named.default({ name: 'single' }),
+  /** `auto` is that of MPI where MPI started this process as one of several. */
+  world: named
+    .default({ name: 'auto' })
+    .transform((world) =>
+      world.name === 'auto' ? { ...world, name: launchOf().size > 1 ? 'mpi' : 'single' } : world,
+    ),
   plugins,
   output: z.string().min(1).optional(),
 });

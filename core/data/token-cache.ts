@@ -6,12 +6,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { EvolveError } from '../base/errors.js';
 import { holderOf, LOCK, tryLock, unlock } from '../base/lock.js';
-import { resolvePath } from '../base/paths.js';
+import { userCache } from '../base/user-cache.js';
 import { STORE_FILES, type StoreFacts } from './token-store.js';
 
 /** Of facts.json. A cache of another form is not read. */
@@ -37,11 +36,8 @@ export interface CacheEntry {
   readonly used: Date;
 }
 
-/** `EVOLVE_CACHE`, or `evolve` in the folder where this person's programs keep such files. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const { EVOLVE_CACHE: own, XDG_CACHE_HOME: shared } = env;
-  const folder = own ? resolvePath('', own) : path.join(shared || path.join(homedir(), '.cache'), 'evolve');
-  return path.join(folder, 'tokens');
+  return path.join(userCache(env), 'tokens');
 }
 
 /** @throws EvolveError COMMAND_LINE if the variable is no number */

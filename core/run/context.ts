@@ -1,4 +1,5 @@
 import { EvolveError } from '../base/errors.js';
+import { launchOf } from '../base/launch.js';
 import type { LanguageModel } from '../contracts/backbone.js';
 import type { HookContext } from '../contracts/context.js';
 import type { Encoder } from '../contracts/encoder.js';
@@ -10,7 +11,8 @@ export class RunContext implements HookContext {
   epoch = 0;
   pass: Pass | undefined;
   training = false;
-  world = { rank: 0, size: 1 };
+  /** Until the world is open, what MPI told this process. */
+  world: { readonly rank: number; readonly size: number } = launchOf();
   #model: LanguageModel | undefined;
   #encoder: Encoder | undefined;
 

@@ -104,7 +104,7 @@ export function planOf(parts: PlanParts, probe?: Probe): Plan {
     ...(dropped > 0 && { 'too long': dropped }),
     ...(parts.badRows > 0 && { faulty: parts.badRows }),
   };
-  const { output: _, plugins: __, ...settings } = config;
+  const { output: _, plugins: __, world: ___, ...settings } = config;
   const hash = createHash('sha256')
     .update(JSON.stringify([settings, steps, ...fingerprints]))
     .digest('hex');

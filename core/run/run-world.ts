@@ -85,10 +85,20 @@ export class RunWorld {
     return summed;
   }
 
+  /** In every process, the bytes of process 0. */
+  async broadcast(bytes: Uint8Array): Promise<Uint8Array> {
+    return this.#answered(this.world.broadcast(bytes));
+  }
+
+  /** Replaces each number by its sum over all processes. */
+  async sum(values: Float64Array): Promise<void> {
+    await this.#answered(this.world.sum(values));
+  }
+
   /** What the other processes answer; the interruption, if they do not although this one is interrupted. */
-  async #answered(answer: Promise<void>): Promise<void> {
+  async #answered<T>(answer: Promise<T>): Promise<T> {
     try {
-      await unlessAborted(answer, this.signal, PATIENCE_MS);
+      return await unlessAborted(answer, this.signal, PATIENCE_MS);
     } catch (error) {
       // A world may end its calls by itself then.
       throw this.signal.aborted ? this.interruption() : error;

@@ -31,6 +31,25 @@ function cutCounts({ cutRows, cutTokens, rowsWithoutEnd }: CutCounts): CutCounts
 }
 
 /**
+ * What the person should know before the first step.
+ *
+ * @param waiting the plugins that wait for evaluations: metrics, early stopping, …
+ */
+export function startNotices(
+  { model: { init }, train }: Pick<RunConfig, 'model' | 'train'>,
+  { saves }: Pick<LanguageModel, 'saves'>,
+  rows: Pick<SplitRows, 'validation'>,
+  { steps, waiting }: { readonly steps: number; readonly waiting: readonly string[] },
+): string[] {
+  const notices = [
+    randomBaseNotice(init, saves),
+    warmupNotice(train, steps),
+    evaluationNotice(rows, waiting),
+  ];
+  return notices.filter((notice) => notice !== undefined);
+}
+
+/**
  * What the person should know where there are no held-out rows; undefined if nothing is missed.
  *
  * @param plugins those that wait for evaluations: metrics, early stopping, …

@@ -17,6 +17,7 @@ import type { RunContext } from './context.js';
 import type { GroupSums, LossGroups } from './loss-groups.js';
 import type { RunWorld } from './run-world.js';
 import { freedFault } from './savable.js';
+import { shareOut } from './share-out.js';
 import type { Undo } from './undo.js';
 
 /** What a step did. */
@@ -58,7 +59,7 @@ export interface StepParts {
  * afterwards: a micro-batch then yields the same numbers, to the last digit, in a run of one process and in one of several.
  * What is checked, and what plugins see, are the sums.
  *
- * @param rows the step's rows in all processes. Each process takes every `size`th micro-batch
+ * @param rows the step's rows in all processes. Each process takes its share of the micro-batches
  * @returns a fault if loss or gradients forbid the update
  */
 export async function optimizerStep(
@@ -70,12 +71,14 @@ export async function optimizerStep(
   const microBatches = chunk(rows, train.perDeviceBatchSize).map((part) => part.flat());
   const batches = microBatches.map((examples) => model.collate(examples));
   const targets = sum(batches.map((batch) => batch.targets));
+  const lengths = batches.map(({ inputIds }) => inputIds.length);
+  const shares = shareOut(lengths, world.size);
   let gradients: Gradients = new Map();
   const losses: tf.Scalar[] = [];
   try {
     context.training = true;
     for (const [i, batch] of batches.entries()) {
-      if (i % world.size !== world.rank) continue;
+      if (shares[i] !== world.rank) continue;
       await parts.breathe();
       if (world.isEnding) break;
       const tellLosses = parts.groups.listener(batch, microBatches[i]);
@@ -111,7 +114,7 @@ export async function optimizerStep(
     return {
       loss,
       targets,
-      tokens: sum(batches.map((batch) => batch.inputIds.length)),
+      tokens: sum(lengths),
       gradNorm,
       groups,
     };

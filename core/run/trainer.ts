@@ -26,6 +26,7 @@ import type { RunResult } from '../contracts/tracker.js';
 import type { BadRows } from '../data/bad-rows.js';
 import type { SplitRows } from '../data/rows.js';
 import type { Hooks } from '../plugins/hooks.js';
+import { agreeOnParts, agreeOnSettings } from './agreement.js';
 import { waitingKeys } from './best-model.js';
 import type { FoundCheckpoint, RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import type { RunContext } from './context.js';
@@ -42,13 +43,7 @@ import { resultOf, tellEnd } from './result.js';
 import { RunWorld } from './run-world.js';
 import { freedFault } from './savable.js';
 import type { RunSaves } from './saves.js';
-import {
-  countParameters,
-  countRows,
-  evaluationNotice,
-  randomBaseNotice,
-  warmupNotice,
-} from './start-event.js';
+import { countParameters, countRows, startNotices } from './start-event.js';
 import { restoreState, saveState } from './state.js';
 import { countSteps, makeTraining, type Training, type TrainingBasis } from './training.js';
 
@@ -153,6 +148,7 @@ export class Trainer {
     const opened = await unlessAborted(openWorld(this.hooks), signal);
     this.#world = new RunWorld(opened, signal, () => this.#interruption());
     this.context.world = this.#world;
+    await agreeOnSettings(this.#world, this.config);
     if (this.#writes) await this.folder.check();
   }
 
@@ -170,6 +166,8 @@ export class Trainer {
     const { model, rows } = prepared;
     const basis = this.#basisOf(rows);
     await this.checkpoints.prepare(model);
+    const known = this.checkpoints.fingerprintsOf(rows);
+    await agreeOnParts(basis, model, known, checkpoint?.facts.step);
     // Before the first write: a run that is refused leaves all as it was.
     if (checkpoint) this.checkpoints.compare(checkpoint, rows, countSteps(basis).totalSteps);
     if (this.#writes) {
@@ -242,12 +240,8 @@ export class Trainer {
       ...(this.#resumedFrom !== undefined && { resumedFrom: this.#resumedFrom }),
     });
     const waiting = [...this.hooks.evaluate.taps.map(({ name }) => name), ...waitingKeys(train)];
-    for (const message of [
-      randomBaseNotice(this.config.model.init, model.saves),
-      warmupNotice(train, steps),
-      evaluationNotice(rows, waiting),
-    ])
-      if (message) this.hooks.log.call({ type: 'notice', message });
+    for (const message of startNotices(this.config, model, rows, { steps, waiting }))
+      this.hooks.log.call({ type: 'notice', message });
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { launchOf } from '../../../core/index.js';
 import { type Addon, type Card, driverCode, loadAddon } from './addon.js';
 
 /** What the kernels need: bf16 on the tensor cores, and copies in the background. */
@@ -33,8 +34,14 @@ export interface OpenCard {
   readonly version: number;
 }
 
-/** Opens the driver, and has the addon use a card. @throws Declined, with why it cannot be had */
-export function openCard(library: string, index: number): OpenCard {
+/**
+ * Opens the driver, and has the addon use a card.
+ *
+ * @param asked which; else, of several, each process of a host takes its own. Of one card, which may be what Slurm gave it alone, all
+ *     take that
+ * @throws Declined, with why it cannot be had
+ */
+export function openCard(library: string, asked?: number): OpenCard {
   const addon = loadAddon();
   if ('reason' in addon) throw new Declined(addon.reason, hasDriver() ? addon.reason : NO_DRIVER);
   const { version, count } = openDriver(addon, library);
@@ -44,7 +51,8 @@ export function openCard(library: string, index: number): OpenCard {
     );
   }
   if (count === 0) throw new Declined(noCard());
-  if (index >= count) throw new Declined(`there is no card ${index}; ${cardsThere(count)}`);
+  const index = asked ?? (count > 1 ? launchOf().localRank : 0);
+  if (index >= count) throw new Declined(`there is no card ${index}${hidden()}; ${cardsThere(count)}`);
   try {
     const card = addon.describe(index);
     const { name, capability } = card;
@@ -94,6 +102,12 @@ function noCard(): string {
   return visible === undefined
     ? 'there is no card'
     : `CUDA_VISIBLE_DEVICES is "${visible}", which names no card`;
+}
+
+/** What may hide the card. */
+function hidden(): string {
+  const visible = process.env.CUDA_VISIBLE_DEVICES;
+  return visible === undefined ? '' : ` (CUDA_VISIBLE_DEVICES is "${visible}")`;
 }
 
 function cardsThere(count: number): string {

@@ -12,8 +12,8 @@ export default definePlugin({
   apiVersion: 2,
   family: 'devices',
   schema: z.strictObject({
-    /** Which card, as the driver counts them. */
-    index: z.number().int().min(0).default(0),
+    /** Which card, as the driver counts them; the first, or of several processes of a host each its own. */
+    index: z.number().int().min(0).optional(),
     /** The driver's library. */
     driver: z.string().min(1).default('libcuda.so.1'),
   }),

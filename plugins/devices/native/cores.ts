@@ -9,6 +9,28 @@ export function usableCores(): number {
   return Math.max(1, Math.min(os.availableParallelism(), Math.ceil(coresOfQuota('/'))));
 }
 
+/**
+ * The cores for this process, where MPI started several on its host. MPI may have bound it to its own cores, or let all have all;
+ * what started it, which is not bound, shows how many cores there are to share.
+ *
+ * @param processes of this run on the host
+ */
+export function coresOfProcess(processes: number): number {
+  const own = usableCores();
+  if (processes === 1) return own;
+  const all = Math.min(coresOf(process.ppid) ?? os.cpus().length, Math.ceil(coresOfQuota('/')));
+  return Math.max(1, Math.min(own, Math.floor(all / processes)));
+}
+
+/** The cores that another process may run on, on Linux. */
+function coresOf(pid: number): number | undefined {
+  const [, list] = /^Cpus_allowed_list:\s*(\S+)/m.exec(read(`/proc/${pid}/status`) ?? '') ?? [];
+  return list?.split(',').reduce((sum, part) => {
+    const [first, last = first] = part.split('-').map(Number);
+    return sum + last - first + 1;
+  }, 0);
+}
+
 /** The cores' time that the control groups of this process leave it; infinite where they set no limit. */
 export function coresOfQuota(root: string): number {
   const groups =

@@ -3,11 +3,11 @@
  * built when the project is installed (build.ts); src/kernels.hpp says what it offers.
  */
 
-import { definePlugin, EvolveError, tf, z } from '../../../core/index.js';
+import { definePlugin, EvolveError, launchOf, tf, z } from '../../../core/index.js';
 import { DEVICE_STAGES } from '../kit/stages.js';
 import { type Addon, loadAddon } from './addon.js';
 import { NativeBackend } from './backend.js';
-import { usableCores } from './cores.js';
+import { coresOfProcess } from './cores.js';
 import { registerAttention } from './kernels/attention.js';
 import { registerColumns } from './kernels/columns.js';
 import { registerElements } from './kernels/elements.js';
@@ -46,7 +46,7 @@ export default definePlugin({
           request.decline('native', addon.reason);
           return undefined;
         }
-        const cores = usableCores();
+        const cores = coresOfProcess(launchOf().localSize);
         const threads = options.threads ?? cores;
         if (threads > cores) {
           trainer.notice(

@@ -1,0 +1,64 @@
+/** What a process does otherwise where MPI started it as one of several. */
+
+import { setTimeout } from 'node:timers/promises';
+import { EvolveError } from '../base/errors.js';
+import { launchOf, processName } from '../base/launch.js';
+
+/** `evolve run --processes` started this process, and tells it how wide its terminal is, or `0` if it has none. */
+export const COLUMNS_VARIABLE = 'EVOLVE_PROCESSES_COLUMNS';
+
+/** So long the first process has to tell of what is wrong in all. */
+const FIRST_MS = 4000;
+
+/** MPI gives its processes what looks like a terminal, whatever the person sees: only `--processes` knows better. */
+export function takeTerminal(): void {
+  if (launchOf().size === 1) return;
+  const columns = Number(process.env[COLUMNS_VARIABLE] ?? 0);
+  process.stdout.isTTY = columns > 0;
+  process.stdout.columns = columns;
+}
+
+let isEndedByMpi = false;
+
+/** Whether mpirun ends this process because another one ended: that has been told, or `--processes` tells it. */
+export function endsWithOthers(): boolean {
+  return isEndedByMpi;
+}
+
+/**
+ * Calls back when `evolve run --processes`, which started this process, was interrupted, as it says to process 0 on its standard
+ * input, or is no more.
+ */
+export function onLauncherEnd(end: () => void): void {
+  if (process.env[COLUMNS_VARIABLE] === undefined) return;
+  const leave = () => {
+    isEndedByMpi = true;
+    end();
+  };
+  // A person's signal goes to the command that they started.
+  process.prependListener('SIGTERM', () => {
+    isEndedByMpi = true;
+  });
+  if (launchOf().rank > 0) return;
+  process.stdin
+    .once('data', () => end())
+    .on('end', leave)
+    .on('error', leave);
+  (process.stdin as NodeJS.ReadStream & { unref?: () => void }).unref?.();
+}
+
+/**
+ * The error that this process tells; undefined if another one tells it. What is wrong in all, the first process tells, whose end is
+ * that of the others. What one alone sees it tells itself, and says which process it is.
+ */
+export async function ownError(error: unknown): Promise<unknown> {
+  const { rank, size } = launchOf();
+  const isInterrupted = error instanceof EvolveError && error.code === 'INTERRUPTED';
+  // Those that mpirun ends have nothing to tell.
+  if (size > 1 && isInterrupted && (rank > 0 || isEndedByMpi)) return undefined;
+  if (rank === 0) return error;
+  await setTimeout(FIRST_MS);
+  if (!(error instanceof EvolveError)) return error;
+  const message = `${processName(rank)}: ${error.message}`;
+  return new EvolveError(error.code, message, error.advice, { cause: error });
+}

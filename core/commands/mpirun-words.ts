@@ -1,0 +1,74 @@
+/** What mpirun itself writes to standard error, told from what the processes write, and what it means. */
+
+import { EvolveError } from '../base/errors.js';
+import { processName } from '../base/launch.js';
+
+/** Around what Open MPI has to say, and MPICH. */
+const RULE = /^(-{60,}|={60,})$/;
+/** MPICH's lines within its rules. */
+const OF_MPICH =
+  /^(=|YOUR APPLICATION TERMINATED|\[(proxy|mpiexec)|This typically refers|Please see the FAQ|Abort\(\d+\) on node)/;
+/** Of Open MPI, without rules. */
+const OF_OPEN_MPI = /^\[[^\]]+:\d+\] /;
+
+const RESUME = 'The same command with --resume goes on from the last checkpoint.';
+
+export class MpirunWords {
+  #inBlock = false;
+  readonly #words: string[] = [];
+  /** A process has told what is wrong. */
+  isTold = false;
+
+  /** Whether a line is a process's own, to be shown. */
+  isOwn(line: string): boolean {
+    if (RULE.test(line)) {
+      this.#inBlock = !this.#inBlock && line.startsWith('-');
+      return false;
+    }
+    if (line.startsWith('evolve: ')) this.isTold = true;
+    else if (
+      this.#inBlock ||
+      OF_MPICH.test(line) ||
+      OF_OPEN_MPI.test(line) ||
+      /^ssh: |^Host key/.test(line)
+    ) {
+      this.#words.push(line);
+      return false;
+    }
+    return line.trim() !== '' || this.isTold;
+  }
+
+  /** Why mpirun ended with this status, where no process has told it. */
+  fault(status: number): EvolveError {
+    const text = this.#words.join('\n');
+    const [, rank, host, how] =
+      /process rank (\d+) with PID \d+ on node (\S+)\s+(exited on signal \d+(?: \([^)]*\))?|exiting improperly)/.exec(
+        text.replaceAll('\n', ' '),
+      ) ?? [];
+    if (rank !== undefined) return died(Number(rank), host, how);
+    const [, mpichRank, mpichHost] = /RANK (\d+) PID \d+ RUNNING AT (\S+)/.exec(text) ?? [];
+    const [, code] = /EXIT CODE: (\d+)/.exec(text) ?? [];
+    if (mpichRank !== undefined) return died(Number(mpichRank), mpichHost, `ended with ${code}`);
+    const [, exited, exitCode] = /Process name: \[\[\d+,\d+\],(\d+)\]\s+Exit code:\s+(\d+)/.exec(text) ?? [];
+    if (exited !== undefined)
+      return new EvolveError('WORLD_FAILED', `process ${exited} ended with status ${exitCode}`, RESUME);
+    const unreached = this.#words.find((line) =>
+      /^ssh: |Host key|Could not resolve|Permission denied/.test(line),
+    );
+    if (unreached !== undefined)
+      return new EvolveError(
+        'WORLD_FAILED',
+        `a host of --hostfile is not reached: ${unreached}`,
+        'mpirun reaches the hosts with ssh, without a password: try ssh HOST true.',
+      );
+    const said = this.#words.map((line) => line.trim()).filter(Boolean);
+    const message = `mpirun ended with status ${status}${said.length > 0 ? `:\n  ${said.slice(0, 12).join('\n  ')}` : ''}`;
+    return new EvolveError('WORLD_FAILED', message, '');
+  }
+}
+
+function died(rank: number, host: string, how: string): EvolveError {
+  const isKilled = /signal 9|ended with 9/.test(how);
+  const why = isKilled ? ' It was killed; where memory ran out, the system does that.' : '';
+  return new EvolveError('WORLD_FAILED', `${processName(rank, host)} ${how}`, `${RESUME}${why}`);
+}
