@@ -54,20 +54,25 @@ export type CatalogueEntry = z.output<typeof single>;
 /** Several data sets under one name. */
 export type Combination = z.output<typeof combination>;
 
-let known: Readonly<Record<string, CatalogueEntry | Combination>> | undefined;
+/** Every data name there is. */
+export function catalogueNames(): string[] {
+  return readdirSync(FOLDER)
+    .map((file) => file.replace(/\.yaml$/, ''))
+    .sort();
+}
 
-/** Every data name there is, by name. */
+/** What the catalogue says of a name; undefined if it has no such name. */
+export function catalogueEntry(name: string): CatalogueEntry | Combination | undefined {
+  if (!catalogueNames().includes(name)) return undefined;
+  const values: unknown = parse(readFileSync(new URL(`${name}.yaml`, FOLDER), 'utf8'));
+  const isCombination = typeof values === 'object' && values !== null && 'parts' in values;
+  return (isCombination ? combination : single).parse(values);
+}
+
+/** All of the catalogue, by name. */
 export function readCatalogue(): Readonly<Record<string, CatalogueEntry | Combination>> {
-  known ??= Object.fromEntries(
-    readdirSync(FOLDER)
-      .sort()
-      .map((file) => {
-        const values: unknown = parse(readFileSync(new URL(file, FOLDER), 'utf8'));
-        const isCombination = typeof values === 'object' && values !== null && 'parts' in values;
-        return [file.replace(/\.yaml$/, ''), (isCombination ? combination : single).parse(values)];
-      }),
-  );
-  return known;
+  const entries = catalogueNames().map((name) => [name, catalogueEntry(name)] as const);
+  return Object.fromEntries(entries) as Record<string, CatalogueEntry | Combination>;
 }
 
 /** The absolute path of an embedded file. */

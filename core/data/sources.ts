@@ -12,7 +12,7 @@ import type { RunConfig } from '../config/load.js';
 import { PLACES, shareKeys } from '../config/schema.js';
 import type { DataSource } from '../contracts/dataset.js';
 import { ForeignKeyFault, ofAxolotl } from './axolotl.js';
-import { embedded, readCatalogue } from './catalogue.js';
+import { catalogueEntry, catalogueNames, embedded } from './catalogue.js';
 import { readDescription } from './dataset-info.js';
 
 type Described = Exclude<RunConfig['data']['sources'][number], string>;
@@ -66,7 +66,7 @@ export function sourcesOf(data: Pick<RunConfig['data'], 'sources' | 'edition'>):
 
 /** A name of the catalogue: its sample or its full edition, or those of its parts. */
 function ofName(name: string, index: number, edition: RunConfig['data']['edition']): DataSource[] {
-  const entry = readCatalogue()[name];
+  const entry = catalogueEntry(name);
   if (!entry) return [{ name, format: name, index }];
   if ('parts' in entry) return entry.parts.flatMap((part) => ofName(part, index, edition));
   const { format, columns, languages = [], sample, source } = entry;
@@ -236,7 +236,7 @@ export function unknownSource(source: DataSource, formats: readonly string[]): E
       : '';
   const message = isData
     ? `${source.name}: unknown data format "${source.format}"${hint ? '' : suggest(source.format, formats)}`
-    : `unknown data name "${source.name}"${isFile ? '' : suggest(source.name, Object.keys(readCatalogue()))}`;
+    : `unknown data name "${source.name}"${isFile ? '' : suggest(source.name, catalogueNames())}`;
   const advice = `${hint}\`evolve data list\` lists the names. Formats, as in { path: FILE, format: FORMAT }: ${formats.join(', ')}.`;
   const at = ['data', 'sources', source.index, ...(isData ? ['format'] : [])];
   return new EvolveError('DATA_UNKNOWN', message, advice, { at });

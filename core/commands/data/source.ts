@@ -6,7 +6,7 @@ import { EvolveError, messageOf } from '../../base/errors.js';
 import { printable } from '../../base/printable.js';
 import { makeAssembly, makeConfig } from '../../config/load.js';
 import type { DataSource, Example } from '../../contracts/dataset.js';
-import { readCatalogue } from '../../data/catalogue.js';
+import { catalogueNames } from '../../data/catalogue.js';
 import { openSource, withOrigin } from '../../data/open-source.js';
 import { resolveSources } from '../../data/sources.js';
 import { loadPlugins } from '../../plugins/load.js';
@@ -104,7 +104,7 @@ export async function openData(
 /** An item of `data.sources`: a name, or a mapping. */
 export function sourceOf(what: string, options: Omit<SourceOptions, 'plugin'>): unknown {
   const { format, encoding, split, take, limit } = options;
-  if (what in readCatalogue()) return limit === undefined ? what : { name: what, limit };
+  if (catalogueNames().includes(what)) return limit === undefined ? what : { name: what, limit };
   const [, hub] = /^hub:(.+)$/.exec(what) ?? [];
   const source = {
     ...(hub ? { hub } : { path: what }),

@@ -8,7 +8,6 @@
 
 import { definePlugin, z } from '../../../core/index.js';
 import { meanOf } from '../kit/index.js';
-import { instructionPrompts } from './file.js';
 import type { Check } from './rule.js';
 
 export default definePlugin({
@@ -23,11 +22,11 @@ export default definePlugin({
   }),
   apply(trainer, { path, limit, maxNewTokens }) {
     // Before the first step of a run: faults of the file must not show when hours are gone.
-    trainer.hooks.evaluateBase.tap(() => {
-      instructionPrompts(path);
+    trainer.hooks.evaluateBase.tap(async () => {
+      await promptsOf(path);
     });
     trainer.hooks.evaluate.tap(async (metrics, { generate }) => {
-      const prompts = instructionPrompts(path).slice(0, limit);
+      const prompts = (await promptsOf(path)).slice(0, limit);
       const answers = await generate(
         prompts.map(({ prompt }) => ({ instruction: prompt, input: '' })),
         { maxNewTokens },
@@ -47,6 +46,12 @@ export default definePlugin({
     });
   },
 });
+
+/** The rules are loaded when there is something to check: every start of the program would wait for them. */
+async function promptsOf(path: string | undefined) {
+  const { instructionPrompts } = await import('./file.js');
+  return instructionPrompts(path);
+}
 
 /** An answer of nothing follows no instruction. */
 function passes(check: Check, answers: readonly string[]): boolean {
