@@ -7,6 +7,8 @@ import { EIGHT_ROWS, readJson, readSteps } from '../../support/runs.js';
 import { skip } from '../../support/skip.js';
 
 const TRAIN = 'warmupSteps: 0, perDeviceBatchSize: 1, gradientAccumulationSteps: 1';
+/** A step has a row for each of two processes. */
+const FOR_TWO = TRAIN.replace('gradientAccumulationSteps: 1', 'gradientAccumulationSteps: 2');
 
 /** What ends a command before its time. Everything is done to processes of their own. */
 describe('interruption', () => {
@@ -19,12 +21,12 @@ describe('interruption', () => {
   });
   afterEach(() => folder.remove());
 
-  const configure = (steps: number, more = '', model = fixture('llama')) =>
+  const configure = (steps: number, more = '', model = fixture('llama'), train = TRAIN) =>
     folder.write(
       'my.yaml',
       `model: { path: ${model} }
 data: { sources: [{ path: rows.json, format: alpaca }], cutoffLength: 256, validationSize: 2 }
-train: { maxSteps: ${steps}, ${TRAIN} }
+train: { maxSteps: ${steps}, ${train} }
 ${more}`,
     );
 
@@ -233,7 +235,7 @@ ${more}`,
 
   it('a world that can never answer ends a run with everything saved', async () => {
     lonely('');
-    configure(5000, 'plugins: [./lonely.mjs]\nworld: lonely');
+    configure(5000, 'plugins: [./lonely.mjs]\nworld: lonely', fixture('llama'), FOR_TWO);
     const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
     expect(stderr).to.match(
       /^evolve: plugin "lonely" failed in the hook "openWorld", in sum\(\) of what it gave: it waits for something that never comes\n/,
@@ -261,7 +263,7 @@ ${more}`,
 
   it('one Ctrl-C ends a run whose world does not answer, whatever the world has open', async () => {
     lonely("setInterval(() => {}, 1000); setTimeout(() => process.kill(process.pid, 'SIGINT'), 100);");
-    configure(5000, 'plugins: [./lonely.mjs]\nworld: lonely');
+    configure(5000, 'plugins: [./lonely.mjs]\nworld: lonely', fixture('llama'), FOR_TWO);
     const { status, stderr } = await begin(['run', 'my.yaml'], { cwd: folder.path }).end();
     expect(stderr).to.match(
       /^evolve: interrupted after 3 steps\nThe adapter of step 3 is in runs\/my\/adapter/,
