@@ -4,7 +4,7 @@ import { worldsOf } from '../support/worlds.js';
 
 describeFamily('worlds', describeWorld, [
   ['single', { sizes: [1] }],
-  // Those of several are runs that mpirun starts: worlds/mpi.test.ts.
+  // Those of several are runs that mpirun starts: worlds/mpi.slow.ts.
   ['mpi', { sizes: [1] }],
   [
     'shared-folder',
