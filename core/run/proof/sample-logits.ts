@@ -7,8 +7,8 @@ import type { EncodedExample } from '../../contracts/labels.js';
 import type { SplitRows } from '../../data/rows.js';
 
 const ROWS = 2;
-/** So many tokens of each row are taken: more would show nothing more. */
-const TOKENS = 64;
+/** The shortest of so many rows are taken: long ones would show nothing more. */
+const LOOKED_AT = 16;
 /** What follows so many of them is told. */
 const POSITIONS = 16;
 
@@ -22,10 +22,14 @@ export interface SampleLogits {
   readonly highest: readonly number[];
 }
 
-/** The beginnings of the first held-out rows, or where there are none of the first that are trained on. */
+/**
+ * The shortest of the first held-out rows, or where there are none of the first that are trained on. They are whole: a model
+ * may want all that a row of its own has.
+ */
 export function sampleOf(rows: SplitRows): EncodedExample[] {
   const list = rows.validation.length > 0 ? rows.validation : rows.train.pass(0);
-  return list.read(0, ROWS).map(([{ inputIds }]) => ({ inputIds: inputIds.slice(0, TOKENS), spans: [] }));
+  const examples = list.read(0, LOOKED_AT).map(([example]) => example);
+  return examples.sort((a, b) => a.inputIds.length - b.inputIds.length).slice(0, ROWS);
 }
 
 export async function sampleLogits(
