@@ -1,7 +1,7 @@
 /** A file or pipe as a stream of bytes, looked at before it is read, and unpacked. */
 
-import { constants, createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { constants, createReadStream, openSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -44,11 +44,9 @@ export async function* readBytes(file: string, signal?: AbortSignal): AsyncGener
 async function streamOf(file: string): Promise<Readable> {
   if (file === STDIN) return process.stdin;
   if (!(await stat(file)).isFIFO()) return createReadStream(file, { highWaterMark: CHUNK_BYTES });
-  // Opened so that it waits for no writer: a thread that waits in open() could not be interrupted.
-  const pipe = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  const socket = new Socket({ fd: pipe.fd, readable: true, writable: false });
-  socket.once('close', () => pipe.close().catch(() => {}));
-  return socket;
+  // Opened so that it waits for no writer: a thread that waits in open() could not be interrupted. The socket closes it.
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  return new Socket({ fd, readable: true, writable: false });
 }
 
 /** The file as messages name it. */
