@@ -114,6 +114,7 @@ function nearTo(cells: Cells, name: string): string {
 
 /** Half of a character that stands alone, as an escape; no text in UTF-8 has it. */
 export function halfIn(text: string): string | undefined {
+  if (text.isWellFormed()) return undefined;
   const [half] = /\p{Surrogate}/u.exec(text) ?? [];
   return half && `\\u${half.charCodeAt(0).toString(16)}`;
 }

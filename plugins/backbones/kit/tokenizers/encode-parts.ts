@@ -18,8 +18,8 @@ export function encodersOf(tokenizer: TextTokenizer): TextEncoders {
   return {
     encode: (text) => {
       const ids: number[] = [];
-      const wellFormed = wellFormedOf(text);
-      for (const { piece, start } of findPlain(wellFormed)) {
+      // Halves of characters become U+FFFD.
+      for (const { piece, start } of findPlain(text.toWellFormed())) {
         if (typeof piece === 'number') ids.push(piece);
         else for (const id of tokenizer.encodeBetween(piece, start === 0)) ids.push(id);
       }
@@ -38,7 +38,10 @@ function encodeParts(tokenizer: TextTokenizer, find: Finder, parts: readonly Tex
     for (const [start, end] of part.spelled) spelled.push([length + start, length + end]);
     length += part.text.length;
   }
-  const text = wellFormedOf(parts.map((part) => part.text).join(''));
+  const text = parts
+    .map((part) => part.text)
+    .join('')
+    .toWellFormed();
   const isOwn = (start: number, end: number) => !spelled.some(([from, to]) => from < end && start < to);
   const ids: number[][] = parts.map(() => []);
   let at = 0;
@@ -91,9 +94,4 @@ export function encodeBehind(
   const ways = [text, text.trimStart()].map((apart) => encode(apart));
   const ids = ways.find((way) => decode([...before.ids, ...way]) === before.text + text) ?? ways[0];
   return { ids, whole: { text, ids } };
-}
-
-/** The text with U+FFFD for halves of characters. */
-function wellFormedOf(text: string): string {
-  return /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text;
 }

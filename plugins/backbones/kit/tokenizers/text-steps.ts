@@ -35,8 +35,12 @@ export function readNormalizer(part: Part | null | undefined, file: string): Nor
     case 'Prepend':
       return (text) => (text === '' ? '' : `${part.prepend}${text}`);
     case 'Replace': {
+      const content = String(part.content);
+      const { String: plain } = (part.pattern ?? {}) as { String?: string };
+      // The faster way, of which a text for the second place has its dollars doubled.
+      if (plain) return (text) => text.replaceAll(plain, content.replaceAll('$', '$$$$'));
       const pattern = readPattern(part.pattern, file);
-      return (text) => text.replace(pattern, () => String(part.content));
+      return (text) => text.replace(pattern, () => content);
     }
   }
   throw unknown('normalizer', part, [...FORMS, 'Prepend', 'Replace', 'Sequence'], file);
