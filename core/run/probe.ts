@@ -16,21 +16,29 @@ export interface Probe {
 
 /** So many micro-batches of the run's first step tell how long a token takes. */
 const TIMED = 4;
-/** So many passes through the data are searched for the largest micro-batch. */
+/** So many passes through the data are searched for micro-batches. */
 const SEARCHED = 3;
+/** Of the tokens of the run's largest micro-batch, those of the ones that are tried. */
+const SHARES = [1, 0.5, 0.75, 0.35];
 
 /**
- * Does a step of the run's largest micro-batch, twice, then one of its first rows. The model is another one after it: what is
- * trained has changed.
+ * Does a step of the run's largest micro-batch and of smaller ones, then one of the run's first rows. Devices keep arrays for
+ * the next batch that needs about as much: batches of other sizes need others beside them. The model is another one after it:
+ * what is trained has changed.
  */
 export async function probe(training: Training): Promise<Probe> {
   const { rows, train, schedule, optimizer, device } = training;
   const learningRate = schedule.learningRateAt(0);
-  const largest = largestMicroBatch(rows, training);
-  await doneStep(training, [...largest, ...largest], learningRate);
-  const first = rows.train.pass(0).read(0, Math.min(training.rowsPerStep, TIMED * train.perDeviceBatchSize));
+  const microBatches = microBatchesOf(rows, training);
+  const largest = nearestTo(Number.POSITIVE_INFINITY, microBatches());
+  const tried = SHARES.map((share) => nearestTo(share * largest.tokens, microBatches()));
+  const read = ({ pass, start, end }: MicroBatch) => rows.train.pass(pass).read(start, end);
+  // A step parts its rows into micro-batches of this size: those before the last have to be whole.
+  const parts = tried.map(read).filter(({ length }) => length === train.perDeviceBatchSize);
+  await doneStep(training, parts.length > 0 ? parts.flat() : read(largest), learningRate);
+  const timed = rows.train.pass(0).read(0, Math.min(training.rowsPerStep, TIMED * train.perDeviceBatchSize));
   const startedAt = performance.now();
-  const tokens = await doneStep(training, first, learningRate);
+  const tokens = await doneStep(training, timed, learningRate);
   const seconds = (performance.now() - startedAt) / 1000;
   const kept = [...optimizer.state().tensors.values()];
   return {
@@ -47,23 +55,39 @@ async function doneStep(training: Training, rows: readonly Row[], learningRate: 
   return 'code' in done ? rows.flat().reduce((sum, { inputIds }) => sum + inputIds.length, 0) : done.tokens;
 }
 
-/** The micro-batch with the most tokens that the run will have. */
-function largestMicroBatch(
+/** A micro-batch that the run will have: rows of a pass. */
+interface MicroBatch {
+  readonly tokens: number;
+  readonly pass: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** All micro-batches of the passes that are searched, as often as they are asked for. */
+function microBatchesOf(
   { train }: SplitRows,
-  { rowsPerStep, totalSteps, train: settings }: Training,
-): Row[] {
-  const { perDeviceBatchSize } = settings;
+  { rowsPerStep, totalSteps, train: { perDeviceBatchSize } }: Training,
+): () => Generator<MicroBatch> {
   const passes = Math.min(SEARCHED, Math.ceil((totalSteps * rowsPerStep) / train.length));
-  let largest = { tokens: -1, pass: 0, start: 0, end: 0 };
-  for (let pass = 0; pass < passes; pass++) {
-    const lengths = train.pass(pass).lengths();
-    const rows = Math.min(lengths.length, totalSteps * rowsPerStep - pass * lengths.length);
-    for (let step = 0; step < rows; step += rowsPerStep)
-      for (let start = step; start < Math.min(step + rowsPerStep, rows); start += perDeviceBatchSize) {
-        const end = Math.min(start + perDeviceBatchSize, step + rowsPerStep, rows);
-        const tokens = lengths.subarray(start, end).reduce((sum, length) => sum + length, 0);
-        if (tokens > largest.tokens) largest = { tokens, pass, start, end };
-      }
-  }
-  return train.pass(largest.pass).read(largest.start, largest.end);
+  return function* () {
+    for (let pass = 0; pass < passes; pass++) {
+      const lengths = train.pass(pass).lengths();
+      const rows = Math.min(lengths.length, totalSteps * rowsPerStep - pass * lengths.length);
+      for (let step = 0; step < rows; step += rowsPerStep)
+        for (let start = step; start < Math.min(step + rowsPerStep, rows); start += perDeviceBatchSize) {
+          const end = Math.min(start + perDeviceBatchSize, step + rowsPerStep, rows);
+          const tokens = lengths.subarray(start, end).reduce((sum, length) => sum + length, 0);
+          yield { tokens, pass, start, end };
+        }
+    }
+  };
+}
+
+/** The one that has nearly so many tokens; of an infinite number, the most. */
+function nearestTo(tokens: number, microBatches: Iterable<MicroBatch>): MicroBatch {
+  const distance = (one: MicroBatch) =>
+    Number.isFinite(tokens) ? Math.abs(one.tokens - tokens) : -one.tokens;
+  let nearest: MicroBatch | undefined;
+  for (const one of microBatches) if (!nearest || distance(one) < distance(nearest)) nearest = one;
+  return nearest ?? { tokens: 0, pass: 0, start: 0, end: 1 };
 }
