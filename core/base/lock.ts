@@ -42,6 +42,8 @@ export async function tryLock(folder: string): Promise<Holder | undefined> {
       if (text === undefined) continue;
       const holder = parsed(text);
       if (holder && isAlive(holder)) return holder;
+      // Where there are no links, a lock is empty for a moment.
+      if (!holder && (await changes(file, text))) continue;
       if (await takeOver(file, mine, text)) return undefined;
     }
     return undefined;
@@ -52,6 +54,12 @@ export async function tryLock(folder: string): Promise<Holder | undefined> {
 
 export async function unlock(folder: string): Promise<void> {
   await rm(path.join(folder, LOCK), { force: true });
+}
+
+/** Whether a lock that is half-written gets more. */
+async function changes(file: string, text: string): Promise<boolean> {
+  await setTimeout(50);
+  return textOf(file) !== text;
 }
 
 /** False if `to` exists. */

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { EvolveError } from '../base/errors.js';
 import { launchOf } from '../base/launch.js';
 import { displayPath, resolvePath } from '../base/paths.js';
-import { loadConfig } from '../config/load.js';
+import { loadConfig, type RunConfig } from '../config/load.js';
+import type { Locate } from '../config/validate.js';
 import { unusedNotice } from '../plugins/listed.js';
 import { unusedPlugins } from '../plugins/load.js';
 import { composeRun } from '../run/compose.js';
@@ -32,8 +33,8 @@ export async function runCommand(given: string | undefined, flags: RunOptions): 
   const { file, ...options } = choice(given, flags);
   if (startsProcesses(options)) return runProcesses(options.processes as number, options.hostfile);
   const { config, locate, folder } = await loadConfig(file, options, furtherFaults);
-  const told = options.json ? 'json' : 'progress';
-  const trackers = options.dryRun ? [told] : ['metrics', told];
+  const teller = tellerOf(config, locate, options);
+  const trackers = options.dryRun ? [teller] : ['metrics', teller];
   const plugins = await loadChecked(config, locate, { trackers, folder });
   const interruption = catchInterruption();
   const release = catchStrayErrors(
@@ -51,7 +52,7 @@ export async function runCommand(given: string | undefined, flags: RunOptions): 
         'ending: the step at hand is left, and what was learned is saved; Ctrl-C again ends at once';
       hooks.log.call({ type: 'notice', message });
     });
-    if (options.dryRun) await tellPlan(trainer, options);
+    if (options.dryRun) await tellPlan(trainer, teller);
     else await trainer.run({ resume: options.resume !== undefined });
     release();
   } catch (error) {
@@ -61,10 +62,27 @@ export async function runCommand(given: string | undefined, flags: RunOptions): 
   }
 }
 
-async function tellPlan(trainer: Trainer, { json }: RunOptions): Promise<void> {
+type Teller = 'json' | 'progress';
+
+/** The tracker that writes to standard output. A configuration may name one too, or have `progress` write to standard error. */
+function tellerOf({ trackers }: RunConfig, locate: Locate, { json }: RunOptions): Teller {
+  const writes = (tracker: Teller) =>
+    trackers.some(({ name, stream }) => name === tracker && stream !== 'stderr');
+  const isJson = json || writes('json');
+  if (isJson && writes('progress')) {
+    const message = `${locate(['trackers'])}: "progress" and "json" both write to standard output`;
+    const advice = 'Name one of them, or { name: progress, stream: stderr }. --json brings "json".';
+    throw new EvolveError('CONFIG_INVALID', message, advice);
+  }
+  return isJson ? 'json' : 'progress';
+}
+
+async function tellPlan(trainer: Trainer, teller: Teller): Promise<void> {
   const plan = await trainer.plan();
   if (launchOf().rank > 0) return;
-  process.stdout.write(json ? `${JSON.stringify({ type: 'plan', ...plan })}\n` : describePlan(plan));
+  process.stdout.write(
+    teller === 'json' ? `${JSON.stringify({ type: 'plan', ...plan })}\n` : describePlan(plan),
+  );
 }
 
 /** The configuration's file, and the options. Of a run's folder that is to go on, its config.yaml, with the folder as output. */

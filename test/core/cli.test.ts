@@ -84,6 +84,20 @@ describe('the command line', () => {
       expect(stderr).to.include('printed');
     });
 
+    it('writes to standard output by one tracker, whichever the configuration names', async () => {
+      const named = await run(configuration('trackers: [json]'));
+      for (const line of named.stdout.trimEnd().split('\n'))
+        expect(JSON.parse(line)).to.have.property('type');
+      const both = await run(configuration('trackers: [progress]'), '--json');
+      expect(both.status).to.equal(2);
+      expect(JSON.parse(both.stdout).message).to.match(
+        /^my.yaml:4:1: "progress" and "json" both write to standard output/,
+      );
+      const apart = await run(configuration('trackers: [{ name: progress, stream: stderr }]'), '--json');
+      expect(apart.stderr).to.include('step 3/3');
+      expect(JSON.parse(apart.stdout.trimEnd().split('\n').at(-1) as string)).to.include({ type: 'done' });
+    });
+
     it('tells errors as JSON too', async () => {
       const { status, stdout } = await run(configuration('quantizer: int3'), '--json');
       expect(status).to.equal(2);

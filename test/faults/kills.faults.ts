@@ -7,7 +7,7 @@ describe('a run that is killed again and again', () => {
   for (const device of ['portable', 'native']) {
     it(`ends with the adapter and the metrics of a run that was not: 50 times, device ${device}`, async () => {
       const folder = new TemporaryFolder();
-      await surviveKills(folder, device, 50);
+      await surviveKills(folder, { device, kills: 50 });
       folder.remove();
     });
   }

@@ -26,8 +26,20 @@ const VALUES = {
   },
 };
 
+export interface Kills {
+  readonly device: string;
+  readonly kills: number;
+  /** Where the killed runs write; `folder` if it is absent. */
+  readonly place?: string;
+  /** Of the killed runs. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Kills a run so many times, and holds what it leaves in the end to what a run leaves that nobody kills. */
-export async function surviveKills(folder: TemporaryFolder, device: string, kills: number): Promise<void> {
+export async function surviveKills(
+  folder: TemporaryFolder,
+  { device, kills, place = folder.path, env }: Kills,
+): Promise<void> {
   folder.write('rows.json', EIGHT_ROWS);
   const config = folder.write('run.yaml', stringify(VALUES));
   const args = (output: string) => ['run', config, '--device', device, '--output', output];
@@ -38,9 +50,9 @@ export async function surviveKills(folder: TemporaryFolder, device: string, kill
   expect(status, stderr).to.equal(0);
   const milliseconds = performance.now() - startedAt;
   for (let killed = 0; killed < kills; ) {
-    const output = folder.join(`killed-${killed}`);
+    const output = path.join(place, `killed-${killed}`);
     for (let isDone = false; !isDone; ) {
-      const running = begin([...args(output), '--resume']);
+      const running = begin([...args(output), '--resume'], { ...(env && { env }) });
       const timer = setTimeout(() => running.child.kill('SIGKILL'), milliseconds * (0.3 + random.next()));
       const end = await running.end();
       clearTimeout(timer);

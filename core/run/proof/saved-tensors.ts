@@ -2,7 +2,9 @@
 
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf } from '../../base/errors.js';
 import { type DenseType, decodeFloats, encodeFloats } from '../../base/floats.js';
+import { displayPath } from '../../base/paths.js';
 import { tf } from '../../base/tf.js';
 import type { LanguageModel } from '../../contracts/backbone.js';
 import type { Checkpoint } from '../../contracts/checkpoint.js';
@@ -27,7 +29,13 @@ export async function* savedTensors(
   hooks: Hooks,
   fault: (message: string) => void,
 ): AsyncGenerator<SavedTensor> {
-  const files = await openAll(folder, hooks);
+  let files: Checkpoint[];
+  try {
+    files = await openAll(folder, hooks);
+  } catch (error) {
+    fault(`the folder ${displayPath(folder)} cannot be read: ${messageOf(error)}`);
+    return;
+  }
   const turned = new Set(
     linears.filter(({ layout }) => layout === 'in-out').map(({ name }) => `${name}.weight`),
   );

@@ -130,7 +130,8 @@ function describeProof({ proof }: RunResult): string {
     : heldOut.isLower
       ? "held-out loss under the base model's"
       : `held-out loss NOT under the base model's (${heldOut.saved.toFixed(4)}, before training ${heldOut.base.toFixed(4)})`;
-  const facts = `${moved} of ${counted(tensors, 'tensor')} moved, ${gradients};\n  read again from disk: ${logits}; ${loss}`;
+  const others = proof.passed && moved < tensors ? ' (the others do so from the second step on)' : '';
+  const facts = `${moved} of ${counted(tensors, 'tensor')} moved${others}, ${gradients};\n  read again from disk: ${logits}; ${loss}`;
   if (proof.passed) return `proof of training: ${facts}\n`;
   const told = faults.slice(0, MOST_FAULTS).map((fault) => `  ${fault}\n`);
   const more = faults.length > MOST_FAULTS ? `  and ${faults.length - MOST_FAULTS} more, in run.json\n` : '';

@@ -15,7 +15,7 @@ describe('evolve run --resume', () => {
   afterEach(() => folder.remove());
 
   it('goes on after kills to the adapter and the metrics of a run that nobody killed', () =>
-    surviveKills(folder, 'auto', 2));
+    surviveKills(folder, { device: 'auto', kills: 2 }));
 
   it('takes a configuration, or the folder of a run, wherever that was moved', async () => {
     folder.write('rows.json', EIGHT_ROWS);

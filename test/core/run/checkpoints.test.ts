@@ -131,6 +131,24 @@ describe('checkpoints', () => {
     });
   }
 
+  it('do not depend on a data file that changes under the run, which goes on when the file is as it was', async () => {
+    const whole = place.folder.join('whole');
+    await run({ output: whole });
+    const changing = definePlugin({
+      name: 'changing',
+      apiVersion: 2,
+      apply({ hooks }) {
+        hooks.step.tap(({ step }) => {
+          if (step === 2) writeFileSync(place.data, EIGHT_ROWS.replace('green', 'grey').slice(0, 300));
+        });
+      },
+    });
+    await run({ endsAfter: 4 }, [changing]);
+    writeFileSync(place.data, EIGHT_ROWS);
+    await run({ resume: true });
+    expect(left()).to.deep.equal(left(whole));
+  });
+
   it('are folders that an adapter can start from, with all that PEFT needs', async () => {
     await run({ train: { maxSteps: 2 } });
     expect(readdirSync(checkpoint(2))).to.include.members([
