@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Argument, Command } from 'commander';
 import { ROOT } from '../support/files.js';
+import { answers } from './answers.js';
 import { BARS } from './bars.js';
 import { beside } from './beside.js';
 import { contention } from './contention.js';
@@ -41,6 +42,7 @@ const PARTS = [
   'llama-7b',
   'embedded',
   'decode',
+  'answers',
   'contention',
   'beside',
   'corpus',
@@ -76,6 +78,7 @@ async function bench(names: string[], options: Options): Promise<void> {
     'llama-7b': llama7b(Number(options.layers)),
     embedded,
     decode: decode(Number(options.layers)),
+    answers,
     contention,
     beside,
     corpus,
