@@ -7,6 +7,7 @@ import { displayPath, resolvePath } from '../base/paths.js';
 import { printable } from '../base/printable.js';
 import { formatSize } from '../base/quantities.js';
 import { findRuns } from '../report/find-runs.js';
+import { generatorTag } from '../report/html.js';
 import { GENERATOR, reportPage } from '../report/page.js';
 import { isRun, type RunRecord, readRun } from '../report/run-record.js';
 
@@ -49,7 +50,7 @@ function runOf(folder: string): RunRecord {
 /** A report is written again; what else has this name is a person's. */
 function refuseOthers(file: string): void {
   if (!existsSync(file)) return;
-  const isReport = headOf(file).includes(GENERATOR);
+  const isReport = headOf(file).includes(generatorTag(GENERATOR));
   if (isReport) return;
   const message = `--output ${displayPath(file)}: there is something else, which is no report`;
   throw new EvolveError('OUTPUT_FOLDER', message, 'Name another file with --output.');

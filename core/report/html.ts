@@ -20,6 +20,44 @@ export function jsonScript(id: string, value: unknown): Markup {
   return new Markup(`<script type="application/json" id="${id}">${json}</script>`);
 }
 
+/** A page that needs nothing else, neither files nor a network. */
+export interface Page {
+  readonly title: string;
+  /** The command that wrote it, by which it is known again: `evolve report`. */
+  readonly generator: string;
+  /** What else a browser may do, as a content security policy has it: `script-src 'unsafe-inline'`. */
+  readonly allows?: readonly string[];
+  readonly styles: readonly string[];
+  readonly body: Markup;
+}
+
+/** Nothing is fetched, whatever a text of the page says. */
+const POLICY = ["default-src 'none'", "style-src 'unsafe-inline'"];
+
+/** The tag in a page's head that says which command wrote it. */
+export function generatorTag(generator: string): string {
+  return `<meta name="generator" content="${generator}">`;
+}
+
+export function pageText({ title, generator, allows = [], styles, body }: Page): string {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="${[...POLICY, ...allows].join('; ')}">
+${new Markup(generatorTag(generator))}
+<title>${title} – ${generator}</title>
+<style>${new Markup(styles.join('\n'))}</style>
+</head>
+<body>
+${body}
+</body>
+</html>
+`.text;
+}
+
 function written(value: Value): string {
   if (value === undefined) return '';
   if (value instanceof Markup) return value.text;

@@ -7,15 +7,15 @@ import { packageVersion } from '../base/version.js';
 import type { ChartData } from './chart-data.js';
 import { chartsOf } from './charts.js';
 import { formatMoment, stateFact } from './facts.js';
-import { html, jsonScript, Markup } from './html.js';
+import { html, jsonScript, Markup, pageText } from './html.js';
 import type { RunRecord } from './run-record.js';
 import { configurations, type NamedRun, plans, samples, summary } from './sections.js';
 
 /** By this a page is known as a report. */
-export const GENERATOR = '<meta name="generator" content="evolve report">';
+export const GENERATOR = 'evolve report';
 
-/** Nothing is fetched, whatever a text of the page says. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+/** The curves. */
+const SCRIPTS = ["script-src 'unsafe-inline'", 'img-src data:'];
 
 /** @param runs in the order in which they are shown; at least one */
 export function reportPage(runs: readonly RunRecord[]): string {
@@ -26,20 +26,7 @@ export function reportPage(runs: readonly RunRecord[]): string {
   );
   const title = named.map(({ name }) => name).join(', ');
   const faults = runs.flatMap((run) => run.faults);
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-${new Markup(GENERATOR)}
-<title>${title} – evolve report</title>
-<style>${new Markup(plotFile('uPlot.min.css'))}
-${new Markup(ownFile('client/report.css'))}</style>
-</head>
-<body>
-<header><h1>${runs.length === 1 ? title : `${runs.length} runs`}</h1>${runs.length === 1 ? state(named[0]) : undefined}</header>
+  const body = html`<header><h1>${runs.length === 1 ? title : `${runs.length} runs`}</h1>${runs.length === 1 ? state(named[0]) : undefined}</header>
 <main>
 ${faults.map((fault) => html`<p class="fault">${fault}</p>`)}
 <section aria-label="Summary">${summary(named)}</section>
@@ -51,11 +38,9 @@ ${configurations(named)}
 <footer>evolve ${packageVersion()}, ${formatMoment(new Date())}</footer>
 ${jsonScript('charts', charts)}
 <script>${new Markup(plotFile('uPlot.iife.min.js'))}</script>
-<script type="module">${new Markup(ownFile('client/charts.js').replace(/^\/\/# sourceMappingURL=.*$/m, ''))}</script>
-</body>
-</html>
-`;
-  return page.text;
+<script type="module">${new Markup(ownFile('client/charts.js').replace(/^\/\/# sourceMappingURL=.*$/m, ''))}</script>`;
+  const styles = [plotFile('uPlot.min.css'), ownFile('client/report.css')];
+  return pageText({ title, generator: GENERATOR, allows: SCRIPTS, styles, body });
 }
 
 /** By the names of their folders; where two have one name, by as much of their paths as tells them apart. */

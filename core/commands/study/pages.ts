@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { packageVersion } from '../../base/version.js';
-import { html, Markup } from '../../report/html.js';
+import { html, type Markup, pageText } from '../../report/html.js';
 import type { RunOutcome } from './study-run.js';
 import { cellText, headOf, inCell, type MeasureTable, tableMarkdown } from './tables.js';
 
@@ -40,24 +40,9 @@ function listed(items: readonly string[]): string {
   return items.map((item) => `- ${inCell(item)}`).join('\n');
 }
 
-/** Nothing is fetched, whatever a text of the page says. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
-
 export function htmlPage({ name, tables, legend, answers, notes, faults }: StudyReport): string {
   const css = readFileSync(new URL('../../report/client/report.css', import.meta.url), 'utf8');
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="generator" content="evolve study">
-<title>${name} – evolve study</title>
-<style>${new Markup(css)}</style>
-</head>
-<body>
-<header><h1>Study: ${name}</h1></header>
+  const body = html`<header><h1>Study: ${name}</h1></header>
 <main>
 ${faults.map((fault) => html`<p class="fault">${fault}</p>`)}
 ${tables.map(measureSection)}
@@ -65,11 +50,8 @@ ${tables.map(measureSection)}
 ${notes.map((note) => html`<p class="hint">${note}</p>`)}
 ${questionsIn(answers).map(answersSection)}
 </main>
-<footer>evolve ${packageVersion()}</footer>
-</body>
-</html>
-`;
-  return page.text;
+<footer>evolve ${packageVersion()}</footer>`;
+  return pageText({ title: name, generator: 'evolve study', styles: [css], body });
 }
 
 function measureSection(table: MeasureTable): Markup {

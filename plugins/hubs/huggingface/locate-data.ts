@@ -7,7 +7,8 @@ import { EvolveError, type HubData, type LocateDataRequest, type LocatedData } f
 import { RepositoryCache } from './cache.js';
 import { chooseFiles } from './data-files.js';
 import { readEnvironment } from './environment.js';
-import { type DatasetCard, type Head, Hub } from './hub.js';
+import { type DatasetCard, Hub } from './hub.js';
+import { latestHead } from './latest.js';
 import { isCommit } from './repository.js';
 import { megabytes, Transfer } from './transfer.js';
 
@@ -37,18 +38,8 @@ export async function locateData(
   }
 
   const hub = new Hub({ environment, kind: 'dataset', repository: name, revision, at, signal, notice });
-  const latest = async (): Promise<Head | undefined> => {
-    if (!cached) return hub.head();
-    try {
-      return await hub.head(1);
-    } catch (error) {
-      if (!(error instanceof EvolveError && error.code === 'HUB_UNREACHABLE')) throw error;
-      notice(`${error.message}; the cache has it (with HF_HUB_OFFLINE=1 the hub is not asked)`);
-      return undefined;
-    }
-  };
   try {
-    const head = await latest();
+    const head = await latestHead(hub, Boolean(cached), notice);
     if (head === undefined) return cached || undefined;
     const { commit, card = {} } = head;
     const found = (await choices.located(commit)) ?? (await download(cache, hub, commit, card));

@@ -6,6 +6,7 @@ import { EvolveError, type Located, type LocateRequest, parseModelName } from '.
 import { RepositoryCache } from './cache.js';
 import { readEnvironment } from './environment.js';
 import { Hub } from './hub.js';
+import { latestHead } from './latest.js';
 import { isCommit } from './repository.js';
 import { filesOfIndex, ggufFiles, selectFiles, suffices, type Target } from './selection.js';
 import { Snapshot } from './snapshot.js';
@@ -39,18 +40,8 @@ export async function locate(
   }
 
   const hub = new Hub({ environment, kind: 'model', repository, revision, at, signal, notice });
-  const latest = async () => {
-    if (!cached) return hub.head();
-    try {
-      return await hub.head(1);
-    } catch (error) {
-      if (!(error instanceof EvolveError && error.code === 'HUB_UNREACHABLE')) throw error;
-      notice(`${error.message}; the cache has it (with HF_HUB_OFFLINE=1 the hub is not asked)`);
-      return undefined;
-    }
-  };
   try {
-    const head = await latest();
+    const head = await latestHead(hub, Boolean(cached), notice);
     if (head === undefined) return cached || undefined;
     const { commit, files } = head;
     const found =

@@ -4,29 +4,22 @@
  */
 
 import { definePlugin, z } from '../../../core/index.js';
-import { meanOf, questionsOf, scriptOf } from '../kit/index.js';
+import { ASKING, answersTo, meanOf, questionsOf, scriptOf } from '../kit/index.js';
 
 export default definePlugin({
   name: 'answer-language',
   apiVersion: 2,
   family: 'metrics',
-  schema: z.strictObject({
-    /** Ask for at most so many of the held-out rows: answers take time. */
-    limit: z.number().int().positive().default(32),
-    maxNewTokens: z.number().int().positive().default(64),
-  }),
+  schema: z.strictObject(ASKING),
   apply(trainer, { limit, maxNewTokens }) {
-    trainer.hooks.evaluate.tap(async (metrics, { examples, generate }) => {
-      const asked = questionsOf(examples, limit).flatMap((question) => {
+    trainer.hooks.evaluate.tap(async (metrics, evaluation) => {
+      const asked = questionsOf(evaluation.examples, limit).flatMap((question) => {
         const { instruction, input, expected = '' } = question;
         const script = scriptOf(expected) ?? scriptOf(`${instruction}\n${input}`);
         return script === undefined ? [] : [{ ...question, script }];
       });
       if (asked.length === 0) return metrics;
-      const answers = await generate(
-        asked.map(({ prompt }) => prompt),
-        { maxNewTokens },
-      );
+      const answers = await answersTo(asked, evaluation, maxNewTokens);
       // An answer of digits alone is in any language; one of nothing is in none.
       const scores = answers.map(({ text }, i) => {
         const script = scriptOf(text);

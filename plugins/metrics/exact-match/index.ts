@@ -4,27 +4,22 @@
  */
 
 import { definePlugin, z } from '../../../core/index.js';
-import { answerIn, meanOf, plain, type Question, questionsOf } from '../kit/index.js';
+import { ASKING, answerIn, answersTo, meanOf, plain, type Question, questionsOf } from '../kit/index.js';
 
 export default definePlugin({
   name: 'exact-match',
   apiVersion: 2,
   family: 'metrics',
   schema: z.strictObject({
-    /** Ask for at most so many of the held-out rows: answers take time. */
-    limit: z.number().int().positive().default(32),
-    maxNewTokens: z.number().int().positive().default(64),
+    ...ASKING,
     /** `final` compares final answers also where the data does not say what reasons, `whole` compares whole answers always. */
     compare: z.enum(['auto', 'final', 'whole']).default('auto'),
   }),
   apply(trainer, { limit, maxNewTokens, compare }) {
-    trainer.hooks.evaluate.tap(async (metrics, { examples, generate }) => {
-      const questions = questionsOf(examples, limit);
+    trainer.hooks.evaluate.tap(async (metrics, evaluation) => {
+      const questions = questionsOf(evaluation.examples, limit);
       if (questions.length === 0) return metrics;
-      const answers = await generate(
-        questions.map(({ prompt }) => prompt),
-        { maxNewTokens },
-      );
+      const answers = await answersTo(questions, evaluation, maxNewTokens);
       const scores = answers.map(({ text }, i) => Number(isRight(text, questions[i], compare)));
       return { ...metrics, ...meanOf('exactMatch', scores, questions) };
     });

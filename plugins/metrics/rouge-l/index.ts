@@ -4,25 +4,18 @@
  */
 
 import { definePlugin, z } from '../../../core/index.js';
-import { meanOf, questionsOf } from '../kit/index.js';
+import { ASKING, answersTo, meanOf, questionsOf } from '../kit/index.js';
 
 export default definePlugin({
   name: 'rouge-l',
   apiVersion: 2,
   family: 'metrics',
-  schema: z.strictObject({
-    /** Ask for at most so many of the held-out rows: answers take time. */
-    limit: z.number().int().positive().default(32),
-    maxNewTokens: z.number().int().positive().default(64),
-  }),
+  schema: z.strictObject(ASKING),
   apply(trainer, { limit, maxNewTokens }) {
-    trainer.hooks.evaluate.tap(async (metrics, { examples, generate }) => {
-      const questions = questionsOf(examples, limit);
+    trainer.hooks.evaluate.tap(async (metrics, evaluation) => {
+      const questions = questionsOf(evaluation.examples, limit);
       if (questions.length === 0) return metrics;
-      const answers = await generate(
-        questions.map(({ prompt }) => prompt),
-        { maxNewTokens },
-      );
+      const answers = await answersTo(questions, evaluation, maxNewTokens);
       const scores = answers.map(({ text }, i) =>
         rougeL(unitsOf(text), unitsOf(questions[i].expected ?? '')),
       );

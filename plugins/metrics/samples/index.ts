@@ -5,7 +5,7 @@
 
 import path from 'node:path';
 import { definePlugin, type Evaluation, type HookContext, z } from '../../../core/index.js';
-import { type Question, questionsOf } from '../kit/index.js';
+import { answersTo, type Question, questionsOf } from '../kit/index.js';
 import { writeSamples } from './sample-file.js';
 
 const prompt = z.preprocess(
@@ -28,14 +28,11 @@ export default definePlugin({
     maxNewTokens: z.number().int().positive().default(128),
   }),
   apply({ hooks, run, notice }, { prompts, limit, maxNewTokens }) {
-    const sample = async ({ examples, generate }: Evaluation, { step, world }: HookContext) => {
+    const sample = async (evaluation: Evaluation, { step, world }: HookContext) => {
       const questions: readonly Question[] =
-        prompts?.map((asked) => ({ prompt: asked, ...asked })) ?? questionsOf(examples, limit);
+        prompts?.map((asked) => ({ prompt: asked, ...asked })) ?? questionsOf(evaluation.examples, limit);
       if (world.rank !== 0 || questions.length === 0) return;
-      const answers = await generate(
-        questions.map((question) => question.prompt),
-        { maxNewTokens },
-      );
+      const answers = await answersTo(questions, evaluation, maxNewTokens);
       const lines = questions.map(({ instruction, input, expected }, i) => {
         const { text, tokens, stopped } = answers[i];
         return { step, instruction, input, expected, answer: text, tokens, stopped };
