@@ -43,8 +43,8 @@ function record(
   const kept = saveAllInputs ? Object.values(inputs) : inputsToSave.map((name) => inputs[name]);
   const saved = [...kept, ...outputs.filter((_, i) => outputsToSave[i])].map(reference);
   const gradient = (dys: (tf.Tensor | null)[]) => {
-    // An output that leads nowhere has no gradient; kernels are told so by zeros.
-    const all = dys.map((dy, i) => dy ?? tf.zerosLike(outputs[i]));
+    // An output that leads nowhere has no gradient, and may be gone; kernels are told so by zeros.
+    const all = dys.map((dy, i) => dy ?? tf.zeros(outputs[i].shape, outputs[i].dtype));
     return config?.gradFunc(all.length > 1 ? all : all[0], saved, attrs) ?? {};
   };
   state.activeTape.push({
