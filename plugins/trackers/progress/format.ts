@@ -90,7 +90,9 @@ export interface EndFacts {
 }
 
 export function describeEnd(result: RunResult, { saved, losses }: EndFacts): string {
-  const steps = `${counted(result.steps, 'step')} in ${formatDuration(result.seconds)}`;
+  // The time is that since the run went on, and so are the steps.
+  const done = result.resumedFrom === undefined ? '' : `${result.steps - result.resumedFrom} of `;
+  const steps = `${done}${counted(result.steps, 'step')} in ${formatDuration(result.seconds)}`;
   if (result.status !== 'completed' && result.status !== 'stopped') return `${result.status} after ${steps}`;
   const why = result.stopReason === undefined ? '' : `stopped: ${result.stopReason}\n`;
   if (saved === '') {

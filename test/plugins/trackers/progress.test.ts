@@ -82,7 +82,7 @@ describe('what progress prints of', () => {
   it('the end of a run that went on: since when, and what is there if no step was left', () => {
     const resumed = { ...RESULT, resumedFrom: 600 };
     expect(describeEnd(resumed, { saved: '/runs/a/adapter', losses: [2, 1] })).to.include(
-      'loss 2.0000 -> 1.0000 since step 600',
+      '600 of 1,200 steps in 1:15: loss 2.0000 -> 1.0000 since step 600',
     );
     const none = describeEnd(
       { ...resumed, firstLoss: 3, lastLoss: 1.5 },
