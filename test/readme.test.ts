@@ -86,7 +86,7 @@ describe('the pages', () => {
           if (!args.includes('--dry-run')) trained = output;
           const at = inFolder.indexOf('--output');
           if (at >= 0) inFolder.splice(at, 2);
-          inFolder.push('--set', 'train.maxSteps=1', '--set', 'data.validationSize=4', '--output', output);
+          inFolder.push('--set', 'train.maxSteps=3', '--set', 'data.validationSize=4', '--output', output);
         }
         if (args[0] === 'generate') inFolder.push('--max-new-tokens', '3');
         const { status, stderr } = await evolve(inFolder);

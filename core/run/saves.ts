@@ -111,9 +111,9 @@ export class RunSaves {
   async prove(training: Training): Promise<TrainingProof | undefined> {
     const savedStep = this.#savedStep;
     if (training.world.rank !== 0 || savedStep === undefined) return undefined;
-    const { model, rows, hooks, progress } = training;
+    const { model, rows, hooks, progress, schedule } = training;
     const folder = path.join(this.folder.path, model.saves);
-    const parts: ProofParts = { model, rows, hooks, progress, folder, savedStep };
+    const parts: ProofParts = { model, rows, hooks, progress, schedule, folder, savedStep };
     return proveTraining({ ...parts, savedDigests: this.#savedDigests });
   }
 

@@ -89,6 +89,7 @@ export class Verifier {
           model,
           rows,
           hooks: this.hooks,
+          schedule: training.schedule,
           // What is in memory is not what the run had in the end.
           progress: {
             ...progress,

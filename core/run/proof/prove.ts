@@ -2,6 +2,7 @@
 
 import type { tf } from '../../base/tf.js';
 import type { LanguageModel } from '../../contracts/backbone.js';
+import type { Schedule } from '../../contracts/schedule.js';
 import type { RunProgress } from '../../contracts/state.js';
 import type { TrainingProof } from '../../contracts/tracker.js';
 import type { SplitRows } from '../../data/rows.js';
@@ -16,6 +17,7 @@ export interface ProofParts {
   readonly rows: SplitRows;
   readonly hooks: Hooks;
   readonly progress: RunProgress;
+  readonly schedule: Pick<Schedule, 'learningRateAt'>;
   /** What was saved: the folder, and the step of which it is. */
   readonly folder: string;
   readonly savedStep: number;
@@ -56,10 +58,13 @@ export async function proveTraining(parts: ProofParts): Promise<TrainingProof> {
     assign(variable, values);
   }
   const { size } = model.trainable;
-  // LoRA's A has a gradient of zero as long as B is zero, so that one step moves B alone.
-  const isFirst = savedStep === 1 && unmoved.length < read;
-  if (unmoved.length > 0 && !isFirst)
-    fault(`of ${size} tensors these are what they were before the first step: ${some(unmoved)}`);
+  const updates = updatesBefore(savedStep, parts.schedule);
+  // LoRA's A has a gradient of zero as long as B is zero, so that the first update moves B alone.
+  const isFirst = updates === 1 && unmoved.length < read;
+  if (unmoved.length > 0 && !isFirst) {
+    const why = updates === 0 ? ' (the learning rate was zero, as it is when a warmup begins)' : '';
+    fault(`of ${size} tensors these are what they were before the first step: ${some(unmoved)}${why}`);
+  }
   if (changed.length > 0)
     fault(`of ${size} tensors these are saved with other values than memory has: ${some(changed)}`);
   const logits = await sampleLogits(model, sample);
@@ -78,6 +83,14 @@ export async function proveTraining(parts: ProofParts): Promise<TrainingProof> {
     logits,
     heldOut: heldOutOf(parts),
   };
+}
+
+/** How many of the steps had a learning rate above zero; 2 if more had. */
+function updatesBefore(steps: number, schedule: ProofParts['schedule']): number {
+  let updates = 0;
+  for (let step = 0; step < steps && updates < 2; step++)
+    updates += Number(schedule.learningRateAt(step) > 0);
+  return updates;
 }
 
 /** So many are named. */

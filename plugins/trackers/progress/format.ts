@@ -132,7 +132,7 @@ function describeProof({ proof }: RunResult): string {
     : heldOut.isLower
       ? "held-out loss under the base model's"
       : `held-out loss NOT under the base model's (${heldOut.saved.toFixed(4)}, before training ${heldOut.base.toFixed(4)})`;
-  const others = proof.passed && moved < tensors ? ' (the others do so from the second step on)' : '';
+  const others = proof.passed && moved < tensors ? ' (the others do so from the next step on)' : '';
   const facts = `${moved} of ${counted(tensors, 'tensor')} moved${others}, ${gradients};\n  read again from disk: ${logits}; ${loss}`;
   if (proof.passed) return `proof of training: ${facts}\n`;
   const told = faults.slice(0, MOST_FAULTS).map((fault) => `  ${fault}\n`);

@@ -51,6 +51,14 @@ describe('the proof of training', () => {
   it('holds of a single step, which moves half of an adapter: the gradient of lora_A is zero as long as lora_B is', async () => {
     const proof = await proofOf({ train: { maxSteps: 1 } });
     expect(proof).to.deep.include({ passed: true, moved: proof.tensors / 2 });
+    const warm = await proofOf({ train: { maxSteps: 2, warmupSteps: 1 } });
+    expect(warm).to.deep.include({ passed: true, moved: warm.tensors / 2 });
+  });
+
+  it('does not hold where the learning rate was zero, and says so', async () => {
+    const proof = await proofOf({ train: { maxSteps: 1, warmupSteps: 1 } });
+    expect(proof).to.deep.include({ passed: false, moved: 0 });
+    expect(proof.faults.join()).to.include('the learning rate was zero, as it is when a warmup begins');
   });
 
   it('names what did not move', async () => {
