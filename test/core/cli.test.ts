@@ -7,6 +7,7 @@ import { evolve, execute } from '../support/cli.js';
 import { recordAt } from '../support/errors.js';
 import { fixture, ROOT, TemporaryFolder } from '../support/files.js';
 import { EIGHT_ROWS, readJson, readSteps } from '../support/runs.js';
+import { evolveShared } from '../support/shared-cli.js';
 import { skip } from '../support/skip.js';
 
 /** A configuration of a run on the fixture LLaMA; a given line takes the place of the one with the same key. */
@@ -44,12 +45,17 @@ describe('the command line', () => {
 
   const run = (yaml: string, ...args: string[]) => {
     folder.write('my.yaml', yaml);
+    return evolveShared(['run', 'my.yaml', ...args], { cwd: folder.path });
+  };
+  /** In a process of its own. */
+  const runAlone = (yaml: string, ...args: string[]) => {
+    folder.write('my.yaml', yaml);
     return evolve(['run', 'my.yaml', ...args], { cwd: folder.path });
   };
 
   describe('evolve run', () => {
     it('trains, writes plain lines where output is piped, and ends with status 0', async () => {
-      const { status, stdout, stderr } = await run(configuration());
+      const { status, stdout, stderr } = await runAlone(configuration());
       expect(stderr).to.equal('');
       expect(status).to.equal(0);
       expect(stdout).to.match(/^step 3\/3 {2}loss \d+\.\d+ .* tokens\/s {2}[\d,]+ MiB {2}0:00 left$/m);
@@ -58,7 +64,7 @@ describe('the command line', () => {
     });
 
     it('writes JSON lines only with --json', async () => {
-      const { status, stdout } = await run(configuration(), '--json', '--output', 'elsewhere');
+      const { status, stdout } = await runAlone(configuration(), '--json', '--output', 'elsewhere');
       expect(status).to.equal(0);
       const lines = stdout.trimEnd().split('\n');
       const types = lines.map((line) => (JSON.parse(line) as { type: string }).type);
@@ -175,7 +181,7 @@ describe('the command line', () => {
     }
 
     it('a missing configuration', async () => {
-      const { status, stderr } = await evolve(['run', 'no.yaml'], { cwd: folder.path });
+      const { status, stderr } = await evolveShared(['run', 'no.yaml'], { cwd: folder.path });
       expect(stderr).to.include('no.yaml: there is no such file');
       expect(status).to.equal(2);
     });
@@ -276,7 +282,7 @@ describe('the command line', () => {
         ['run', 'my.yaml', '--set', 'x'],
       ];
       for (const args of [...commands, ['generate'], ['generate', '--instruction', 'x', '--top-p', '2']]) {
-        const { status, stderr } = await evolve(args, { cwd: folder.path });
+        const { status, stderr } = await evolveShared(args, { cwd: folder.path });
         expect(status, args.join(' ')).to.equal(2);
         expect(stderr, args.join(' ')).to.not.equal('');
       }
@@ -288,12 +294,12 @@ describe('the command line', () => {
 
     it('answers with a base model, the same each time', async () => {
       const args = ['generate', '--model', fixture('llama'), ...question, '--json'];
-      const { status, stdout } = await evolve(args);
+      const { status, stdout } = await evolveShared(args);
       expect(status).to.equal(0);
       const answer = JSON.parse(stdout);
       expect(answer).to.include({ instruction: 'Name color 1.', input: 'of the list' });
       expect(answer.tokens).to.be.within(1, 12);
-      expect(JSON.parse((await evolve(args)).stdout)).to.deep.equal(answer);
+      expect(JSON.parse((await evolveShared(args)).stdout)).to.deep.equal(answer);
     });
 
     it('answers with the adapter of a run, which makes a difference', async () => {
@@ -303,9 +309,11 @@ describe('the command line', () => {
         ),
       );
       const base = ['generate', '--model', fixture('llama')];
-      const trained = await evolve(['generate', '--run', 'runs/my', ...question], { cwd: folder.path });
-      const same = await evolve([...base, '--adapter', 'runs/my/adapter', ...question], { cwd: folder.path });
-      const bare = await evolve([...base, ...question], { cwd: folder.path });
+      const trained = await evolveShared(['generate', '--run', 'runs/my', ...question], { cwd: folder.path });
+      const same = await evolveShared([...base, '--adapter', 'runs/my/adapter', ...question], {
+        cwd: folder.path,
+      });
+      const bare = await evolveShared([...base, ...question], { cwd: folder.path });
       expect(trained.status).to.equal(0);
       expect(same.stdout).to.equal(trained.stdout);
       expect(bare.stdout).to.not.equal(trained.stdout);
@@ -326,7 +334,7 @@ describe('the command line', () => {
       const further = '--length-penalty 1.2 --early-stopping --max-new-tokens 20 --json';
       const args = [...upstream.split(' '), ...further.split(' '), '--input-file', file];
       const answers = async (seed: string) => {
-        const { status, stdout } = await evolve([
+        const { status, stdout } = await evolveShared([
           'generate',
           '--model',
           fixture('llama'),
@@ -353,7 +361,7 @@ describe('the command line', () => {
 
     it('refuses contradictions', async () => {
       const refused = async (args: string[], text: string) => {
-        const { status, stderr } = await evolve(['generate', '--instruction', 'x', ...args]);
+        const { status, stderr } = await evolveShared(['generate', '--instruction', 'x', ...args]);
         expect(stderr).to.include(text);
         expect(status).to.equal(2);
       };
@@ -379,13 +387,13 @@ describe('the command line', () => {
   });
 
   it('evolve plugins lists what there is and what taps what', async () => {
-    const { status, stdout } = await evolve(['plugins']);
+    const { status, stdout } = await evolveShared(['plugins']);
     expect(status).to.equal(0);
     expect(stdout).to.match(
       /^backbones\n {2}bloom +loadEncoder, loadModel\n {2}chatglm +loadEncoder, loadModel\n {2}llama +loadEncoder, loadModel$/m,
     );
     expect(stdout).to.match(/^ {2}lora +injectAdapters, save$/m);
-    const lines = (await evolve(['plugins', '--json'])).stdout.trimEnd().split('\n');
+    const lines = (await evolveShared(['plugins', '--json'])).stdout.trimEnd().split('\n');
     const names = lines.map((line) => JSON.parse(line).name);
     expect(names).to.include.members(['alpaca', 'belle', 'cot', 'int8', 'nf4', 'portable']);
   });

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { GENERATE_DEFAULTS } from '../../core/generation/options.js';
-import { evolve } from '../support/cli.js';
 import { fixture, TemporaryFolder } from '../support/files.js';
+import { evolveShared } from '../support/shared-cli.js';
 
 describe('the command line', () => {
   it('tells the defaults of its options, and has examples', async () => {
-    const { stdout } = await evolve(['generate', '--help']);
+    const { stdout } = await evolveShared(['generate', '--help']);
     const help = stdout.replace(/\s+/g, ' ');
     for (const [key, value] of Object.entries(GENERATE_DEFAULTS)) {
       if (key === 'temperature' || key === 'earlyStopping') continue;
@@ -14,15 +14,15 @@ describe('the command line', () => {
     }
     expect(help).to.include('Examples: evolve generate --run runs/mine');
     for (const command of ['run', 'merge', 'export']) {
-      expect((await evolve([command, '--help'])).stdout).to.include(
+      expect((await evolveShared([command, '--help'])).stdout).to.include(
         `evolve ${command} --run`.replace('run --run', 'run mine'),
       );
     }
-    expect((await evolve(['run', '--help'])).stdout).to.include('native');
+    expect((await evolveShared(['run', '--help'])).stdout).to.include('native');
   });
 
   it('begins every error with its name, and tells those of arguments as JSON too', async () => {
-    const { stdout, stderr, status } = await evolve(['run', 'mine.yaml', '--devise', 'x', '--json']);
+    const { stdout, stderr, status } = await evolveShared(['run', 'mine.yaml', '--devise', 'x', '--json']);
     expect(status).to.equal(2);
     expect(stderr).to.match(/^evolve: unknown option '--devise'/);
     expect(JSON.parse(stdout)).to.deep.include({
@@ -41,7 +41,7 @@ describe('the command line', () => {
     [['generate', '--run', 'runs/mine', 'Name a fruit.'], '--instruction "Name a fruit."'],
   ] as const) {
     it(`says what was meant by \`evolve ${args.join(' ')}\``, async () => {
-      const { stderr, status } = await evolve(args);
+      const { stderr, status } = await evolveShared(args);
       expect(stderr).to.include(advice);
       expect(status).to.equal(2);
     });
@@ -59,10 +59,10 @@ describe('the command line', () => {
         'portable',
         '--json',
       ];
-      const exported = await evolve(['export', '--format', 'safetensors', ...args]);
+      const exported = await evolveShared(['export', '--format', 'safetensors', ...args]);
       expect(exported.status, exported.stderr).to.equal(0);
       expect(JSON.parse(exported.stdout)).to.deep.equal({ type: 'done', output: folder.join('out') });
-      const merged = await evolve(['merge', ...args]);
+      const merged = await evolveShared(['merge', ...args]);
       expect(merged.status).to.equal(2);
       expect(JSON.parse(merged.stdout)).to.include({ type: 'error', code: 'OUTPUT_FOLDER' });
     } finally {

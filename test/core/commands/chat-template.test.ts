@@ -1,12 +1,12 @@
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Prompt } from '../../../core/index.js';
-import { evolve } from '../../support/cli.js';
 import { encoderOf } from '../../support/compose.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { readGgufFile } from '../../support/gguf-file.js';
 import { askPython, skipWithoutPython } from '../../support/python.js';
 import { composeTestRun, EIGHT_ROWS } from '../../support/runs.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 const CONVERSATIONS = [
   [['user', 'Name a fruit.']],
@@ -30,7 +30,7 @@ describe('the chat template of an exported model', () => {
   async function exported(command: string, ...args: string[]): Promise<string> {
     const output = folder.join(`out${Math.random()}`);
     const all = [command, '--run', folder.join('run'), ...args, '--output', output, '--device', 'portable'];
-    const { status, stderr } = await evolve(all, { cwd: folder.path });
+    const { status, stderr } = await evolveShared(all, { cwd: folder.path });
     expect(status, stderr).to.equal(0);
     const told = /chat template: that of the template "alpaca"/.test(stderr);
     expect(told, stderr).to.equal(!args.includes('--keep-chat-template'));
@@ -96,13 +96,13 @@ describe('a run in the words of a chat template', () => {
       `model: { path: ./model }\n${data}\n${train}\ndevice: portable\noutput: ./${name}\n`,
     );
     // Paths in the file count from its folder, wherever the person stands.
-    const { status, stderr } = await evolve(['run', folder.join(`${name}.yaml`)]);
+    const { status, stderr } = await evolveShared(['run', folder.join(`${name}.yaml`)]);
     expect(status, stderr).to.equal(0);
   }
   async function exported(name: string, ...args: string[]): Promise<{ place: string; stderr: string }> {
     const place = folder.join(`out${Math.random()}`);
     const [command, ...further] = args;
-    const { status, stderr } = await evolve([
+    const { status, stderr } = await evolveShared([
       command,
       '--run',
       folder.join(name),
@@ -167,7 +167,7 @@ describe('a run in the words of a chat template', () => {
 
   it('answers in the words in which it was trained', async () => {
     const ask = ['--instruction', 'Name a color.', '--device', 'portable', '--max-new-tokens', '4', '--json'];
-    const { status, stdout, stderr } = await evolve(['generate', '--run', folder.join('own'), ...ask]);
+    const { status, stdout, stderr } = await evolveShared(['generate', '--run', folder.join('own'), ...ask]);
     expect(status, stderr).to.equal(0);
     expect(stdout).to.include('"instruction":"Name a color."');
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readCatalogue } from '../../../core/data/catalogue.js';
-import { evolve } from '../../support/cli.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 const CHAT = {
   conversations: [
@@ -16,7 +16,7 @@ describe('evolve data', () => {
     folder = new TemporaryFolder();
   });
   afterEach(() => folder.remove());
-  const run = (...args: string[]) => evolve(['data', ...args], { cwd: folder.path });
+  const run = (...args: string[]) => evolveShared(['data', ...args], { cwd: folder.path });
   const lines = (text: string) =>
     text
       .trimEnd()

@@ -1,14 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { evolve } from '../../support/cli.js';
 import { TemporaryFolder } from '../../support/files.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 describe('evolve device install', () => {
   const folder = new TemporaryFolder();
   after(() => folder.remove());
 
   const refused = async (args: readonly string[], status: number, ...parts: readonly string[]) => {
-    const { status: found, stdout, stderr } = await evolve(['device', 'install', ...args]);
+    const { status: found, stdout, stderr } = await evolveShared(['device', 'install', ...args]);
     for (const part of parts) expect(stderr).to.include(part);
     expect(stderr)
       .to.match(/^evolve: /)

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { type CliResult, evolve } from '../../support/cli.js';
 import { EMULATED, requireEmulated } from '../../support/cuda.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 const linesOf = ({ stdout }: CliResult) =>
   stdout
@@ -10,7 +11,7 @@ const linesOf = ({ stdout }: CliResult) =>
 
 describe('evolve device', () => {
   it('lists every device: one is taken by auto, and one that cannot be used says why', async () => {
-    const [told, json] = [await evolve(['device']), await evolve(['device', '--json'])];
+    const [told, json] = [await evolveShared(['device']), await evolveShared(['device', '--json'])];
     expect(told.status, told.stderr).to.equal(0);
     const lines = linesOf(json);
     expect(lines.map(({ name }) => name)).to.deep.equal(['cuda', 'tensorflow', 'native', 'portable']);
@@ -46,7 +47,7 @@ describe('evolve device', () => {
 
 describe('evolve device check', () => {
   it('says pass of each kernel of a device that computes right', async () => {
-    const { status, stdout, stderr } = await evolve(['device', 'check', 'portable']);
+    const { status, stdout, stderr } = await evolveShared(['device', 'check', 'portable']);
     expect(stderr).to.equal('');
     expect(status).to.equal(0);
     const lines = stdout.trimEnd().split('\n');
@@ -81,7 +82,7 @@ describe('evolve device check', () => {
   });
 
   it('of a device that is not there says what there is, and of one that cannot be used why', async () => {
-    const unknown = await evolve(['device', 'check', 'nativ']);
+    const unknown = await evolveShared(['device', 'check', 'nativ']);
     expect(unknown.status).to.equal(2);
     expect(unknown.stderr).to.include('there is no device "nativ" (did you mean "native"?)');
     const env = { LD_LIBRARY_PATH: '', CUDA_VISIBLE_DEVICES: '-1' };

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
-import { evolve } from '../../support/cli.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { EIGHT_ROWS } from '../../support/runs.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 describe('what a run will do', () => {
   let folder: TemporaryFolder;
@@ -20,7 +20,7 @@ describe('what a run will do', () => {
     config = folder.write('run.yaml', stringify(values));
   });
   afterEach(() => folder.remove());
-  const run = (...args: string[]) => evolve(args, { cwd: folder.path });
+  const run = (...args: string[]) => evolveShared(args, { cwd: folder.path });
 
   it('is told by --dry-run, which writes nothing', async () => {
     const { stdout, status } = await run('run', config, '--dry-run');

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { evolve } from '../../support/cli.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { composeTestRun, EIGHT_ROWS } from '../../support/runs.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 interface Evaluated {
   readonly shots: number;
@@ -26,7 +26,7 @@ describe('evolve evaluate', () => {
   after(() => folder.remove());
 
   const evaluate = async (...options: string[]): Promise<Evaluated[]> => {
-    const { status, stdout, stderr } = await evolve([
+    const { status, stdout, stderr } = await evolveShared([
       'evaluate',
       ...options,
       '--device',
@@ -88,7 +88,7 @@ describe('evolve evaluate', () => {
 
   it('prints a table', async () => {
     const options = ['--run', run.output, '--device', 'portable'];
-    const { stdout, stderr } = await evolve(['evaluate', ...options]);
+    const { stdout, stderr } = await evolveShared(['evaluate', ...options]);
     expect(stdout).to.match(/^METRIC +VALUE +STD\. ERROR\nevalLoss +\d[\d.]* +± /);
     expect(stdout).to.include('(3 rows)');
     expect(stderr).to.include('device portable');
@@ -108,7 +108,7 @@ describe('evolve evaluate', () => {
     ],
   ] as const) {
     it(`refuses ${what}`, async () => {
-      const { status, stderr } = await evolve([
+      const { status, stderr } = await evolveShared([
         'evaluate',
         ...options.map((option) => (option === 'DATA' ? data : option)),
         ...['--device', 'portable'],

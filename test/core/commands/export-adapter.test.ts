@@ -2,12 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { writeMlxAdapter } from '../../../core/export/mlx-adapter.js';
 import { readTensors } from '../../support/checkpoints.js';
-import { evolve } from '../../support/cli.js';
 import { withModel } from '../../support/compose.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { readGgufFile } from '../../support/gguf-file.js';
 import { expectClose } from '../../support/numbers.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 const ADAPTERS: Readonly<Record<string, string>> = {
   'all layers alike': fixture('adapters', 'all-but'),
@@ -22,7 +22,9 @@ describe('an adapter that is exported alone', () => {
   afterEach(() => folder.remove());
 
   const run = (...args: string[]) =>
-    evolve(['export', '--model', fixture('llama'), ...args, '--device', 'portable'], { cwd: folder.path });
+    evolveShared(['export', '--model', fixture('llama'), ...args, '--device', 'portable'], {
+      cwd: folder.path,
+    });
   async function exported(...args: string[]): Promise<void> {
     const { status, stderr } = await run(...args);
     expect(status, stderr).to.equal(0);
@@ -156,7 +158,7 @@ describe('a GGUF file', () => {
   afterEach(() => folder.remove());
 
   const run = (output: string) =>
-    evolve(
+    evolveShared(
       ['export', '--model', fixture('llama'), '--format', 'gguf', '--device', 'portable', '--output', output],
       { cwd: folder.path },
     );

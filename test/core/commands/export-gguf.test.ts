@@ -3,13 +3,13 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import type { LanguageModel } from '../../../core/index.js';
-import { evolve } from '../../support/cli.js';
 import { encoderOf, readFixture, withModel } from '../../support/compose.js';
 import { fixture, ROOT, TemporaryFolder } from '../../support/files.js';
 import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../support/llama-fixture.js';
 import { relativeError } from '../../support/numbers.js';
 import { askPython, skipWithoutPython } from '../../support/python.js';
 import { labelled } from '../../support/rows.js';
+import { evolveShared } from '../../support/shared-cli.js';
 import { EXPECTED } from '../../support/tokenizers.js';
 
 const PASS = { training: false, seed: 0, checkpointing: false };
@@ -32,7 +32,7 @@ describe('export to GGUF', () => {
   /** Runs `evolve export --format gguf`, which must do its work. */
   async function exportGguf(...args: string[]): Promise<void> {
     const command = ['export', ...args, '--format', 'gguf', '--device', 'portable'];
-    const { status, stderr } = await evolve(command, { cwd: folder.path });
+    const { status, stderr } = await evolveShared(command, { cwd: folder.path });
     expect(status, stderr).to.equal(0);
   }
 
@@ -156,7 +156,7 @@ describe('export to GGUF', () => {
 
   it('is refused for what it has no key for', async () => {
     const args = ['export', '--model', fixture('bloom-odd'), '--format', 'gguf', '--output', 'out'];
-    const { status, stderr } = await evolve([...args, '--device', 'portable'], { cwd: folder.path });
+    const { status, stderr } = await evolveShared([...args, '--device', 'portable'], { cwd: folder.path });
     expect(stderr)
       .to.include('apply_residual_connection_post_layernorm')
       .and.to.include('--format safetensors');

@@ -12,6 +12,7 @@ import { relativeError } from '../../support/numbers.js';
 import { askPython } from '../../support/python.js';
 import { labelled } from '../../support/rows.js';
 import { EIGHT_ROWS } from '../../support/runs.js';
+import { evolveShared } from '../../support/shared-cli.js';
 import { skip } from '../../support/skip.js';
 
 const { prompt } = readFixture<ExpectedLlama>('llama', 'expected.json');
@@ -32,7 +33,7 @@ describe('merge and export', () => {
 
   /** Runs the command, which must do its work. */
   async function command(...args: string[]): Promise<void> {
-    const { status, stderr } = await evolve([...args, '--device', 'portable'], { cwd: folder.path });
+    const { status, stderr } = await evolveShared([...args, '--device', 'portable'], { cwd: folder.path });
     expect(status, stderr).to.equal(0);
   }
 
@@ -294,7 +295,7 @@ describe('merge and export', () => {
   it('refuses what it cannot do, and leaves nothing behind', async () => {
     const refused = async (args: string[], text: string) => {
       const before = readdirSync(folder.path).sort();
-      const { status, stderr } = await evolve([...args, '--device', 'portable'], { cwd: folder.path });
+      const { status, stderr } = await evolveShared([...args, '--device', 'portable'], { cwd: folder.path });
       expect(stderr).to.include(text);
       expect(status).to.equal(2);
       expect(readdirSync(folder.path).sort()).to.deep.equal(before);

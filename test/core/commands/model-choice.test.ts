@@ -4,9 +4,9 @@ import type { EvolveError } from '../../../core/base/errors.js';
 import { unlock } from '../../../core/base/lock.js';
 import { configOf, unfinishedNotice } from '../../../core/commands/model-choice.js';
 import { lock } from '../../../core/run/lock.js';
-import { evolve } from '../../support/cli.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 describe('the model of a run', () => {
   let folder: TemporaryFolder;
@@ -80,7 +80,7 @@ describe('the model of a run', () => {
 
   it('is told with the place that names it, where it is not there', async () => {
     const told = async (...args: string[]) => {
-      const { stderr, status } = await evolve(['generate', ...args, '--instruction', 'Hi']);
+      const { stderr, status } = await evolveShared(['generate', ...args, '--instruction', 'Hi']);
       expect(status).to.equal(2);
       return stderr;
     };
@@ -98,7 +98,7 @@ describe('the model of a run', () => {
       '{ "peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"], "use_dora": true }',
     );
     const merge = ['merge', '--model', fixture('llama'), '--adapter', folder.join('adapter')];
-    expect((await evolve([...merge, '--output', folder.join('m')])).stderr).to.match(
+    expect((await evolveShared([...merge, '--output', folder.join('m')])).stderr).to.match(
       /^evolve: --adapter: .*describes/,
     );
   });
@@ -132,7 +132,7 @@ describe('the template of evolve generate --model', () => {
 
   const prompt = ['--instruction', 'Name a fruit.', '--max-new-tokens', '3', '--device', 'portable'];
   const generate = (...args: string[]) =>
-    evolve(['generate', '--model', fixture('llama'), ...prompt, ...args], { cwd: folder.path });
+    evolveShared(['generate', '--model', fixture('llama'), ...prompt, ...args], { cwd: folder.path });
 
   it('is the one that --template names, a third party’s too; another answer shows it', async () => {
     const alpaca = await generate();

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { ChartData } from '../../../core/report/chart-data.js';
-import { evolve } from '../../support/cli.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { leaveRun } from '../../support/run-folder.js';
 import { EIGHT_ROWS } from '../../support/runs.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 /** What the page draws its curves from. */
 function chartsIn(page: string): ChartData[] {
@@ -19,7 +19,7 @@ describe('evolve report', () => {
     folder = new TemporaryFolder();
   });
   afterEach(() => folder.remove());
-  const report = (...args: string[]) => evolve(['report', ...args], { cwd: folder.path });
+  const report = (...args: string[]) => evolveShared(['report', ...args], { cwd: folder.path });
   const read = (...names: string[]) => readFileSync(folder.join(...names), 'utf8');
 
   it('makes one page of a run as it was trained', async () => {
@@ -33,7 +33,7 @@ metrics: [perplexity, { name: samples, limit: 1, maxNewTokens: 4 }]
 trackers: [tensorboard]
 `,
     );
-    const trained = await evolve(['run', 'my.yaml'], { cwd: folder.path });
+    const trained = await evolveShared(['run', 'my.yaml'], { cwd: folder.path });
     expect(trained.status, trained.stderr).to.equal(0);
     expect(readdirSync(folder.join('runs', 'my')).some((name) => name.startsWith('events.'))).to.equal(true);
     const { status, stdout, stderr } = await report('runs/my');

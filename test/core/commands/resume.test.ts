@@ -2,10 +2,10 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
-import { evolve } from '../../support/cli.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
 import { surviveKills } from '../../support/killed-run.js';
 import { EIGHT_ROWS, readJson } from '../../support/runs.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 describe('evolve run --resume', () => {
   let folder: TemporaryFolder;
@@ -29,7 +29,7 @@ describe('evolve run --resume', () => {
       }),
     );
     const cwd = folder.path;
-    const run = (...args: string[]) => evolve(['run', ...args], { cwd });
+    const run = (...args: string[]) => evolveShared(['run', ...args], { cwd });
     expect(await run(config)).to.include({ status: 0 });
     for (const [i, args] of [
       [config, '--resume'],
@@ -52,7 +52,7 @@ describe('evolve run --resume', () => {
   ] as [string[], ...string[]][]) {
     it(`says what is missing: evolve run ${args.join(' ')}`, async () => {
       mkdirSync(folder.join('empty'));
-      const { status, stderr } = await evolve(['run', ...args], { cwd: folder.path });
+      const { status, stderr } = await evolveShared(['run', ...args], { cwd: folder.path });
       expect(status).to.equal(2);
       for (const text of texts) expect(stderr).to.include(text);
     });

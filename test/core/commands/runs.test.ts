@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { expect } from 'chai';
 import { runsCommand } from '../../../core/commands/runs.js';
-import { evolve } from '../../support/cli.js';
 import { TemporaryFolder } from '../../support/files.js';
 import { leaveRun } from '../../support/run-folder.js';
+import { evolveShared } from '../../support/shared-cli.js';
 import { captureStdout } from '../../support/stdout.js';
 
 describe('evolve runs', () => {
@@ -18,7 +18,7 @@ describe('evolve runs', () => {
   afterEach(() => folder.remove());
 
   it('lists the runs of the working folder by their time, with state and result', async () => {
-    const { status, stdout, stderr } = await evolve(['runs'], { cwd: folder.path, env: { TZ: 'UTC' } });
+    const { status, stdout, stderr } = await evolveShared(['runs'], { cwd: folder.path, env: { TZ: 'UTC' } });
     expect(stderr).to.equal('');
     expect(status).to.equal(0);
     expect(stdout).to.match(
@@ -27,7 +27,7 @@ describe('evolve runs', () => {
   });
 
   it('writes them as JSON lines', async () => {
-    const { stdout } = await evolve(['runs', folder.join('runs'), '--json']);
+    const { stdout } = await evolveShared(['runs', folder.join('runs'), '--json']);
     const lines = stdout
       .trimEnd()
       .split('\n')
@@ -59,16 +59,16 @@ describe('evolve runs', () => {
   });
 
   it('says that there is none, or no such folder', async () => {
-    const { stdout } = await evolve(['runs', folder.join('runs', 'other')]);
+    const { stdout } = await evolveShared(['runs', folder.join('runs', 'other')]);
     expect(stdout).to.match(/^there is no run in .*other, 3 folders deep\n$/);
-    const { status, stderr } = await evolve(['runs', folder.join('nowhere')]);
+    const { status, stderr } = await evolveShared(['runs', folder.join('nowhere')]);
     expect(status).to.equal(2);
     expect(stderr).to.match(/^evolve: .*nowhere is not there\nName the folder/);
   });
 
   it('tells of what is damaged', async () => {
     folder.write('runs/late/run.json', '{');
-    const { stdout, stderr } = await evolve(['runs'], { cwd: folder.path });
+    const { stdout, stderr } = await evolveShared(['runs'], { cwd: folder.path });
     expect(stderr).to.match(/^evolve: runs\/late\/run\.json cannot be read: /);
     expect(stdout).to.match(/^runs\/late .* killed /m);
   });

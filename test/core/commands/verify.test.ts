@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { evolve } from '../../support/cli.js';
 import { composeTestRun, type RunPlace, withRunPlace } from '../../support/runs.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 describe('evolve verify', () => {
   let place: RunPlace;
@@ -17,7 +17,7 @@ describe('evolve verify', () => {
     await run.trainer.run();
   };
   const verify = async (...options: string[]) => {
-    const { status, stdout, stderr } = await evolve(['verify', place.output, ...options]);
+    const { status, stdout, stderr } = await evolveShared(['verify', place.output, ...options]);
     return { status, stdout, stderr };
   };
   /** All files with their contents' times. */
@@ -71,7 +71,7 @@ describe('evolve verify', () => {
   });
 
   it('refuses what is no run', async () => {
-    const { status, stderr } = await evolve(['verify', place.folder.path]);
+    const { status, stderr } = await evolveShared(['verify', place.folder.path]);
     expect(status).to.equal(2);
     expect(stderr).to.include('no folder of a run that ended');
   });

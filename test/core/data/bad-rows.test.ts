@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { evolve } from '../../support/cli.js';
 import { fixture, TemporaryFolder } from '../../support/files.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 const GOOD = '{"instruction":"Name a color.","output":"Blue."}\n';
 const BAD = '{"instruction":"Name a color."}\n';
@@ -25,7 +25,7 @@ device: portable
 output: run
 `,
     );
-    return evolve(['run', 'my.yaml'], { cwd: folder.path });
+    return evolveShared(['run', 'my.yaml'], { cwd: folder.path });
   };
 
   it('leaves faulty records out, tells the first ten, and lists all in the output folder', async () => {

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { resolveSources } from '../../../core/data/sources.js';
-import { evolve } from '../../support/cli.js';
 import { compose } from '../../support/compose.js';
 import { TemporaryFolder } from '../../support/files.js';
 import { HubCase } from '../../support/hub-case.js';
+import { evolveShared } from '../../support/shared-cli.js';
 
 const ROWS = '{"instruction":"a","output":"b"}\n{"instruction":"c","output":"d"}\n';
 
@@ -17,7 +17,7 @@ describe('data of a hub', () => {
 
   it('is read as files are, with its language, and told while it comes', async () => {
     await at.serveData({ 'train.jsonl': ROWS, 'test.jsonl': ROWS });
-    const { stdout, stderr } = await evolve(
+    const { stdout, stderr } = await evolveShared(
       ['data', 'convert', 'hub:people/model', '--output', '-', '--json'],
       { env: env() },
     );
@@ -50,7 +50,9 @@ describe('data of a hub', () => {
 
   it('takes the full edition of a name from there', async () => {
     await at.serve({});
-    const { stderr, status } = await evolve(['data', 'check', 'moss', '--edition', 'full'], { env: env() });
+    const { stderr, status } = await evolveShared(['data', 'check', 'moss', '--edition', 'full'], {
+      env: env(),
+    });
     expect(stderr).to.include('there is no data set QingyiSi/Alpaca-CoT on http://127.0.0.1');
     expect(status).to.equal(2);
   });

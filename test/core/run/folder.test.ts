@@ -4,10 +4,11 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { loadConfig } from '../../../core/config/load.js';
 import { definePlugin, type Plugin } from '../../../core/plugins/plugin.js';
-import { evolve, execute } from '../../support/cli.js';
+import { execute } from '../../support/cli.js';
 import { expectError } from '../../support/errors.js';
 import { fixture, type TemporaryFolder } from '../../support/files.js';
 import { composeTestRun, readJson, readSteps, withRunPlace } from '../../support/runs.js';
+import { evolveShared } from '../../support/shared-cli.js';
 import { skip } from '../../support/skip.js';
 
 describe('the output folder', () => {
@@ -49,7 +50,7 @@ describe('the output folder', () => {
     await (await composeTestRun({ output, data, train })).trainer.run();
     renameSync(`${output}/adapter`, `${output}/adapter.previous`);
     const question = ['--instruction', 'x', '--max-new-tokens', '1'];
-    const answer = await evolve(['generate', '--run', output, ...question]);
+    const answer = await evolveShared(['generate', '--run', output, ...question]);
     expect(answer.status, answer.stderr).to.equal(0);
 
     const run = await composeTestRun({ output, data, train });
@@ -89,7 +90,7 @@ describe('the output folder', () => {
       const run = await composeTestRun({ output: to, data, train });
       await expectError(() => run.trainer.run(), 'OUTPUT_FOLDER', ...texts);
       const merge = ['export', '--format', 'safetensors', '--model', fixture('llama'), '--output', to];
-      const { status, stderr } = await evolve(merge);
+      const { status, stderr } = await evolveShared(merge);
       expect(stderr).to.include(texts[0]);
       expect(status).to.equal(2);
     };
@@ -120,7 +121,7 @@ device: portable
     const cwd = folder.join('elsewhere');
     folder.write('elsewhere/x', '');
     const env = { HOME: folder.path };
-    const ran = await evolve(['run', '../my.yaml', '--output', '~/mine'], { cwd, env });
+    const ran = await evolveShared(['run', '../my.yaml', '--output', '~/mine'], { cwd, env });
     expect(ran.status, ran.stderr).to.equal(0);
     expect(readJson(folder.path, 'mine', 'run.json')).to.include({ status: 'completed' });
     expect(readdirSync(cwd)).to.deep.equal(['x']);
@@ -129,7 +130,7 @@ device: portable
   it('is not waited for: a pipe that nobody writes into (evolve generate)', async () => {
     await execute('mkfifo', [folder.join('pipe.txt')]);
     const args = ['generate', '--model', fixture('llama'), '--input-file', 'pipe.txt'];
-    const { status, stderr } = await evolve(args, { cwd: folder.path });
+    const { status, stderr } = await evolveShared(args, { cwd: folder.path });
     expect(stderr).to.match(/pipe\.txt.*is a pipe/);
     expect(status).to.equal(2);
   });

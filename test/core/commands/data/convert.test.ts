@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { cliOf, evolve } from '../../../support/cli.js';
+import { cliOf } from '../../../support/cli.js';
 import { readSource } from '../../../support/compose.js';
 import { TemporaryFolder } from '../../../support/files.js';
+import { evolveShared } from '../../../support/shared-cli.js';
 
 const TALK = {
   messages: [
@@ -30,7 +31,7 @@ describe('evolve data convert', () => {
     folder = new TemporaryFolder();
   });
   afterEach(() => folder.remove());
-  const run = (...args: string[]) => evolve(['data', ...args], { cwd: folder.path });
+  const run = (...args: string[]) => evolveShared(['data', ...args], { cwd: folder.path });
   const read = async (file: string, format = 'auto') => {
     const examples = await readSource({ name: file, path: folder.join(file), format, index: 0 });
     return examples.map(({ source: _, language: __, ...example }) => example);
@@ -137,7 +138,7 @@ describe('evolve data convert', () => {
     const env = { NODE_OPTIONS: '--max-old-space-size=64' };
     for (const output of ['out.jsonl', 'out.parquet']) {
       const args = ['data', 'convert', 'big.jsonl', '--format', 'alpaca', '--output', output];
-      const { status, stderr } = await evolve(args, { cwd: folder.path, env });
+      const { status, stderr } = await evolveShared(args, { cwd: folder.path, env });
       expect(status, stderr).to.equal(0);
     }
     expect(readFileSync(folder.join('out.jsonl'), 'utf8').split('\n')).to.have.lengthOf(3_001);
@@ -162,7 +163,7 @@ describe('evolve data merge', () => {
       'all.jsonl',
       '--json',
     ];
-    const { stdout, status } = await evolve(args, { cwd: folder.path });
+    const { stdout, status } = await evolveShared(args, { cwd: folder.path });
     expect(status).to.equal(0);
     const events = stdout
       .trim()
@@ -197,7 +198,7 @@ describe('evolve data format-cot', () => {
       output,
     ];
     for (const output of ['one.json', 'two.json']) {
-      const { status, stderr } = await evolve(args(output), { cwd: folder.path });
+      const { status, stderr } = await evolveShared(args(output), { cwd: folder.path });
       expect(status, stderr).to.equal(0);
     }
     const text = readFileSync(folder.join('one.json'), 'utf8');

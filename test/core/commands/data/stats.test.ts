@@ -4,9 +4,9 @@ import { expect } from 'chai';
 import { Seen } from '../../../../core/commands/data/seen.js';
 import { charactersOf, Statistics } from '../../../../core/commands/data/statistics.js';
 import type { Example } from '../../../../core/index.js';
-import { evolve } from '../../../support/cli.js';
 import { instruction } from '../../../support/examples.js';
 import { fixture, ROOT, TemporaryFolder } from '../../../support/files.js';
+import { evolveShared } from '../../../support/shared-cli.js';
 
 const row = (asked: string, output: string, language?: string): Example => ({
   ...instruction({ instruction: asked, input: '', output }),
@@ -94,7 +94,7 @@ describe('what evolve data stats counts', () => {
 describe('evolve data stats', () => {
   const folder = new TemporaryFolder();
   after(() => folder.remove());
-  const run = (...args: string[]) => evolve(['data', 'stats', ...args], { cwd: folder.path });
+  const run = (...args: string[]) => evolveShared(['data', 'stats', ...args], { cwd: folder.path });
 
   it('draws within 80 columns, and writes a page that needs nothing beside it', async () => {
     folder.write('<b>.jsonl', '{"instruction":"a","output":"b"}\n'.repeat(3));

@@ -2,11 +2,11 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import type { Encoder, LanguageModel } from '../../../../core/index.js';
-import { evolve } from '../../../support/cli.js';
 import { withModel } from '../../../support/compose.js';
 import { fixture, TemporaryFolder } from '../../../support/files.js';
 import { LADDER_HIDDEN, makeLadder } from '../../../support/ladder.js';
 import { EIGHT_ROWS } from '../../../support/runs.js';
+import { evolveShared } from '../../../support/shared-cli.js';
 
 const PLUGIN = fixture('plugins', 'ladder-backbone.ts');
 const PASS = { training: false, seed: 0, checkpointing: false };
@@ -37,7 +37,7 @@ describe("a third party's backbone that provides an architecture", () => {
 
   /** Runs evolve, which must do its work. */
   async function done(...args: string[]): Promise<void> {
-    const { status, stderr } = await evolve(args, { cwd: folder.path });
+    const { status, stderr } = await evolveShared(args, { cwd: folder.path });
     expect(status, stderr).to.equal(0);
   }
 
@@ -83,7 +83,7 @@ describe("a third party's backbone that provides an architecture", () => {
 
   it('is refused without the plugin, with the architectures that there are', async () => {
     const args = ['generate', '--model', 'gguf/model.gguf', '--instruction', 'x', '--device', 'portable'];
-    const { status, stderr } = await evolve(args, { cwd: folder.path });
+    const { status, stderr } = await evolveShared(args, { cwd: folder.path });
     expect(stderr).to.include('is a model of the architecture "ladder"').and.to.include('Known are ');
     expect(status).to.equal(2);
   });

@@ -9,6 +9,7 @@ import { cliOf, evolve } from '../../../support/cli.js';
 import { fixture, ROOT, TemporaryFolder } from '../../../support/files.js';
 import { HubServer, refuse } from '../../../support/hub-server.js';
 import { EIGHT_ROWS, readJson } from '../../../support/runs.js';
+import { evolveShared } from '../../../support/shared-cli.js';
 
 const GENERATE = [
   'generate',
@@ -43,7 +44,7 @@ describe('a command with a model of a hub', function () {
   });
 
   const generate = (model: string, ...more: string[]) =>
-    evolve([...GENERATE, '--model', model, ...more], { env });
+    evolveShared([...GENERATE, '--model', model, ...more], { env });
   const cache = (...names: string[]) => folder.join('hub', 'models--people--model', ...names);
   const incomplete = () => cache('blobs', `${hub.hash('model.safetensors')}.evolve.incomplete`);
 
@@ -78,7 +79,7 @@ train: { maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulatio
 
   it('trains it, and leaves what names the very same model', async () => {
     const output = folder.join('run');
-    const { status, stdout, stderr } = await evolve(['run', config(), '--output', output], { env });
+    const { status, stdout, stderr } = await evolveShared(['run', config(), '--output', output], { env });
     expect(status, stderr).to.equal(0);
     // Faults of the data are told before the weights are fetched.
     expect(stdout).to.match(/^downloading people\/model: 3 files, [\d.]+ kB$/m);
@@ -91,11 +92,11 @@ train: { maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulatio
 
     // Another commit of the branch, and no hub: the run is still of its own model.
     hub.requests.length = 0;
-    const again = await evolve([...GENERATE, '--run', output], {
+    const again = await evolveShared([...GENERATE, '--run', output], {
       env: { ...env, HF_ENDPOINT: 'http://127.0.0.1:9' },
     });
     expect(again.status, again.stderr).to.equal(0);
-    const second = await evolve(
+    const second = await evolveShared(
       ['run', path.join(output, 'config.yaml'), '--output', folder.join('again'), '--json'],
       { env },
     );
@@ -108,7 +109,9 @@ train: { maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulatio
   });
 
   it('tells of the download in JSON lines', async () => {
-    const { stdout } = await evolve(['run', config(), '--output', folder.join('run'), '--json'], { env });
+    const { stdout } = await evolveShared(['run', config(), '--output', folder.join('run'), '--json'], {
+      env,
+    });
     const events = stdout
       .trim()
       .split('\n')
@@ -141,7 +144,7 @@ train: { maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulatio
 
     const output = folder.join('run');
     const set = ['--set', `model.path=${fixture('llama')}`, '--set', 'adapter.init=people/model'];
-    const trained = await evolve(['run', config(), '--output', output, ...set], { env });
+    const trained = await evolveShared(['run', config(), '--output', output, ...set], { env });
     expect(trained.status, trained.stderr).to.equal(0);
     const { r, target_modules } = readJson(output, 'adapter', 'adapter_config.json');
     const start = readJson(fixture('peft-adapter'), 'adapter_config.json');
@@ -151,7 +154,7 @@ train: { maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulatio
     });
     const { adapter } = parse(readFileSync(path.join(output, 'config.yaml'), 'utf8'));
     expect(adapter).to.deep.equal({ method: 'lora', init: `people/model@${hub.commit}` });
-    const wrong = await evolve(['run', config(), '--output', output, ...set, '--set', 'adapter.r=7'], {
+    const wrong = await evolveShared(['run', config(), '--output', output, ...set, '--set', 'adapter.r=7'], {
       env,
     });
     expect(wrong.status).to.equal(2);
@@ -166,14 +169,14 @@ train: { maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulatio
       [ofHub, 'people/model'],
       [ofFolder, fixture('llama')],
     ]) {
-      const { status, stderr } = await evolve([...exported, output, '--model', model], { env });
+      const { status, stderr } = await evolveShared([...exported, output, '--model', model], { env });
       expect(status, stderr).to.equal(0);
     }
     const weights = (output: string) => readFileSync(path.join(output, 'model.safetensors'));
     expect(weights(ofHub).equals(weights(ofFolder))).to.equal(true);
 
     const merged = folder.join('merged');
-    const { status, stderr } = await evolve(
+    const { status, stderr } = await evolveShared(
       ['merge', '--model', 'people/model', '--adapter', fixture('peft-adapter'), '--output', merged],
       { env },
     );
@@ -184,14 +187,14 @@ train: { maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulatio
   it('says where in the configuration the name is that the hub does not know', async () => {
     const set = ['--set', 'model.path=people/modle'];
     const file = config();
-    const ofFlag = await evolve(['run', file, '--output', folder.join('run'), ...set], { env });
+    const ofFlag = await evolveShared(['run', file, '--output', folder.join('run'), ...set], { env });
     expect(ofFlag.status).to.equal(2);
     expect(ofFlag.stderr).to.match(/^evolve: --set model\.path: there is no model people\/modle on http/m);
     hub.answer = (_, response) => {
       refuse(response, 403, 'GatedRepo', 'Restricted.');
       return true;
     };
-    const ofFile = await evolve(['run', file, '--output', folder.join('run'), '--json'], { env });
+    const ofFile = await evolveShared(['run', file, '--output', folder.join('run'), '--json'], { env });
     expect(ofFile.status).to.equal(2);
     const { type, code, message } = JSON.parse(ofFile.stdout.trim().split('\n').at(-1) ?? '');
     expect({ type, code }).to.deep.equal({ type: 'error', code: 'HUB_REFUSED' });
@@ -239,7 +242,9 @@ train: { maxSteps: 1, warmupSteps: 0, perDeviceBatchSize: 2, gradientAccumulatio
 
   it('downloads once where three do it at a time', async () => {
     hub.chunkDelay = 100;
-    const results = await Promise.all([1, 2, 3].map(() => generate('people/model')));
+    const results = await Promise.all(
+      [1, 2, 3].map(() => evolve([...GENERATE, '--model', 'people/model'], { env })),
+    );
     for (const { status, stderr } of results) expect(status, stderr).to.equal(0);
     expect(new Set(results.map(({ stdout }) => stdout)).size).to.equal(1);
     expect(hub.requestsFor('model.safetensors')).to.have.length(1);
