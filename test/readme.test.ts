@@ -11,9 +11,10 @@ import { createHooks } from '../core/plugins/hooks.js';
 import { builtInPlugins } from '../core/plugins/load.js';
 import { FAMILIES, type Plugin } from '../core/plugins/plugin.js';
 import { type Slot, slotsOf } from '../core/plugins/plugin-keys.js';
-import { evolve, execute } from './support/cli.js';
+import { execute } from './support/cli.js';
 import { ROOT, TemporaryFolder } from './support/files.js';
 import { anchorsOf, linksOf, quoted, readPage, shellLines, tableRows } from './support/markdown.js';
+import { evolveShared } from './support/shared-cli.js';
 
 const pages = [
   'README.md',
@@ -89,7 +90,7 @@ describe('the pages', () => {
           inFolder.push('--set', 'train.maxSteps=3', '--set', 'data.validationSize=4', '--output', output);
         }
         if (args[0] === 'generate') inFolder.push('--max-new-tokens', '3');
-        const { status, stderr } = await evolve(inFolder);
+        const { status, stderr } = await evolveShared(inFolder);
         expect(status, `${line}\n${stderr}`).to.equal(0);
       }
     } finally {
@@ -154,7 +155,7 @@ describe('core/commands/README.md', () => {
   it('names every command, and every option of generate', async () => {
     const flags = (text: string) =>
       new Set([...text.matchAll(/(?<=[\s`([])--[a-z][a-z-]*/g)].map(([flag]) => flag));
-    const help = async (...args: string[]) => (await evolve([...args, '--help'])).stdout;
+    const help = async (...args: string[]) => (await evolveShared([...args, '--help'])).stdout;
     const [, list] = (await help()).split('Commands:\n');
     const names = [...list.matchAll(/^ {2}(\w+)/gm)]
       .map(([, name]) => name)

@@ -6,6 +6,7 @@ import { type CliResult, evolve } from './support/cli.js';
 import { fixture, TemporaryFolder } from './support/files.js';
 import { blockBelow, readPage } from './support/markdown.js';
 import { readJson, readSteps } from './support/runs.js';
+import { evolveShared } from './support/shared-cli.js';
 
 const readme = readPage('README.md');
 const pluginsPage = readPage('plugins/README.md');
@@ -142,10 +143,12 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
   });
 
   it('is refused where it is not one, each with what to do', async () => {
+    let count = 0;
     const refused = async (code: string, text: string) => {
-      folder.write('other.ts', code);
-      const args = ['run', 'my.yaml', '--output', 'no', '--set', 'plugins=[./other.ts]'];
-      const { status, stderr } = await evolve(args, { cwd: folder.path });
+      const name = `other-${++count}.mjs`;
+      folder.write(name, code);
+      const args = ['run', 'my.yaml', '--output', 'no', '--set', `plugins=[./${name}]`];
+      const { status, stderr } = await evolveShared(args, { cwd: folder.path });
       expect(stderr).to.include(text);
       expect(status).to.equal(2);
     };

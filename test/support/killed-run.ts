@@ -53,7 +53,8 @@ export async function surviveKills(
     const output = path.join(place, `killed-${killed}`);
     for (let isDone = false; !isDone; ) {
       const running = begin([...args(output), '--resume'], { ...(env && { env }) });
-      const timer = setTimeout(() => running.child.kill('SIGKILL'), milliseconds * (0.3 + random.next()));
+      const delay = milliseconds * (0.3 + random.next());
+      const timer = killed < kills ? setTimeout(() => running.child.kill('SIGKILL'), delay) : undefined;
       const end = await running.end();
       clearTimeout(timer);
       isDone = end.status !== null;

@@ -68,10 +68,11 @@ class PackageCopy extends TemporaryFolder {
 describe("the build of the native device's addon", () => {
   let copy: PackageCopy;
 
-  beforeEach(() => {
+  before(() => {
     copy = new PackageCopy();
   });
-  afterEach(() => copy.remove());
+  afterEach(() => rmSync(copy.join('.native'), { recursive: true, force: true }));
+  after(() => copy.remove());
 
   it('where there is no compiler: says so and what to install, and fails no installation', async () => {
     const { status, stderr } = await copy.build('/nonexistent');
