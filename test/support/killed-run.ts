@@ -49,8 +49,8 @@ export async function surviveKills(
   const { status, stderr } = await evolve(args(whole));
   expect(status, stderr).to.equal(0);
   const milliseconds = performance.now() - startedAt;
-  for (let killed = 0; killed < kills; ) {
-    const output = path.join(place, `killed-${killed}`);
+  for (let [run, killed] = [0, 0]; killed < kills; run++) {
+    const output = path.join(place, `killed-${run}`);
     for (let isDone = false; !isDone; ) {
       const running = begin([...args(output), '--resume'], { ...(env && { env }) });
       const delay = milliseconds * (0.3 + random.next());
