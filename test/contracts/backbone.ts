@@ -31,6 +31,8 @@ export interface BackboneFixture {
   readonly model: string | ((folder: string) => Promise<void>);
   /** Where a LoRA adapter goes, where the backbone has no default. */
   readonly targetModules?: readonly string[];
+  /** Another shape of a model that is described too: plain JavaScript, which is slow, need not compute it. */
+  readonly isVariant?: true;
 }
 
 const turn = (role: Turn['role'], content: string, trained = false): Turn => ({ role, content, trained });
@@ -53,7 +55,7 @@ const TRAINING: Pass = { ...AS_IT_IS, training: true };
 
 /** @param third the files of third parties' plugins */
 export function describeBackbone(name: string, fixture: BackboneFixture, third: Choice = {}): void {
-  const { targetModules } = fixture;
+  const { targetModules, isVariant } = fixture;
 
   describe(`the backbone ${name}${typeof fixture.model === 'string' ? ` on ${fixture.model}` : ''}`, () => {
     let folder: TemporaryFolder;
@@ -89,6 +91,7 @@ export function describeBackbone(name: string, fixture: BackboneFixture, third: 
       });
 
     for (const { title, device, missing } of DEVICES) {
+      if (isVariant && title === 'portable, cpu') continue;
       describe(`on ${title}`, () => {
         before(function () {
           if (missing !== undefined) skip(this, missing);

@@ -14,6 +14,7 @@ import {
   toFloat32,
 } from '../../core/index.js';
 import type { Plugin } from '../../core/plugins/plugin.js';
+import { emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
 import { type Choice, choose, loadPlugin } from '../support/choice.js';
 import { readFixture, withModel } from '../support/compose.js';
 import { askDevice } from '../support/devices.js';
@@ -27,7 +28,7 @@ import { gradientsOf } from '../support/variables.js';
 import { describeCache } from './cache.js';
 
 export interface DeviceFixture {
-  readonly options?: object;
+  readonly options?: { readonly driver?: string; readonly [key: string]: unknown };
   /** It has weights in a memory of its own. */
   readonly isFar?: boolean;
   /** It has a key-value cache of its own. */
@@ -36,6 +37,8 @@ export interface DeviceFixture {
 
 const ROWS = readFixture<ExpectedLlama>('llama', 'expected.json').rows.map(rowOf);
 const REFERENCE = { device: { name: 'portable', backend: 'cpu' } };
+/** How long answers are; on the emulated driver, which is very slow, they only begin. */
+const [TOKENS, FEW_TOKENS] = [24, 6];
 const PROMPTS = ['Name a color.', '写一个词。'].map((instruction) => ({ instruction, input: '' }));
 
 /** @param third the files of third parties' plugins */
@@ -102,7 +105,10 @@ export function describeDevice(name: string, given: DeviceFixture, third?: Choic
             const opened = await assembler.openDevice();
             expect(opened.makeCache !== undefined).to.equal(on === chosen && hasCache);
             const answers: string[] = [];
-            const settings = { ...GENERATE_DEFAULTS, maxNewTokens: 24 };
+            const settings = {
+              ...GENERATE_DEFAULTS,
+              maxNewTokens: options.driver === emulatedDriver() ? FEW_TOKENS : TOKENS,
+            };
             await generateAll(model, encoder, PROMPTS, settings, ({ text }) => answers.push(text), {
               device: opened,
             });

@@ -4,18 +4,19 @@ import { fixture } from '../support/files.js';
 import { makeLadder } from '../support/ladder.js';
 
 const on = (folder: string): BackboneFixture => ({ model: fixture(folder) });
+const variant = (folder: string): BackboneFixture => ({ ...on(folder), isVariant: true });
 
 describeFamily('backbones', describeBackbone, [
   ['bloom', on('bloom')],
-  ['bloom', on('bloom-odd')],
+  ['bloom', variant('bloom-odd')],
   ['chatglm', on('chatglm')],
   ['chatglm', on('chatglm2')],
-  ['chatglm', on('chatglm2-odd')],
+  ['chatglm', variant('chatglm2-odd')],
   ['llama', on('llama')],
-  ['llama', on('llama-tied')],
-  ['llama', on('llama3')],
-  ['llama', on('mistral')],
-  ['llama', on('qwen2')],
-  ['llama', on('qwen3')],
+  ['llama', variant('llama-tied')],
+  ['llama', variant('llama3')],
+  ['llama', variant('mistral')],
+  ['llama', variant('qwen2')],
+  ['llama', variant('qwen3')],
   ['ladder', { model: makeLadder, targetModules: ['mix'] }, 'ladder-backbone.ts'],
 ]);

@@ -53,7 +53,7 @@ describe('a run in which every part is a third party’s', () => {
         warmupSteps: 0,
         learningRate: 0.02,
         perDeviceBatchSize: 1,
-        gradientAccumulationSteps: 4,
+        gradientAccumulationSteps: 2,
         objective: 'my-smoothing',
         optimizer: 'my-lion',
         scheduler: 'plateau',

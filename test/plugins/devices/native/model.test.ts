@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import type { Batch, LanguageModel } from '../../../../core/index.js';
 import { variableGradients } from '../../../../core/ops/gradients.js';
-import { evolve } from '../../../support/cli.js';
 import { readFixture, withModel } from '../../../support/compose.js';
 import { TemporaryFolder } from '../../../support/files.js';
 import { type ExpectedLlama, LLAMA, PEFT_ADAPTER } from '../../../support/llama-fixture.js';
@@ -10,6 +9,7 @@ import { addon, describeNative, type Numbers } from '../../../support/native.js'
 import { relativeError } from '../../../support/numbers.js';
 import { rowOf } from '../../../support/rows.js';
 import { EIGHT_ROWS, readSteps } from '../../../support/runs.js';
+import { evolveShared } from '../../../support/shared-cli.js';
 
 const ROWS = readFixture<ExpectedLlama>('llama', 'expected.json').rows.map(rowOf);
 
@@ -117,7 +117,7 @@ describeNative('a run on the native device', () => {
         folder.write('my.yaml', ['$import: base.yaml', ...lines, ''].join('\n'));
         const [native, portable] = await Promise.all(
           ['native', 'portable'].map(async (device) => {
-            const { status, stdout, stderr } = await evolve(
+            const { status, stdout, stderr } = await evolveShared(
               ['run', 'my.yaml', '--device', device, '--output', device],
               { cwd: folder.path },
             );

@@ -84,10 +84,11 @@ function toleranceOf(storage: Storage, compute: ComputeType): number {
 const asMatrix = (x: tf.Tensor) => x as tf.Tensor2D;
 
 describeNative('native linear layers', () => {
-  for (const storage of STORAGES) {
-    for (const compute of COMPUTES) {
-      for (const shape of SHAPES) {
-        const [tokens, width, out] = shape;
+  // The numbers of a shape are made once for all that is held to them.
+  for (const shape of SHAPES) {
+    const [tokens, width, out] = shape;
+    for (const storage of STORAGES) {
+      for (const compute of COMPUTES) {
         it(`[${tokens}, ${width}] with ${storage} [${out}, ${width}] in ${compute}`, () => {
           const weight = exactWeight(storage, shape, compute);
           return expectReference(toleranceOf(storage, compute), () => {
@@ -100,7 +101,11 @@ describeNative('native linear layers', () => {
           });
         });
       }
+    }
+  }
 
+  for (const storage of STORAGES) {
+    for (const compute of COMPUTES) {
       it(`rounds any numbers no more than ${compute} has to, with ${storage}`, () => {
         const weight = makeWeight(storage, [70, 300], new Random(1).uniform(70 * 300, -1, 1), compute);
         return expectReference(ROUNDED[compute], () =>
