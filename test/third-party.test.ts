@@ -62,7 +62,7 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
   it('reads data for a built-in backbone too, named as README.md names it', async () => {
     folder.write('faq.yaml', blockBelow(readme, 'Write a plugin', 'yaml'));
     const model = `model.path=${fixture('llama')}`;
-    const { status, stderr } = await evolve(
+    const { status, stderr } = await evolveShared(
       ['run', 'faq.yaml', '--set', model, '--set', 'train.maxSteps=1', '--set', 'data.validationSize=0'],
       { cwd: folder.path },
     );
@@ -71,7 +71,7 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
   });
 
   it('is listed by evolve plugins', async () => {
-    const { stdout } = await evolve(['plugins', 'my.yaml'], { cwd: folder.path });
+    const { stdout } = await evolveShared(['plugins', 'my.yaml'], { cwd: folder.path });
     expect(stdout).to.match(/^ {2}bigram +loadEncoder, loadModel {2}\(third party\)$/m);
     expect(stdout).to.match(/^ {2}faq +loadData {2}\(third party\)$/m);
   });
@@ -81,9 +81,9 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
     const yaml = blockBelow(pluginsPage, 'A backbone', 'yaml');
     folder.write('quiet.yaml', yaml.replace('./faq.ts]', './faq.ts, ./quiet.ts]'));
     const notice = 'plugins: lists the objective "quiet", but no key names it, so it is not used';
-    const ran = await evolve(['run', 'quiet.yaml', '--set', 'train.maxSteps=1'], { cwd: folder.path });
+    const ran = await evolveShared(['run', 'quiet.yaml', '--set', 'train.maxSteps=1'], { cwd: folder.path });
     expect(ran.stdout).to.include(`${notice}; train.objective: { name: "quiet" } would use it`);
-    const { stdout } = await evolve(['plugins', 'quiet.yaml', '--json'], { cwd: folder.path });
+    const { stdout } = await evolveShared(['plugins', 'quiet.yaml', '--json'], { cwd: folder.path });
     const listed = stdout
       .trimEnd()
       .split('\n')
@@ -101,7 +101,7 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
 
   it('is answered with by evolve generate', async () => {
     const args = ['generate', '--run', 'runs/my', '--instruction', 'What is 1?', '--max-new-tokens', '3'];
-    const { status } = await evolve(args, { cwd: folder.path });
+    const { status } = await evolveShared(args, { cwd: folder.path });
     expect(status).to.equal(0);
   });
 
@@ -121,7 +121,7 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
        });`,
     );
     const shout = (options: string) =>
-      evolve(
+      evolveShared(
         [
           'run',
           'my.yaml',
@@ -175,7 +175,9 @@ describe("a third party's plugins, those of README.md and plugins/README.md, in 
 
   it('tells faults of its data as the built-in formats do', async () => {
     folder.write('faq.txt', 'What is 1? | It is 1.\nno bar here\n');
-    const { status, stderr } = await evolve(['run', 'my.yaml', '--output', 'other'], { cwd: folder.path });
+    const { status, stderr } = await evolveShared(['run', 'my.yaml', '--output', 'other'], {
+      cwd: folder.path,
+    });
     expect(stderr).to.match(/faq\.txt: 1 faulty record\n {2}line 2, byte 23: expected question \| answer/);
     expect(status).to.equal(2);
   });

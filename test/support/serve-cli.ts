@@ -1,6 +1,7 @@
 /** The process of shared-cli.ts: runs the command line that a message gives, then tells its end on both outputs. */
 
 import { pathToFileURL } from 'node:url';
+import { enableThirdPartyImports } from '../../core/plugins/third-party-imports.js';
 import { cliOf } from './cli.js';
 import { ROOT } from './files.js';
 import { END, type SharedCommand } from './shared-cli.js';
@@ -28,5 +29,9 @@ async function serve({ args, cwd, env }: SharedCommand): Promise<void> {
   process.stdout.write(`${END}${process.exitCode ?? 0}\n`);
   process.stderr.write(END);
 }
+
+// The compiler of TypeScript keeps the folder that it started in; those of the tests are removed.
+process.chdir(ROOT);
+await enableThirdPartyImports();
 
 process.on('message', serve).on('disconnect', () => process.exit());

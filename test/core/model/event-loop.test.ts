@@ -48,7 +48,7 @@ describe('the event loop', () => {
 
   for (const quantizer of ['int8', 'nf4', 'none']) {
     it(`turns while a large model is drawn and stored as ${quantizer}`, async () => {
-      const config = { ...readJson(fixture('llama'), 'config.json'), intermediate_size: 40_000 };
+      const config = { ...readJson(fixture('llama'), 'config.json'), intermediate_size: 100_000 };
       folder.write('config.json', JSON.stringify(config));
       for (const name of ['tokenizer.json', 'tokenizer_config.json'])
         folder.write(name, readFileSync(fixture('llama', name)));
