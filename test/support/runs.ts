@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { StepEvent } from '../../core/contracts/tracker.js';
 import type { Plugin } from '../../core/plugins/plugin.js';
+import { loadAddon } from '../../plugins/devices/native/addon.js';
 import { type ComposedRun, compose } from './compose.js';
 import { fixture, TemporaryFolder } from './files.js';
+import { IN_FP32 } from './parity.js';
 
 /** Eight short questions and answers, as JSON in Alpaca's form. */
 export const EIGHT_ROWS = JSON.stringify(
@@ -13,6 +15,9 @@ export const EIGHT_ROWS = JSON.stringify(
     output: `It is ${color}${' indeed'.repeat(i % 4)}.`,
   })),
 );
+
+/** What computes the runs of tests: the CPU at its full speed where the addon is built. */
+export const RUN_DEVICE = 'reason' in loadAddon() ? 'portable' : 'native';
 
 /** Where the runs of a test are. */
 export interface RunPlace {
@@ -57,7 +62,7 @@ export function composeTestRun(
 ): Promise<ComposedRun> {
   const config = {
     model: { path: values.model ?? fixture('llama') },
-    quantizer: values.quantizer ?? 'none',
+    quantizer: values.quantizer ?? IN_FP32,
     adapter:
       values.adapter && ('init' in values.adapter || 'method' in values.adapter)
         ? values.adapter
@@ -77,7 +82,7 @@ export function composeTestRun(
     },
     metrics: values.metrics ?? [],
     plugins: values.plugins ?? [],
-    device: 'portable',
+    device: RUN_DEVICE,
     output: values.output,
   };
   return compose(config, { trackers: ['metrics'], further, signal });

@@ -24,6 +24,7 @@ import { fixture } from '../../support/files.js';
 import {
   composeTestRun,
   EIGHT_ROWS,
+  RUN_DEVICE,
   type RunPlace,
   type RunValues,
   readJson,
@@ -281,7 +282,11 @@ describe('checkpoints', () => {
     const plugins = [place.folder.write('noisy.mjs', noisy)];
     const { notices } = await run({ resume: true, train: { maxSteps: 4 }, plugins });
     expect(notices.join('\n'))
-      .to.match(/the checkpoint is of gpu \(large\), this is portable \(.*\): numbers may differ/)
+      .to.match(
+        new RegExp(
+          `the checkpoint is of gpu \\(large\\), this is ${RUN_DEVICE} \\(.*\\): numbers may differ`,
+        ),
+      )
       .and.include('noisy.mjs is used now, and was not then');
   });
 

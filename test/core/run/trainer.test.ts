@@ -8,7 +8,14 @@ import { definePlugin } from '../../../core/plugins/plugin.js';
 import { expectError } from '../../support/errors.js';
 import type { TemporaryFolder } from '../../support/files.js';
 import { expectClose } from '../../support/numbers.js';
-import { composeTestRun, readJson, readMetrics, readSteps, withRunPlace } from '../../support/runs.js';
+import {
+  composeTestRun,
+  RUN_DEVICE,
+  readJson,
+  readMetrics,
+  readSteps,
+  withRunPlace,
+} from '../../support/runs.js';
 
 describe('Trainer', () => {
   let folder: TemporaryFolder;
@@ -51,7 +58,7 @@ describe('Trainer', () => {
     });
     // An adapter changes nothing before it is trained: that is the base model's loss.
     expect(evaluations[2].evalLoss).to.be.below(evaluations[0].evalLoss as number);
-    expect(record.device).to.include({ name: 'portable', requested: 'portable' });
+    expect(record.device).to.include({ name: RUN_DEVICE, requested: RUN_DEVICE });
     expect(record.versions).to.have.keys('evolve', 'node', 'tfjs');
     for (const file of ['adapter/adapter_config.json', 'adapter/adapter_model.safetensors', 'config.yaml']) {
       expect(existsSync(`${output}/${file}`), file).to.equal(true);
