@@ -90,6 +90,7 @@ describe('the pages', () => {
           inFolder.push('--set', 'train.maxSteps=3', '--set', 'data.validationSize=4', '--output', output);
         }
         if (args[0] === 'generate') inFolder.push('--max-new-tokens', '3');
+        if (args[0] === 'runs' && args.length === 1) inFolder.push(folder.path);
         const { status, stderr } = await evolveShared(inFolder);
         expect(status, `${line}\n${stderr}`).to.equal(0);
       }

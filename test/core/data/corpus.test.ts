@@ -160,8 +160,11 @@ describe('a corpus', () => {
 
   it('leaves nothing in the cache where it is interrupted, and is whole the next time', async () => {
     const interruption = new AbortController();
-    setTimeout(() => interruption.abort(), 20);
-    await expectError(() => make({}, interruption.signal), 'INTERRUPTED');
+    // As soon as it has begun to write.
+    const watch = setInterval(() => {
+      if (existsSync(folder.join('cache', 'tokens'))) interruption.abort();
+    });
+    await expectError(() => make({}, interruption.signal), 'INTERRUPTED').finally(() => clearInterval(watch));
     expect(cached()).to.deep.equal([]);
     const { corpus } = await make();
     expect(corpus.store.count).to.equal(MANY);
