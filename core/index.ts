@@ -106,7 +106,7 @@ export type {
   StepEvent,
   TrainingProof,
 } from './contracts/tracker.js';
-export type { World } from './contracts/world.js';
+export type { Processes, SharedMemory, World } from './contracts/world.js';
 export { inCheckpoint } from './export/checkpoint-layout.js';
 export { ModelFolder } from './export/model-folder.js';
 export { BeamSearch } from './generation/beams.js';

@@ -17,14 +17,17 @@ export interface MemoryUse {
  * @throws EvolveError OUT_OF_MEMORY
  */
 export function allocate(bytes: number, use: MemoryUse): ArrayBuffer {
-  if (bytes < CHECKED_BYTES || bytes < process.availableMemory()) {
-    try {
-      return new ArrayBuffer(bytes);
-    } catch {
-      // Told below.
-    }
+  expectRoom(bytes, use);
+  try {
+    return new ArrayBuffer(bytes);
+  } catch {
+    throw outOfMemory(megabytes(bytes), use);
   }
-  throw outOfMemory(megabytes(bytes), use);
+}
+
+/** @throws EvolveError OUT_OF_MEMORY if so many bytes are not free */
+export function expectRoom(bytes: number, use: MemoryUse): void {
+  if (bytes >= CHECKED_BYTES && bytes >= process.availableMemory()) throw outOfMemory(megabytes(bytes), use);
 }
 
 /** What the person is told. `amount` is a number with its unit. */

@@ -3,7 +3,7 @@
 import type { LanguageModel } from './backbone.js';
 import type { Encoder } from './encoder.js';
 import type { Pass } from './pass.js';
-import type { World } from './world.js';
+import type { Processes } from './world.js';
 
 /** The last argument of every tap: one object for the whole run, whose values follow the run. */
 export interface HookContext {
@@ -30,5 +30,5 @@ export interface HookContext {
   /** Aborted when the person interrupts the run. What takes long should end then. */
   readonly signal: AbortSignal;
   /** Which process of the run this is, and of how many. Only the process of rank 0 writes files and tells people. */
-  readonly world: Pick<World, 'rank' | 'size'>;
+  readonly world: Processes;
 }

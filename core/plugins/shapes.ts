@@ -106,6 +106,7 @@ const world = object('a world', {
   sum: method,
   broadcast: method,
   barrier: method,
+  share: optional(method),
 });
 
 const nothing = is('nothing', (value) => value === undefined);
@@ -214,7 +215,21 @@ export const RESULTS: Readonly<Record<string, Parts>> = {
   openDevice: {
     usage: object('what was used', { peakMemory: count, fallbacks: is('counts by kernel', isObject) }),
   },
-  openWorld: { broadcast: promised(is('a Uint8Array', (value) => value instanceof Uint8Array)) },
+  openWorld: {
+    broadcast: promised(is('a Uint8Array', (value) => value instanceof Uint8Array)),
+    share: promised(
+      optional(
+        object('shared memory', {
+          buffers: list(
+            'buffers',
+            is('an ArrayBuffer', (value) => value instanceof ArrayBuffer),
+          ),
+          place: count,
+          count: positive,
+        }),
+      ),
+    ),
+  },
   makeTemplate: {
     exchanges: (value) =>
       exchanges(value) ??

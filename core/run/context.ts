@@ -4,6 +4,8 @@ import type { LanguageModel } from '../contracts/backbone.js';
 import type { HookContext } from '../contracts/context.js';
 import type { Encoder } from '../contracts/encoder.js';
 import type { Pass } from '../contracts/pass.js';
+import type { Processes } from '../contracts/world.js';
+import { makeAlone } from './run-world.js';
 
 /** The context of a run's hooks. The parts of the run keep it up to date. */
 export class RunContext implements HookContext {
@@ -12,7 +14,7 @@ export class RunContext implements HookContext {
   pass: Pass | undefined;
   training = false;
   /** Until the world is open, what MPI told this process. */
-  world: { readonly rank: number; readonly size: number } = launchOf();
+  world: Processes = { ...launchOf(), makeOnce: makeAlone };
   #model: LanguageModel | undefined;
   #encoder: Encoder | undefined;
 

@@ -1,9 +1,11 @@
 /** The processes of a run: what they sum, and how they end together. */
 
 import { unlessAborted } from '../base/breath.js';
+import { allocate, expectRoom } from '../base/memory.js';
 import { tf } from '../base/tf.js';
 import type { Gradients } from '../contracts/optimizer.js';
-import type { World } from '../contracts/world.js';
+import type { Processes, World } from '../contracts/world.js';
+import { shareOut } from './share-out.js';
 
 /** An interrupted process waits so long for the others, which may have one more micro-batch to compute. */
 const PATIENCE_MS = 10_000;
@@ -12,7 +14,7 @@ const PATIENCE_MS = 10_000;
 const ROOM = 7;
 
 /** A world as a run uses it. Of two processes or more, one that is interrupted does not end alone if the others answer. */
-export class RunWorld {
+export class RunWorld implements Processes {
   readonly rank: number;
   readonly size: number;
   #room = ROOM;
@@ -95,6 +97,22 @@ export class RunWorld {
     await this.#answered(this.world.sum(values));
   }
 
+  /** As in `Processes`: the processes of a machine make equal shares of the bytes. */
+  makeOnce: Processes['makeOnce'] = async (sizes, make, use) => {
+    if (this.size === 1 || !this.world.share) return makeAlone(sizes, make, use);
+    expectRoom(
+      sizes.reduce((total, size) => total + size, 0),
+      use,
+    );
+    const shared = await this.#answered(this.world.share(sizes));
+    const makers = shared && shareOut(sizes, shared.count);
+    for (const [i, maker] of makers?.entries() ?? [])
+      if (maker === shared?.place) await make(i, shared.buffers[i]);
+    const buffers = shared?.buffers ?? (await makeAlone(sizes, make, use));
+    await this.#answered(this.world.barrier());
+    return buffers;
+  };
+
   /** What the other processes answer; the interruption, if they do not although this one is interrupted. */
   async #answered<T>(answer: Promise<T>): Promise<T> {
     try {
@@ -105,3 +123,13 @@ export class RunWorld {
     }
   }
 }
+
+/** `makeOnce` where there is one process, or nothing is shared. */
+export const makeAlone: Processes['makeOnce'] = async (sizes, make, use) => {
+  const buffers: ArrayBuffer[] = [];
+  for (const [i, size] of sizes.entries()) {
+    buffers.push(allocate(size, use));
+    await make(i, buffers[i]);
+  }
+  return buffers;
+};

@@ -39,6 +39,8 @@ export const BARS: Readonly<Record<string, readonly Bar[]>> = {
   'corpus, memory for data while encoding': [{ of: 'ours', atMost: 200e6 }],
   'corpus, second start to the first step': [{ of: 'ours', atMost: 2 }],
   'corpus, memory for data while training': [{ of: 'ours', atMost: 100e6 }],
+  'embedded default, 2 processes on all cores against one': atLeast(0.95),
+  '135M shape in int8, 2 processes on all cores against one': atLeast(0.95),
   'embedded default, command to adapter': [{ of: 'ours', atMost: 25 }],
   'embedded default, JavaScript and garbage collection within steps': [{ of: 'ours', atMost: 10 }],
 };

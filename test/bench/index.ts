@@ -21,6 +21,8 @@ import { kernels } from './kernels.js';
 import { llama7b } from './llama-7b.js';
 import { machineFacts } from './machine.js';
 import { fasterPrecision } from './precision.js';
+import { processesCost } from './processes-cost.js';
+import { processesScale } from './processes-scale.js';
 import { missingPython, Peer } from './python.js';
 import { step } from './step.js';
 import { formatTable, type Row, ratioOf } from './table.js';
@@ -46,6 +48,8 @@ const PARTS = [
   'contention',
   'beside',
   'corpus',
+  'processes-scale',
+  'processes-cost',
 ] as const;
 const FOLDER = path.join(ROOT, '.bench');
 
@@ -82,6 +86,8 @@ async function bench(names: string[], options: Options): Promise<void> {
     contention,
     beside,
     corpus,
+    'processes-scale': processesScale,
+    'processes-cost': processesCost,
   };
   const file = path.join(FOLDER, `${machine.date.replaceAll(':', '-')}.json`);
   const rows: Row[] = [];

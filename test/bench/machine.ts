@@ -74,10 +74,10 @@ function busyTicks(): number | null {
   return user + nice + system + interrupts + softInterrupts + stolen;
 }
 
-/** Of the bench, its children that run, and those that ended. */
+/** Of the bench, what it started that runs, and that ended. */
 function ownTicks(): number | null {
   let ticks = 0;
-  for (const pid of [process.pid, ...childrenOf(process.pid)]) {
+  for (const pid of [process.pid, ...descendantsOf(process.pid)]) {
     const fields = statOf(pid);
     if (fields) ticks += fields[11] + fields[12] + fields[13] + fields[14];
   }
@@ -95,9 +95,11 @@ function statOf(pid: number): number[] | null {
         .map(Number);
 }
 
-function childrenOf(pid: number): number[] {
+/** Its children and theirs. */
+function descendantsOf(pid: number): number[] {
   const listed = read(`/proc/${pid}/task/${pid}/children`)?.trim();
-  return listed ? listed.split(' ').map(Number) : [];
+  const children = listed ? listed.split(' ').map(Number) : [];
+  return children.flatMap((child) => [child, ...descendantsOf(child)]);
 }
 
 function read(file: string): string | undefined {

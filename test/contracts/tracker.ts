@@ -109,7 +109,7 @@ export function describeTracker(name: string, fixture: TrackerFixture, third?: C
 
     it('is silent in a process that is not the first', async () => {
       const run = await track();
-      run.context.world = { rank: 1, size: 2 };
+      run.context.world = { ...run.context.world, rank: 1, size: 2 };
       expect(await toldOf(run, EVENTS)).to.equal('');
     });
 

@@ -10,6 +10,7 @@ import type { World } from '../../core/index.js';
 import { type Choice, loadPlugin } from '../support/choice.js';
 import { TemporaryFolder } from '../support/files.js';
 import { applyAlone } from '../support/plugins.js';
+import { skip } from '../support/skip.js';
 
 export interface WorldFixture {
   readonly options?: object;
@@ -109,6 +110,26 @@ export function describeWorldsOf(
           passed.push('went');
         });
         expect(passed).to.deep.equal([...ranks.map(() => 'came'), ...ranks.map(() => 'went')]);
+      });
+
+      it('has memory in common with the other processes of its machine, or says in all that there is none', async function () {
+        if (!worlds[0].share) skip(this, 'this world shares no memory');
+        const shared = await inEach(async (world) => {
+          const memory = await world.share?.([8, 100_000, 1]);
+          if (memory) for (const buffer of memory.buffers) new Uint8Array(buffer)[memory.place] = 7;
+          await world.barrier();
+          return memory;
+        });
+        const isThere = shared.map((memory) => memory !== undefined);
+        expect(new Set(isThere).size).to.equal(1);
+        if (isThere[0]) expect(shared.map((memory) => memory?.place)).to.deep.equal(ranks);
+        for (const memory of shared) {
+          if (!memory) continue;
+          expect(memory.count).to.equal(size);
+          expect(memory.buffers.map(({ byteLength }) => byteLength)).to.deep.equal([8, 100_000, 1]);
+          const bytes = new Uint8Array(memory.buffers[1]);
+          expect(bytes.reduce((sum, byte) => sum + byte, 0)).to.equal(7 * size);
+        }
       });
 
       it('keeps many calls in order, however far one process is ahead of the others', async () => {

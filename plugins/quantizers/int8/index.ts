@@ -2,7 +2,7 @@
 
 import { definePlugin, z } from '../../../core/index.js';
 import { quantizeLinears } from '../kit/linear-weights.js';
-import { int8InPieces } from './int8-weight.js';
+import { int8Storing } from './int8-weight.js';
 
 export default definePlugin({
   name: 'int8',
@@ -10,8 +10,6 @@ export default definePlugin({
   family: 'quantizers',
   schema: z.strictObject({ compute: z.enum(['int8', 'bf16', 'fp32']).optional() }),
   apply(trainer, { compute }) {
-    trainer.hooks.quantize.tap((model, { signal }) =>
-      quantizeLinears(model, (weight) => int8InPieces(weight, compute), signal),
-    );
+    trainer.hooks.quantize.tap((model, context) => quantizeLinears(model, int8Storing(compute), context));
   },
 });

@@ -1,5 +1,5 @@
 import { type ComputeType, type FrozenWeight, perform } from '../../../core/index.js';
-import { allocateStored, atOnce, type InPieces } from '../kit/linear-weights.js';
+import { inLines, type Storing, store } from '../kit/linear-weights.js';
 import { NotFiniteError } from '../kit/not-finite.js';
 
 /**
@@ -38,28 +38,38 @@ export class Int8Weight implements FrozenWeight {
  * @throws NotFiniteError; EvolveError OUT_OF_MEMORY
  */
 export function quantizeInt8(weight: FrozenWeight, compute?: ComputeType): Int8Weight {
-  return atOnce(int8InPieces(weight, compute));
+  return store(weight, int8Storing(compute));
 }
 
-/** The same, a row at a time where no kernel does it. */
-export function* int8InPieces(weight: FrozenWeight, compute?: ComputeType): InPieces<Int8Weight> {
-  const [rows, columns] = weight.shape;
-  const values = new Int8Array(allocateStored(rows * columns));
-  const scales = new Float32Array(rows);
-  if (perform('QuantizeInt8', { weight, values, scales }))
-    return new Int8Weight(weight.shape, values, scales, compute);
-  const numbers = new Float32Array(columns);
-  for (let row = 0; row < rows; row++) {
-    weight.decode(row, row + 1, numbers);
-    let largest = 0;
-    for (const number of numbers) {
-      if (!Number.isFinite(number)) throw new NotFiniteError(row, number);
-      largest = Math.max(largest, Math.abs(number));
-    }
-    scales[row] = largest / 127;
-    const inverse = largest === 0 ? 0 : 127 / largest;
-    for (let i = 0; i < columns; i++) values[row * columns + i] = Math.round(numbers[i] * inverse);
-    yield;
-  }
-  return new Int8Weight(weight.shape, values, scales, compute);
+/** The scales come first, so that they begin where a Float32Array may. */
+export function int8Storing(compute?: ComputeType): Storing<Int8Weight> {
+  const arraysIn = (buffer: ArrayBuffer, rows: number) => ({
+    scales: new Float32Array(buffer, 0, rows),
+    values: new Int8Array(buffer, inLines(4 * rows)),
+  });
+  return {
+    bytesFor: ([rows, columns]) => inLines(4 * rows) + rows * columns,
+    weightIn(buffer, shape) {
+      const { values, scales } = arraysIn(buffer, shape[0]);
+      return new Int8Weight(shape, values, scales, compute);
+    },
+    *fill(buffer, weight) {
+      const [rows, columns] = weight.shape;
+      const { values, scales } = arraysIn(buffer, rows);
+      if (perform('QuantizeInt8', { weight, values, scales })) return;
+      const numbers = new Float32Array(columns);
+      for (let row = 0; row < rows; row++) {
+        weight.decode(row, row + 1, numbers);
+        let largest = 0;
+        for (const number of numbers) {
+          if (!Number.isFinite(number)) throw new NotFiniteError(row, number);
+          largest = Math.max(largest, Math.abs(number));
+        }
+        scales[row] = largest / 127;
+        const inverse = largest === 0 ? 0 : 127 / largest;
+        for (let i = 0; i < columns; i++) values[row * columns + i] = Math.round(numbers[i] * inverse);
+        yield;
+      }
+    },
+  };
 }

@@ -5,7 +5,7 @@
 
 import { definePlugin, z } from '../../../core/index.js';
 import { quantizeLinears } from '../kit/linear-weights.js';
-import { nf4InPieces } from './quantize.js';
+import { nf4Storing } from './quantize.js';
 
 export default definePlugin({
   name: 'nf4',
@@ -17,8 +17,6 @@ export default definePlugin({
     compute: z.enum(['bf16', 'fp32']).optional(),
   }),
   apply(trainer, options) {
-    trainer.hooks.quantize.tap((model, { signal }) =>
-      quantizeLinears(model, (weight) => nf4InPieces(weight, options), signal),
-    );
+    trainer.hooks.quantize.tap((model, context) => quantizeLinears(model, nf4Storing(options), context));
   },
 });

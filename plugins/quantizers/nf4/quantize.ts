@@ -4,15 +4,23 @@
  */
 
 import { type ComputeType, type FrozenWeight, perform } from '../../../core/index.js';
-import { allocateStored, atOnce, type InPieces } from '../kit/linear-weights.js';
+import { type InPieces, inLines, type Storing, store } from '../kit/linear-weights.js';
 import { NotFiniteError } from '../kit/not-finite.js';
-import { BLOCK, NESTED_BLOCK, Nf4Weight, type QuantizedAbsmax } from './nf4-weight.js';
+import { BLOCK, NESTED_BLOCK, Nf4Weight, type PlainAbsmax } from './nf4-weight.js';
 import { DYNAMIC_MAP, middlesOf, NF4_VALUES } from './tables.js';
 
 export interface Nf4Options {
   /** The absmax of the blocks are quantized too. */
   readonly doubleQuantization: boolean;
   readonly compute?: ComputeType;
+}
+
+/** As QuantizedAbsmax, yet to be filled. */
+interface QuantizedAbsmaxArrays {
+  readonly absmaxCodes: Uint8Array;
+  readonly nestedAbsmax: Float32Array;
+  /** `[1]` */
+  readonly offset: Float32Array;
 }
 
 /** About how many numbers are in fp32 at a time. */
@@ -25,18 +33,46 @@ const CHUNK = 65536;
  * @throws NotFiniteError; EvolveError OUT_OF_MEMORY
  */
 export function quantizeNf4(weight: FrozenWeight, options: Nf4Options): Nf4Weight {
-  return atOnce(nf4InPieces(weight, options));
+  return store(weight, nf4Storing(options));
 }
 
-/** The same, a few rows at a time where no kernel does it. */
-export function* nf4InPieces(weight: FrozenWeight, options: Nf4Options): InPieces<Nf4Weight> {
-  const [rows, columns] = weight.shape;
-  const codes = new Uint8Array(allocateStored(Math.ceil((rows * columns) / 2)));
-  const absmax = new Float32Array(Math.ceil((rows * columns) / BLOCK));
-  if (!perform('QuantizeNf4', { weight, middles: MIDDLES, codes, absmax }))
-    yield* quantizeRows(weight, codes, absmax);
-  const scales = options.doubleQuantization ? quantizeAbsmax(absmax) : { absmax };
-  return new Nf4Weight(weight.shape, codes, scales, options.compute);
+/** One array behind the other: the codes, then the absmax, or what double quantization makes of them. */
+export function nf4Storing({ doubleQuantization, compute }: Nf4Options): Storing<Nf4Weight> {
+  const sizesOf = ([rows, columns]: FrozenWeight['shape']) => {
+    const blocks = Math.ceil((rows * columns) / BLOCK);
+    const [codes, nested] = [Math.ceil((rows * columns) / 2), Math.ceil(blocks / NESTED_BLOCK)];
+    return { blocks, codes, nested, nestedAt: inLines(codes) + inLines(blocks) };
+  };
+  const arraysIn = (buffer: ArrayBuffer, shape: FrozenWeight['shape']) => {
+    const { blocks, codes, nested, nestedAt } = sizesOf(shape);
+    const absmaxAt = inLines(codes);
+    const scales: PlainAbsmax | QuantizedAbsmaxArrays = doubleQuantization
+      ? {
+          absmaxCodes: new Uint8Array(buffer, absmaxAt, blocks),
+          nestedAbsmax: new Float32Array(buffer, nestedAt, nested),
+          offset: new Float32Array(buffer, nestedAt + 4 * nested, 1),
+        }
+      : { absmax: new Float32Array(buffer, absmaxAt, blocks) };
+    return { codes: new Uint8Array(buffer, 0, codes), scales, blocks };
+  };
+  return {
+    bytesFor(shape) {
+      const { blocks, codes, nested, nestedAt } = sizesOf(shape);
+      return doubleQuantization ? nestedAt + 4 * nested + 4 : inLines(codes) + 4 * blocks;
+    },
+    weightIn(buffer, shape) {
+      const { codes, scales } = arraysIn(buffer, shape);
+      const given = 'absmax' in scales ? scales : { ...scales, offset: scales.offset[0] };
+      return new Nf4Weight(shape, codes, given, compute);
+    },
+    *fill(buffer, weight) {
+      const { codes, scales, blocks } = arraysIn(buffer, weight.shape);
+      const absmax = 'absmax' in scales ? scales.absmax : new Float32Array(blocks);
+      if (!perform('QuantizeNf4', { weight, middles: MIDDLES, codes, absmax }))
+        yield* quantizeRows(weight, codes, absmax);
+      if (!('absmax' in scales)) quantizeAbsmax(absmax, scales);
+    },
+  };
 }
 
 function* quantizeRows(weight: FrozenWeight, codes: Uint8Array, absmax: Float32Array): InPieces<void> {
@@ -70,23 +106,23 @@ function* quantizeRows(weight: FrozenWeight, codes: Uint8Array, absmax: Float32A
  * The mean is that of exact sums, rounded once: the order in which PyTorch adds in fp32, and with it the last bit,
  * depends on the machine.
  */
-function quantizeAbsmax(absmax: Float32Array): QuantizedAbsmax {
+function quantizeAbsmax(
+  absmax: Float32Array,
+  { absmaxCodes, nestedAbsmax, offset }: QuantizedAbsmaxArrays,
+): void {
   let sum = 0;
   for (const value of absmax) sum += value;
-  const offset = Math.fround(sum / absmax.length);
-  for (let i = 0; i < absmax.length; i++) absmax[i] -= offset;
+  offset[0] = sum / absmax.length;
+  for (let i = 0; i < absmax.length; i++) absmax[i] -= offset[0];
 
-  const absmaxCodes = new Uint8Array(absmax.length);
-  const nestedAbsmax = new Float32Array(Math.ceil(absmax.length / NESTED_BLOCK));
   const work = { values: absmax, middles: DYNAMIC_MIDDLES, codes: absmaxCodes, absmax: nestedAbsmax };
-  if (perform('QuantizeDynamic', work)) return { absmaxCodes, nestedAbsmax, offset };
+  if (perform('QuantizeDynamic', work)) return;
   for (let block = 0; block < nestedAbsmax.length; block++) {
     const start = block * NESTED_BLOCK;
     const stop = Math.min(absmax.length, start + NESTED_BLOCK);
     nestedAbsmax[block] = normalize(absmax, start, stop, NESTED_BLOCK);
     for (let i = start; i < stop; i++) absmaxCodes[i] = dynamicCode(absmax[i]);
   }
-  return { absmaxCodes, nestedAbsmax, offset };
 }
 
 /** By less than this nothing is divided, so that a block of zeros stays one. */

@@ -9,10 +9,10 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { EvolveError, userCache } from '../../../core/index.js';
+import { EvolveError, type SharedMemory, userCache } from '../../../core/index.js';
 
 /** What `call` does, as mpi.c numbers it. */
-export const CALL = { sumFloat: 0, sumDouble: 1, broadcast: 2, barrier: 3, close: 4 } as const;
+export const CALL = { sumFloat: 0, sumDouble: 1, broadcast: 2, barrier: 3, close: 4, share: 5 } as const;
 
 /** The functions of mpi.c. */
 export interface Addon {
@@ -30,8 +30,11 @@ export interface Addon {
     json: boolean,
     onFault: (about: number, isTold: boolean | number, text: string) => void,
   ): Promise<{ rank: number; size: number; hosts: string[] }>;
-  /** A collective call; the array is read and written until it is done. `close` ends all of MPI. */
-  call(kind: number, values?: Float32Array | Float64Array | Uint8Array): Promise<void>;
+  /**
+   * A collective call; the array is read and written until it is done. `close` ends all of MPI. `share` takes sizes in bytes, and
+   * alone answers something.
+   */
+  call(kind: number, values?: Float32Array | Float64Array | Uint8Array): Promise<SharedMemory | undefined>;
   /** The event loop turns. */
   turn(): void;
   /** Process 0 hears why this one fails. */

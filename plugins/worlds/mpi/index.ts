@@ -1,6 +1,14 @@
 /** The processes that MPI started, on one machine or many: mpirun, mpiexec or srun starts them, and MPI sums what they compute. */
 
-import { definePlugin, EvolveError, launchOf, processName, type World, z } from '../../../core/index.js';
+import {
+  definePlugin,
+  EvolveError,
+  launchOf,
+  processName,
+  type SharedMemory,
+  type World,
+  z,
+} from '../../../core/index.js';
 import { CALL, loadAddon } from './addon.js';
 
 /** After so many seconds without a beat a process, or its host, is taken for dead. */
@@ -88,7 +96,9 @@ class Mpi {
     return {
       rank,
       size,
-      sum: (values) => this.#call(values instanceof Float32Array ? CALL.sumFloat : CALL.sumDouble, values),
+      sum: async (values) => {
+        await this.#call(values instanceof Float32Array ? CALL.sumFloat : CALL.sumDouble, values);
+      },
       broadcast: async (bytes) => {
         const length = Float64Array.of(rank === 0 ? bytes.length : 0);
         await this.#call(CALL.sumDouble, length);
@@ -96,13 +106,19 @@ class Mpi {
         await this.#call(CALL.broadcast, given);
         return given;
       },
-      barrier: () => this.#call(CALL.barrier),
+      barrier: async () => {
+        await this.#call(CALL.barrier);
+      },
+      share: (sizes) => this.#call(CALL.share, Float64Array.from(sizes)),
     };
   }
 
-  async #call(kind: number, values?: Float32Array | Float64Array | Uint8Array): Promise<void> {
+  async #call(
+    kind: number,
+    values?: Float32Array | Float64Array | Uint8Array,
+  ): Promise<SharedMemory | undefined> {
     if (this.#failure) throw this.#failure;
-    await new Promise<void>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#fail = reject;
       this.addon.call(kind, values).then(resolve, (cause: Error) => {
         reject(new EvolveError('WORLD_FAILED', `MPI: ${cause.message}`, RESUME, { cause }));

@@ -11,16 +11,19 @@
 #include <mpi.h>
 #include <node_api.h>
 #include <pthread.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { SUM_FLOAT, SUM_DOUBLE, BROADCAST, BARRIER, CLOSE };
+enum { SUM_FLOAT, SUM_DOUBLE, BROADCAST, BARRIER, CLOSE, SHARE };
 enum { TAG_BEAT = 1, TAG_FAULT = 2 };
 enum { FAULT_BYTES = 4096, HOST_BYTES = MPI_MAX_PROCESSOR_NAME };
 /* What one call of MPI sums or sends: its count is an int, and the library keeps copies. */
@@ -29,10 +32,17 @@ static const double BEAT_SECONDS = 1;
 /* So long JavaScript of process 0 has to hear of a fault, and then to save and end the run. */
 static const double GRACE_SECONDS = 10, SAVE_SECONDS = 600;
 
+typedef struct {
+  void *memory;
+  size_t size;
+} Mapping;
+
 typedef struct Job {
   int kind;
   char *data;
   size_t count;
+  /* Of SHARE: one for each of `count` sizes, or none. */
+  Mapping *shared;
   napi_deferred deferred;
   napi_ref keep;
   char error[MPI_MAX_ERROR_STRING];
@@ -66,7 +76,9 @@ static struct {
   char open_error[MPI_MAX_ERROR_STRING];
   napi_deferred opening;
   napi_threadsafe_function settle, fault;
-  MPI_Comm calls, signs;
+  /* `machine` has the processes of this machine. */
+  MPI_Comm calls, signs, machine;
+  int place, neighbours;
   Fault told;
   _Atomic bool has_told;
   bool json;
@@ -201,9 +213,98 @@ static int all_arrive(Signs *signs) {
   return error == MPI_SUCCESS ? finish(&request, signs, false) : error;
 }
 
+/* Memory of a machine's first process, and where the others find it: that process's own open file. */
+typedef struct {
+  int pid, file;
+  unsigned long long device, inode;
+} Place;
+
+/* A file without a name, in memory: it goes when nobody has it open or mapped any more, also where all are killed. */
+static Place make_file(size_t size) {
+  Place place = {.pid = getpid(), .file = -1};
+#ifdef __linux__
+  struct stat status;
+  const int file = memfd_create("evolve", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (file < 0) return place;
+  /* Nobody can cut it short under those that read it. */
+  if (ftruncate(file, (off_t)size) == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0 &&
+      fstat(file, &status) == 0) {
+    place.file = file;
+    place.device = status.st_dev;
+    place.inode = status.st_ino;
+  } else close(file);
+#else
+  (void)size;
+#endif
+  return place;
+}
+
+/* -1 where it is not to be had: the process may be one of another container, and its number another process's here. */
+static int open_file(const Place *place) {
+  char path[64];
+  struct stat status;
+  snprintf(path, sizeof path, "/proc/%d/fd/%d", place->pid, place->file);
+  const int file = open(path, O_RDWR | O_CLOEXEC);
+  if (file < 0) return -1;
+  if (fstat(file, &status) == 0 && status.st_dev == place->device && status.st_ino == place->inode) return file;
+  close(file);
+  return -1;
+}
+
+static void unmap(Job *job) {
+  for (size_t i = 0; job->shared && i < job->count; i++)
+    if (job->shared[i].memory) munmap(job->shared[i].memory, job->shared[i].size);
+  free(job->shared);
+  job->shared = NULL;
+}
+
+/* Maps each buffer from a page on; none where one cannot be mapped. */
+static void map(Job *job, int file) {
+  const double *sizes = (const double *)job->data;
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  off_t at = 0;
+  job->shared = calloc(job->count, sizeof(Mapping));
+  for (size_t i = 0; i < job->count; i++) {
+    const size_t size = ((size_t)sizes[i] + page - 1) / page * page;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, at);
+    if (memory == MAP_FAILED) return unmap(job);
+    job->shared[i] = (Mapping){memory, size};
+    at += (off_t)size;
+  }
+}
+
+static size_t bytes_of(const Job *job) {
+  const double *sizes = (const double *)job->data;
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  size_t sum = 0;
+  for (size_t i = 0; i < job->count; i++) sum += ((size_t)sizes[i] + page - 1) / page * page;
+  return sum;
+}
+
+/* All processes of a machine map the same memory, or none. */
+static int share(Job *job, Signs *signs) {
+  if (world.neighbours == 1) return MPI_SUCCESS;
+  Place place = {.file = -1};
+  if (world.place == 0) place = make_file(bytes_of(job));
+  int file = place.file, is_mapped;
+  MPI_Request request;
+  int error = MPI_Ibcast(&place, sizeof place, MPI_BYTE, 0, world.machine, &request);
+  if (error == MPI_SUCCESS) error = finish(&request, signs, true);
+  if (world.place > 0 && error == MPI_SUCCESS && place.file >= 0) file = open_file(&place);
+  if (file >= 0) map(job, file);
+  is_mapped = job->shared != NULL;
+  if (error == MPI_SUCCESS)
+    error = MPI_Iallreduce(MPI_IN_PLACE, &is_mapped, 1, MPI_INT, MPI_MIN, world.machine, &request);
+  if (error == MPI_SUCCESS) error = finish(&request, signs, true);
+  if (file >= 0) close(file);
+  if (error != MPI_SUCCESS || !is_mapped) unmap(job);
+  return error;
+}
+
 static int carry_out(Job *job, Signs *signs) {
   int error = all_arrive(signs);
   if (job->kind == CLOSE || job->kind == BARRIER || error != MPI_SUCCESS) return error;
+  if (job->kind == SHARE) return share(job, signs);
   const size_t width = job->kind == SUM_FLOAT ? sizeof(float) : job->kind == SUM_DOUBLE ? sizeof(double) : 1;
   const MPI_Datatype type = job->kind == SUM_FLOAT ? MPI_FLOAT : job->kind == SUM_DOUBLE ? MPI_DOUBLE : MPI_BYTE;
   for (size_t at = 0; at < job->count && error == MPI_SUCCESS; at += PIECE) {
@@ -232,7 +333,11 @@ static int start(void) {
   MPI_Comm_size(MPI_COMM_WORLD, &world.size);
   error = MPI_Comm_dup(MPI_COMM_WORLD, &world.calls);
   if (error == MPI_SUCCESS) error = MPI_Comm_dup(MPI_COMM_WORLD, &world.signs);
+  if (error == MPI_SUCCESS)
+    error = MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &world.machine);
   if (error != MPI_SUCCESS) return error;
+  MPI_Comm_rank(world.machine, &world.place);
+  MPI_Comm_size(world.machine, &world.neighbours);
   char host[HOST_BYTES] = "";
   MPI_Get_processor_name(host, &length);
   world.hosts = calloc(world.size, HOST_BYTES);
@@ -311,6 +416,37 @@ static void reject(napi_env env, napi_deferred deferred, const char *text) {
   napi_reject_deferred(env, deferred, error);
 }
 
+static void unmap_in_js(napi_env env, void *memory, void *size) {
+  (void)env;
+  munmap(memory, (size_t)size);
+}
+
+/* { buffers, place, count }; undefined where nothing is shared. */
+static napi_value shared_of(napi_env env, Job *job) {
+  napi_value value, buffers, buffer;
+  napi_get_undefined(env, &value);
+  if (!job->shared) return value;
+  napi_create_array(env, &buffers);
+  for (size_t i = 0; i < job->count; i++) {
+    Mapping *each = &job->shared[i];
+    const size_t size = (size_t)((const double *)job->data)[i];
+    if (napi_create_external_arraybuffer(env, each->memory, size, unmap_in_js, (void *)each->size, &buffer) != napi_ok) {
+      snprintf(job->error, sizeof job->error, "this Node.js takes no mapped memory");
+      unmap(job);
+      return value;
+    }
+    /* JavaScript unmaps it from now on. */
+    each->memory = NULL;
+    napi_set_element(env, buffers, i, buffer);
+  }
+  unmap(job);
+  napi_create_object(env, &value);
+  napi_set_named_property(env, value, "buffers", buffers);
+  napi_set_named_property(env, value, "place", number_of(env, world.place));
+  napi_set_named_property(env, value, "count", number_of(env, world.neighbours));
+  return value;
+}
+
 static void settle_in_js(napi_env env, napi_value unused, void *unused_too, void *data) {
   (void)unused;
   (void)unused_too;
@@ -329,12 +465,10 @@ static void settle_in_js(napi_env env, napi_value unused, void *unused_too, void
     napi_resolve_deferred(env, world.opening, value);
     return;
   }
+  value = shared_of(env, job);
   if (job->keep) napi_delete_reference(env, job->keep);
   if (job->error[0]) reject(env, job->deferred, job->error);
-  else {
-    napi_get_undefined(env, &value);
-    napi_resolve_deferred(env, job->deferred, value);
-  }
+  else napi_resolve_deferred(env, job->deferred, value);
   free(job);
 }
 
@@ -372,7 +506,7 @@ static napi_value open_world(napi_env env, napi_callback_info info) {
   return promise;
 }
 
-/* call(kind, array?): Promise<void> */
+/* call(kind, array?): Promise<SharedMemory | undefined> */
 static napi_value call(napi_env env, napi_callback_info info) {
   napi_value arguments[2], promise;
   size_t count = 2;
