@@ -2,6 +2,7 @@
 
 import { EvolveError } from '../base/errors.js';
 import { processName } from '../base/launch.js';
+import { type Introduced, introducedBy } from './launched.js';
 
 /** Around what Open MPI has to say, and MPICH. */
 const RULE = /^(-{60,}|={60,})$/;
@@ -11,16 +12,29 @@ const OF_MPICH =
 /** Of Open MPI, without rules. */
 const OF_OPEN_MPI = /^\[[^\]]+:\d+\] /;
 
+/** With these lines, after an empty one, MPICH tells on standard output that a process has died. It ends all then. */
+const DEATH = /\n?^={60,}\n= +BAD TERMINATION/m;
+/** The end of a text which may be the beginning of them. */
+const HALF_A_DEATH = /(?:^|\n)\n?=+(?:\n[= A-Z]*)?$/;
+
 const RESUME = 'The same command with --resume goes on from the last checkpoint.';
 
 export class MpirunWords {
   #inBlock = false;
+  #held = '';
+  #hasDied = false;
   readonly #words: string[] = [];
+  readonly #introduced: Introduced[] = [];
   /** A process has told what is wrong. */
   isTold = false;
 
   /** Whether a line is a process's own, to be shown. */
   isOwn(line: string): boolean {
+    const introduced = introducedBy(line);
+    if (introduced) {
+      this.#introduced.push(introduced);
+      return false;
+    }
     if (RULE.test(line)) {
       this.#inBlock = !this.#inBlock && line.startsWith('-');
       return false;
@@ -38,6 +52,22 @@ export class MpirunWords {
     return line.trim() !== '' || this.isTold;
   }
 
+  /** What of standard output comes from the processes. Its end may be held back until more is there, or `isAll`. */
+  ownOutput(chunk: string, isAll = false): string {
+    let text = this.#held + chunk;
+    this.#held = '';
+    const at = this.#hasDied ? 0 : text.search(DEATH);
+    if (at >= 0) {
+      this.#hasDied = true;
+      this.#words.push(...text.slice(at).split('\n'));
+      text = text.slice(0, at);
+    } else if (!isAll) {
+      this.#held = HALF_A_DEATH.exec(text)?.[0] ?? '';
+      text = text.slice(0, text.length - this.#held.length);
+    }
+    return text;
+  }
+
   /** Why mpirun ended with this status, where no process has told it. */
   fault(status: number): EvolveError {
     const text = this.#words.join('\n');
@@ -46,9 +76,14 @@ export class MpirunWords {
         text.replaceAll('\n', ' '),
       ) ?? [];
     if (rank !== undefined) return died(Number(rank), host, how);
-    const [, mpichRank, mpichHost] = /RANK (\d+) PID \d+ RUNNING AT (\S+)/.exec(text) ?? [];
-    const [, code] = /EXIT CODE: (\d+)/.exec(text) ?? [];
-    if (mpichRank !== undefined) return died(Number(mpichRank), mpichHost, `ended with ${code}`);
+    const [, pid, place] = /PID (\d+) RUNNING AT (\S+)/.exec(text) ?? [];
+    const ofMpich = this.#introduced.filter((each) => each.pid === Number(pid));
+    const dead = ofMpich.find((each) => each.host === place) ?? ofMpich[0];
+    const [, signal, number] = /EXIT STRING: (.*) \(signal (\d+)\)/.exec(text) ?? [];
+    if (dead !== undefined) {
+      const how = signal === undefined ? `ended with status ${status}` : `exited on signal ${number} (${signal})`;
+      return died(dead.rank, dead.host, how);
+    }
     const [, exited, exitCode] = /Process name: \[\[\d+,\d+\],(\d+)\]\s+Exit code:\s+(\d+)/.exec(text) ?? [];
     if (exited !== undefined)
       return new EvolveError('WORLD_FAILED', `process ${exited} ended with status ${exitCode}`, RESUME);
@@ -68,7 +103,7 @@ export class MpirunWords {
 }
 
 function died(rank: number, host: string, how: string): EvolveError {
-  const isKilled = /signal 9|ended with 9/.test(how);
+  const isKilled = /signal 9/.test(how);
   const why = isKilled ? ' It was killed; where memory ran out, the system does that.' : '';
   return new EvolveError('WORLD_FAILED', `${processName(rank, host)} ${how}`, `${RESUME}${why}`);
 }

@@ -67,11 +67,12 @@ export async function runProcesses(processes: number, hostfile: string | undefin
   child.stdin.on('error', () => {});
   passInterruption(child, interruption.signal);
   const words = new MpirunWords();
-  child.stdout.on('data', (chunk) => stdout.write(chunk));
+  child.stdout.setEncoding('utf8').on('data', (chunk) => stdout.write(words.ownOutput(chunk)));
   const told = createInterface({ input: child.stderr }).on('line', (line) => {
     if (words.isOwn(line)) process.stderr.write(`${line}\n`);
   });
   const [status] = await Promise.all([ended(child), new Promise((resolve) => told.on('close', resolve))]);
+  stdout.write(words.ownOutput('', true));
   if (status === 0 || words.isTold || interruption.signal.aborted) {
     process.exitCode = status === 0 || !interruption.signal.aborted ? status : 130;
     return;
