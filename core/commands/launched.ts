@@ -9,6 +9,9 @@ import { launchOf, processName } from '../base/launch.js';
 /** `evolve run --processes` started this process, and tells it how wide its terminal is, or `0` if it has none. */
 export const COLUMNS_VARIABLE = 'EVOLVE_PROCESSES_COLUMNS';
 
+/** So long Hydra has to read what this process told: of a job that it ends it shows no more. */
+const SHOWN_MS = 1000;
+
 /** So long the first process has to tell of what is wrong in all. */
 const FIRST_MS = 4000;
 
@@ -33,17 +36,17 @@ export function meetLauncher(): void {
   const columns = process.env[COLUMNS_VARIABLE];
   process.stdout.isTTY = Number(columns ?? 0) > 0;
   process.stdout.columns = Number(columns ?? 0);
-  if (columns !== undefined)
-    process.stderr.write(`evolve-process ${rank} ${process.pid} ${os.hostname()}\n`);
+  if (columns !== undefined) process.stderr.write(`evolve-process ${rank} ${process.pid} ${os.hostname()}\n`);
 }
 
 /**
  * Has mpirun end the other processes, as this one has told why. Open MPI and Slurm do so where a process ends with an error.
  * Hydra, which starts those of MPICH, lets the others go on unless it is asked, in the words of PMI.
  */
-export function endOthers(status: number): void {
+export async function endOthers(status: number): Promise<void> {
   const { PMI_FD: socket, MPI_LOCALRANKID: isOfHydra } = process.env;
   if (socket === undefined || isOfHydra === undefined || launchOf().size === 1) return;
+  await setTimeout(SHOWN_MS);
   try {
     writeSync(Number(socket), `cmd=abort exitcode=${status}\n`);
   } catch {

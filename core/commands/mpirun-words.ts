@@ -81,7 +81,8 @@ export class MpirunWords {
     const dead = ofMpich.find((each) => each.host === place) ?? ofMpich[0];
     const [, signal, number] = /EXIT STRING: (.*) \(signal (\d+)\)/.exec(text) ?? [];
     if (dead !== undefined) {
-      const how = signal === undefined ? `ended with status ${status}` : `exited on signal ${number} (${signal})`;
+      const how =
+        signal === undefined ? `ended with status ${status}` : `exited on signal ${number} (${signal})`;
       return died(dead.rank, dead.host, how);
     }
     const [, exited, exitCode] = /Process name: \[\[\d+,\d+\],(\d+)\]\s+Exit code:\s+(\d+)/.exec(text) ?? [];
