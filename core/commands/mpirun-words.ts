@@ -10,12 +10,17 @@ const RULE = /^(-{60,}|={60,})$/;
 const OF_MPICH =
   /^(=|YOUR APPLICATION TERMINATED|\[(proxy|mpiexec)|This typically refers|Please see the FAQ|Abort\(\d+\) on node)/;
 /** Of Open MPI, without rules. */
-const OF_OPEN_MPI = /^\[[^\]]+:\d+\] /;
+const OF_OPEN_MPI = /^(\[[^\]]+:\d+\]|mpirun:) /;
 
 /** With these lines, after an empty one, MPICH tells on standard output that a process has died. It ends all then. */
 const DEATH = /\n?^={60,}\n= +BAD TERMINATION/m;
 /** The end of a text which may be the beginning of them. */
 const HALF_A_DEATH = /(?:^|\n)\n?=+(?:\n[= A-Z]*)?$/;
+
+/** What ssh says where a host is not reached, and mpirun where there is no ssh. */
+const UNREACHED =
+  /^ssh: |^Host key verification|Permission denied \(|^Connection (to|timed out|closed|reset)/;
+const NO_SSH = /execvp error on file ssh|plm_rsh_agent: ssh/;
 
 const RESUME = 'The same command with --resume goes on from the last checkpoint.';
 
@@ -27,6 +32,11 @@ export class MpirunWords {
   readonly #introduced: Introduced[] = [];
   /** A process has told what is wrong. */
   isTold = false;
+
+  /** There is no run any more, or will be none: mpirun should end. */
+  get isOver(): boolean {
+    return this.isTold || this.#words.some((line) => UNREACHED.test(line) || NO_SSH.test(line));
+  }
 
   /** Whether a line is a process's own, to be shown. */
   isOwn(line: string): boolean {
@@ -40,16 +50,11 @@ export class MpirunWords {
       return false;
     }
     if (line.startsWith('evolve: ')) this.isTold = true;
-    else if (
-      this.#inBlock ||
-      OF_MPICH.test(line) ||
-      OF_OPEN_MPI.test(line) ||
-      /^ssh: |^Host key/.test(line)
-    ) {
+    else if (this.#inBlock || OF_MPICH.test(line) || OF_OPEN_MPI.test(line) || UNREACHED.test(line)) {
       this.#words.push(line);
       return false;
     }
-    return line.trim() !== '' || this.isTold;
+    return line.trim() !== '';
   }
 
   /** What of standard output comes from the processes. Its end may be held back until more is there, or `isAll`. */
@@ -79,24 +84,23 @@ export class MpirunWords {
     const [, pid, place] = /PID (\d+) RUNNING AT (\S+)/.exec(text) ?? [];
     const ofMpich = this.#introduced.filter((each) => each.pid === Number(pid));
     const dead = ofMpich.find((each) => each.host === place) ?? ofMpich[0];
-    const [, signal, number] = /EXIT STRING: (.*) \(signal (\d+)\)/.exec(text) ?? [];
-    if (dead !== undefined) {
-      const how =
-        signal === undefined ? `ended with status ${status}` : `exited on signal ${number} (${signal})`;
-      return died(dead.rank, dead.host, how);
-    }
+    // So it calls the signal.
+    const [, signal] = /EXIT CODE: (\d+)/.exec(text) ?? [];
+    if (dead !== undefined) return died(dead.rank, dead.host, `exited on signal ${signal}`);
     const [, exited, exitCode] = /Process name: \[\[\d+,\d+\],(\d+)\]\s+Exit code:\s+(\d+)/.exec(text) ?? [];
     if (exited !== undefined)
       return new EvolveError('WORLD_FAILED', `process ${exited} ended with status ${exitCode}`, RESUME);
-    const unreached = this.#words.find((line) =>
-      /^ssh: |Host key|Could not resolve|Permission denied/.test(line),
-    );
-    if (unreached !== undefined)
-      return new EvolveError(
-        'WORLD_FAILED',
-        `a host of --hostfile is not reached: ${unreached}`,
-        'mpirun reaches the hosts with ssh, without a password: try ssh HOST true.',
-      );
+    const isMissing = this.#words.some((line) => NO_SSH.test(line));
+    const unreached = isMissing
+      ? 'there is no ssh'
+      : this.#words.filter((line) => UNREACHED.test(line)).at(-1);
+    if (unreached !== undefined) {
+      const message = `a host of --hostfile is not reached: ${unreached.trim()}`;
+      const advice = isMissing
+        ? 'mpirun reaches the hosts with it: on Debian and Ubuntu apt-get install openssh-client brings it.'
+        : 'Try ssh HOST true: mpirun reaches the hosts with ssh, without a password.';
+      return new EvolveError('WORLD_FAILED', message, advice);
+    }
     const said = this.#words.map((line) => line.trim()).filter(Boolean);
     const message = `mpirun ended with status ${status}${said.length > 0 ? `:\n  ${said.slice(0, 12).join('\n  ')}` : ''}`;
     return new EvolveError('WORLD_FAILED', message, '');

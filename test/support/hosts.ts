@@ -81,7 +81,7 @@ export class Hosts {
     // What ssh does: nothing of the environment comes along, and a shell takes the words.
     const script = [
       '#!/bin/sh',
-      'while [ "${1#-}" != "$1" ]; do shift; done',
+      'while expr "$1" : - >/dev/null; do shift; done',
       `case "$1" in ${cases} *) echo "no host $1" >&2; exit 255;; esac; shift`,
       `exec env -i PATH="$PATH" HOME="$HOME" nsenter -t $pid ${NAMESPACES.join(' ')} sh -c "$*"`,
     ];
