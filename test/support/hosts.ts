@@ -68,7 +68,7 @@ export class Hosts {
       this.#pids.push(pid);
       const link = ['link', 'add', `port${i}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid)];
       run('nsenter', '-t', String(this.#switch), '--net', 'ip', ...link);
-      this.setLink(i, 'up');
+      this.#setLink(i, 'up');
       run(...this.through(i), 'ip', 'address', 'add', `10.77.0.${i + 1}/24`, 'dev', 'eth0');
       run(...this.through(i), 'ip', 'link', 'set', 'eth0', 'up');
     }
@@ -98,8 +98,18 @@ export class Hosts {
     return ['nsenter', '-t', String(this.#pids[host]), ...NAMESPACES];
   }
 
-  /** Connects a host, or cuts it off. */
-  setLink(host: number, state: 'up' | 'down'): void {
+  /** Nothing reaches the host any more, and nothing comes from it. */
+  cut(host: number): void {
+    this.#setLink(host, 'down');
+  }
+
+  /** The host is there again, and the others no longer remember that it was not. */
+  connect(host: number): void {
+    this.#setLink(host, 'up');
+    for (const i of this.#pids.keys()) run(...this.through(i), 'ip', 'neighbour', 'flush', 'dev', 'eth0');
+  }
+
+  #setLink(host: number, state: 'up' | 'down'): void {
     run('nsenter', '-t', String(this.#switch), '--net', 'ip', 'link', 'set', `port${host}`, state);
   }
 

@@ -24,7 +24,7 @@ describeMpi('runs over three hosts, whose network delays and loses,', (mpi) => {
       HYDRA_LAUNCHER_EXEC: hosts.agent,
     };
   });
-  afterEach(() => hosts.setLink(1, 'up'));
+  afterEach(() => hosts.connect(1));
   after(() => {
     hosts?.close();
     runs?.remove();
@@ -53,7 +53,7 @@ describeMpi('runs over three hosts, whose network delays and loses,', (mpi) => {
     expect(result.stderr).to.match(says);
     const lines = result.stdout.trim().split('\n');
     expect(lines.filter((line) => JSON.parse(line).type === 'error')).to.have.lengthOf(1);
-    hosts.setLink(1, 'up');
+    hosts.connect(1);
     const steps = `train.maxSteps=${runs.newestStep(output) + 2}`;
     const on = await start(output, '--resume', '--set', steps).end();
     expect(on.status, on.stderr).to.equal(0);
@@ -69,7 +69,7 @@ describeMpi('runs over three hosts, whose network delays and loses,', (mpi) => {
   it('end where a host is cut off, name it, and go on once it is back', async () => {
     const running = start('cut', ...ENDLESS);
     await running.until('"step":4,');
-    hosts.setLink(1, 'down');
+    hosts.cut(1);
     await expectToEnd(running, 'cut', /^evolve: process 1 on host1 gives no sign of life for \d+ s/m);
   });
 
