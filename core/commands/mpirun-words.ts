@@ -17,10 +17,18 @@ const DEATH = /\n?^={60,}\n= +BAD TERMINATION/m;
 /** The end of a text which may be the beginning of them. */
 const HALF_A_DEATH = /(?:^|\n)\n?=+(?:\n[= A-Z]*)?$/;
 
+/** What V8 says where it gets no memory, before it ends the process. */
+const OF_V8 =
+  /^(<---|FATAL ERROR: |-+ Native stack trace|\s*\d+: 0x[0-9a-f]+ |#\s|#$)|\[\d+:0x[0-9a-f]+\] +\d+ ms: /;
+const NO_MEMORY = /out of memory|Allocation failed|std::bad_alloc/i;
+
 /** What ssh says where a host is not reached, and mpirun where there is no ssh. */
 const UNREACHED =
   /^ssh: |^Host key verification|Permission denied \(|^Connection (to|timed out|closed|reset)/;
 const NO_SSH = /execvp error on file ssh|plm_rsh_agent: ssh/;
+
+/** Lines that no process of evolve writes by itself. */
+const OF_OTHERS = [OF_MPICH, OF_OPEN_MPI, OF_V8, UNREACHED];
 
 const RESUME = 'The same command with --resume goes on from the last checkpoint.';
 
@@ -50,7 +58,7 @@ export class MpirunWords {
       return false;
     }
     if (line.startsWith('evolve: ')) this.isTold = true;
-    else if (this.#inBlock || OF_MPICH.test(line) || OF_OPEN_MPI.test(line) || UNREACHED.test(line)) {
+    else if (this.#inBlock || OF_OTHERS.some((words) => words.test(line))) {
       this.#words.push(line);
       return false;
     }
@@ -80,13 +88,14 @@ export class MpirunWords {
       /process rank (\d+) with PID \d+ on node (\S+)\s+(exited on signal \d+(?: \([^)]*\))?|exiting improperly)/.exec(
         text.replaceAll('\n', ' '),
       ) ?? [];
-    if (rank !== undefined) return died(Number(rank), host, how);
+    if (rank !== undefined) return died(Number(rank), host, how, NO_MEMORY.test(text));
     const [, pid, place] = /PID (\d+) RUNNING AT (\S+)/.exec(text) ?? [];
     const ofMpich = this.#introduced.filter((each) => each.pid === Number(pid));
     const dead = ofMpich.find((each) => each.host === place) ?? ofMpich[0];
     // So it calls the signal.
     const [, signal] = /EXIT CODE: (\d+)/.exec(text) ?? [];
-    if (dead !== undefined) return died(dead.rank, dead.host, `exited on signal ${signal}`);
+    if (dead !== undefined)
+      return died(dead.rank, dead.host, `exited on signal ${signal}`, NO_MEMORY.test(text));
     const [, exited, exitCode] = /Process name: \[\[\d+,\d+\],(\d+)\]\s+Exit code:\s+(\d+)/.exec(text) ?? [];
     if (exited !== undefined)
       return new EvolveError('WORLD_FAILED', `process ${exited} ended with status ${exitCode}`, RESUME);
@@ -107,8 +116,9 @@ export class MpirunWords {
   }
 }
 
-function died(rank: number, host: string, how: string): EvolveError {
-  const isKilled = /signal 9/.test(how);
-  const why = isKilled ? ' It was killed; where memory ran out, the system does that.' : '';
-  return new EvolveError('WORLD_FAILED', `${processName(rank, host)} ${how}`, `${RESUME}${why}`);
+function died(rank: number, host: string, how: string, lacksMemory: boolean): EvolveError {
+  const name = processName(rank, host);
+  if (lacksMemory) return new EvolveError('OUT_OF_MEMORY', `${name} ran out of memory, and ${how}`, RESUME);
+  const why = /signal 9/.test(how) ? ' It was killed; where memory ran out, the system does that.' : '';
+  return new EvolveError('WORLD_FAILED', `${name} ${how}`, `${RESUME}${why}`);
 }

@@ -57,11 +57,13 @@ export class MpiRuns {
 
   /** By mpirun itself: a process for each list of arguments of evolve. */
   runEach(...each: readonly (readonly string[])[]): Promise<CliResult> {
+    return this.startEach(...each.map((args) => [process.execPath, cliOf(), ...args]));
+  }
+
+  /** By mpirun itself: a process for each command. */
+  startEach(...commands: readonly (readonly string[])[]): Promise<CliResult> {
     const own = mpirunArguments(this.mpi, 1);
-    const words = each.map((args) => [process.execPath, cliOf(), ...args]);
-    const all = words.flatMap((command, i) =>
-      i === 0 ? [...own, ...command] : [':', ...own.slice(0, 2), ...command],
-    );
+    const all = commands.flatMap((command, i) => [...(i === 0 ? own : [':', '-n', '1']), ...command]);
     return execute(this.mpi.mpirun, all, { env: this.mpi.env });
   }
 

@@ -1,8 +1,11 @@
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
-import { evolve } from '../../support/cli.js';
-import { describeMpi, processOfRank } from '../../support/mpi.js';
+import { cliOf, evolve, execute } from '../../support/cli.js';
+import { EMULATED, requireEmulated } from '../../support/cuda.js';
+import { ROOT } from '../../support/files.js';
+import { describeMpi, findMpi, processOfRank } from '../../support/mpi.js';
 import { ENDLESS, errorsOf, MpiRuns } from '../../support/mpi-runs.js';
 import { EIGHT_ROWS, readJson } from '../../support/runs.js';
 import { skip } from '../../support/skip.js';
@@ -67,6 +70,59 @@ describeMpi('runs of several processes, where something goes wrong,', (mpi) => {
     }
   });
 
+  describe('end where one process', () => {
+    /** What process 1 does in its third step. */
+    const HUNGRY = {
+      'has no memory left for JavaScript': [
+        'const all = []; for (;;) all.push([all.length, [all.length]]);',
+        /^evolve: process 1 on \S+ ran out of memory, and exited on signal \d+/,
+      ],
+      'is refused memory': [
+        'new ArrayBuffer(2 ** 50);',
+        /^evolve: process 1 on \S+: plugin "hungry" failed in the hook "loss": Array buffer allocation failed/,
+      ],
+      'is ended by a plugin': [
+        'process.exit(3);',
+        /^evolve: something ended process 1 on \S+ with process.exit\(\)/,
+      ],
+    } as const;
+    for (const [what, [code, says]] of Object.entries(HUNGRY)) {
+      it(`${what}, with one message that names it`, async () => {
+        const plugin = runs.folder.write(
+          'hungry.mjs',
+          `import { definePlugin } from 'evolving-alpaca';
+          const tap = (loss, batch, { step, world }) => { if (world.rank === 1 && step === 2) { ${code} } };
+          export default definePlugin({ name: 'hungry', apiVersion: 2, apply: ({ hooks }) => hooks.loss.tap(tap) });`,
+        );
+        const file = runs.write('hungry.yaml', { plugins: [plugin], output: runs.folder.join('hungry') });
+        const env = { ...mpi.env, NODE_OPTIONS: '--max-old-space-size=200' };
+        const result = await evolve(['run', file, '--processes', '2'], { env });
+        expect(result.status).to.equal(1);
+        expect(errorsOf(result), result.stderr).to.have.lengthOf(1);
+        expect(errorsOf(result)[0]).to.match(says);
+        expect(result.stderr.split('\n').length, result.stderr).to.be.below(6);
+      });
+    }
+  });
+
+  it('end as a run of one does where nobody reads on', async () => {
+    const command = [process.execPath, cliOf(), ...runs.argumentsOf('head', '--processes', '2', ...ENDLESS)];
+    const quoted = command.map((word) => `'${word}'`).join(' ');
+    const result = await execute('bash', ['-o', 'pipefail', '-c', `${quoted} | head -3`], { env: mpi.env });
+    expect(result.status).to.equal(130);
+    expect(result.stdout.trim().split('\n')).to.have.lengthOf(3);
+    expect(errorsOf(result), result.stderr).to.have.lengthOf(1);
+  });
+
+  it('say once that CUDA_VISIBLE_DEVICES names no card, and take the next device', async function () {
+    requireEmulated(this);
+    const env = { ...mpi.env, ...EMULATED, CUDA_VISIBLE_DEVICES: '7' };
+    const args = runs.argumentsOf('no-card', '--processes', '2', '--device', 'cuda');
+    const { status, stdout, stderr } = await evolve(args, { env });
+    expect(status, stderr).to.equal(0);
+    expect(stdout.match(/not cuda: CUDA_VISIBLE_DEVICES is "7", which names no card/g)).to.have.lengthOf(1);
+  });
+
   it('are interrupted as one is', async () => {
     const running = runs.begin('stopped', '--processes', '2', '--json', ...ENDLESS);
     await running.until('"step":4,');
@@ -92,6 +148,78 @@ describeMpi('runs of several processes, where something goes wrong,', (mpi) => {
       );
       expect(existsSync(output)).to.equal(false);
     });
+
+    it('where one is of another version', async () => {
+      const other = runs.folder.join('other-version');
+      for (const part of ['.build/core', '.build/plugins', 'plugins/worlds/mpi'])
+        cpSync(path.join(ROOT, part), path.join(other, part), { recursive: true });
+      symlinkSync(path.join(ROOT, 'node_modules'), path.join(other, 'node_modules'));
+      const own = readJson(ROOT, 'package.json');
+      runs.folder.write('other-version/package.json', JSON.stringify({ ...own, version: '99.0.0' }));
+      const [first, second] = [ROOT, other].map((root) => [
+        process.execPath,
+        cliOf(root),
+        ...runs.argumentsOf('versions'),
+      ]);
+      const result = await runs.startEach(first, second);
+      expect(errorsOf(result), result.stderr).to.have.lengthOf(1);
+      expect(result.stderr).to.include(`version of evolve: 99.0.0, but ${own.version} in process 0`);
+    });
+
+    it('where one finds no card, with what it found', async function () {
+      requireEmulated(this);
+      const command = [process.execPath, cliOf(), ...runs.argumentsOf('one-card', '--device', 'cuda')];
+      const under = (env: Record<string, string>) => [
+        'env',
+        ...Object.entries({ ...EMULATED, ...env }).map(([name, value]) => `${name}=${value}`),
+        ...command,
+      ];
+      const result = await runs.startEach(under({}), under({ CUDA_VISIBLE_DEVICES: '7' }));
+      expect(errorsOf(result), result.stderr).to.have.lengthOf(1);
+      expect(result.stderr).to.match(
+        /^device: (native|portable) \(.*CUDA_VISIBLE_DEVICES is "7".*, but cuda in process 0$/m,
+      );
+    });
+
+    it('where mpirun and mpicc are of two kinds of MPI', async function () {
+      const other = findMpi(mpi.kind === 'MPICH' ? 'Open MPI' : 'MPICH');
+      if (!other) skip(this, 'there is one MPI');
+      const env = { ...mpi.env, EVOLVE_MPICC: other.env.EVOLVE_MPICC };
+      const result = await evolve(runs.argumentsOf('kinds', '--processes', '2'), { env });
+      expect(result.status).to.equal(2);
+      expect(errorsOf(result), result.stderr).to.deep.equal([
+        'evolve: 2 processes were started, but MPI joins 1: mpirun and mpicc are of two kinds of MPI',
+      ]);
+    });
+
+    it('where a host is not there, or its file says something else', async () => {
+      const [unknown, wrong] = ['nowhere.invalid slots=1\n', 'node1\nnode2 cores=3\n'].map((text, i) =>
+        runs.folder.write(`hosts${i}`, text),
+      );
+      const result = await runs.run('nowhere', '--processes', '2', '--hostfile', unknown);
+      expect(result.status).to.equal(1);
+      expect(errorsOf(result), result.stderr).to.have.lengthOf(1);
+      expect(result.stderr).to.match(/^evolve: a host of --hostfile is not reached: .*nowhere/);
+      const refused = await runs.run('nowhere', '--processes', '2', '--hostfile', wrong);
+      expect(refused.status).to.equal(2);
+      expect(errorsOf(refused)[0]).to.match(/hosts1:2: it is no host and number: node2 cores=3$/);
+    });
+
+    if (mpi.kind === 'MPICH')
+      it('where npx has closed what mpirun speaks through', async () => {
+        // As libuv does with what it starts.
+        const command = [
+          'sh',
+          '-c',
+          `exec "$0" "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-`,
+          process.execPath,
+          cliOf(),
+        ];
+        const all = [...command, ...runs.argumentsOf('closed')];
+        const result = await runs.startEach(all, all);
+        expect(errorsOf(result), result.stderr).to.have.lengthOf(1);
+        expect(result.stderr).to.include("MPICH's mpirun cannot speak with its processes");
+      });
 
     it('where one has other data', async () => {
       const output = runs.folder.join('data');
