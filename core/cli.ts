@@ -275,7 +275,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = await report(error);
-  if (process.exitCode !== 130) await endOthers(process.exitCode);
+  await endOthers(process.exitCode);
   // What a plugin has left open, such as a timer, does not keep a process that the person wants ended.
   if (process.exitCode === 130) setTimeout(() => process.exit(), 1000).unref();
 }

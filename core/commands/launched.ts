@@ -45,7 +45,10 @@ export function meetLauncher(): void {
  */
 export async function endOthers(status: number): Promise<void> {
   const { PMI_FD: socket, MPI_LOCALRANKID: isOfHydra } = process.env;
-  if (socket === undefined || isOfHydra === undefined || launchOf().size === 1) return;
+  const { rank, size } = launchOf();
+  if (socket === undefined || isOfHydra === undefined || size === 1) return;
+  // Process 0 tells of an interruption.
+  if (status === 130 && rank > 0) return;
   await setTimeout(SHOWN_MS);
   try {
     writeSync(Number(socket), `cmd=abort exitcode=${status}\n`);

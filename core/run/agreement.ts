@@ -8,6 +8,7 @@ import { displayPath } from '../base/paths.js';
 import { packageVersion } from '../base/version.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
+import { describeChoice } from '../model/open-device.js';
 import { flat } from './checkpoints/differences.js';
 import type { RunWorld } from './run-world.js';
 import { countSteps, type TrainingBasis } from './training.js';
@@ -63,7 +64,7 @@ export async function agreeOnParts(
     world,
     facts,
     'Give all processes the same data and model, one kind of device, and one output folder to go on from.',
-    { device: device?.description },
+    { device: device ? describeChoice(device) : undefined },
   );
   const most = Math.min(countSteps(basis).rowsPerStep, rows.train.length);
   if (world.size <= most) return;

@@ -5,8 +5,9 @@ import { expect } from 'chai';
 import { cliOf, evolve, execute } from '../../support/cli.js';
 import { EMULATED, requireEmulated } from '../../support/cuda.js';
 import { ROOT } from '../../support/files.js';
-import { describeMpi, findMpi, processOfRank } from '../../support/mpi.js';
+import { describeMpi, findMpi, mpirunArguments, processOfRank } from '../../support/mpi.js';
 import { ENDLESS, errorsOf, MpiRuns } from '../../support/mpi-runs.js';
+import { begin } from '../../support/processes.js';
 import { EIGHT_ROWS, readJson } from '../../support/runs.js';
 import { skip } from '../../support/skip.js';
 
@@ -123,14 +124,44 @@ describeMpi('runs of several processes, where something goes wrong,', (mpi) => {
     expect(stdout.match(/not cuda: CUDA_VISIBLE_DEVICES is "7", which names no card/g)).to.have.lengthOf(1);
   });
 
-  it('are interrupted as one is', async () => {
-    const running = runs.begin('stopped', '--processes', '2', '--json', ...ENDLESS);
-    await running.until('"step":4,');
-    running.child.kill('SIGINT');
-    const result = await running.end();
-    expect(result.status).to.equal(130);
-    expect(errorsOf(result)).to.have.lengthOf(1);
-    expect(readJson(runs.folder.join('stopped', 'run.json'))).to.include({ status: 'interrupted' });
+  describe('are interrupted as one is', () => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      it(`by ${signal}`, async () => {
+        const running = runs.begin(`by-${signal}`, '--processes', '2', '--json', ...ENDLESS);
+        await running.until('"step":4,');
+        running.child.kill(signal);
+        const result = await running.end();
+        expect(result.status).to.equal(130);
+        expect(errorsOf(result)).to.have.lengthOf(1);
+        expect(readJson(runs.folder.join(`by-${signal}`, 'run.json'))).to.include({ status: 'interrupted' });
+      });
+
+      it(`by ${signal} to mpirun`, async () => {
+        const output = `mpirun-by-${signal}`;
+        const running = begin(runs.argumentsOf(output, '--json', ...ENDLESS), {
+          env: mpi.env,
+          through: [mpi.mpirun, ...mpirunArguments(mpi, 2)],
+        });
+        await running.until('"step":4,');
+        running.child.kill(signal);
+        const result = await running.end();
+        expect(result.status).to.be.above(0);
+        expect(errorsOf(result), result.stderr).to.have.lengthOf(1);
+        expect(readJson(runs.folder.join(output, 'run.json'))).to.include({ status: 'interrupted' });
+      });
+    }
+
+    it('at once by a second Ctrl-C', async function () {
+      if (process.platform !== 'linux') skip(this, 'the processes are looked up in /proc');
+      const running = runs.begin('twice', '--processes', '2', '--json', ...ENDLESS);
+      await running.until('"step":4,');
+      const pids = [0, 1].map((rank) => processOfRank(rank, runs.folder.join('twice')));
+      running.child.kill('SIGINT');
+      await setTimeout(20);
+      running.child.kill('SIGINT');
+      expect((await running.end()).status).to.equal(130);
+      for (const pid of pids) await gone(pid);
+    });
   });
 
   describe('are refused', () => {
