@@ -9,7 +9,7 @@ import { packageVersion } from './base/version.js';
 import { addDataCommands } from './commands/data-commands.js';
 import { addDeviceCommands } from './commands/device-commands.js';
 import { addEvaluateCommands } from './commands/evaluate-commands.js';
-import { ownError, takeTerminal } from './commands/launched.js';
+import { endOthers, meetLauncher, ownError } from './commands/launched.js';
 import { addReportCommands } from './commands/report-commands.js';
 import { addStudyCommand } from './commands/study-commands.js';
 
@@ -262,7 +262,7 @@ async function report(failure: unknown): Promise<number> {
   return 1;
 }
 
-takeTerminal();
+meetLauncher();
 
 // Whoever reads may stop reading; commands that take long catch it to end early.
 process.stdout.on('error', () => {});
@@ -275,6 +275,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = await report(error);
+  await endOthers(process.exitCode);
   // What a plugin has left open, such as a timer, does not keep a process that the person wants ended.
   if (process.exitCode === 130) setTimeout(() => process.exit(), 1000).unref();
 }

@@ -2,6 +2,7 @@
 
 import { strayErrorOf } from '../base/breath.js';
 import { EvolveError, messageOf } from '../base/errors.js';
+import { launchOf, processName } from '../base/launch.js';
 import { onLauncherEnd } from './launched.js';
 import { isUnderNohup } from './nohup.js';
 
@@ -69,10 +70,15 @@ export function catchExit(): () => void {
   const tell = () => {
     process.exitCode = 1;
     process.stderr.write(
-      'evolve: something ended the process with process.exit(), before the run had ended\n' +
+      `evolve: something ended ${thisProcess()} with process.exit(), before the run had ended\n` +
         'What was saved last is kept. A plugin ends a run with trainer.stop(reason).\n',
     );
   };
   process.once('exit', tell);
   return () => process.off('exit', tell);
+}
+
+function thisProcess(): string {
+  const { rank, size } = launchOf();
+  return size === 1 ? 'the process' : processName(rank);
 }

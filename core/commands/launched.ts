@@ -1,5 +1,7 @@
 /** What a process does otherwise where MPI started it as one of several. */
 
+import { writeSync } from 'node:fs';
+import os from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { EvolveError } from '../base/errors.js';
 import { launchOf, processName } from '../base/launch.js';
@@ -7,15 +9,52 @@ import { launchOf, processName } from '../base/launch.js';
 /** `evolve run --processes` started this process, and tells it how wide its terminal is, or `0` if it has none. */
 export const COLUMNS_VARIABLE = 'EVOLVE_PROCESSES_COLUMNS';
 
+/** So long Hydra has to read what this process told: of a job that it ends it shows no more. */
+const SHOWN_MS = 1000;
+
 /** So long the first process has to tell of what is wrong in all. */
 const FIRST_MS = 4000;
 
+/** A line on standard error with which a process tells `--processes` its rank, id and host: MPICH names those that die by their id. */
+const INTRODUCTION = /^evolve-process (\d+) (\d+) (\S+)$/;
+
+export interface Introduced {
+  readonly rank: number;
+  readonly pid: number;
+  readonly host: string;
+}
+
+export function introducedBy(line: string): Introduced | undefined {
+  const [, rank, pid, host] = INTRODUCTION.exec(line) ?? [];
+  return host === undefined ? undefined : { rank: Number(rank), pid: Number(pid), host };
+}
+
 /** MPI gives its processes what looks like a terminal, whatever the person sees: only `--processes` knows better. */
-export function takeTerminal(): void {
-  if (launchOf().size === 1) return;
-  const columns = Number(process.env[COLUMNS_VARIABLE] ?? 0);
-  process.stdout.isTTY = columns > 0;
-  process.stdout.columns = columns;
+export function meetLauncher(): void {
+  const { rank, size } = launchOf();
+  if (size === 1) return;
+  const columns = process.env[COLUMNS_VARIABLE];
+  process.stdout.isTTY = Number(columns ?? 0) > 0;
+  process.stdout.columns = Number(columns ?? 0);
+  if (columns !== undefined) process.stderr.write(`evolve-process ${rank} ${process.pid} ${os.hostname()}\n`);
+}
+
+/**
+ * Has mpirun end the other processes, as this one has told why. Open MPI and Slurm do so where a process ends with an error.
+ * Hydra, which starts those of MPICH, lets the others go on unless it is asked, in the words of PMI.
+ */
+export async function endOthers(status: number): Promise<void> {
+  const { PMI_FD: socket, MPI_LOCALRANKID: isOfHydra } = process.env;
+  const { rank, size } = launchOf();
+  if (socket === undefined || isOfHydra === undefined || size === 1) return;
+  // Process 0 tells of an interruption.
+  if (status === 130 && rank > 0) return;
+  await setTimeout(SHOWN_MS);
+  try {
+    writeSync(Number(socket), `cmd=abort exitcode=${status}\n`);
+  } catch {
+    // Hydra is gone, or npx has closed its socket.
+  }
 }
 
 let isEndedByMpi = false;

@@ -19,6 +19,13 @@ export async function askDevice(hooks: Hooks, name: string): Promise<DeviceAnswe
   return { device: await hooks.openDevice.promise(request), declined };
 }
 
+const whys = new WeakMap<Device, string>();
+
+/** What a device is, and why those that were asked before it did not open. */
+export function describeChoice(device: Device): string {
+  return `${device.description}${whys.get(device) ?? ''}`;
+}
+
 /** Opens the device that is asked for. If it does not open, takes the next one and says why in one line. */
 export async function openDevice(hooks: Hooks, name: string): Promise<Device> {
   let { device, declined } = await askDevice(hooks, name);
@@ -32,7 +39,7 @@ export async function openDevice(hooks: Hooks, name: string): Promise<Device> {
   if (!device) {
     throw new EvolveError('DEVICE_UNKNOWN', `no device can be opened: ${reasons.join('; ')}`);
   }
-  const why = reasons.length > 0 ? ` (not ${reasons.join('; not ')})` : '';
-  hooks.log.call({ type: 'notice', message: `device ${device.name}: ${device.description}${why}` });
+  if (reasons.length > 0) whys.set(device, ` (not ${reasons.join('; not ')})`);
+  hooks.log.call({ type: 'notice', message: `device ${device.name}: ${describeChoice(device)}` });
   return device;
 }

@@ -8,6 +8,7 @@ import { displayPath } from '../base/paths.js';
 import { packageVersion } from '../base/version.js';
 import type { RunConfig } from '../config/load.js';
 import type { LanguageModel } from '../contracts/backbone.js';
+import { describeChoice } from '../model/open-device.js';
 import { flat } from './checkpoints/differences.js';
 import type { RunWorld } from './run-world.js';
 import { countSteps, type TrainingBasis } from './training.js';
@@ -63,6 +64,7 @@ export async function agreeOnParts(
     world,
     facts,
     'Give all processes the same data and model, one kind of device, and one output folder to go on from.',
+    { device: device ? describeChoice(device) : undefined },
   );
   const most = Math.min(countSteps(basis).rowsPerStep, rows.train.length);
   if (world.size <= most) return;
@@ -84,11 +86,24 @@ async function fingerprintOfVariables({ trainable }: LanguageModel): Promise<str
   return `${trainable.size}, fingerprint ${hash.digest('hex').slice(0, 16)}`;
 }
 
-/** Compares what each process has with what process 0 has, and throws the same error in all. */
-async function agree(world: RunWorld, own: Readonly<Record<string, string>>, advice: string): Promise<void> {
+/**
+ * Compares what each process has with what process 0 has, and throws the same error in all.
+ *
+ * @param details of what differs, such as why
+ */
+async function agree(
+  world: RunWorld,
+  own: Readonly<Record<string, string>>,
+  advice: string,
+  details: Readonly<Record<string, string | undefined>> = {},
+): Promise<void> {
   const first = JSON.parse(Buffer.from(await world.broadcast(Buffer.from(JSON.stringify(own)))).toString());
   const differences = [...new Set([...Object.keys(first), ...Object.keys(own)])].flatMap((key) =>
-    first[key] === own[key] ? [] : [`${key}: ${shown(own[key])}, but ${shown(first[key])} in process 0`],
+    first[key] === own[key]
+      ? []
+      : [
+          `${key}: ${shown(own[key])}${details[key] ? ` (${details[key]})` : ''}, but ${shown(first[key])} in process 0`,
+        ],
   );
   const [differing] = await world.total(Number(differences.length > 0));
   if (differing === 0) return;

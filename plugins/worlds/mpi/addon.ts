@@ -2,14 +2,15 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, fstatSync, readFileSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { EvolveError, type SharedMemory, userCache } from '../../../core/index.js';
+import { EvolveError, launchOf, type SharedMemory, userCache } from '../../../core/index.js';
 
 /** What `call` does, as mpi.c numbers it. */
 export const CALL = { sumFloat: 0, sumDouble: 1, broadcast: 2, barrier: 3, close: 4, share: 5 } as const;
@@ -60,6 +61,7 @@ const COMPILE_SECONDS = 120;
  * @throws EvolveError WORLD_INVALID if there is no mpicc, or it does not compile the binding
  */
 export async function loadAddon(compiles: boolean): Promise<Addon> {
+  requireSocket();
   const mpicc = process.env.EVOLVE_MPICC || 'mpicc';
   const headers = createRequire(import.meta.url)('node-api-headers').include_dir as string;
   const source = path.join(packageFolder(), 'plugins', 'worlds', 'mpi', 'mpi.c');
@@ -89,6 +91,24 @@ export async function loadAddon(compiles: boolean): Promise<Addon> {
   }
 }
 
+/** MPICH's mpirun speaks with a process through a socket that the process inherits, unless what lies between closes it: npx does. */
+function requireSocket(): void {
+  const socket = process.env.PMI_FD;
+  if (socket === undefined) return;
+  try {
+    if (fstatSync(Number(socket)).isSocket()) return;
+  } catch {
+    // Its number is of no open file.
+  }
+  // Process 0 tells it.
+  if (launchOf().rank > 0) throw new EvolveError('INTERRUPTED', 'interrupted');
+  throw new EvolveError(
+    'WORLD_INVALID',
+    "MPICH's mpirun cannot speak with its processes: what started them, such as npx, has closed its socket",
+    'Use --processes, or have mpirun start evolve itself: mpirun -n 4 node_modules/.bin/evolve run …',
+  );
+}
+
 /**
  * UCX, which carries MPICH's messages and sometimes Open MPI's, puts itself between a process and the system's memory and signals.
  * V8 does not bear that: it crashed. The library reads these variables while it is loaded.
@@ -102,7 +122,7 @@ function leaveMemoryAlone(): void {
 /** The file gets its name when it is whole: two that compile it do each other no harm. */
 async function compile(mpicc: string, source: string, headers: string, file: string): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
-  const partial = `${file}.${process.pid}`;
+  const partial = `${file}.${hostname()}.${process.pid}`;
   const link = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
   const flags = ['-std=gnu11', '-O2', '-fPIC', '-shared', '-pthread', ...link, `-I${headers}`];
   try {

@@ -135,6 +135,8 @@ static void end_all(const char *text) {
     printf("{\"type\":\"error\",\"code\":\"WORLD_FAILED\",\"message\":\"%s\",\"advice\":\"%s\"}\n", text, advice);
   fprintf(stderr, "evolve: %s\n%s\n", text, advice);
   fflush(NULL);
+  /* Of a job that it ends, MPICH's mpirun shows only what it has read by then. */
+  usleep(500 * 1000);
   MPI_Abort(MPI_COMM_WORLD, 1);
 }
 

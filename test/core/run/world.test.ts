@@ -26,11 +26,16 @@ describe('a run of several processes', () => {
     ({ folder, data } = place);
   });
 
-  // With three, one has no micro-batch of its own.
-  for (const size of [2, 3]) {
-    it(`loses what one process loses, with ${size}; rank 0 alone writes`, async () => {
-      const train = { maxSteps: 4, evalEvery: 2 };
-      const values = { data, validationSize: 3, train };
+  // Micro-batches of several lengths; with three processes, one has none of its own. Five rows make steps of two sizes.
+  for (const [size, packing] of [
+    [2, false],
+    [3, false],
+    [2, true],
+  ] as const) {
+    const how = packing ? 'packed rows and dropout' : 'rows';
+    it(`loses what one process loses, with ${size} and ${how}; rank 0 alone writes`, async () => {
+      const train = { maxSteps: 4, evalEvery: 2, perDeviceBatchSize: packing ? 1 : 2 };
+      const values = { data, validationSize: 3, train, packing, adapter: { dropout: packing ? 0.2 : 0 } };
       await (await composeTestRun({ ...values, output: folder.join('one') })).trainer.run();
       const runs = await Promise.all(
         worldsOf(size).map((world) =>

@@ -7,4 +7,4 @@
 set -euo pipefail
 
 # Slurm starts the processes, and they find each other by PMIx. `srun --mpi=list` shows whether it has it.
-srun --mpi=pmix --kill-on-bad-exit=1 npx evolve run mine.yaml --output runs/mine "$@"
+srun --mpi=pmix --kill-on-bad-exit=1 node_modules/.bin/evolve run mine.yaml --output runs/mine "$@"
