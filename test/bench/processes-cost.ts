@@ -10,7 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { ROOT } from '../support/files.js';
-import { mpirunArguments } from '../support/mpi.js';
+import { findMpi, type Mpi, mpirunArguments } from '../support/mpi.js';
 import type { Context } from './context.js';
 import { writeLongRows } from './long-rows.js';
 import { measureEvolve, stepsOf } from './processes.js';
@@ -33,7 +33,12 @@ const LINKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 };
 
 export async function processesCost(context: Context): Promise<Row[]> {
-  const probed = new Map(Object.entries(LINKS).map(([name, env]) => [name, probe(2, env)]));
+  const mpi = findMpi('Open MPI');
+  if (!mpi) {
+    context.say('skipped: there is no Open MPI');
+    return [];
+  }
+  const probed = new Map(Object.entries(LINKS).map(([name, env]) => [name, probe(mpi, 2, env)]));
   const fastest = probed.get('shared memory') as ProbedSums;
   // A message in shared memory takes about a microsecond: what its call takes is the hand-over.
   const handOver = fastest[0].seconds;
@@ -43,7 +48,7 @@ export async function processesCost(context: Context): Promise<Row[]> {
       `${name}: ${microseconds(latency)} a message, ${(bandwidth / 1e9).toFixed(2)} GB/s; hand-over ${microseconds(handOver)}`,
     );
   const link = links.get('shared memory') as Link;
-  const rows = sumRows(probe(4, {}), handOver, link);
+  const rows = sumRows(probe(mpi, 4, {}), handOver, link);
 
   const { seconds, ofOneMicroBatch } = await measureSteps(context);
   const microBatch = (seconds[0] - ofOneMicroBatch) / (MICRO_BATCHES - 1);
@@ -72,10 +77,10 @@ export async function processesCost(context: Context): Promise<Row[]> {
   return rows;
 }
 
-function probe(processes: number, env: Readonly<Record<string, string>>): ProbedSums {
-  const args = [...mpirunArguments(processes), process.execPath, PROBE];
-  const options = { env: { ...process.env, ...env }, encoding: 'utf8' } as const;
-  const text = execFileSync(process.env.EVOLVE_MPIRUN || 'mpirun', args, options);
+function probe(mpi: Mpi, processes: number, env: Readonly<Record<string, string>>): ProbedSums {
+  const args = [...mpirunArguments(mpi, processes), process.execPath, PROBE];
+  const options = { env: { ...process.env, ...mpi.env, ...env }, encoding: 'utf8' } as const;
+  const text = execFileSync(mpi.mpirun, args, options);
   return JSON.parse(text.trim().split('\n').at(-1) as string);
 }
 
