@@ -9,7 +9,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } f
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { EvolveError } from '../base/errors.js';
-import { holderOf, LOCK, tryLock, unlock } from '../base/lock.js';
+import { holderOf, tryLock, unlock } from '../base/lock.js';
 import { userCache } from '../base/user-cache.js';
 import { STORE_FILES, type StoreFacts } from './token-store.js';
 
@@ -76,8 +76,14 @@ export class TokenCache<F extends CachedFacts = CachedFacts> {
   async begin(key: string): Promise<string | undefined> {
     const folder = path.join(this.folder, key + PARTIAL);
     if (await tryLock(folder)) return undefined;
-    // What a process left that was killed.
-    for (const name of await readdir(folder)) if (name !== LOCK) await rm(path.join(folder, name));
+    // What a process left that was killed. Others that try to lock the folder have files there for a moment.
+    try {
+      for (const name of Object.values(STORE_FILES)) await rm(path.join(folder, name), { force: true });
+    } catch (error) {
+      // Others would wait for this process as long as it lives.
+      await unlock(folder);
+      throw error;
+    }
     return folder;
   }
 
