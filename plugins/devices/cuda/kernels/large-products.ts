@@ -42,7 +42,7 @@ export class LargeProducts {
    * What is large: an extent below a tile of own kernels leaves either of them waiting for memory, and fewer multiplications than
    * these take a few microseconds. Not measured yet; `npm run test:gpu` times products on either side.
    */
-  least = { extent: 128, multiplications: 2 ** 30 };
+  static least = { extent: 128, multiplications: 2 ** 30 };
   readonly #algorithms = new Map<string, Algorithm | undefined>();
   #isOff = false;
   #hasToldOfNone = false;
@@ -54,7 +54,7 @@ export class LargeProducts {
 
   /** Whether a product is one of those that it takes. */
   takes({ a, m, n, k }: Product): boolean {
-    const { extent, multiplications } = this.least;
+    const { extent, multiplications } = LargeProducts.least;
     if (this.#isOff || Math.min(m, n, k) < extent || m * n * k < multiplications) return false;
     return [n, k, ...(a.isTransposed ? [m] : [])].every((width) => (width * 2) % ROW_BYTES === 0);
   }
