@@ -8,10 +8,8 @@ import { gelu } from '../../../../core/ops/gelu.js';
 import { linear } from '../../../../core/ops/linear.js';
 import { linearCrossEntropy } from '../../../../core/ops/linear-cross-entropy.js';
 import { loraLinear } from '../../../../core/ops/lora-linear.js';
-import type { CudaBackend } from '../../../../plugins/devices/cuda/backend.js';
 import { emulatedDriver } from '../../../../plugins/devices/cuda/emulated.js';
 import cuda from '../../../../plugins/devices/cuda/index.js';
-import { LargeProducts } from '../../../../plugins/devices/cuda/kernels/large-products.js';
 import { describeProductKernels } from '../../../contracts/kernels-products.js';
 import {
   DRIVER,
@@ -22,6 +20,7 @@ import {
   withEnvironment,
 } from '../../../support/cuda.js';
 import { askDevice } from '../../../support/devices.js';
+import { callsOf, cudaBackend, takeSmallForLarge } from '../../../support/large-products.js';
 import { withGradients } from '../../../support/native.js';
 import { randomTensor, relativeError } from '../../../support/numbers.js';
 import { skip } from '../../../support/skip.js';
@@ -46,43 +45,17 @@ async function reopen(options = {}): Promise<void> {
 /** Tests in which cublasLt takes small products too; skipped, with a line that says why, where there is none. */
 function describeLarge(title: string, tests: () => void): void {
   describe(title, () => {
-    const { least } = LargeProducts;
+    let putBack: (() => void) | undefined;
     before(async function () {
       if (DRIVER === emulatedDriver()) requireEmulated(this);
       await reopen();
       const told = device.details?.cublasLt ?? '';
       if (!told.endsWith('takes the large products')) skip(this, `cublasLt is ${told}`);
-      LargeProducts.least = { extent: 16, multiplications: 1 };
+      putBack = takeSmallForLarge();
     });
-    after(() => {
-      LargeProducts.least = least;
-    });
+    after(() => putBack?.());
     tests();
   });
-}
-
-const backend = () => tf.backend() as unknown as CudaBackend;
-
-/** What is asked of cublasLt in `use`. */
-async function callsOf(use: () => unknown): Promise<{ findAlgorithm: number; multiply: number }> {
-  await tf.setBackend('cuda');
-  const calls = { findAlgorithm: 0, multiply: 0 };
-  const { addon } = backend().driver;
-  const { findAlgorithm, multiply } = addon;
-  addon.findAlgorithm = (...args) => {
-    calls.findAlgorithm++;
-    return findAlgorithm(...args);
-  };
-  addon.multiply = (...args) => {
-    calls.multiply++;
-    multiply(...args);
-  };
-  try {
-    await use();
-  } finally {
-    Object.assign(addon, { findAlgorithm, multiply });
-  }
-  return calls;
 }
 
 const weightIn = (storage: Storage, out = OUT) =>
@@ -183,7 +156,7 @@ describeLarge('large products', () => {
 
   it('take their workspace from the pool, where it is counted, and leave nothing behind', async () => {
     await tf.setBackend('cuda');
-    const { pool } = backend();
+    const { pool } = cudaBackend();
     const weight = weightIn('bf16');
     // The weight stays on the card.
     tf.tidy(() => void linear(x(), weight));
