@@ -33,7 +33,7 @@ const MOST_PARTS = 32;
 
 /** `c [m, n] = factor · a [m, k] b [k, n] + bias`. */
 export function multiply(
-  { backend, largeProducts }: Cuda,
+  { backend, largeProducts }: Pick<Cuda, 'backend'> & Partial<Cuda>,
   a: Operand,
   b: Operand,
   c: Pick<DeviceArray, 'pointer' | 'type'>,
