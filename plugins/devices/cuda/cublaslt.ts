@@ -4,7 +4,7 @@
  */
 
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../../../core/index.js';
@@ -16,7 +16,7 @@ import { LargeProducts } from './kernels/large-products.js';
 
 /** From here on own `mma.sync` kernels fall behind; below they reach the speed of NVIDIA's. */
 const LEAST_CAPABILITY = 90;
-/** Those that src/addon/cublaslt.hpp declares the functions of. */
+/** Whose functions src/addon/cublaslt.hpp declares; the latest first. */
 const MAJORS = [13, 12];
 /** A Python that answers later is taken for one without cublasLt. */
 const PYTHON_MILLISECONDS = 5000;
@@ -101,9 +101,14 @@ function librariesIn(folder: string): string[] {
   return namesIn(folder, /^libcublasLt\.so\.\d+$/).map((name) => path.join(folder, name));
 }
 
+/** Of a folder that cannot be read, none. */
 function namesIn(folder: string, pattern: RegExp): string[] {
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => pattern.test(name)) : [];
-  return names.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  try {
+    const names = readdirSync(folder).filter((name) => pattern.test(name));
+    return names.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  } catch {
+    return [];
+  }
 }
 
 /** The folders `nvidia` among the packages of the Python of EVOLVE_PYTHON, of the virtual environment, or of python3. */

@@ -127,6 +127,7 @@ describe('the cublasLt of the device cuda', () => {
     await execute('chmod', ['+x', python]);
     const packaged = copyTo('nvidia', 'cublas', 'lib', 'libcublasLt.so.12');
     copyTo('nvidia', 'cudnn', 'lib', 'libcublasLt.so.12');
+    folder.write('home/lib64', 'no folder');
     const env = { CUDA_HOME: folder.join('home'), EVOLVE_PYTHON: python };
     expect(await collect(placesOf(env, folder.path))).to.deep.equal([
       home,
