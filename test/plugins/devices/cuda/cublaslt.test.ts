@@ -6,11 +6,11 @@ import { expect } from 'chai';
 import { placesOf } from '../../../../plugins/devices/cuda/cublaslt.js';
 import { emulatedCublasLt, emulatedDriver } from '../../../../plugins/devices/cuda/emulated.js';
 import cuda from '../../../../plugins/devices/cuda/index.js';
-import { evolve, execute } from '../../../support/cli.js';
+import { execute } from '../../../support/cli.js';
 import { EMULATED, requireEmulated, withEnvironment } from '../../../support/cuda.js';
 import { type Answer, askDevice } from '../../../support/devices.js';
 import { collect } from '../../../support/errors.js';
-import { TemporaryFolder } from '../../../support/files.js';
+import { ROOT, TemporaryFolder } from '../../../support/files.js';
 import { skip } from '../../../support/skip.js';
 
 const FILE = emulatedCublasLt();
@@ -97,8 +97,16 @@ describe('the cublasLt of the device cuda', () => {
   }
 
   it('is that which the loader finds', async () => {
-    const { stdout, stderr } = await evolve(['device'], { env: { ...EMULATED, ...NOWHERE, ...HOPPER } });
-    expect(stdout, stderr).to.include(`\n  cublasLt: 12.9.3 (${FILE}), takes the large products\n`);
+    // The loader is told where to look when a process starts.
+    const script = `
+      import 'reflect-metadata';
+      import { askDevice } from '${ROOT}.build/test/support/devices.js';
+      import cuda from '${ROOT}.build/plugins/devices/cuda/index.js';
+      console.log((await askDevice(cuda, {}, 'cuda')).device?.details?.cublasLt);`;
+    const env = { ...EMULATED, ...NOWHERE, ...HOPPER };
+    const args = ['--input-type=module', '--eval', script];
+    const { stdout, stderr } = await execute(process.execPath, args, { cwd: ROOT, env });
+    expect(stdout, stderr).to.equal(`12.9.3 (${FILE}), takes the large products\n`);
   });
 
   for (const [package_, name] of [
