@@ -37,7 +37,7 @@ const SANITIZERS: Readonly<Record<string, Sanitizer>> = {
 const testsOf = (device: string, names: readonly string[]) =>
   names.map((name) => path.join(ROOT, '.build', 'test', 'plugins', 'devices', device, `${name}.test.js`));
 const NATIVE = testsOf('native', ['kernels/**/*', 'backend', 'threads', 'placed-weights']);
-const CUDA = testsOf('cuda', ['kernels']);
+const CUDA = testsOf('cuda', ['kernels', 'cublaslt', 'large-products']);
 const MOCHA = [
   path.join('node_modules', 'mocha', 'bin', 'mocha.js'),
   ...['--no-config', '--require', path.join(ROOT, '.build', 'test', 'setup.js')],

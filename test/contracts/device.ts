@@ -71,7 +71,8 @@ export function describeDevice(name: string, given: DeviceFixture, third?: Choic
     });
 
     it('leaves the request for another device to others', async () => {
-      expect(await askDevice(plugin, options, 'other')).to.deep.equal({ device: undefined, declined: [] });
+      const nothing = { device: undefined, declined: [], notices: [] };
+      expect(await askDevice(plugin, options, 'other')).to.deep.equal(nothing);
       expect(tf.getBackend()).to.equal('cpu');
     });
 

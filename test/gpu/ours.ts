@@ -6,7 +6,9 @@ import os from 'node:os';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { DenseWeight, encodeFloats, gelu, type LanguageModel, linear, Random } from '../../core/index.js';
-import type { CudaBackend } from '../../plugins/devices/cuda/backend.js';
+import { BF16, type CudaBackend } from '../../plugins/devices/cuda/backend.js';
+import { LargeProducts } from '../../plugins/devices/cuda/kernels/large-products.js';
+import { multiply } from '../../plugins/devices/cuda/kernels/products.js';
 import { textOf, timeTokens } from '../bench/decode.js';
 import { LORA } from '../bench/settings.js';
 import { median } from '../bench/statistics.js';
@@ -20,6 +22,7 @@ import {
   LLAMA_30B,
   type Llama,
   LOSS_STEPS,
+  PRODUCTS,
   REPEATS,
   TRAINING,
 } from './shapes.js';
@@ -63,6 +66,46 @@ async function linears(): Promise<Figures> {
       figures[`${what}, forward and backward, GFLOP`] = (2 * operations) / both / 1e9;
     });
     free?.();
+  }
+  return figures;
+}
+
+/** Products in bf16 by own kernels, or by cublasLt where the device takes it. */
+async function products(byCublasLt: boolean): Promise<Figures> {
+  const run = await compose({ device: DEVICE });
+  const { details } = await run.assembler.openDevice();
+  const told = details?.cublasLt ?? '';
+  console.log(`cublasLt: ${told}`);
+  if (byCublasLt && !told.endsWith('takes the large products')) return {};
+  const { pool, driver } = backend();
+  const largest = (sizeOf: (shape: [number, number, number]) => number) => Math.max(...PRODUCTS.map(sizeOf));
+  const sizes = [
+    largest(([rows, width, out]) => rows * Math.max(width, out)),
+    largest(([, width, out]) => width * out),
+  ];
+  const [left, right, result] = [sizes[0], sizes[1], sizes[0]].map((size) => pool.take(2 * size));
+  for (const [i, pointer] of [left, right].entries()) {
+    // Zeros would let the card run faster than it does.
+    driver.addon.upload(pointer, encodeFloats('bf16', new Random(i).uniform(sizes[i], -1, 1)));
+  }
+  const large = new LargeProducts(backend(), console.error);
+  const figures: Figures = {};
+  for (const [rows, width, out] of PRODUCTS) {
+    for (const [what, n, k, isTransposed] of [
+      ['forward', out, width, false],
+      ['backward', width, out, true],
+    ] as const) {
+      const a = { array: { pointer: left, type: BF16 } } as const;
+      const b = { array: { pointer: right, type: BF16 }, isTransposed } as const;
+      const c = { pointer: result, type: BF16 } as const;
+      const shape = { m: rows, n, k };
+      const seconds = secondsOf(() => {
+        if (!byCublasLt) multiply({ backend: backend() }, a, b, c, shape, { compute: BF16 });
+        else if (!large.compute({ a, b, c, ...shape, factor: 1, bias: null }))
+          throw new Error('no algorithm');
+      });
+      figures[`${rows}×${width}×${out}, ${what}, GFLOP`] = (2 * rows * width * out) / seconds / 1e9;
+    }
   }
   return figures;
 }
@@ -156,6 +199,8 @@ async function losses(): Promise<Figures> {
 
 async function partOf(name: string): Promise<Figures> {
   if (name === 'linear') return linears();
+  if (name === 'products') return products(false);
+  if (name === 'products-cublaslt') return products(true);
   if (name === 'losses') return losses();
   const [kind, ...rest] = name.split('-');
   const storage = rest.at(-1) as string;

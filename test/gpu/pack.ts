@@ -38,7 +38,7 @@ const LEFT_OUT_PACKAGES = new Set([
   'node-api-headers',
 ]);
 const LEFT_OUT =
-  /\.(map|d\.[cm]?ts|tsx?|md|flow)$|[./](min|es2017|fesm|esm)\.m?js$|tensorflow.*\/(src|demo|benchmarks|es6|miniprogram|\.github)(\/|$)/;
+  /\.(map|d\.[cm]?ts|tsx?|md|flow)$|[./](es2017|fesm|esm)\.m?js$|\/tf[^/]*\.min\.js$|tensorflow.*\/(src|demo|benchmarks|es6|miniprogram|\.github)(\/|$)/;
 
 const RUN = `#!/bin/sh
 # Tests and measures the cuda device on this machine's card. EVOLVE_PYTHON: a Python with torch, transformers and peft.
@@ -51,7 +51,7 @@ export function pack(folder: string): { file: string; bytes: number } {
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(stage);
   for (const name of NEEDED) copy(name, stage);
-  for (const name of packagesOf(ROOT, TEST_PACKAGES)) {
+  for (const name of packages()) {
     copy(path.join('node_modules', name), stage);
   }
   const node = path.join(stage, 'node');
@@ -72,11 +72,21 @@ export function pack(folder: string): { file: string; bytes: number } {
   return { file, bytes: size };
 }
 
+/** Those that travel. */
+export function packages(): Set<string> {
+  return packagesOf(ROOT, TEST_PACKAGES);
+}
+
+/** Whether a file of the checkout stays here. */
+export function isLeftOut(file: string): boolean {
+  return LEFT_OUT.test(path.relative(ROOT, file));
+}
+
 /** `name` of the checkout, to the same place in `stage`. */
 function copy(name: string, stage: string): void {
   const from = path.join(ROOT, name);
   if (!existsSync(from)) return;
-  const filter = (source: string) => source === from || !LEFT_OUT.test(path.relative(ROOT, source));
+  const filter = (source: string) => source === from || !isLeftOut(source);
   cpSync(realpathSync(from), path.join(stage, name), {
     recursive: true,
     dereference: true,

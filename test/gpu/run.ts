@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
+import { emulatedCublasLt, emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
 import { PYTHON, PYTHON_ENV, script } from '../bench/python.js';
 import { formatTable, type Row } from '../bench/table.js';
 import { ROOT } from '../support/files.js';
@@ -17,6 +17,8 @@ const isEmulated = args.includes('--emulated');
 const wanted = args.filter((arg) => !arg.startsWith('--'));
 const OUT = process.env.OUT ?? path.join(ROOT, 'results');
 const DRIVER = isEmulated ? emulatedDriver() : (process.env.EVOLVE_CUDA_DRIVER ?? 'libcuda.so.1');
+/** The emulated card is one of which cublasLt takes the large products. */
+const EMULATED = isEmulated ? { EVOLVE_EMULATED_CAPABILITY: '90', EVOLVE_CUBLASLT: emulatedCublasLt() } : {};
 /** All stages together. The emulated driver is slow. */
 const DEADLINE = performance.now() + (isEmulated ? 1800e3 : 570e3);
 
@@ -33,7 +35,12 @@ const rows: Row[] = [];
 /** Runs a command for at most so many seconds. */
 function stage(name: string, seconds: number, command: string, given: readonly string[]): Promise<Outcome> {
   const limit = Math.min(isEmulated ? 900e3 : seconds * 1000, DEADLINE - performance.now());
-  const env = { ...PYTHON_ENV, EVOLVE_CUDA_DRIVER: DRIVER, EVOLVE_GPU_EMULATED: isEmulated ? '1' : '' };
+  const env = {
+    ...PYTHON_ENV,
+    ...EMULATED,
+    EVOLVE_CUDA_DRIVER: DRIVER,
+    EVOLVE_GPU_EMULATED: isEmulated ? '1' : '',
+  };
   const start = performance.now();
   console.log(`… ${name}`);
   return new Promise((resolve) => {
@@ -106,22 +113,28 @@ function mocha(
 
 const asks = (name: string) => wanted.length === 0 || wanted.includes(name);
 if (!isEmulated) await stage('card', 10, 'nvidia-smi', []);
-if (asks('kernels')) await mocha('kernels', 90, ['devices/cuda/kernels.test.js']);
+if (asks('kernels')) {
+  await mocha('kernels', 90, ['devices/cuda/kernels.test.js', 'devices/cuda/large-products.test.js']);
+}
 if (asks('device')) {
   await mocha('device', 90, ['devices.test.js', 'devices/cuda/training.test.js'], '--grep', 'cuda');
 }
-for (const { name, seconds, units } of PARTS) {
+for (const { name, seconds, units, peer: own } of PARTS) {
   if (!asks(name)) continue;
-  const ours = figuresOf(await stage(name, seconds, process.execPath, ['.build/test/gpu/ours.js', name]));
-  const peer = await stage(`${name}, PyTorch and PEFT`, seconds, PYTHON, [
-    script('gpu.py'),
-    name,
-    isEmulated ? 'small' : 'whole',
-  ]);
+  const ourPart = (part: string) => stage(part, seconds, process.execPath, ['.build/test/gpu/ours.js', part]);
+  const ours = figuresOf(await ourPart(name));
+  const peer = own
+    ? await ourPart(own)
+    : await stage(`${name}, PyTorch and PEFT`, seconds, PYTHON, [
+        script('gpu.py'),
+        name,
+        isEmulated ? 'small' : 'whole',
+      ]);
   const theirs = figuresOf(peer);
   for (const what of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
     const unit = units[what.split(',').at(-1)?.trim() ?? ''] ?? 's';
-    rows.push({ what: `${name}: ${what}`, unit, ours: ours[what] ?? null, theirs: theirs[what] ?? null });
+    const figures = { ours: ours[what] ?? null, theirs: theirs[what] ?? null };
+    rows.push({ what: `${name}: ${what}`, unit, ...figures, ...(own && { note: `theirs: ${own}` }) });
   }
   write();
 }

@@ -25,6 +25,15 @@ export const LINEARS: [number, number, number][] = isSmall
       [2048, 4096, 4096],
       [2048, 4096, 11008],
     ];
+/** The same of products that own kernels and cublasLt compute, from small ones, of a 135M, to those of a 7B. */
+export const PRODUCTS: [number, number, number][] = isSmall
+  ? [[40, 64, 128]]
+  : [64, 256, 1024, 4096].flatMap((rows): [number, number, number][] => [
+      [rows, 576, 1536],
+      [rows, 2048, 2048],
+      [rows, 4096, 4096],
+      [rows, 4096, 11008],
+    ]);
 export const TRAINING = isSmall ? { rows: 2, cutoff: 96, steps: 2 } : { rows: 4, cutoff: 512, steps: 6 };
 export const DECODING = isSmall
   ? { prompt: 8, tokens: 4, texts: [1, 3] }
@@ -41,9 +50,17 @@ const UNITS: Readonly<Record<string, Unit>> = {
   seconds: 's',
 };
 
+interface Part {
+  readonly name: string;
+  readonly seconds: number;
+  /** Our own part that it is held to; PyTorch and PEFT where there is none. */
+  readonly peer?: string;
+}
+
 /** Each is a process of its own, on either side, with so many seconds. */
-export const PARTS = [
+const ALL: readonly Part[] = [
   { name: 'linear', seconds: 40 },
+  { name: 'products', seconds: 30, peer: 'products-cublaslt' },
   { name: 'train-bf16', seconds: 70 },
   { name: 'train-int8', seconds: 50 },
   { name: 'train-nf4', seconds: 60 },
@@ -51,4 +68,5 @@ export const PARTS = [
   { name: 'decode-int8', seconds: 40 },
   { name: 'losses', seconds: 40 },
   { name: 'train-30b-int8', seconds: 90 },
-].map((part) => ({ ...part, units: UNITS }));
+];
+export const PARTS = ALL.map((part) => ({ ...part, units: UNITS }));

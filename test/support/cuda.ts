@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
+import { emulatedCublasLt, emulatedDriver } from '../../plugins/devices/cuda/emulated.js';
 import cuda from '../../plugins/devices/cuda/index.js';
 import { askDevice } from './devices.js';
 import { numbersOf, onReference, type Results } from './native.js';
@@ -20,6 +20,12 @@ export const DRIVER = process.env.EVOLVE_CUDA_DRIVER ?? emulatedDriver();
 
 /** An environment in which commands find the emulated driver where they would look for the real one. */
 export const EMULATED = { LD_LIBRARY_PATH: path.dirname(emulatedDriver()) };
+
+/** In such an environment the emulated card is one of which the emulated cublasLt takes the large products. */
+export const WITH_CUBLASLT =
+  DRIVER === emulatedDriver()
+    ? { EVOLVE_EMULATED_CAPABILITY: '90', EVOLVE_CUBLASLT: emulatedCublasLt() }
+    : {};
 
 /** Runs `use` with environment variables set, and puts them back. */
 export async function withEnvironment<T>(

@@ -11,6 +11,8 @@ export interface AppliedAlone {
   readonly context: RunContext;
   /** What it asked of the run: reasons to stop, `save`, `evaluate`. */
   readonly asked: string[];
+  /** What it told the person. */
+  readonly notices: string[];
   /** What `apply` returned, which nobody takes. */
   readonly returned: unknown;
 }
@@ -31,6 +33,7 @@ export function applyAlone(
   const hooks = createHooks();
   const context = new RunContext();
   const asked: string[] = [];
+  const notices: string[] = [];
   let applied = false;
   const run = { model: { path: '.' }, data: { sources: ['alpaca'] } };
   const extensions = new Extensions();
@@ -40,7 +43,7 @@ export function applyAlone(
     config: makeAssembly({ model: { path: '.' } }),
     run: train && makeConfig({ ...run, train }),
     random: new RandomStreams(0),
-    notice: () => {},
+    notice: (message) => notices.push(message),
     stop: (reason) => asked.push(reason),
     requestSave: () => asked.push('save'),
     requestEvaluate: () => asked.push('evaluate'),
@@ -51,5 +54,5 @@ export function applyAlone(
     plugin.schema ? plugin.schema.parse(options) : options,
   );
   applied = true;
-  return { hooks, context, asked, returned };
+  return { hooks, context, asked, notices, returned };
 }

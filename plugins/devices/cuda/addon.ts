@@ -33,7 +33,38 @@ export interface Addon {
   find(module: Module, name: string): KernelHandle;
   launch(kernel: KernelHandle, x: number, y: number, z: number, threads: number, slots: Int32Array): void;
   synchronize(): void;
+  openCublasLt(library: string): { readonly version: number; readonly file: string };
+  startCublasLt(): void;
+  closeCublasLt(): void;
+  /** Writes the 64 bytes of an algorithm. @returns the bytes of its workspace, or -1 where there is none */
+  findAlgorithm(
+    algorithm: Uint8Array,
+    mostWorkspaceBytes: number,
+    alignment: number,
+    ...description: ProductDescription
+  ): number;
+  multiply(
+    algorithm: Uint8Array,
+    a: Pointer,
+    b: Pointer,
+    c: Pointer,
+    factor: number,
+    workspace: Pointer,
+    workspaceBytes: number,
+    ...description: ProductDescription
+  ): void;
 }
+
+/** A product as src/addon/cublaslt.hpp takes it. A number that is not 0 says yes. */
+export type ProductDescription = readonly [
+  m: number,
+  n: number,
+  k: number,
+  isATransposed: number,
+  isBTransposed: number,
+  isCInFp32: number,
+  bias: Pointer | null,
+];
 
 /** An error of the driver: `code` is its name there. */
 export interface DriverError extends Error {

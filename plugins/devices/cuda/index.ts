@@ -16,8 +16,10 @@ export default definePlugin({
     index: z.number().int().min(0).optional(),
     /** The driver's library. */
     driver: z.string().min(1).default('libcuda.so.1'),
+    /** Whether cublasLt takes the large products, where it is found and the card is one on which own kernels fall behind. */
+    cublasLt: z.boolean().default(true),
   }),
-  apply(trainer, { driver, index }) {
+  apply(trainer, { driver, index, cublasLt }) {
     trainer.hooks.openDevice.tap(
       async (request) => {
         if (!request.wants('cuda')) return undefined;
@@ -25,7 +27,8 @@ export default definePlugin({
           const card = openCard(driver, index);
           // The kernels' code is of no use to a machine without a card.
           const { openDevice } = await import('./open.js');
-          return await openDevice(card, driver);
+          const tell = (line: string) => trainer.notice(`device cuda: ${line}`);
+          return await openDevice(card, { driver, cublasLt, tell });
         } catch (error) {
           if (!(error instanceof Declined)) throw error;
           request.decline('cuda', request.name === 'cuda' ? error.message : error.short);

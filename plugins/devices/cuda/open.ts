@@ -7,6 +7,7 @@ import { type Addon, driverCode } from './addon.js';
 import { BF16, CudaBackend, F32 } from './backend.js';
 import { CardLayerStore } from './cache.js';
 import { Declined, type OpenCard, versionOf } from './card.js';
+import { type CublasLtAnswer, type CublasLtOptions, takeCublasLt } from './cublaslt.js';
 import { Driver } from './driver.js';
 import { Fallbacks } from './fallback.js';
 import { tellingFaults } from './faults.js';
@@ -30,11 +31,13 @@ const PTX = path.join(packageFolder(), 'plugins', 'devices', 'cuda', 'kernels.pt
 /** There is one backend a process, whoever asks for it. */
 let opened: { readonly cuda: Cuda; readonly fallbacks: Fallbacks; readonly index: number } | undefined;
 
-/**
- * @param library the name of the driver's library
- * @throws Declined where the driver does not take the kernels, or this process computes on another card
- */
-export async function openDevice(open: OpenCard, library: string): Promise<Device> {
+export interface OpenOptions extends CublasLtOptions {
+  /** The name of the driver's library. */
+  readonly driver: string;
+}
+
+/** @throws Declined where the driver does not take the kernels, or this process computes on another card */
+export async function openDevice(open: OpenCard, options: OpenOptions): Promise<Device> {
   opened ??= { ...makeBackend(open), index: open.index };
   if (opened.index !== open.index) {
     open.addon.use(opened.index);
@@ -43,12 +46,13 @@ export async function openDevice(open: OpenCard, library: string): Promise<Devic
   const { cuda, fallbacks } = opened;
   const { pool } = cuda.backend;
   await tf.setBackend(BACKEND);
+  const cublasLt = await takeCublasLt(cuda, open, options);
   pool.beginPeak();
   fallbacks.clear();
   return {
     name: 'cuda',
     backend: BACKEND,
-    ...described(open, library),
+    ...described(open, options.driver, cublasLt),
     placeWeights: (model) => placeWeights(cuda, model),
     makeCache: () => new PagedCache(() => new CardLayerStore(cuda.backend)),
     usage: () => ({ peakMemory: pool.peakBytes, fallbacks: fallbacks.counts() }),
@@ -58,18 +62,20 @@ export async function openDevice(open: OpenCard, library: string): Promise<Devic
 function described(
   { addon, card, index, count, version }: OpenCard,
   library: string,
+  cublasLt: CublasLtAnswer,
 ): Pick<Device, 'description' | 'details'> {
   const { name, capability, multiprocessors } = card;
   const { free, total } = addon.memory();
   const [left, all] = [free, total].map((bytes) => (bytes / 2 ** 30).toFixed(1));
   return {
-    description: `${name}, sm_${capability}, ${left} of ${all} GiB free`,
+    description: `${name}, sm_${capability}, ${left} of ${all} GiB free${cublasLt.version ? `, cublasLt ${cublasLt.version}` : ''}`,
     details: {
       card: `${name}, ${index} of ${count === 1 ? 'one' : count}`,
       'compute capability': `${(capability / 10).toFixed(1)} (sm_${capability}), ${multiprocessors} multiprocessors`,
       memory: `${all} GiB, ${left} free`,
       driver: `for CUDA ${versionOf(version)}`,
       library,
+      cublasLt: cublasLt.told,
     },
   };
 }
@@ -81,7 +87,12 @@ function makeBackend(open: OpenCard): { cuda: Cuda; fallbacks: Fallbacks } {
   const backend = new CudaBackend(driver, pool);
   tf.registerBackend(BACKEND, () => backend);
   const fallbacks = new Fallbacks(BACKEND, backend);
-  const cuda: Cuda = { backend, weights: new CardWeights(driver, pool), between: F32 };
+  const cuda: Cuda = {
+    backend,
+    weights: new CardWeights(driver, pool),
+    between: F32,
+    largeProducts: undefined,
+  };
   for (const register of [
     registerLinear,
     registerMatMul,

@@ -6,6 +6,7 @@ import type { CudaBackend, DeviceArray, FloatType, Output } from '../backend.js'
 import { F32 } from '../backend.js';
 import type { Argument } from '../driver.js';
 import type { CardWeights } from '../weights.js';
+import type { LargeProducts } from './large-products.js';
 
 export { tensorOf } from '../../kit/kernels.js';
 
@@ -17,6 +18,8 @@ export interface Cuda {
   readonly weights: CardWeights;
   /** What lies between products: bf16 where the model's products are computed so, else fp32. */
   between: FloatType;
+  /** What takes the large products, where it is used. */
+  largeProducts: LargeProducts | undefined;
 }
 
 export const { kernel, fasterKernel, gradient } = kernelsOf(BACKEND);

@@ -38,7 +38,7 @@ export function registerLinear(cuda: Cuda): void {
     if (!isDone) {
       withDense(backend, placed, compute, (dense) =>
         multiply(
-          backend,
+          cuda,
           { array: input },
           { array: dense },
           y.array,
@@ -51,7 +51,7 @@ export function registerLinear(cuda: Cuda): void {
       const { rank, scaling } = branch;
       withDown(x, branch, compute, (down) => {
         const options = { compute, factor: scaling, adding: true };
-        multiply(backend, { array: down }, { array: branch.b }, y.array, { m: tokens, n, k: rank }, options);
+        multiply(cuda, { array: down }, { array: branch.b }, y.array, { m: tokens, n, k: rank }, options);
       });
     }
     return y.info;
@@ -83,7 +83,7 @@ export function registerLinear(cuda: Cuda): void {
     backend.withWorkspace(tokens * rank * 4, (pointer) => {
       const down = { pointer, type: F32 } as const;
       withDropped(x, branch, (array) =>
-        multiply(backend, { array }, { array: a }, down, { m: tokens, n: rank, k }, { compute }),
+        multiply(cuda, { array }, { array: a }, down, { m: tokens, n: rank, k }, { compute }),
       );
       use(down);
     });
@@ -97,7 +97,7 @@ export function registerLinear(cuda: Cuda): void {
     const array = backend.arrayOf(dy);
     withDense(backend, weights.of(weight), compute, (dense) =>
       multiply(
-        backend,
+        cuda,
         { array },
         { array: dense, isTransposed: true },
         dx.array,
@@ -123,12 +123,12 @@ export function registerLinear(cuda: Cuda): void {
       const shape = { m: tokens, n: columns, k: rank };
       const right = { array: a, isTransposed: true };
       if (dropout === 0) {
-        multiply(backend, { array: up }, right, dx, shape, { compute, adding: true });
+        multiply(cuda, { array: up }, right, dx, shape, { compute, adding: true });
         return;
       }
       const size = tokens * columns;
       backend.withWorkspace(size * 4, (pointer) => {
-        multiply(backend, { array: up }, right, { pointer, type: F32 }, shape, { compute });
+        multiply(cuda, { array: up }, right, { pointer, type: F32 }, shape, { compute });
         const mask = dropoutArguments(dropout, seed);
         driver.kernel('dropout').overElements(size, pointer, F32, ...mask, pointer, F32, size);
         driver.kernel('add').overElements(size, ...typed(dx), pointer, F32, ...typed(dx), size);
@@ -148,7 +148,7 @@ export function registerLinear(cuda: Cuda): void {
     backend.withWorkspace(tokens * rank * 4, (pointer) => {
       const up = { pointer, type: F32 } as const;
       const right = { array: b, isTransposed: true };
-      multiply(backend, { array: dy }, right, up, { m: tokens, n: rank, k }, { compute, factor: scaling });
+      multiply(cuda, { array: dy }, right, up, { m: tokens, n: rank, k }, { compute, factor: scaling });
       use(up);
     });
   };
@@ -177,14 +177,14 @@ export function registerLinear(cuda: Cuda): void {
       withDropped(x, branch, (dropped) => {
         const left = { array: up, isTransposed: true };
         const right = { array: dropped, isTransposed: true };
-        multiply(backend, left, right, da.array, { m: rank, n: inputs, k: tokens }, { compute });
+        multiply(cuda, left, right, da.array, { m: rank, n: inputs, k: tokens }, { compute });
       }),
     );
     withDown(x, branch, compute, (down) => {
       const left = { array, isTransposed: true };
       const right = { array: down, isTransposed: true };
       const options = { compute, factor: attrs.scaling };
-      multiply(backend, left, right, db.array, { m: outputs, n: rank, k: tokens }, options);
+      multiply(cuda, left, right, db.array, { m: outputs, n: rank, k: tokens }, options);
     });
     const ofBranch = { a: tensorOf(da.info), b: tensorOf(db.info) };
     return {

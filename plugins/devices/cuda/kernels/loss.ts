@@ -49,7 +49,7 @@ export function registerLoss(cuda: Cuda): void {
         const m = Math.min(piece, tokens - at);
         const rows = { pointer: input.pointer + at * hidden * width, type: input.type };
         const shape = { m, n: vocabulary, k: hidden };
-        multiply(backend, { array: rows }, { array: dense }, logits, shape, { compute, bias });
+        multiply(cuda, { array: rows }, { array: dense }, logits, shape, { compute, bias });
         const crossEntropy = driver.kernel('crossEntropy');
         const perRow = [ids + at * 4, losses + at * 4, training ? dlogits.pointer : null, dlogits.type];
         crossEntropy.overRows(m, vocabulary, pointer, vocabulary, ...perRow);
@@ -57,12 +57,12 @@ export function registerLoss(cuda: Cuda): void {
         const target = { pointer: dx.array.pointer + at * hidden * 4, type: F32 } as const;
         const back = { m, n: hidden, k: vocabulary };
         const right = { array: dense, isTransposed: true };
-        multiply(backend, { array: dlogits }, right, target, back, { compute });
+        multiply(cuda, { array: dlogits }, right, target, back, { compute });
         if (!dw) continue;
         const options = { compute, adding: at > 0 };
         const left = { array: dlogits, isTransposed: true };
         const ofWeight = { m: vocabulary, n: hidden, k: m };
-        multiply(backend, left, { array: rows, isTransposed: true }, dw, ofWeight, options);
+        multiply(cuda, left, { array: rows, isTransposed: true }, dw, ofWeight, options);
       }
       driver.kernel('sum').launch([1], 256, losses, tokens, loss.array.pointer);
     });

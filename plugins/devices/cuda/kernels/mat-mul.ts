@@ -5,7 +5,8 @@ import { F32 } from '../backend.js';
 import { type Cuda, fasterKernel } from './kit.js';
 import { multiply } from './products.js';
 
-export function registerMatMul({ backend }: Cuda): void {
+export function registerMatMul(cuda: Cuda): void {
+  const { backend } = cuda;
   fasterKernel('BatchMatMul', ({ a, b }, attrs: Partial<tf.BatchMatMulAttrs>) => {
     const { transposeA = false, transposeB = false } = attrs;
     const batch = a.shape.slice(0, -2);
@@ -19,7 +20,7 @@ export function registerMatMul({ backend }: Cuda): void {
     const left = { array: backend.arrayOf(a), isTransposed: transposeA };
     const right = { array: backend.arrayOf(b), isTransposed: !transposeB };
     const count = batch.reduce((product, extent) => product * extent, 1);
-    multiply(backend, left, right, y.array, { m, n, k, batch: count }, { compute: F32 });
+    multiply(cuda, left, right, y.array, { m, n, k, batch: count }, { compute: F32 });
     return y.info;
   });
 }

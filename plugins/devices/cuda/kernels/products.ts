@@ -4,13 +4,8 @@ import type { Pointer } from '../addon.js';
 import { BF16, type CudaBackend, type DeviceArray, F32, type FloatType } from '../backend.js';
 import { MOST_ROWS_OF_BLOCKS } from '../driver.js';
 import type { CardWeight } from '../weights.js';
-import { typed } from './kit.js';
-
-export interface Operand {
-  readonly array: Pick<DeviceArray, 'pointer' | 'type'>;
-  /** A: stored as `[k, m]` and not `[m, k]`. B: stored as `[k, n]` and not `[n, k]`. */
-  readonly isTransposed?: boolean;
-}
+import { type Cuda, typed } from './kit.js';
+import type { Operand } from './large-products.js';
 
 export interface ProductShape {
   readonly m: number;
@@ -38,7 +33,7 @@ const MOST_PARTS = 32;
 
 /** `c [m, n] = factor · a [m, k] b [k, n] + bias`. */
 export function multiply(
-  backend: CudaBackend,
+  { backend, largeProducts }: Pick<Cuda, 'backend'> & Partial<Cuda>,
   a: Operand,
   b: Operand,
   c: Pick<DeviceArray, 'pointer' | 'type'>,
@@ -46,6 +41,10 @@ export function multiply(
   { compute, factor = 1, bias = null, adding = false }: ProductOptions,
 ): void {
   if (m * n * batch === 0) return;
+  if (largeProducts && compute === BF16 && batch === 1 && !adding) {
+    const product = { a, b, c, m, n, k, factor, bias };
+    if (largeProducts.takes(product) && largeProducts.multiply(product)) return;
+  }
   const { driver } = backend;
   const product = driver.kernel(nameOf(compute, a, b));
   const grid = [n, m].map((extent) => Math.ceil(extent / TILES[compute]));

@@ -8,8 +8,9 @@ import { BF16, F32 } from '../../../../plugins/devices/cuda/backend.js';
 import { Kernel } from '../../../../plugins/devices/cuda/driver.js';
 import { changeTensors } from '../../../support/checkpoints.js';
 import { compose } from '../../../support/compose.js';
-import { DRIVER, describeCuda, requireLong } from '../../../support/cuda.js';
+import { DRIVER, describeCuda, requireLong, WITH_CUBLASLT, withEnvironment } from '../../../support/cuda.js';
 import { ROOT, TemporaryFolder } from '../../../support/files.js';
+import { callsOf, takeSmallForLarge } from '../../../support/large-products.js';
 
 const STEPS = 2;
 
@@ -72,6 +73,29 @@ describeCuda('cuda training', () => {
       expect(types.of('attentionBf16_64')).to.deep.equal({ q: [BF16], k: [BF16], v: [BF16], y: [BF16] });
     });
   }
+
+  it('of a model in nf4 has the same losses where cublasLt takes the products, the same to the last digit again', async () => {
+    const putBack = takeSmallForLarge();
+    try {
+      const card = { name: 'cuda', driver: DRIVER };
+      const lossesTwice = async () => [
+        await lossesOn(card, { name: 'nf4' }),
+        await lossesOn(card, { name: 'nf4' }),
+      ];
+      let losses: number[][] = [];
+      const calls = await callsOf(async () => {
+        losses = await withEnvironment(WITH_CUBLASLT, lossesTwice);
+      });
+      const expected = await lossesOn({ ...card, cublasLt: false }, { name: 'nf4' });
+      expect(losses[1]).to.deep.equal(losses[0]);
+      expect(expected).to.have.lengthOf(STEPS);
+      for (const [i, loss] of losses[0].entries())
+        expect(loss).to.be.closeTo(expected[i], 0.01 * expected[i]);
+      if ('EVOLVE_CUBLASLT' in WITH_CUBLASLT) expect(calls.multiply).to.be.above(0);
+    } finally {
+      putBack();
+    }
+  });
 });
 
 /** Where a kernel's arguments have the type of an array. */

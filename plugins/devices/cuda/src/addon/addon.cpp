@@ -1,6 +1,7 @@
 // The CUDA driver API for Node.js. It needs no CUDA header and no toolkit: libcuda.so.1 is opened when the device is. All work
 // goes to one stream, in order. Pointers on the device are numbers: a double holds their 48 bits.
 #include "arguments.hpp"
+#include "cublaslt.hpp"
 #include "driver.hpp"
 
 #include <dlfcn.h>
@@ -179,13 +180,22 @@ napi_value synchronize(const Arguments&) {
   return nullptr;
 }
 
+void throwError(napi_env env, const char* code, const std::string& message) {
+  napi_value value;
+  napi_create_error(env, textOf(env, code), textOf(env, message), &value);
+  napi_throw(env, value);
+}
+
 void throwDriverError(napi_env env, const DriverError& error) {
   const char *name = "CUDA_ERROR_UNKNOWN", *text = "";
   cuGetErrorName(error.result, &name);
   cuGetErrorString(error.result, &text);
-  napi_value value;
-  napi_create_error(env, textOf(env, name), textOf(env, std::string(error.call) + ": " + name + " (" + text + ")"), &value);
-  napi_throw(env, value);
+  throwError(env, name, std::string(error.call) + ": " + name + " (" + text + ")");
+}
+
+void throwCublasLtError(napi_env env, const CublasLtError& error) {
+  const char* name = cublasLtGetStatusName(error.status);
+  throwError(env, name, std::string(error.call) + ": " + name);
 }
 
 template <napi_value (*function)(const Arguments&)>
@@ -194,6 +204,8 @@ napi_value guarded(napi_env env, napi_callback_info info) {
     return function(Arguments(env, info));
   } catch (const DriverError& error) {
     throwDriverError(env, error);
+  } catch (const CublasLtError& error) {
+    throwCublasLtError(env, error);
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());
   }
@@ -224,5 +236,10 @@ NAPI_MODULE_INIT() {
   offer<find>(env, exports, "find");
   offer<launch>(env, exports, "launch");
   offer<synchronize>(env, exports, "synchronize");
+  offer<openCublasLt>(env, exports, "openCublasLt");
+  offer<startCublasLt>(env, exports, "startCublasLt");
+  offer<closeCublasLt>(env, exports, "closeCublasLt");
+  offer<findAlgorithm>(env, exports, "findAlgorithm");
+  offer<multiply>(env, exports, "multiply");
   return exports;
 }

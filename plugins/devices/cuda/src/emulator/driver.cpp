@@ -2,8 +2,8 @@
 // launch runs its blocks on fibers. Only what the addon calls is there. Faults are injected by environment variables:
 //
 //     EVOLVE_EMULATED_MEMORY=64M      how much device memory there is; EVOLVE_EMULATED_OTHERS=60M what other processes have of it
-//     EVOLVE_EMULATED_FAULTS=cuLaunchKernel:3:719,cuInit:1:100      the third launch answers 719, the first cuInit 100; call 0 is
-//                                     each call. After 214 and 700 to 719 the card is lost: all calls answer the same
+//     EVOLVE_EMULATED_FAULTS=cuLaunchKernel:3:719     as faults.hpp says. After 214 and 700 to 719 the card is lost: all calls
+//                                     answer the same
 //     EVOLVE_EMULATED_IDLE=1          nothing is computed or copied, and what is read is zero: what is left is the time of
 //                                     JavaScript and the addon, and how much memory is asked for
 //     EVOLVE_EMULATED_CAPABILITY=70   the compute capability; EVOLVE_EMULATED_DRIVER=11080 the version
@@ -14,6 +14,7 @@
 #include <new>
 #include <string>
 
+#include "faults.hpp"
 #include "fibers.hpp"
 #include "registry.hpp"
 
@@ -26,6 +27,7 @@
 
 namespace {
 
+using emulator::setting;
 using Pointer = uint64_t;
 using Result = int;
 
@@ -42,11 +44,6 @@ struct Block {
 std::map<Pointer, Block> blocks;
 size_t used;
 std::string lastFault = "no error";
-
-const char* setting(const char* name, const char* fallback) {
-  const char* value = getenv(name);
-  return value && *value ? value : fallback;
-}
 
 bool isIdle() {
   static const bool idle = *setting("EVOLVE_EMULATED_IDLE", "");
@@ -66,20 +63,11 @@ size_t freeMemory() {
 
 // What the call of `name` answers by EVOLVE_EMULATED_FAULTS, or success.
 Result injected(const char* name) {
-  static std::map<std::string, int> calls;
   static Result lost = kSuccess;
   if (lost != kSuccess) return lost;
-  const int call = ++calls[name];
-  const std::string faults = std::string(",") + setting("EVOLVE_EMULATED_FAULTS", "");
-  for (const int number : {0, call}) {
-    const std::string wanted = std::string(",") + name + ":" + std::to_string(number) + ":";
-    const size_t at = faults.find(wanted);
-    if (at == std::string::npos) continue;
-    const Result fault = atoi(faults.c_str() + at + wanted.size());
-    if (fault == 214 || (fault >= 700 && fault <= 719)) lost = fault;
-    return fault;
-  }
-  return kSuccess;
+  const Result fault = emulator::injectedFault(name);
+  if (fault == 214 || (fault >= 700 && fault <= 719)) lost = fault;
+  return fault;
 }
 #define FAULTS \
   if (const Result fault = injected(__func__)) return fault
