@@ -56,13 +56,18 @@ async function evaluateAll(options: EvaluateOptions, locate: Locate): Promise<vo
     if (message !== undefined) hooks.log.call({ type: 'notice', message });
   const found: Measured[] = [];
   const rows = options.data.length > 0 ? 'all' : 'held-out';
-  await evaluator.evaluate({ rows, shots: fewShot }, (measured) => {
-    found.push(measured);
-    if (!json) return;
-    const { metrics, ...rest } = measured;
-    process.stdout.write(`${JSON.stringify({ type: 'evaluation', ...rest, ...metrics })}\n`);
-  });
-  process.stdout.write(json ? '{"type":"done"}\n' : printable(evaluationTable(found)));
+  try {
+    await evaluator.evaluate({ rows, shots: fewShot }, (measured) => {
+      found.push(measured);
+      if (!json) return;
+      const { metrics, ...rest } = measured;
+      process.stdout.write(`${JSON.stringify({ type: 'evaluation', ...rest, ...metrics })}\n`);
+    });
+  } finally {
+    // What was measured before something failed is told too.
+    if (!json && found.length > 0) process.stdout.write(printable(evaluationTable(found)));
+  }
+  if (json) process.stdout.write('{"type":"done"}\n');
 }
 
 /** The model's configuration with the data and the metrics that the command line names, or else the run's own. */
@@ -79,6 +84,13 @@ async function evaluationConfig(options: EvaluateOptions): Promise<EvaluationCon
       message,
       'Name it with --data. Of a run, what it holds out is the default.',
     );
+  }
+  const ofData = (['format', 'split', 'columns', 'limit'] as const).filter(
+    (key) => options[key] !== undefined,
+  );
+  if (options.data.length === 0 && ofData.length > 0) {
+    const message = `--${ofData[0]} goes with --data: without it the rows that the run holds out are measured`;
+    throw new EvolveError('COMMAND_LINE', message, 'Name the data, or leave it out.');
   }
   const sources = options.data.map((what) => sourceOf(what, options));
   const named = options.metric.map((text) => parsed('metric', text));

@@ -31,8 +31,14 @@ interface RunOptions extends ProcessesOptions {
  */
 export async function runCommand(given: string | undefined, flags: RunOptions): Promise<void> {
   const { file, ...options } = choice(given, flags);
-  if (startsProcesses(options)) return runProcesses(options.processes as number, options.hostfile);
+  const startsOthers = startsProcesses(options);
   const { config, locate, folder } = await loadConfig(file, options, furtherFaults);
+  const { processes = 1 } = options;
+  const shares = startsOthers ? sharesOf(processes, config) : undefined;
+  if (startsOthers && !options.dryRun) {
+    if (shares !== undefined) process.stderr.write(`evolve: ${shares}\n`);
+    return runProcesses(processes, options.hostfile);
+  }
   const teller = tellerOf(config, locate, options);
   const trackers = options.dryRun ? [teller] : ['metrics', teller];
   const plugins = await loadChecked(config, locate, { trackers, folder });
@@ -46,6 +52,10 @@ export async function runCommand(given: string | undefined, flags: RunOptions): 
     const { trainer, hooks } = composeRun(config, plugins, interruption.signal);
     for (const plugin of await unusedPlugins(config, locate, folder, plugins))
       hooks.log.call({ type: 'notice', message: unusedNotice(plugin) });
+    if (startsOthers) {
+      const message = `the plan is made in one process: each of the ${processes} takes its memory, and a part of its micro-batches`;
+      hooks.log.call({ type: 'notice', message });
+    }
     interruption.signal.addEventListener('abort', () => {
       if (endsWithOthers()) return;
       const message =
@@ -77,9 +87,30 @@ function tellerOf({ trackers }: RunConfig, locate: Locate, { json }: RunOptions)
   return isJson ? 'json' : 'progress';
 }
 
+/**
+ * What is to be said of how processes share the micro-batches of a step.
+ *
+ * @throws EvolveError COMMAND_LINE if a step has fewer rows than there are processes
+ */
+function sharesOf(processes: number, { train }: RunConfig): string | undefined {
+  const { perDeviceBatchSize, gradientAccumulationSteps: microBatches } = train;
+  const rows = perDeviceBatchSize * microBatches;
+  if (processes > rows) {
+    const message = `--processes ${processes}: a step has ${rows} rows, train.perDeviceBatchSize × train.gradientAccumulationSteps`;
+    throw new EvolveError('COMMAND_LINE', message, 'Take fewer processes, or more rows a step.');
+  }
+  if (processes <= microBatches) return undefined;
+  const idle = processes - microBatches;
+  return `${processes} processes share ${microBatches} micro-batches a step (train.gradientAccumulationSteps): ${idle} ${idle === 1 ? 'has' : 'have'} nothing to do`;
+}
+
 async function tellPlan(trainer: Trainer, teller: Teller): Promise<void> {
+  const { size } = launchOf();
+  if (size > 1) {
+    const message = `--dry-run plans in one process, but MPI has started ${size}`;
+    throw new EvolveError('COMMAND_LINE', message, 'Call evolve without mpirun. --processes may stay.');
+  }
   const plan = await trainer.plan();
-  if (launchOf().rank > 0) return;
   process.stdout.write(
     teller === 'json' ? `${JSON.stringify({ type: 'plan', ...plan })}\n` : describePlan(plan),
   );

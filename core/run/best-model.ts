@@ -29,7 +29,7 @@ export function judge(
   requests: Pick<RunRequests, 'requestSave' | 'stop'>,
 ): void {
   if (waitingKeys(train).length === 0) return;
-  const { metricForBestModel: name, earlyStoppingThreshold: threshold, earlyStoppingPatience } = train;
+  const { metricForBestModel: name, earlyStoppingThreshold: threshold } = train;
   const value = metrics[name];
   if (value === undefined) throw unmeasured(name, metrics);
   const sign = train.greaterIsBetter ? 1 : -1;
@@ -42,12 +42,30 @@ export function judge(
   } else if (best) {
     best.waited = waited;
   }
-  if (earlyStoppingPatience === undefined || waited < earlyStoppingPatience) return;
-  const least = progress.best as NonNullable<RunProgress['best']>;
-  const times = `${waited} evaluation${waited === 1 ? '' : 's'}`;
+  stopIfPatienceEnds({ train, progress }, requests);
+}
+
+/** Asks for the end of a run that has waited long enough for a better model. A run that had ended so goes on to that end. */
+export function stopIfPatienceEnds(
+  { train, progress: { best } }: { readonly train: Train; readonly progress: RunProgress },
+  requests: Pick<RunRequests, 'stop'>,
+): void {
+  const { metricForBestModel: name, earlyStoppingPatience = Number.POSITIVE_INFINITY } = train;
+  if (!best || best.waited < earlyStoppingPatience) return;
+  const times = `${best.waited} evaluation${best.waited === 1 ? '' : 's'}`;
   requests.stop(
-    `${name} has not become better for ${times} than ${figure(least.value)} after step ${least.step}`,
+    `${name} has not become better for ${times} than ${figure(best.value)} after step ${best.step}`,
   );
+}
+
+/**
+ * Where no plugin measures anything, there is the held-out loss alone.
+ *
+ * @throws EvolveError CONFIG_INVALID if `train.metricForBestModel` waits for something else
+ */
+export function checkMetric(train: Train, isMeasured: boolean): void {
+  if (waitingKeys(train).length > 0 && !isMeasured && train.metricForBestModel !== 'evalLoss')
+    throw unmeasured(train.metricForBestModel, { evalLoss: 0 });
 }
 
 function unmeasured(name: string, metrics: Metrics): EvolveError {

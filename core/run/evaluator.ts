@@ -58,11 +58,38 @@ export class Evaluator {
       const { shots, left } = drawShots(rows, exampleOf, most, this.config.train.seed);
       if (shots.length < most || left.length === 0) throw tooFew(most, rows.length);
       const basis = await this.#basis(prepared);
+      const fitting = await this.#fitting(prepared, left, shots);
       for (const count of plan.shots)
-        tell(await this.#measured(prepared, left, shots.slice(0, count), basis));
+        tell(await this.#measured(prepared, fitting, shots.slice(0, count), basis));
     } finally {
       await this.preparation.free();
     }
+  }
+
+  /** The rows that are not too long with all solved questions before them: every evaluation is of the same rows. */
+  async #fitting(
+    { rows: { corpus }, model, encoder }: Prepared,
+    rows: Int32Array,
+    shots: readonly Shot[],
+  ): Promise<Int32Array> {
+    if (shots.length === 0) return rows;
+    const breath = new Breath(this.context.signal);
+    const fitting: number[] = [];
+    for (const row of rows) {
+      const example = exampleWithShots(corpus.store.example(row), shots);
+      if (encoder.encode(example, model.maxLength).spans.length > 0) fitting.push(row);
+      if (breath.isDue) await breath.take();
+    }
+    const leftOut = rows.length - fitting.length;
+    const message = `${leftOut} of ${rows.length} rows are left out: with ${shots.length} solved questions before them they are longer than the model's ${model.maxLength} positions`;
+    if (fitting.length === 0)
+      throw new EvolveError(
+        'COMMAND_LINE',
+        message,
+        'Show fewer solved questions (--few-shot), or shorter rows.',
+      );
+    if (leftOut > 0) this.hooks.log.call({ type: 'notice', message });
+    return Int32Array.from(fitting);
   }
 
   #chosen({ rows }: EvaluationPlan, { rows: split }: Prepared): Int32Array {
@@ -108,11 +135,6 @@ export class Evaluator {
       shots.length > 0
         ? listOf(encoded.length, (i) => encoded[i])
         : listOf(rows.length, (i) => store.row(rows[i]));
-    const leftOut = rows.length - validation.length;
-    if (leftOut > 0) {
-      const message = `${leftOut} of ${rows.length} rows are left out of the loss: with ${shots.length} solved questions before them they are longer than the model's ${model.maxLength} positions`;
-      this.hooks.log.call({ type: 'notice', message });
-    }
     const parts: EvaluationParts = {
       ...basis,
       rows: { validation, heldOut: () => Array.from(rows, (row) => store.example(row)) },

@@ -3,7 +3,7 @@
 import { EvolveError } from '../base/errors.js';
 import type { StepEvent } from '../contracts/tracker.js';
 import type { Row, RowList } from '../data/rows.js';
-import { judge } from './best-model.js';
+import { judge, stopIfPatienceEnds } from './best-model.js';
 import { evaluationOf, heldOutLoss } from './evaluate.js';
 import { addSums } from './loss-groups.js';
 import { newWindow, stepEvent } from './progress.js';
@@ -34,6 +34,7 @@ export async function trainingLoop(training: Training, actions: LoopActions): Pr
   const { progress, rowsPerStep } = training;
   const isOver = () => progress.step === training.totalSteps || actions.requests.stopReason !== undefined;
   tellContext(training);
+  stopIfPatienceEnds(training, actions.requests);
   if (progress.step === 0) progress.proof.initial = await digestsOf(training.model.trainable);
   await actions.requests.agree(training.world);
   if (progress.step === 0 && !isOver()) await measureBase(training);
@@ -84,19 +85,19 @@ async function stepWith(
   progress.metrics.firstLoss ??= event.loss;
   progress.metrics.lastLoss = event.loss;
   await hooks.step.promise(event);
-  await requests.agree(world);
   const isDue = (every: number) => progress.step % every === 0 || isOver();
   const tell = () => {
     hooks.log.call(event);
     progress.window = newWindow();
   };
-  // A tap of `evaluate` or `save` may have stopped the run.
+  // A tap of `step`, `evaluate` or `save` may have stopped the run.
   const tellRest = () => {
     if (isOver() && progress.window.tokens > 0) tell();
   };
+  // Before the processes agree: where one was interrupted the run ends there, and a checkpoint has no event.
   if (isDue(train.logEvery)) tell();
-  // Taps of `log` run in one process alone.
   await requests.agree(world);
+  tellRest();
   const isEvaluated = requests.take('evaluate') || isDue(train.evalEvery);
   if (isEvaluated) await evaluate(training, actions);
   await requests.agree(world);

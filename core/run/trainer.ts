@@ -27,7 +27,7 @@ import type { BadRows } from '../data/bad-rows.js';
 import type { SplitRows } from '../data/rows.js';
 import type { Hooks } from '../plugins/hooks.js';
 import { agreeOnParts, agreeOnSettings } from './agreement.js';
-import { waitingKeys } from './best-model.js';
+import { checkMetric, waitingKeys } from './best-model.js';
 import type { FoundCheckpoint, RunCheckpoints } from './checkpoints/run-checkpoints.js';
 import type { RunContext } from './context.js';
 import type { RunFolder } from './folder.js';
@@ -165,6 +165,7 @@ export class Trainer {
   ): Promise<void> {
     const { model, rows } = prepared;
     const basis = this.#basisOf(rows);
+    checkMetric(this.config.train, this.hooks.evaluate.isUsed());
     await this.checkpoints.prepare(model);
     const known = this.checkpoints.fingerprintsOf(rows);
     await agreeOnParts(basis, model, known, checkpoint?.facts.step);

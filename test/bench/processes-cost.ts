@@ -18,8 +18,8 @@ import { type Link, ringSum, type StepFacts, stepSeconds, sumSeconds, treeSum } 
 import type { Row } from './table.js';
 import type { ProbedSums } from './world-probe.js';
 
-/** So many sums of a few numbers a step has: that of the losses, and four in which processes agree on what plugins asked for. */
-const CALLS = 5;
+/** So many sums of a few numbers a step has: that of the losses, and three in which processes agree on what plugins asked for. */
+const CALLS = 4;
 const MICRO_BATCHES = 4;
 const STEPS = 16;
 /** Steps that only warm up. */

@@ -202,7 +202,9 @@ export class RunCheckpoints {
     if (facts.version !== packageVersion())
       tell(`the checkpoint is of evolve ${facts.version}, this is ${packageVersion()}: numbers may differ`);
     if (step >= totalSteps) {
-      tell(`all ${totalSteps} steps are done; --set train.epochs=… or train.maxSteps=… asks for more`);
+      // Which of both counts.
+      const more = this.config.train.maxSteps === undefined ? 'train.epochs' : 'train.maxSteps';
+      tell(`all ${totalSteps} steps are done; --set ${more}=… asks for more`);
     } else if (facts.totalSteps !== totalSteps) {
       tell(
         `the run had ${facts.totalSteps} steps and has ${totalSteps} now: from step ${step} on the learning rate is that of a run of ${totalSteps}`,

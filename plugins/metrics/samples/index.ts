@@ -37,7 +37,10 @@ export default definePlugin({
         const { text, tokens, stopped } = answers[i];
         return { step, instruction, input, expected, answer: text, tokens, stopped };
       });
-      if (run === undefined) return;
+      if (run === undefined) {
+        for (const { instruction, answer } of lines) notice(`${instruction} -> ${answer}`);
+        return;
+      }
       const file = path.join(run.output, 'samples.jsonl');
       const fault = writeSamples(file, step, lines);
       if (fault !== undefined) notice(`samples.jsonl cannot be written, and the run goes on: ${fault}`);

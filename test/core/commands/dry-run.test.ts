@@ -44,6 +44,16 @@ describe('what a run will do', () => {
     expect(plan.config.train.epochs).to.equal(2);
   });
 
+  it('is planned in one process where there will be several, which is told', async () => {
+    const { stdout, status } = await run('run', config, '--dry-run', '--processes', '3');
+    expect(status).to.equal(0);
+    expect(stdout).to.include('the plan is made in one process: each of the 3 takes its memory');
+    expect(stdout).to.match(/^steps +4, of 3 rows$/m);
+    const tooMany = await run('run', config, '--processes', '4');
+    expect(tooMany.status).to.equal(2);
+    expect(tooMany.stderr).to.include('--processes 4: a step has 3 rows');
+  });
+
   it('is told of what is faulty as a run tells it', async () => {
     const { stderr, status } = await run('run', config, '--dry-run', '--set', 'data.validationSize=8');
     expect(stderr).to.include(

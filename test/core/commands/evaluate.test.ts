@@ -86,12 +86,20 @@ describe('evolve evaluate', () => {
     expect(found).to.include({ multipleChoice: 0.5, multipleChoiceByLength: 0.5 });
   });
 
-  it('prints a table', async () => {
-    const options = ['--run', run.output, '--device', 'portable'];
+  it('refuses a limit of data that is not named', async () => {
+    const { stderr, status } = await evolveShared(['evaluate', '--run', run.output, '--limit', '3']);
+    expect(status).to.equal(2);
+    expect(stderr).to.include('--limit goes with --data');
+  });
+
+  it('prints a table, and the answers of samples beside it', async () => {
+    const options = ['--run', run.output, '--device', 'portable', '--metric', '{ name: samples, limit: 1 }'];
     const { stdout, stderr } = await evolveShared(['evaluate', ...options]);
     expect(stdout).to.match(/^METRIC +VALUE +STD\. ERROR\nevalLoss +\d[\d.]* +± /);
     expect(stdout).to.include('(3 rows)');
-    expect(stderr).to.include('device portable');
+    expect(stderr)
+      .to.include('device portable')
+      .and.to.match(/^Name .* -> /m);
   });
 
   for (const [what, options, told] of [

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { definePlugin, type Metrics, type RunResult } from '../../../core/index.js';
 import { expectError } from '../../support/errors.js';
@@ -61,6 +61,14 @@ describe('the best model', () => {
       'CONFIG_INVALID',
       ...['"knwn"', 'did you mean "known"', 'evalLoss, known'],
     ));
+
+  it('is refused before the first step where nothing is measured but the held-out loss', async () => {
+    const { output, data } = place;
+    const waiting = { loadBestModelAtEnd: true, metricForBestModel: 'evalLos' };
+    const { trainer } = await composeTestRun({ output, data, validationSize: 2, train: waiting });
+    await expectError(() => trainer.run(), 'CONFIG_INVALID', '"evalLos"', 'did you mean "evalLoss"');
+    expect(existsSync(output)).to.equal(false);
+  });
 
   it('says so where no rows are held out', async () => {
     const { output, data } = place;

@@ -133,6 +133,9 @@ describe('a run of several processes', () => {
         steps,
         savedStep: steps,
       });
+      // Where it goes on, with the step's event told.
+      expect(existsSync(folder.join('rank0', 'checkpoints', `step-${steps}`))).to.equal(true);
+      expect(readSteps(folder.join('rank0'))).to.have.lengthOf(steps);
     });
   }
 });
