@@ -267,7 +267,9 @@ describeMpi('runs of several processes, where something goes wrong,', (mpi) => {
     it('where there are more than rows in a step', async () => {
       const result = await runs.run('many', '--processes', '3', '--set', 'train.gradientAccumulationSteps=2');
       expect(result.status).to.equal(2);
-      expect(errorsOf(result)).to.deep.equal(['evolve: 3 processes are more than the 2 rows of a step']);
+      expect(errorsOf(result)).to.deep.equal([
+        'evolve: --processes 3: a step has 2 rows, train.perDeviceBatchSize × train.gradientAccumulationSteps',
+      ]);
     });
 
     it('where the number is none', async () => {
