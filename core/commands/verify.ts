@@ -179,6 +179,7 @@ function proofFindings(
         ? `norms from ${figure(gradNorm.least)} to ${figure(gradNorm.most)}, as the run told`
         : 'none told',
     },
+    ...(own.rowsSha256 === undefined ? [] : [rowsFinding(own.rowsSha256 === proof.rowsSha256)]),
     {
       check: 'logits',
       ...compared(isSame, own.logits.sha256 === proof.logits.sha256, own.logits, proof.logits),
@@ -196,6 +197,13 @@ function proofFindings(
         ]
       : []),
   ];
+}
+
+function rowsFinding(passed: boolean): Finding {
+  const text = passed
+    ? 'those that the run had'
+    : 'they have other tokens than the run trained on: data, tokenizer or template changed';
+  return { check: 'rows', passed, text };
 }
 
 function compared(

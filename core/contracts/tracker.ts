@@ -149,6 +149,8 @@ export interface TrainingProof {
     readonly sha256: string;
     readonly highest: readonly number[];
   };
+  /** What the rows are known by, those that were trained on and those held out. Runs of earlier versions do not have it. */
+  readonly rowsSha256?: string;
   /** Of the rows held out: the loss before the first step, and that of what was saved; null where they were not measured. */
   readonly heldOut: { readonly base: number; readonly saved: number; readonly isLower: boolean } | null;
 }

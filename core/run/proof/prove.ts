@@ -7,6 +7,7 @@ import type { RunProgress } from '../../contracts/state.js';
 import type { TrainingProof } from '../../contracts/tracker.js';
 import type { SplitRows } from '../../data/rows.js';
 import type { Hooks } from '../../plugins/hooks.js';
+import { fingerprintOfRows } from '../checkpoints/fingerprint.js';
 import { type Digests, digestOf } from './digests.js';
 import { distance, sampleLogits, sampleOf } from './sample-logits.js';
 import { assign, rounded, savedTensors } from './saved-tensors.js';
@@ -81,6 +82,7 @@ export async function proveTraining(parts: ProofParts): Promise<TrainingProof> {
     gradNorm: gradNorm ?? null,
     saved: { step: savedStep, types: [...types], compared, logitsDiffer: before ? differ : null },
     logits,
+    rowsSha256: fingerprintOfRows(rows).sha256,
     heldOut: heldOutOf(parts),
   };
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { composeTestRun, type RunPlace, withRunPlace } from '../../support/runs.js';
+import { composeTestRun, EIGHT_ROWS, type RunPlace, withRunPlace } from '../../support/runs.js';
 import { evolveShared } from '../../support/shared-cli.js';
 
 describe('evolve verify', () => {
@@ -36,7 +36,7 @@ describe('evolve verify', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(lines.filter(({ type, passed }) => type === 'check' && !passed)).to.deep.equal([]);
-    expect(lines.map(({ check }) => check)).to.include.members(['tensors', 'logits', 'replay']);
+    expect(lines.map(({ check }) => check)).to.include.members(['tensors', 'rows', 'logits', 'replay']);
     expect(lines.find(({ check }) => check === 'replay').text).to.match(/^3 of 3 steps.* to the digit$/);
     expect(lines.at(-1)).to.deep.equal({ type: 'done', failed: 0 });
     expect(status).to.equal(0);
@@ -68,6 +68,16 @@ describe('evolve verify', () => {
     expect(stdout)
       .to.match(/^FAIL {2}logits: /m)
       .and.match(/^FAIL {2}replay: step 1: loss /m);
+  });
+
+  it('finds that the data is no more what the run trained on', async () => {
+    await train();
+    writeFileSync(place.data, EIGHT_ROWS.replace('green', 'grey'));
+    const { status, stdout } = await verify();
+    expect(status).to.equal(1);
+    expect(stdout)
+      .to.match(/^FAIL {2}rows: they have other tokens than the run trained on/m)
+      .and.match(/^pass {2}tensors: /m);
   });
 
   it('refuses what is no run', async () => {
