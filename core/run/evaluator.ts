@@ -77,7 +77,8 @@ export class Evaluator {
     const fitting: number[] = [];
     for (const row of rows) {
       const example = exampleWithShots(corpus.store.example(row), shots);
-      if (encoder.encode(example, model.maxLength).spans.length > 0) fitting.push(row);
+      // One more than there may be shows that a row would be cut.
+      if (encoder.encode(example, model.maxLength + 1).inputIds.length <= model.maxLength) fitting.push(row);
       if (breath.isDue) await breath.take();
     }
     const leftOut = rows.length - fitting.length;

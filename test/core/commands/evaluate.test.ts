@@ -74,6 +74,19 @@ describe('evolve evaluate', () => {
     expect(targets[1]).to.deep.equal(targets[0]);
   });
 
+  it('leaves rows out of all evaluations that one of them cannot take, and says so where none is left', async () => {
+    const row = (instruction: string, words: number) => ({ instruction, output: 'word '.repeat(words) });
+    const short = Array.from({ length: 6 }, (_, i) => row(`short ${i}`, 4));
+    const file = folder.write('long.json', JSON.stringify([...short, row('long', 100), row('longer', 110)]));
+    const base = ['--model', fixture('llama'), '--data', file, '--few-shot'];
+    const found = await evaluate(...base, '0,1');
+    // Of eight, one is shown, and the long ones have no room behind it.
+    expect(found.map(({ rows }) => rows)).to.deep.equal([5, 5]);
+    const none = await evolveShared(['evaluate', ...base, '5', '--device', 'portable']);
+    expect(none.status).to.equal(2);
+    expect(none.stderr).to.include('3 of 3 rows are left out').and.to.include('Show fewer solved questions');
+  });
+
   it('finds the likelier choice, which is that of the higher log-probability', async () => {
     const questions = [
       { question: 'Name color 1.', choices: ['It is red.', 'It is blue.'], answer: 'A' },
